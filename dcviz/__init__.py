@@ -1,0 +1,27 @@
+"""dcviz: the package behind an interactive workbook on *Deep Compression* (Han, Mao, Dally, ICLR 2016).
+
+Modules load when first used, so that ``import dcviz`` stays light: torch and the widgets come in
+only with the parts that need them.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_MODULES = {
+    "archive", "checks", "datasets", "entropy", "errors", "huffman", "kmeans", "labs", "models", "paper",
+    "pipeline", "plots", "pruning", "reference", "relative_index", "retraining", "sketch", "theme",
+    "timing", "trained_quantization", "training",
+}  # fmt: skip
+
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *_MODULES])

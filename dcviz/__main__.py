@@ -1,0 +1,129 @@
+"""Command line: ``python -m dcviz table1 | inspect FILE | reproduce NET``."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from dcviz import __version__
+from dcviz.errors import DcvizError
+
+
+def main(argv=None):
+    """Run one command; returns the exit status (0, or 1 after a message for a typed error)."""
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except DcvizError as error:
+        print(f"dcviz: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="python -m dcviz", description="Deep Compression, down to a real file.")
+    parser.add_argument("--version", action="version", version=f"dcviz {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    table1 = commands.add_parser("table1", help="the paper's Table 1 beside the shipped files, measured now")
+    table1.add_argument("--json", action="store_true", help="a list of objects, ours only")
+    table1.set_defaults(run=_table1)
+
+    inspect = commands.add_parser("inspect", help="what every byte of a .dcz file is for")
+    inspect.add_argument("file", type=Path)
+    inspect.add_argument("--json", action="store_true")
+    inspect.set_defaults(run=_inspect)
+
+    reproduce = commands.add_parser("reproduce", help="make a shipped net again from nothing")
+    reproduce.add_argument("net")
+    reproduce.add_argument("--out", type=Path, default=Path("build"), help="folder for the files (default: build)")
+    reproduce.add_argument("--quick", action="store_true", help="about a minute: few epochs, a worse result")
+    reproduce.add_argument("--json", action="store_true")
+    reproduce.set_defaults(run=_reproduce)
+    return parser
+
+
+def _table1(arguments):
+    from dcviz import paper, reference
+
+    rows = [reference.measure(name) for name in reference.REFERENCES]
+    if arguments.json:
+        print(json.dumps(rows, indent=1))
+        return
+    quoted = {row["net"].lower(): row for row in paper.table("table1_overview")["rows"]}
+    print(f"{'':16}|{'paper (quoted)':^38}|{'this workbook (measured now)':^48}")
+    head = f"{'dense':>10}{'file':>10}{'ratio':>7}{'error %':>11}"
+    print(f"{'net':16}|{head}|{'dense':>12}{'file':>10}{'ratio':>8}{'error %: dense, file':>18}")
+    for row in rows:
+        theirs = quoted[reference.reference(row["net"]).net]
+        errors = f"{theirs['ref']['top1_err']:.2f} {theirs['compressed']['top1_err']:.2f}"
+        print(
+            f"{row['net']:16}|{theirs['ref']['size']:>10}{theirs['compressed']['size']:>10}{theirs['ratio']:>6}x"
+            f"{errors:>11}|{row['dense_bytes']:>12,}{row['file_bytes']:>10,}{row['ratio']:>7.1f}x"
+            f"{row['dense_error_percent']:>12.2f} {row['error_percent']:.2f}"
+        )
+    print(f"\nSizes in bytes are lengths of files that decode back. Errors measured now on: {rows[0]['images']}.")
+
+
+def _inspect(arguments):
+    from dcviz import archive
+
+    breakdown = archive.describe(arguments.file)
+    if arguments.json:
+        layers = [
+            {
+                "layer": layer.name, "shape": layer.shape, "nonzeros": layer.nonzeros, "entries": layer.entries,
+                "fillers": layer.fillers, "codebook": layer.codebook, "weight_bits": layer.weight_bits,
+                "index_bits": layer.index_bits, "file_bytes": layer.file_bytes, "parts": layer.parts,
+            }
+            for layer in breakdown.layers
+        ]  # fmt: skip
+        summary = {"net": breakdown.net, "file_bytes": breakdown.file_bytes, "dense_bytes": breakdown.dense_bytes}
+        print(json.dumps({**summary, "parts": breakdown.parts, "layers": layers}, indent=1))
+        return
+    print(f"{arguments.file}: {breakdown.net}, {breakdown.file_bytes:,} bytes, "
+          f"{breakdown.ratio:.1f}x smaller than {breakdown.dense_bytes:,} bytes of float32\n")  # fmt: skip
+    for part, size in breakdown.parts.items():
+        print(f"  {part:20}{size:>12,}  {100 * size / breakdown.file_bytes:6.2f} %")
+    print(f"  {'all':20}{sum(breakdown.parts.values()):>12,}\n")
+    print(f"  {'layer':12}{'weights':>12}{'kept %':>8}{'fillers':>9}{'values':>8}{'weight bits':>13}"
+          f"{'index bits':>12}{'bytes':>11}{'of dense %':>12}")  # fmt: skip
+    for layer in breakdown.layers:
+        print(
+            f"  {layer.name:12}{layer.weights:>12,}{100 * layer.nonzeros / layer.weights:>8.2f}{layer.fillers:>9,}"
+            f"{layer.codebook or '-':>8}{layer.weight_bits:>13.2f}{layer.index_bits:>12.2f}{layer.file_bytes:>11,}"
+            f"{100 * layer.file_bytes / (4 * layer.weights):>12.2f}"
+        )
+
+
+def _reproduce(arguments):
+    from tqdm import tqdm
+
+    from dcviz import reference
+
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    bars = {}
+
+    def progress(stage, done, total):
+        if stage not in bars:
+            bars[stage] = tqdm(total=total, desc=stage, file=sys.stderr, mininterval=0.5)
+        bars[stage].update(done - bars[stage].n)
+
+    try:
+        result = reference.reproduce(arguments.net, arguments.out, quickly=arguments.quick, progress=progress)
+    finally:
+        for bar in bars.values():
+            bar.close()
+    if arguments.json:
+        print(json.dumps(result, indent=1))
+        return
+    print(f"trained on {result['trained_on']}; errors on {result['errors_on']}")
+    for stage in result["stages"]:
+        print(f"  {stage['stage']:8}{stage['file_bytes']:>12,} bytes   error {stage['error_percent']:.2f} %")
+    print(f"  ratio {result['ratio']:.1f}x")
+    for path, sha256 in result["files"].items():
+        print(f"  {sha256}  {path}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,237 @@
+"""Prune, share, Huffman-code: a recipe turns a trained net into a file, stage by stage (Fig. 1 of the paper)."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+
+from dcviz import archive, models, training
+from dcviz.archive import Coding, Layer, StoredNet
+from dcviz.errors import DcvizError, NetError, RecipeError
+from dcviz.kmeans import INITS, kmeans
+from dcviz.retraining import Gradual, weights_of
+from dcviz.trained_quantization import SharedWeights
+from dcviz.training import Schedule
+
+STAGES = ("dense", "pruned", "shared", "coded")
+
+
+class Stopped(DcvizError):
+    """The run was stopped on request; the net given to it is untouched."""
+
+
+@dataclass(frozen=True)
+class LayerRecipe:
+    """What happens to one layer: share of weights kept (0..1], bits of a weight code, bits of a relative index.
+
+    ``bits`` of 5 allow 32 symbols. In a pruned layer one of them is the zero that fillers need, as in the
+    authors' own files, so 31 centroids are left; with ``density`` 1 every position is stored and all 32 are.
+    """
+
+    density: float
+    bits: int
+    index_bits: int = 5
+
+    def __post_init__(self):
+        if not 0 < self.density <= 1:
+            raise RecipeError(f"density must be above 0 and at most 1, not {self.density}")
+        if not 1 <= self.bits <= 16 or not 1 <= self.index_bits <= 16:
+            raise RecipeError(f"bits and index_bits must be 1 to 16, not {self.bits} and {self.index_bits}")
+        if self.density < 1 and self.bits < 2:
+            raise RecipeError("a pruned layer needs at least 2 bits: one symbol is the filler zero")
+
+    @property
+    def sparse(self):
+        """True if only the non-zero weights are stored."""
+        return self.density < 1
+
+    @property
+    def k(self):
+        """Number of centroids."""
+        return 2**self.bits - self.sparse
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what file comes out of a net, apart from the data.
+
+    layers: {layer name: LayerRecipe}
+    retrain: schedule of pruning with retraining, during which the net is cut ``cuts`` times over the first
+        ``ramp`` of the steps; ``regrow`` lets cut weights come back before the last cut
+    init: centroid initialisation, "linear", "density" or "forgy" (section 3.2)
+    finetune: schedule of training the shared values (section 3.3)
+    dtype, bias_dtype: how codebooks and biases are stored
+    order: "C" (row by row), "F" (column by column) or "best" (per layer, whichever gives the smaller file)
+    """
+
+    layers: Mapping[str, LayerRecipe]
+    retrain: Schedule = field(default_factory=Schedule)
+    finetune: Schedule = field(default_factory=Schedule)
+    cuts: int = 1
+    ramp: float = 0.5
+    regrow: bool = False
+    init: str = "linear"
+    dtype: str = "float32"
+    bias_dtype: str = "float32"
+    order: str = "best"
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.init not in INITS:
+            raise RecipeError(f"init must be one of {', '.join(INITS)}, not {self.init!r}")
+        if self.order not in ("C", "F", "best"):
+            raise RecipeError(f"order must be C, F or best, not {self.order!r}")
+        for dtype in (self.dtype, self.bias_dtype):
+            if dtype not in ("float32", "float16"):
+                raise RecipeError(f"dtypes must be float32 or float16, not {dtype!r}")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The net after one stage: what its file would hold, that file's length, and its error (or None)."""
+
+    name: str
+    stored: StoredNet
+    file_bytes: int
+    error_percent: float | None
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """Result of ``compress``: the four stages; the last one is the compressed net."""
+
+    stages: tuple[Stage, ...]
+    dense_bytes: int
+
+    @property
+    def stored(self):
+        """The compressed net, ready for ``archive.save``."""
+        return self.stages[-1].stored
+
+    @property
+    def ratio(self):
+        """Dense float32 bytes / bytes of the last stage's file."""
+        return self.dense_bytes / self.stages[-1].file_bytes
+
+
+def compress(net, recipe, data, *, test=None, teacher=None, device="cpu", progress=None, stop=None):
+    """Run the whole pipeline on a copy of ``net``: ``Compressed``.
+
+    data: the ``Split`` to retrain and fine-tune on; test: a ``Split`` whose error is measured after each
+    stage, or None. teacher: net whose outputs the schedules' ``teacher_weight`` refers to (default: ``net`` itself
+    as given). progress(stage, done, total) is called often; stop() is asked often and ends the run with ``Stopped``.
+    RecipeError if the recipe's layers are not the net's; NetError for a layer type that cannot be compressed.
+    """
+    _check(net, recipe)
+    original, net = net, copy.deepcopy(net)
+    teacher = teacher if teacher is not None else original
+    progress = progress or (lambda stage, done, total: None)
+    stages = []
+
+    def finish(name, stored):
+        error = None if test is None else training.error_percent(restore(stored), test, device)
+        stages.append(Stage(name, stored, len(archive.dumps(stored)), error))
+
+    def train(stage, schedule, constraint):
+        total = steps_of(schedule, data)
+        training.fit(
+            net, data, schedule, constraint=constraint, teacher=teacher, seed=recipe.seed, device=device, stop=stop,
+            report=lambda done, steps, loss: progress(stage, done, total),
+        )  # fmt: skip
+        if stop is not None and stop():
+            raise Stopped(f"stopped in the stage {stage!r}")
+
+    finish("dense", stored_net(net))
+
+    densities = {name: layer.density for name, layer in recipe.layers.items() if layer.sparse}
+    steps = steps_of(recipe.retrain, data)
+    train("pruned", recipe.retrain, Gradual(net, densities, steps, recipe.cuts, recipe.ramp, recipe.regrow))
+    finish("pruned", stored_net(net, recipe, "pruned"))
+
+    shared = SharedWeights(net, codebooks(net, recipe))
+    train("shared", recipe.finetune, shared)
+    shared.round_to(recipe.dtype)
+    _round_biases(net, recipe.bias_dtype)
+    finish("shared", stored_net(net, recipe, "shared"))
+    finish("coded", stored_net(net, recipe, "coded"))
+    return Compressed(tuple(stages), models.dense_bytes(original))
+
+
+def steps_of(schedule, data):
+    """Training steps that a schedule takes on a split."""
+    return round(schedule.epochs * -(-len(data) // schedule.batch_size))
+
+
+def _check(net, recipe):
+    names = list(models.weight_layers(net))
+    if sorted(names) != sorted(recipe.layers):
+        raise RecipeError(f"the recipe is for the layers {', '.join(recipe.layers)}; the net has {', '.join(names)}")
+
+
+def codebooks(net, recipe):
+    """{layer name: centroids (k,)} by k-means on each layer's non-zero weights.
+
+    A layer with fewer distinct weights than centroids keeps all of them.
+    """
+    found = {}
+    for name, weights in weights_of(net).items():
+        values = weights[weights != 0]
+        if values.size:
+            k = min(recipe.layers[name].k, len(np.unique(values)))
+            found[name] = kmeans(values, k, init=recipe.init, seed=recipe.seed).centroids
+    return found
+
+
+def _round_biases(net, dtype):
+    if dtype == "float16":
+        with torch.no_grad():
+            for layer in models.weight_layers(net).values():
+                if layer.bias is not None:
+                    layer.bias.copy_(layer.bias.half().float())
+
+
+def stored_net(net, recipe=None, stage="dense"):
+    """The ``StoredNet`` of a torch net as it stands after ``stage``: exactly its weights, coded as that stage does."""
+    if stage not in STAGES or (recipe is None and stage != "dense"):
+        raise RecipeError(f"stage must be one of {', '.join(STAGES)}, and all but the first need a recipe")
+    layers = []
+    for name, module in models.weight_layers(net).items():
+        weight = module.weight.detach().cpu().numpy().copy()
+        bias = None if module.bias is None else module.bias.detach().cpu().numpy().copy()
+        layer = Layer(name, weight, bias, Coding())
+        if stage != "dense":
+            layer = _coded(layer, recipe, recipe.layers[name], stage)
+        layers.append(layer)
+    return StoredNet(getattr(net, "name", type(net).__name__), tuple(layers))
+
+
+def _coded(layer, recipe, layer_recipe, stage):
+    coding = Coding(index_bits=layer_recipe.index_bits if layer_recipe.sparse else None)
+    if stage in ("shared", "coded"):
+        used = layer.weight[layer.weight != 0] if layer_recipe.sparse else layer.weight
+        coding = replace(
+            coding,
+            codebook=np.unique(used),
+            huffman=stage == "coded",
+            dtype=recipe.dtype,
+            bias_dtype=recipe.bias_dtype,
+        )
+    orders = ("C", "F") if recipe.order == "best" and layer_recipe.sparse else (recipe.order.replace("best", "C"),)
+    choices = [replace(layer, coding=replace(coding, order=order)) for order in orders]
+    return min(choices, key=archive.layer_bytes) if len(choices) > 1 else choices[0]
+
+
+def restore(stored):
+    """The torch net that a ``StoredNet`` holds, in evaluation mode; NetError if its name or layers are unknown."""
+    options = {}
+    if stored.name not in ("lenet-300-100", "lenet-5"):
+        options["num_classes"] = stored.layers[-1].weight.shape[0]
+    net = models.build(stored.name, **options)
+    state = {key: torch.from_numpy(np.array(value)) for key, value in stored.state_dict().items()}
+    try:
+        net.load_state_dict(state)
+    except RuntimeError as error:
+        raise NetError(f"the stored layers do not fit the net {stored.name!r}: {error}") from error
+    return net.eval()

@@ -1,0 +1,180 @@
+"""The nets that ship with the workbook: how they were made, opening them, and making them again.
+
+Everything here was trained on the 55,000 MNIST training digits that are not among the bundled 5,000, and every
+choice (densities, bits, epochs) was made on those 5,000. The official test images serve only to report.
+"""
+
+import functools
+import hashlib
+from dataclasses import dataclass, replace
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from safetensors.torch import save as to_safetensors
+
+from dcviz import archive, datasets, models, training
+from dcviz.errors import NetError
+from dcviz.files import MODELS, atomic_write
+from dcviz.pipeline import LayerRecipe, Recipe, Schedule, compress, restore
+
+
+@dataclass(frozen=True)
+class Reference:
+    """How a shipped net is made: the dense net's schedule and seed, then the compression recipe."""
+
+    net: str
+    dense: Schedule
+    recipe: Recipe
+    seed: int = 0
+
+
+REFERENCES = {
+    "lenet-300-100": Reference(
+        "lenet-300-100",
+        dense=Schedule(epochs=25, lr=1e-3, shift=1),
+        recipe=Recipe(
+            layers={
+                "fc1": LayerRecipe(0.07, bits=5, index_bits=6),
+                "fc2": LayerRecipe(0.09, bits=5, index_bits=6),
+                "fc3": LayerRecipe(0.26, bits=5, index_bits=4),
+            },
+            retrain=Schedule(epochs=30, lr=1e-3, shift=1, teacher_weight=0.7),
+            finetune=Schedule(epochs=5, lr=1e-4, shift=1, teacher_weight=0.7),
+            cuts=200,
+            ramp=0.6,
+            regrow=True,
+        ),
+    ),
+    "lenet-5": Reference(
+        "lenet-5",
+        dense=Schedule(epochs=20, lr=1e-3, shift=1),
+        recipe=Recipe(
+            layers={
+                "conv1": LayerRecipe(0.66, bits=5, index_bits=3),
+                "conv2": LayerRecipe(0.12, bits=5, index_bits=5),
+                "fc1": LayerRecipe(0.06, bits=4, index_bits=6),
+                "fc2": LayerRecipe(0.19, bits=4, index_bits=4),
+            },
+            retrain=Schedule(epochs=15, lr=1e-3, shift=1, teacher_weight=0.7),
+            finetune=Schedule(epochs=3, lr=1e-4, shift=1, teacher_weight=0.7),
+            cuts=200,
+            ramp=0.6,
+            regrow=True,
+        ),
+    ),
+}
+"""The shipped nets by name."""
+
+
+def reference(name):
+    """The ``Reference`` called ``name``; NetError lists the known ones."""
+    if name not in REFERENCES:
+        raise NetError(f"no net called {name!r} ships with dcviz; known are {', '.join(REFERENCES)}")
+    return REFERENCES[name]
+
+
+@functools.cache
+def _dense_state(name):
+    path = MODELS / f"{reference(name).net}.safetensors"
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise NetError(f"the dense weights of {name} cannot be read from {path}: {error}") from error
+
+
+def dense(name):
+    """A fresh copy of a shipped dense net, in evaluation mode."""
+    net = models.build(reference(name).net)
+    net.load_state_dict(_dense_state(name))
+    return net
+
+
+def compressed_path(name):
+    """Where the compressed file of a shipped net lies."""
+    reference(name)
+    return MODELS / f"{name}.dcz"
+
+
+def compressed(name):
+    """The ``StoredNet`` in a shipped compressed file."""
+    return archive.load(compressed_path(name))
+
+
+def report_split():
+    """The images that errors are reported on: the official 10,000 if they are here, else the bundled 5,000."""
+    return datasets.mnist().test if datasets.mnist_available() else datasets.unseen()
+
+
+def measure(name, split=None):
+    """One row of Table 1, measured now on the shipped files: a dict.
+
+    net, dense_bytes, file_bytes, ratio, dense_error_percent, error_percent, images (which ones).
+    """
+    split = split or report_split()
+    breakdown = archive.describe(compressed_path(name))
+    return {
+        "net": name,
+        "dense_bytes": breakdown.dense_bytes,
+        "file_bytes": breakdown.file_bytes,
+        "ratio": breakdown.ratio,
+        "dense_error_percent": training.error_percent(dense(name), split),
+        "error_percent": training.error_percent(restore(compressed(name)), split),
+        "images": split.name,
+    }
+
+
+def quick(reference):
+    """The same recipe with so few epochs that it takes about a minute; the result is worse."""
+    recipe = replace(
+        reference.recipe,
+        retrain=replace(reference.recipe.retrain, epochs=1.0),
+        finetune=replace(reference.recipe.finetune, epochs=0.3),
+    )
+    return replace(reference, dense=replace(reference.dense, epochs=1.0), recipe=recipe)
+
+
+def reproduce(name, out, *, quickly=False, progress=None):
+    """Make a shipped net again from nothing, in folder ``out``: dense training, then the recipe.
+
+    Writes NET.safetensors and NAME.dcz there; returns a dict of paths, SHA-256 hashes, sizes and errors.
+    One thread, so that a machine makes the same bytes every time. Uses the 55,000 training digits, or with
+    ``quickly`` the 5,000 bundled ones where the full set is missing.
+    """
+    spec = quick(reference(name)) if quickly else reference(name)
+    progress = progress or (lambda stage, done, total: None)
+    if quickly and not datasets.mnist_available():
+        data = datasets.digits().train
+    else:
+        data = datasets.mnist_without_bundled()
+    held_out = datasets.digits().test if quickly else datasets.unseen()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        net = models.build(spec.net, seed=spec.seed)
+        training.fit(
+            net, data, spec.dense, seed=spec.seed, report=lambda done, steps, loss: progress("dense", done, steps)
+        )
+        result = compress(net, spec.recipe, data, test=held_out, progress=progress)
+    finally:
+        torch.set_num_threads(threads)
+    weights, file = out / f"{spec.net}.safetensors", out / f"{name}.dcz"
+    save_dense(weights, net)
+    archive.save(file, result.stored)
+    return {
+        "net": name,
+        "quick": quickly,
+        "trained_on": data.name,
+        "errors_on": held_out.name,
+        "stages": [
+            {"stage": s.name, "file_bytes": s.file_bytes, "error_percent": s.error_percent} for s in result.stages
+        ],
+        "ratio": result.ratio,
+        "files": {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in (weights, file)},
+    }
+
+
+def save_dense(path, net):
+    """Write a net's float32 parameters as safetensors, in one step."""
+    state = {key: value.detach().cpu().contiguous() for key, value in net.state_dict().items()}
+    atomic_write(path, lambda file: file.write(to_safetensors(state, metadata={"net": net.name})))

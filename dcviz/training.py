@@ -1,0 +1,149 @@
+"""One training loop for every purpose: first training, retraining under a mask, fine-tuning centroids.
+
+What differs between them is a *constraint*: an object that says which parameters move, and what happens to
+the gradients before and to the weights after each step (see ``retraining`` and ``trained_quantization``).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from dcviz.errors import RecipeError
+
+
+class Free:
+    """No constraint: every parameter moves."""
+
+    def __init__(self, net):
+        self.net = net
+
+    def parameters(self):
+        """The tensors that the optimiser moves."""
+        return list(self.net.parameters())
+
+    def after_backward(self):
+        """Between the backward pass and the step: nothing to do."""
+
+    def after_step(self):
+        """After the step: nothing to do."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how hard to train.
+
+    Adam with a cosine decay from ``lr`` to nothing over ``epochs``. ``shift``: each image is moved by up to
+    that many pixels in x and y. ``teacher_weight``: part of the loss that compares with the dense net's softened
+    outputs (distillation) in place of the labels. ``l1``, ``l2``: penalties on the weights (section 2 of the
+    NIPS'15 paper compares the two).
+    """
+
+    epochs: float = 1
+    lr: float = 1e-3
+    batch_size: int = 128
+    shift: int = 0
+    teacher_weight: float = 0.0
+    temperature: float = 4.0
+    l1: float = 0.0
+    l2: float = 0.0
+
+    def __post_init__(self):
+        if not (self.epochs >= 0 and self.lr > 0 and self.batch_size >= 1 and 0 <= self.teacher_weight <= 1):
+            raise RecipeError(f"a schedule needs epochs >= 0, lr > 0, batch_size >= 1 and a teacher_weight in 0..1: {self}")
+
+
+def to_input(images):
+    """uint8 images (n, h, w) -> float32 tensor (n, 1, h, w) in 0..1."""
+    return torch.from_numpy(np.array(images)).unsqueeze(1).float().div_(255)
+
+
+def _shifted(images, most, generator):
+    """Each image moved by up to ``most`` pixels in x and y, background filled in."""
+    n, _, height, width = images.shape
+    padded = F.pad(images, (most,) * 4)
+    rows = torch.randint(0, 2 * most + 1, (n, 1), generator=generator) + torch.arange(height)
+    columns = torch.randint(0, 2 * most + 1, (n, 1), generator=generator) + torch.arange(width)
+    return padded[torch.arange(n)[:, None, None], 0, rows[:, :, None], columns[:, None, :]].unsqueeze(1)
+
+
+def _loss(logits, labels, schedule, teacher_logits):
+    loss = F.cross_entropy(logits, labels)
+    if teacher_logits is None:
+        return loss
+    soft = F.kl_div(
+        F.log_softmax(logits / schedule.temperature, 1),
+        F.log_softmax(teacher_logits / schedule.temperature, 1),
+        reduction="batchmean",
+        log_target=True,
+    )
+    return (1 - schedule.teacher_weight) * loss + schedule.teacher_weight * schedule.temperature**2 * soft
+
+
+def fit(net, data, schedule, *, constraint=None, teacher=None, seed=0, device="cpu", report=None, stop=None):
+    """Train ``net`` in place on a ``Split``; returns the list of mean losses, one an epoch.
+
+    ``report(done, steps, loss)`` is called after every step; ``stop()`` is asked before every step and ends the
+    training when it says True, with net and constraint consistent. A part of an epoch may be asked for.
+    Same seed, machine and thread count: same weights.
+    """
+    constraint = constraint or Free(net)
+    use_teacher = teacher is not None and schedule.teacher_weight > 0
+    generator = torch.Generator().manual_seed(seed)
+    images, labels = torch.as_tensor(np.array(data.images)), torch.as_tensor(np.array(data.labels))
+    per_epoch = -(-len(labels) // schedule.batch_size)
+    steps = round(schedule.epochs * per_epoch)
+    optimizer = torch.optim.Adam(constraint.parameters(), lr=schedule.lr)
+    weights = [p for p in net.parameters() if p.dim() > 1]
+    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
+    losses, running = [], []
+    net.to(device).train()
+    for step in range(steps):
+        if stop is not None and stop():
+            break
+        if step % per_epoch == 0:
+            order = torch.randperm(len(labels), generator=generator)
+        rows = order[step % per_epoch * schedule.batch_size :][: schedule.batch_size]
+        batch = images[rows].unsqueeze(1).float().div_(255)
+        if schedule.shift:
+            batch = _shifted(batch, schedule.shift, generator)
+        batch, target = batch.to(device), labels[rows].to(device)
+        if use_teacher:
+            with torch.no_grad():
+                teacher_logits = teacher(batch)
+        loss = _loss(net(batch), target, schedule, teacher_logits if use_teacher else None)
+        if schedule.l1:
+            loss = loss + schedule.l1 * sum(w.abs().sum() for w in weights)
+        if schedule.l2:
+            loss = loss + schedule.l2 * sum(w.square().sum() for w in weights)
+        net.zero_grad(set_to_none=True)
+        loss.backward()
+        constraint.after_backward()
+        optimizer.step()
+        constraint.after_step()
+        decay.step()
+        running.append(loss.item())
+        if report is not None:
+            report(step + 1, steps, running[-1])
+        if (step + 1) % per_epoch == 0 or step + 1 == steps:
+            losses.append(float(np.mean(running)))
+            running = []
+    net.eval()
+    return losses
+
+
+@torch.no_grad()
+def predict(net, images, batch_size=500, device="cpu"):
+    """Predicted classes, int64 (n,), of uint8 images (n, h, w)."""
+    net.to(device).eval()
+    parts = [
+        net(to_input(images[start : start + batch_size]).to(device)).argmax(1).cpu()
+        for start in range(0, len(images), batch_size)
+    ]
+    return torch.cat(parts).numpy() if parts else np.zeros(0, np.int64)
+
+
+def error_percent(net, split, device="cpu"):
+    """Top-1 error of ``net`` on a ``Split``, in percent."""
+    return 100.0 * float(np.mean(predict(net, split.images, device=device) != split.labels))

@@ -1,0 +1,34 @@
+"""Shared by all tests: one torch thread, so that parallel jobs do not fight and results repeat."""
+
+import os
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def no_data(monkeypatch, tmp_path):
+    """A machine without data sets: DCVIZ_DATA unset, an empty cache."""
+    monkeypatch.delenv("DCVIZ_DATA", raising=False)
+    monkeypatch.setenv("DCVIZ_CACHE", str(tmp_path / "cache"))
+    from dcviz import datasets
+
+    datasets.mnist.cache_clear()
+    yield tmp_path
+    datasets.mnist.cache_clear()
+
+
+def full_mnist():
+    """True if the full MNIST set is on this machine."""
+    from dcviz import datasets
+
+    return datasets.mnist_available()
+
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -1,0 +1,235 @@
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dcviz import archive
+from dcviz.archive import Coding, Layer, StoredNet
+from dcviz.errors import ArchiveError, CodebookError, WeightError
+
+
+def bits_of(array):
+    return np.asarray(array, np.float32).view(np.uint32)
+
+
+def assert_same(first, second):
+    assert first.name == second.name
+    ours, theirs = first.state_dict(), second.state_dict()
+    assert list(ours) == list(theirs)
+    for key in ours:
+        assert ours[key].shape == theirs[key].shape
+        np.testing.assert_array_equal(bits_of(ours[key]), bits_of(theirs[key]))
+
+
+def shared_weights(shape, density, k, seed=0):
+    """Weights of which ``density`` are non-zero and take at most ``k`` values."""
+    rng = np.random.default_rng(seed)
+    values = np.sort(rng.normal(size=k).astype(np.float32))
+    weights = values[rng.integers(k, size=shape)]
+    weights[rng.random(shape) >= density] = 0
+    return weights.astype(np.float32), values
+
+
+def every_coding(values):
+    for index_bits in (None, 1, 3, 5, 16):
+        yield Coding(index_bits)
+        for huffman in (False, True):
+            for order in "CF":
+                codebook = values if index_bits else np.concatenate([[0], values])
+                yield Coding(index_bits, codebook, huffman, order=order)
+
+
+@pytest.mark.parametrize("shape", [(7,), (30, 40), (4, 3, 5, 5)])
+@pytest.mark.parametrize("density", [0.0, 0.03, 0.5, 1.0])
+def test_every_stage_decodes_bit_for_bit_and_accounts_for_every_byte(shape, density, tmp_path):
+    weights, values = shared_weights(shape, density, k=9)
+    bias = np.linspace(-1, 1, shape[0], dtype=np.float32)
+    for number, coding in enumerate(every_coding(values)):
+        net = StoredNet("some net", (Layer("fc1", weights, bias, coding), Layer("scale", bias, bare=True)))
+        path = tmp_path / f"{number}.dcz"
+        size = archive.save(path, net)
+        assert size == path.stat().st_size
+        assert_same(archive.load(path), net)
+        breakdown = archive.describe(path)
+        assert sum(breakdown.parts.values()) == breakdown.file_bytes == size
+        assert min(breakdown.parts.values()) >= 0
+        assert breakdown.dense_bytes == 4 * (weights.size + 2 * bias.size)
+        assert breakdown.layers[0].nonzeros == np.count_nonzero(weights)
+        assert archive.dumps(archive.load(path)) == path.read_bytes(), "reading and writing again changes the file"
+
+
+def test_fillers_are_counted_as_the_relative_index_makes_them(tmp_path):
+    weights = np.zeros((1, 16), np.float32)
+    weights[0, [1, 4, 15]] = 3.4, 0.9, 1.7  # Fig. 2: one filler at position 12 with 3 bits
+    net = StoredNet("fig2", (Layer("fc", weights, None, Coding(3, np.unique(weights[weights != 0]))),))
+    archive.save(tmp_path / "fig2.dcz", net)
+    layer = archive.describe(tmp_path / "fig2.dcz").layers[0]
+    assert (layer.nonzeros, layer.entries, layer.fillers, layer.codebook) == (3, 4, 1, 4)
+    assert (layer.weight_bits, layer.index_bits) == (2.0, 3.0)
+
+
+def test_a_negative_zero_is_a_weight_of_its_own():
+    weights = np.array([0.0, -0.0, 1.0, -0.0], np.float32)
+    for coding in (Coding(), Coding(4), Coding(4, np.array([-0.0, 1.0])), Coding(None, np.array([0.0, -0.0, 1.0]))):
+        if coding.codebook is not None and coding.index_bits is None:
+            continue  # a codebook cannot tell the two zeros apart by value; refused below
+        net = StoredNet("zeros", (Layer("w", weights, None, coding),))
+        assert_same(archive.loads(archive.dumps(net)), net)
+    with pytest.raises(CodebookError):
+        archive.dumps(StoredNet("zeros", (Layer("w", weights, None, Coding(None, np.array([0.0, 1.0]))),)))
+
+
+def test_huffman_is_used_only_where_it_is_shorter():
+    weights, values = shared_weights((50, 60), 0.2, 15)
+    sizes = [archive.layer_bytes(Layer("w", weights, None, Coding(5, values, huffman))) for huffman in (False, True)]
+    assert sizes[1] < sizes[0]
+    few = weights[:1, :4]
+    sizes = [archive.layer_bytes(Layer("w", few, None, Coding(5, values, huffman))) for huffman in (False, True)]
+    assert sizes[1] <= sizes[0]
+
+
+def test_float16_holds_exactly_what_was_rounded_to_it():
+    weights = np.linspace(-1, 1, 12, dtype=np.float16).astype(np.float32).reshape(3, 4)
+    net = StoredNet("half", (Layer("w", weights, weights[:, 0], Coding(dtype="float16", bias_dtype="float16")),))
+    assert_same(archive.loads(archive.dumps(net)), net)
+    with pytest.raises(WeightError, match="float16 cannot hold"):
+        archive.dumps(StoredNet("half", (Layer("w", weights + np.float32(1e-6), None, Coding(dtype="float16")),)))
+    with pytest.raises(WeightError, match="float16 cannot hold"):
+        archive.dumps(StoredNet("half", (Layer("w", weights + np.float32(1e6), None, Coding(dtype="float16")),)))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_no_numbers_are_refused_and_nothing_is_written(bad, tmp_path):
+    weights = np.ones((3, 3), np.float32)
+    weights[1, 1] = bad
+    for layer in (Layer("fc7", weights), Layer("fc7", np.ones((3, 3), np.float32), weights[1])):
+        with pytest.raises(WeightError, match="fc7.*1 NaN or infinite"):
+            archive.save(tmp_path / "bad.dcz", StoredNet("net", (layer,)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_bad_nets_are_refused():
+    ok = np.ones((2, 2), np.float32)
+    with pytest.raises(WeightError, match="'a'.* is empty"):
+        archive.dumps(StoredNet("net", (Layer("a", np.zeros((0, 3), np.float32)),)))
+    with pytest.raises(WeightError, match="'a' appears twice"):
+        archive.dumps(StoredNet("net", (Layer("a", ok), Layer("a", ok))))
+    with pytest.raises(CodebookError, match="4 weights are not in its codebook"):
+        archive.dumps(StoredNet("net", (Layer("a", ok, None, Coding(3, np.array([0.5]))),)))
+    with pytest.raises(WeightError, match="dtype must be one of"):
+        archive.dumps(StoredNet("net", (Layer("a", ok, None, Coding(dtype="float8")),)))
+
+
+def example_file():
+    weights, values = shared_weights((40, 50), 0.1, 12)
+    layers = (
+        Layer("fc1", weights, np.arange(40, dtype=np.float32), Coding(4, values, True)),
+        Layer("fc2", *2 * (weights[:, 0].copy(),), Coding()),
+    )
+    return StoredNet("lenet", layers), archive.dumps(StoredNet("lenet", layers))
+
+
+def test_every_cut_of_a_file_is_refused():
+    _, data = example_file()
+    for length in range(len(data)):
+        with pytest.raises(ArchiveError):
+            archive.loads(data[:length])
+    with pytest.raises(ArchiveError, match="1 bytes too many"):
+        archive.loads(data + b"\0")
+
+
+def test_every_single_changed_byte_is_refused():
+    net, data = example_file()
+    for place in range(len(data)):
+        for change in (0x01, 0x80, 0xFF):
+            damaged = bytearray(data)
+            damaged[place] ^= change
+            with pytest.raises(ArchiveError):
+                archive.loads(bytes(damaged))
+    assert_same(archive.loads(data), net)
+
+
+def _sections(data):
+    """[(payload start, payload end)] of a file's sections."""
+    at, found = 5, []
+    while at < len(data):
+        length = shift = 0
+        while True:
+            byte = data[at]
+            length |= (byte & 0x7F) << shift
+            at, shift = at + 1, shift + 7
+            if byte < 0x80:
+                break
+        found.append((at, at + length))
+        at += length + 4
+    return found
+
+
+@settings(max_examples=400, deadline=None)
+@given(data=st.data())
+def test_hostile_payloads_with_true_checksums_give_archive_errors_only(data):
+    """Whoever recomputes the checksum gets past it; then every field must hold on its own."""
+    _, good = example_file()
+    damaged = bytearray(good)
+    start, end = data.draw(st.sampled_from(_sections(good)))
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(start, end - 1))
+        damaged[place] = data.draw(st.integers(0, 255))
+    damaged[end : end + 4] = zlib.crc32(bytes(damaged[start:end])).to_bytes(4, "little")
+    try:
+        net = archive.loads(bytes(damaged))
+    except ArchiveError:
+        return
+    assert all(np.isfinite(value).all() for value in net.state_dict().values())
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=200))
+def test_arbitrary_bytes_give_archive_errors_only(data):
+    for bytes_ in (data, archive.MAGIC + data, archive.MAGIC + bytes([archive.VERSION]) + data):
+        with pytest.raises(ArchiveError):
+            archive.loads(bytes_)
+
+
+def test_a_file_that_declares_too_much_is_refused_before_memory_is_taken():
+    header = archive.Writer()
+    header.text("bomb")
+    header.varint(1)
+    header.text("w")
+    header.byte(0)
+    header.byte(2)
+    header.varint(1 << 31)
+    header.varint(1 << 31)
+    file = archive.Writer(archive.MAGIC + bytes([archive.VERSION]))
+    file.section(header)
+    with pytest.raises(ArchiveError, match="declares the shape"):
+        archive.loads(bytes(file))
+
+
+def test_messages_name_the_file_and_the_fault(tmp_path):
+    path = tmp_path / "net.dcz"
+    with pytest.raises(ArchiveError, match=r"net\.dcz cannot be read"):
+        archive.load(path)
+    path.write_bytes(b"PK\x03\x04 not ours")
+    with pytest.raises(ArchiveError, match=r"net\.dcz: not a \.dcz file"):
+        archive.load(path)
+    path.write_bytes(archive.MAGIC + b"\x63")
+    with pytest.raises(ArchiveError, match="format version 99"):
+        archive.describe(path)
+    _, data = example_file()
+    path.write_bytes(data[:-10] + bytes([data[-10] ^ 1]) + data[-9:])
+    with pytest.raises(ArchiveError, match=r"net\.dcz: layer 'fc2' is damaged: its checksum"):
+        archive.load(path)
+
+
+def test_saving_over_a_file_replaces_it_whole_or_not_at_all(tmp_path):
+    net, data = example_file()
+    path = tmp_path / "net.dcz"
+    archive.save(path, net)
+    bad = StoredNet("bad", (Layer("w", np.array([np.nan], np.float32)),))
+    with pytest.raises(WeightError):
+        archive.save(path, bad)
+    assert path.read_bytes() == data
+    assert list(tmp_path.iterdir()) == [path]

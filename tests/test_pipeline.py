@@ -1,0 +1,163 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from dcviz import archive, datasets, models, pipeline, reference, training
+from dcviz.errors import NetError, RecipeError, WeightError
+from dcviz.pipeline import LayerRecipe, Recipe, Schedule
+
+RECIPE = Recipe(
+    layers={
+        "fc1": LayerRecipe(0.08, bits=5),
+        "fc2": LayerRecipe(0.09, bits=5),
+        "fc3": LayerRecipe(0.26, bits=5),
+    },
+    retrain=Schedule(epochs=0.5, lr=1e-3),
+    finetune=Schedule(epochs=0.2, lr=1e-4),
+    cuts=3,
+)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return datasets.digits()
+
+
+@pytest.fixture(scope="module")
+def result(digits):
+    torch.set_num_threads(1)
+    return pipeline.compress(reference.dense("lenet-300-100"), RECIPE, digits.train, test=digits.test)
+
+
+def test_stages_shrink_and_say_what_their_files_hold(result, digits, tmp_path):
+    assert [stage.name for stage in result.stages] == list(pipeline.STAGES)
+    sizes = [stage.file_bytes for stage in result.stages]
+    assert sizes == sorted(sizes, reverse=True)
+    for stage in result.stages:
+        path = tmp_path / f"{stage.name}.dcz"
+        assert archive.save(path, stage.stored) == stage.file_bytes
+        read = archive.load(path)
+        for key, value in stage.stored.state_dict().items():
+            assert value.tobytes() == read.state_dict()[key].tobytes(), "not the same net bit for bit"
+        assert training.error_percent(pipeline.restore(read), digits.test) == stage.error_percent
+    assert result.dense_bytes == 1_066_440
+    assert result.ratio == result.dense_bytes / sizes[-1]
+
+
+def test_huffman_changes_no_weight(result):
+    shared, coded = (stage.stored.state_dict() for stage in result.stages[-2:])
+    for key in shared:
+        assert shared[key].tobytes() == coded[key].tobytes()
+
+
+def test_layers_keep_to_the_recipe(result):
+    for layer in result.stored.layers:
+        asked = RECIPE.layers[layer.name]
+        assert np.count_nonzero(layer.weight) <= round(asked.density * layer.weight.size)
+        assert len(np.unique(layer.weight[layer.weight != 0])) <= 2**asked.bits - 1
+
+
+def test_the_net_given_is_left_alone(digits):
+    net = reference.dense("lenet-300-100")
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    pipeline.compress(net, RECIPE, digits.train.take(slice(0, 256)))
+    assert all(torch.equal(before[key], value) for key, value in net.state_dict().items())
+
+
+def test_same_seed_same_bytes(digits):
+    files = []
+    for seed in (0, 0, 1):
+        recipe = dataclasses.replace(RECIPE, seed=seed)
+        compressed = pipeline.compress(reference.dense("lenet-300-100"), recipe, digits.train.take(slice(0, 512)))
+        files.append(archive.dumps(compressed.stored))
+    assert files[0] == files[1] != files[2]
+
+
+def test_progress_reaches_the_end_of_each_trained_stage(digits):
+    seen = {}
+    pipeline.compress(
+        reference.dense("lenet-300-100"), RECIPE, digits.train.take(slice(0, 512)),
+        progress=lambda stage, done, total: seen.update({stage: (done, total)}),
+    )  # fmt: skip
+    assert seen == {"pruned": (2, 2), "shared": (1, 1)}
+
+
+def test_stopping_ends_the_run_without_a_result(digits):
+    calls = []
+    with pytest.raises(pipeline.Stopped):
+        pipeline.compress(
+            reference.dense("lenet-300-100"), RECIPE, digits.train,
+            progress=lambda *step: calls.append(step), stop=lambda: len(calls) >= 2,
+        )  # fmt: skip
+    assert len(calls) == 2
+
+
+def test_quantization_alone_stores_every_position(digits):
+    layers = {name: LayerRecipe(1.0, bits=3) for name in RECIPE.layers}
+    recipe = dataclasses.replace(RECIPE, layers=layers)
+    compressed = pipeline.compress(reference.dense("lenet-300-100"), recipe, digits.train.take(slice(0, 256)))
+    for layer in compressed.stored.layers:
+        assert layer.coding.index_bits is None
+        assert len(np.unique(layer.weight)) <= 8
+
+
+def test_a_layer_with_few_distinct_weights_keeps_them():
+    net = models.build("lenet-300-100", seed=0)
+    with torch.no_grad():
+        net.fc3.weight.copy_(torch.where(net.fc3.weight > 0, 0.5, -0.25))
+    books = pipeline.codebooks(net, RECIPE)
+    assert books["fc3"].tolist() == [-0.25, 0.5]
+    assert len(books["fc1"]) == 31
+
+
+def test_a_layer_pruned_to_nothing_can_be_stored(tmp_path):
+    net = models.build("lenet-300-100", seed=0)
+    with torch.no_grad():
+        net.fc2.weight.zero_()
+    assert "fc2" not in pipeline.codebooks(net, RECIPE)
+    for stage in pipeline.STAGES[1:]:
+        archive.save(tmp_path / "net.dcz", pipeline.stored_net(net, RECIPE, stage))
+        read = archive.load(tmp_path / "net.dcz").state_dict()["fc2.weight"]
+        assert read.shape == (100, 300)
+        assert not read.any()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        lambda: LayerRecipe(0.0, 5),
+        lambda: LayerRecipe(1.2, 5),
+        lambda: LayerRecipe(0.5, 0),
+        lambda: LayerRecipe(0.5, 1),
+        lambda: LayerRecipe(0.5, 5, index_bits=17),
+        lambda: dataclasses.replace(RECIPE, init="magic"),
+        lambda: dataclasses.replace(RECIPE, dtype="float8"),
+        lambda: dataclasses.replace(RECIPE, order="Z"),
+    ],
+)
+def test_impossible_recipes_are_refused(bad):
+    with pytest.raises(RecipeError):
+        bad()
+
+
+def test_bad_nets_are_refused_by_layer(digits):
+    net = models.build("lenet-300-100", seed=0)
+    with pytest.raises(RecipeError, match="for the layers fc1, fc2, fc3; the net has conv1, conv2, fc1, fc2"):
+        pipeline.compress(models.build("lenet-5", seed=0), RECIPE, digits.train)
+    with pytest.raises(NetError, match="BatchNorm1d"):
+        pipeline.compress(nn.Sequential(nn.Linear(784, 10), nn.BatchNorm1d(10)), RECIPE, digits.train)
+    with torch.no_grad():
+        net.fc2.weight[3, 4] = float("inf")
+    with pytest.raises(WeightError, match="fc2"):
+        pipeline.compress(net, RECIPE, digits.train)
+
+
+def test_files_of_unknown_nets_open_as_arrays_but_not_as_nets():
+    layer = archive.Layer("fc1", np.ones((2, 2), np.float32))
+    with pytest.raises(NetError, match="no net called 'my-net'"):
+        pipeline.restore(archive.StoredNet("my-net", (layer,)))
+    with pytest.raises(NetError, match="do not fit the net 'lenet-5'"):
+        pipeline.restore(archive.StoredNet("lenet-5", (layer,)))
