@@ -9,9 +9,9 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _MODULES = {
-    "archive", "checks", "datasets", "entropy", "errors", "huffman", "kmeans", "labs", "models", "paper",
-    "pipeline", "plots", "pruning", "reference", "relative_index", "retraining", "sketch", "theme",
-    "timing", "trained_quantization", "training",
+    "archive", "bitstream", "checks", "datasets", "editions", "entropy", "errors", "files", "huffman", "kmeans",
+    "labs", "models", "paper", "pipeline", "plots", "pruning", "recordings", "reference", "relative_index",
+    "retraining", "sketch", "theme", "trained_quantization", "training",
 }  # fmt: skip
 
 __all__ = sorted(_MODULES)

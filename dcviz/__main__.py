@@ -1,4 +1,4 @@
-"""Command line: ``python -m dcviz table1 | inspect FILE | reproduce NET``."""
+"""Command line: ``python -m dcviz table1 | inspect FILE | reproduce NET | record NAME | edition NAME OUT``."""
 
 import argparse
 import json
@@ -40,29 +40,31 @@ def _parser():
     reproduce.add_argument("--quick", action="store_true", help="about a minute: few epochs, a worse result")
     reproduce.add_argument("--json", action="store_true")
     reproduce.set_defaults(run=_reproduce)
+
+    record = commands.add_parser("record", help="measure again what a chapter shows as recorded")
+    record.add_argument("name")
+    record.set_defaults(run=_record)
+
+    edition = commands.add_parser("edition", help="make the notebooks of an edition from their sources")
+    edition.add_argument("edition", choices=("student", "instructor"))
+    edition.add_argument("out", type=Path)
+    edition.add_argument("--only", nargs="+", metavar="CHAPTER", help="chapters by the beginning of their names")
+    edition.add_argument("--no-run", action="store_true", help="without outputs")
+    edition.set_defaults(run=_edition)
     return parser
 
 
 def _table1(arguments):
-    from dcviz import paper, reference
+    from dcviz import reference, tables
 
     rows = [reference.measure(name) for name in reference.REFERENCES]
     if arguments.json:
         print(json.dumps(rows, indent=1))
         return
-    quoted = {row["net"].lower(): row for row in paper.table("table1_overview")["rows"]}
-    print(f"{'':16}|{'paper (quoted)':^38}|{'this workbook (measured now)':^48}")
-    head = f"{'dense':>10}{'file':>10}{'ratio':>7}{'error %':>11}"
-    print(f"{'net':16}|{head}|{'dense':>12}{'file':>10}{'ratio':>8}{'error %: dense, file':>18}")
-    for row in rows:
-        theirs = quoted[reference.reference(row["net"]).net]
-        errors = f"{theirs['ref']['top1_err']:.2f} {theirs['compressed']['top1_err']:.2f}"
-        print(
-            f"{row['net']:16}|{theirs['ref']['size']:>10}{theirs['compressed']['size']:>10}{theirs['ratio']:>6}x"
-            f"{errors:>11}|{row['dense_bytes']:>12,}{row['file_bytes']:>10,}{row['ratio']:>7.1f}x"
-            f"{row['dense_error_percent']:>12.2f} {row['error_percent']:.2f}"
-        )
-    print(f"\nSizes in bytes are lengths of files that decode back. Errors measured now on: {rows[0]['images']}.")
+    table = tables.table1(rows)
+    for source in (tables.PAPER, tables.OURS):
+        print(f"{source}\n{table[source].to_string()}\n")
+    print(f"Sizes in bytes are lengths of files that decode back. Errors measured now on: {rows[0]['images']}.")
 
 
 def _inspect(arguments):
@@ -123,6 +125,20 @@ def _reproduce(arguments):
     print(f"  ratio {result['ratio']:.1f}x")
     for path, sha256 in result["files"].items():
         print(f"  {sha256}  {path}")
+
+
+def _record(arguments):
+    from dcviz import recordings
+
+    recorded = recordings.record(arguments.name)
+    print(f"{len(recorded.rows)} rows, {recorded.note}")
+
+
+def _edition(arguments):
+    from dcviz import editions
+
+    for path in editions.write(arguments.edition, arguments.out, arguments.only, run=not arguments.no_run):
+        print(path)
 
 
 if __name__ == "__main__":

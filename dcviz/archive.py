@@ -7,7 +7,7 @@
 
 A layer is coded by what its ``Coding`` says, so one format holds every stage of the paper's pipeline: all weights as
 floats (dense), relative index + floats (pruned), relative index + codes (shared), both Huffman-coded (coded).
-docs/format.md is the specification.
+The specification is docs/format.md.
 """
 
 import math
@@ -151,6 +151,11 @@ def describe(path):
     """The ``Breakdown`` of the file at ``path`` (which is fully decoded for it)."""
     data = _contents(path)
     return _parse(data, path)[1]
+
+
+def breakdown(net):
+    """The ``Breakdown`` of the file that a ``StoredNet`` would make."""
+    return _parse(dumps(net), net.name)[1]
 
 
 def dumps(net):

@@ -13,6 +13,9 @@ from dcviz.errors import ArchiveError
 MAX_WEIGHTS = 1 << 29
 """More weights than this in one file are taken for damage: 537 million, four times VGG-16."""
 
+MAX_CHUNK = 1 << 17
+"""Longest chunk of Huffman-coded symbols: a decoder takes one step per symbol of a chunk."""
+
 _FIXED, _HUFFMAN = 0, 1
 
 
@@ -170,8 +173,8 @@ def read_symbols(reader, n, alphabet, part):
         costs = _read_table(reader, alphabet)
         chunk, least = reader.varint("lane_starts"), reader.varint("lane_starts")
         chunks = -(-n // max(chunk, 1))
-        if chunk < 1 or chunks * max(least, 1) > 8 * reader.left:
-            raise ArchiveError(f"{chunks:,} chunks of {least:,} bits of {part} are more than the file holds")
+        if not 1 <= chunk <= MAX_CHUNK or chunks * max(least, 1) > 8 * reader.left:
+            raise ArchiveError(f"{chunks:,} chunks of {chunk:,} symbols and {least:,} bits or more of {part} cannot be")
         chunk_bits = np.full(chunks, least, np.int64)
         if chunks > 1:
             width = min(reader.byte("lane_starts"), 32)

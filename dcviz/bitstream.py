@@ -113,7 +113,8 @@ def decode(stream, lengths):
 
     Raises CodeError for lengths that are no prefix code and for any damage that leaves the stream
     inconsistent: numbers that do not fit together, a chunk that does not end where it should, pad bits
-    that are not zero. Memory stays in proportion to the data, whatever the numbers claim.
+    that are not zero. Memory stays in proportion to the data, whatever the numbers claim; time grows
+    with ``chunk``, the number of NumPy steps, so a reader of foreign files should bound it.
     """
     lengths = check_lengths(lengths)
     if lengths.size > 1 << SYMBOL_BITS:

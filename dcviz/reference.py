@@ -44,6 +44,8 @@ REFERENCES = {
             cuts=200,
             ramp=0.6,
             regrow=True,
+            dtype="float16",
+            bias_dtype="float16",
         ),
     ),
     "lenet-5": Reference(
@@ -61,6 +63,8 @@ REFERENCES = {
             cuts=200,
             ramp=0.6,
             regrow=True,
+            dtype="float16",
+            bias_dtype="float16",
         ),
     ),
 }

@@ -1,0 +1,103 @@
+"""From one source per chapter to the notebooks: student, instructor.
+
+A source is a Python file in notebooks/source: ``# %%`` starts a code cell, ``# %% [markdown]`` a text cell whose
+lines begin with ``# ``; ``# %% tags=["nbval-ignore-output"]`` tags a cell. Solutions stand between
+``### BEGIN SOLUTION`` and ``### END SOLUTION``; the student edition has a stub there.
+"""
+
+import hashlib
+import re
+from pathlib import Path
+
+from dcviz.errors import DcvizError
+from dcviz.files import ROOT, atomic_write
+
+SOURCES = ROOT / "notebooks" / "source"
+EDITIONS = ("student", "instructor")
+
+_SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION[ \t]*(\n|\Z)", re.S | re.M)
+_MARKS = re.compile(r"^[ \t]*### (BEGIN|END) SOLUTION[ \t]*(\n|\Z)", re.M)
+_CELL = re.compile(r"^# %%(?P<markdown> \[markdown\])?(?: tags=(?P<tags>\[.*\]))?[ \t]*$")
+
+
+class SourceError(DcvizError, ValueError):
+    """A chapter's source that cannot be read."""
+
+
+def cells_of(source, edition="student"):
+    """[(kind, text, tags)] of a source's text, kind "code" or "markdown", in an edition."""
+    if edition not in EDITIONS:
+        raise SourceError(f"edition must be one of {', '.join(EDITIONS)}, not {edition!r}")
+    cells, lines = [], None
+    for number, line in enumerate(source.splitlines(), 1):
+        if line.startswith("# %%"):
+            match = _CELL.match(line)
+            if not match:
+                raise SourceError(f"line {number}: {line!r} does not start a cell; see dcviz.editions")
+            tags = re.findall(r'"([^"]*)"', match["tags"] or "")
+            lines = []
+            cells.append(("markdown" if match["markdown"] else "code", lines, tags))
+        elif lines is not None:
+            lines.append(line)
+    return [(kind, _text(kind, lines, edition), tags) for kind, lines, tags in cells]
+
+
+def _text(kind, lines, edition):
+    if kind == "markdown":
+        lines = [re.sub(r"^# ?", "", line) for line in lines]
+    text = "\n".join(lines).strip("\n")
+    if edition == "student":
+        return _SOLUTION.sub(r"\1...  # your code here\n", text + "\n").strip("\n")
+    return _MARKS.sub("", text + "\n").strip("\n")
+
+
+def notebook(path, edition="student"):
+    """The notebook (nbformat 4, not executed) that a source makes; cell ids depend on the source only."""
+    import nbformat.v4 as v4
+
+    stem = Path(path).stem
+    cells = []
+    for number, (kind, text, tags) in enumerate(cells_of(Path(path).read_text("utf-8"), edition)):
+        make = v4.new_markdown_cell if kind == "markdown" else v4.new_code_cell
+        cell = make(text, id=hashlib.sha256(f"{stem}/{number}".encode()).hexdigest()[:8])
+        if tags:
+            cell.metadata["tags"] = tags
+        cells.append(cell)
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return v4.new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
+
+
+def execute(book, folder):
+    """Run a notebook in ``folder`` and keep what survives without a kernel: text, HTML and pictures."""
+    from nbclient import NotebookClient
+
+    NotebookClient(book, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+    book.metadata.pop("widgets", None)  # with widget state nbconvert shows blanks in place of the pictures
+    for cell in book.cells:
+        cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", ()):
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+    return book
+
+
+def write(edition, out, chapters=None, run=True):
+    """Write an edition's notebooks into folder ``out``; ``chapters`` keeps those whose names begin so.
+
+    Returns the written paths. ``run=False`` writes them without outputs.
+    """
+    import nbformat
+
+    out = Path(out)
+    written = []
+    for source in sorted(SOURCES.glob("[0-9][0-9]_*.py")):
+        if chapters and not source.stem.startswith(tuple(chapters)):
+            continue
+        book = notebook(source, edition)
+        if run:
+            out.mkdir(parents=True, exist_ok=True)
+            execute(book, out)
+        target = out / f"{source.stem}.ipynb"
+        data = (nbformat.writes(book) + "\n").encode()
+        atomic_write(target, lambda file, data=data: file.write(data))
+        written.append(target)
+    return written

@@ -1,0 +1,120 @@
+"""What one inference costs in energy: weights from DRAM, from SRAM, and the arithmetic. All assumptions editable."""
+
+import ipywidgets as widgets
+import traitlets
+
+from dcviz import budgets, paper, theme
+from dcviz.errors import NetError
+from dcviz.labs.base import FigureImage, Lab, labelled_entry, labelled_slider, row
+from dcviz.plots.memory import inference_bars, operation_bars
+
+ROWS = (
+    ("arithmetic, dense", "muted"),
+    ("DRAM, dense", "pruned"),
+    ("DRAM, compressed", "retrained"),
+    ("SRAM, compressed", "kept"),
+)
+EXAMPLES = {"example": "the paper's example: 1 billion connections"} | {
+    net: name for net, (name, _) in budgets.PAPER.items()
+}
+
+
+class EnergyLab(Lab):
+    """Joules per inference and watts at a rate, from picojoules per access: arithmetic on a table, no measurement.
+
+        EnergyLab(connections=1e9, rate=20)          # 12.8 W from DRAM: the paper's example
+
+    connections  weights of the net; each is fetched once per inference, as 32 bits when dense
+    rate         inferences per second
+    ratio        how many times smaller the compressed weights are, index included
+    dram_pj, sram_pj   picojoules to read 32 bits
+
+    `joules` {row: joules} gives what the bars show.
+    """
+
+    heading = "Energy <small>what one inference costs before it computes anything</small>"
+    state_names = ("connections", "rate", "ratio", "dram_pj", "sram_pj")
+
+    connections = traitlets.Float(1e9, min=1e3, max=1e11)
+    rate = traitlets.Float(20.0, min=0.001, max=1e5)
+    ratio = traitlets.Float(35.0, min=1, max=1000)
+    dram_pj = traitlets.Float(640.0, min=0.001, max=1e5)
+    sram_pj = traitlets.Float(5.0, min=0.001, max=1e5)
+
+    def build(self):
+        self.example_choice = widgets.Dropdown(
+            options=[("choose an example …", ""), *((name, key) for key, name in EXAMPLES.items())],
+            description="net", layout={"width": "460px"},
+        )  # fmt: skip
+        self.example_choice.observe(self.guard(self._choose), "value")
+        self.sliders = [
+            labelled_slider("connections", self.connections, 1e3, 1e11, log=True, width="240px"),
+            labelled_slider("inferences a second", self.rate, 0.001, 1e5, log=True, width="240px"),
+            labelled_slider("compression ratio", self.ratio, 1.0, 1000.0, log=True, width="240px"),
+        ]
+        self.entries = [
+            labelled_entry("DRAM", self.dram_pj, 0.001, 1e5, unit="pJ per 32 bits"),
+            labelled_entry("SRAM", self.sram_pj, 0.001, 1e5, unit="pJ per 32 bits"),
+        ]
+        for widget, name in zip([*self.sliders, *self.entries], self.state_names, strict=True):
+            self.bind(widget, name)
+        figure, axes = theme.figure(11, 3.4)
+        self.bars = inference_bars(axes, ROWS)
+        self.figure_view = FigureImage(figure, self.bars, alt="energy of one inference by where the weights are")
+        return [self.example_choice, *self.sliders, row(*self.entries), self.figure_view]
+
+    def update(self):
+        n, small = self.connections, 32 / self.ratio
+        joules = (
+            budgets.arithmetic_joules(n),
+            budgets.fetch_joules(n, 32, self.dram_pj),
+            budgets.fetch_joules(n, small, self.dram_pj),
+            budgets.fetch_joules(n, small, self.sram_pj),
+        )
+        self.joules = {name: value for (name, _), value in zip(ROWS, joules, strict=True)}
+        for bar, value in zip(self.bars, joules, strict=True):
+            bar.set_width(value)
+        self.figure_view.refresh()
+
+    def describe(self):
+        dense, small, chip = (self.joules[name] for name, _ in ROWS[1:])
+        return (
+            f"{self.connections:,.0f} connections × 32 bits × {self.dram_pj:g} pJ = {_joules(dense)} per inference; "
+            f"× {self.rate:g} a second = <b>{_watts(dense * self.rate)}</b> for fetching weights from DRAM alone. "
+            f"{self.ratio:g}× smaller: <b>{_watts(small * self.rate)}</b> from DRAM, "
+            f"<b>{_watts(chip * self.rate)}</b> from on-chip SRAM, where it now may fit: "
+            f"{dense / chip:,.0f} times less. Arithmetic, dense: {_watts(self.joules[ROWS[0][0]] * self.rate)}. "
+            "<i>Computed from the table, not measured.</i>"
+        )
+
+    def picture(self):
+        figure, (left, right) = theme.figure(16, 5.0, columns=2)
+        operation_bars(left, paper.table("energy_table_45nm_pj"))
+        for bar, value in zip(inference_bars(right, ROWS), self.joules.values(), strict=True):
+            bar.set_width(value)
+        return figure
+
+    def _choose(self, change):
+        if not change["new"]:
+            return
+        if change["new"] not in EXAMPLES:
+            raise NetError(f"no example {change['new']!r}; there are {', '.join(EXAMPLES)}")
+        net = "alexnet" if change["new"] == "example" else change["new"]
+        with self.hold_trait_notifications():
+            self.connections = 1e9 if change["new"] == "example" else float(budgets.paper_connections(net))
+            self.ratio = round(budgets.paper_bytes(net, "dense") / budgets.paper_bytes(net, "huffman"), 1)
+
+
+def _joules(value):
+    return _scaled(value, "J")
+
+
+def _watts(value):
+    return _scaled(value, "W")
+
+
+def _scaled(value, unit):
+    for size, letter in ((1, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n")):
+        if value >= size:
+            return f"{value / size:.3g} {letter}{unit}"
+    return f"{value / 1e-12:.3g} p{unit}"

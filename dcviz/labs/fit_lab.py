@@ -1,0 +1,110 @@
+"""Will it fit? A net at a stage of the pipeline against real memories."""
+
+import html
+
+import ipywidgets as widgets
+import traitlets
+
+from dcviz import budgets, theme
+from dcviz.errors import NetError
+from dcviz.labs.base import FigureImage, Lab, labelled_slider, row
+from dcviz.memories import memories, size_text
+from dcviz.plots.memory import memory_bars, show_sizes
+
+NETS = {**{key: name for key, (name, _) in budgets.PAPER.items()}, "own": "a net of your own"}
+STAGES = {
+    "dense": "dense float32",
+    "pruned": "pruned",
+    "shared": "pruned + shared weights",
+    "huffman": "pruned + shared + Huffman",
+}
+
+
+class FitLab(Lab):
+    """Which memories hold a net, stage by stage: the paper's size beside the length of our own file.
+
+        FitLab(net="vgg-16", stage="huffman")
+        FitLab(net="own", millions=25.6, stage="dense")
+
+    `sizes` {"paper": bytes, "ours": bytes or None} and `holds(who)`, the memories that are large enough, give
+    what the views show. For a net of your own, "paper" is a guess: the ratios of the paper's AlexNet.
+    """
+
+    heading = "Will it fit? <small>a net, a stage, and memories you can buy</small>"
+    state_names = ("net", "stage", "millions")
+
+    net = traitlets.Unicode("alexnet")
+    stage = traitlets.Unicode("dense")
+    millions = traitlets.Float(25.6, min=0.001, max=10000, help="parameters of your own net, millions")
+
+    def build(self):
+        self.memories = memories()
+        self.net_choice = widgets.Dropdown(
+            options=[(name, key) for key, name in NETS.items()], description="net", layout={"width": "270px"}
+        )
+        self.stage_choice = widgets.Dropdown(
+            options=[(name, key) for key, name in STAGES.items()], description="stage", layout={"width": "370px"}
+        )
+        self._check()
+        self.bind(self.net_choice, "net")
+        self.bind(self.stage_choice, "stage")
+        self.own = labelled_slider(
+            "your net's parameters", self.millions, 0.001, 10000.0, log=True, unit="millions", width="260px"
+        )
+        self.bind(self.own, "millions")
+        figure, axes = theme.figure(11, 6.6)
+        self.artists = memory_bars(axes, self.memories)
+        moving = [self.artists["paper"], self.artists["ours"]]
+        moving += [line for key in ("fits", "fails") for line in self.artists[key].values()]
+        self.figure_view = FigureImage(figure, moving, alt="memories by size, and which of them hold the net")
+        return [row(self.net_choice, self.stage_choice), self.own, self.figure_view]
+
+    def update(self):
+        self._check()
+        self.own.layout.display = None if self.net == "own" else "none"
+        if self.net == "own":
+            self.sizes = {"paper": budgets.guessed_bytes(self.millions * 1e6, self.stage), "ours": None}
+        else:
+            self.sizes = {
+                "paper": budgets.paper_bytes(self.net, self.stage),
+                "ours": budgets.our_bytes(self.net, self.stage),
+            }
+        show_sizes(self.artists, self.memories, self.sizes)
+        self.figure_view.refresh()
+
+    def holds(self, who="paper"):
+        """The memories that are at least as large as the net, smallest first -> list of Memory."""
+        size = self.sizes[who]
+        return [] if size is None else [memory for memory in self.memories if memory.bytes >= size]
+
+    def describe(self):
+        quoted = "guessed with the ratios of the paper's AlexNet" if self.net == "own" else "quoted from the paper"
+        if self.stage == "pruned":
+            quoted += ", which counts no index here"
+        lines = [f"<b>{NETS[self.net]}</b>, {STAGES[self.stage]}: {self._line('paper', quoted)}"]
+        if self.sizes["ours"] is not None:
+            lines.append(f"<br>Ours: {self._line('ours', 'measured, a file that decodes back, index and all')}")
+        elif self.net != "own":
+            lines.append("<br>Ours: no file of this net ships with the workbook.")
+        return "".join(lines)
+
+    def picture(self):
+        figure, axes = theme.figure(13, 6.6)
+        show_sizes(memory_bars(axes, self.memories), self.memories, self.sizes)
+        return figure
+
+    def _line(self, who, how):
+        size, fits = self.sizes[who], self.holds(who)
+        on_chip = [memory for memory in fits if memory.kind == "SRAM"]
+        best = on_chip[0] if on_chip else None
+        text = f"<b>{size_text(size)}</b> ({how}). It fits {len(fits)} of {len(self.memories)} memories; "
+        if best is not None:
+            return text + f"smallest on-chip SRAM that holds it: <b>{html.escape(best.name.split(':')[0])}</b>."
+        largest = [memory for memory in self.memories if memory.kind == "SRAM"][-1]
+        return text + f"<b>no on-chip SRAM</b>: {size / largest.bytes:.1f} times the largest here."
+
+    def _check(self):
+        if self.net not in NETS:
+            raise NetError(f"no net {self.net!r}; there are {', '.join(NETS)}")
+        if self.stage not in STAGES:
+            raise NetError(f"no stage {self.stage!r}; there are {', '.join(STAGES)}")

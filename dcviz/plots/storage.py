@@ -1,0 +1,94 @@
+"""Sparse storage: the relative index entry by entry, bits against the width of a gap, formats side by side."""
+
+from matplotlib.patches import FancyArrowPatch, Rectangle
+from matplotlib.ticker import MaxNLocator
+
+from dcviz import theme
+
+PARTS = ("weight bits", "index bits", "filler")
+"""What the bits of a width are spent on, bottom to top."""
+
+
+def index_strip(axes, size, entries, step=None):
+    """A layer as a row of cells with an arc per entry: kept solid, fillers hatched, the gap and what is stored.
+
+    entries: [(position, stored, real)] in order; only the first `step` are drawn as written.
+    """
+    step = len(entries) if step is None else step
+    written = {position: (stored, real) for position, stored, real in entries[:step]}
+    for position in range(size):
+        style = {"facecolor": "white", "edgecolor": "black", "linewidth": 1.2}
+        real_ahead = any(p == position and real for p, _, real in entries)
+        if position in written and not written[position][1]:
+            style = theme.bar_style("filler")
+        elif real_ahead:
+            style = theme.bar_style("kept")
+        axes.add_patch(Rectangle((position - 0.5, 0), 1, 1, **style))
+        text, ink = ("w", "white") if real_ahead else ("0", "black")
+        axes.text(position, 0.5, text, ha="center", va="center", color=ink, fontweight="bold" if real_ahead else None)
+        axes.text(position, -0.12, str(position), ha="center", va="top", fontsize=theme.FONT_SMALL)
+    axes.text(-1, 0.5, "start\n−1", ha="center", va="center", fontsize=theme.FONT_SMALL)
+    previous = -1
+    for position, stored, real in entries[:step]:
+        high = min(1.6, 0.35 + 0.16 * (position - previous))
+        arc = FancyArrowPatch(
+            (previous, 1.05), (position, 1.05), connectionstyle=f"arc3,rad=-{0.9 * high / (position - previous):.3f}",
+            arrowstyle="-|>", mutation_scale=18, linewidth=2, color="black", linestyle="-" if real else "--",
+        )  # fmt: skip
+        axes.add_patch(arc)
+        middle = (previous + position) / 2
+        axes.text(middle, 1.15 + 0.5 * high, f"+{stored + 1}", ha="center", va="bottom", fontsize=theme.FONT)
+        axes.text(position, -0.75, str(stored), ha="center", va="top", fontsize=theme.FONT_LARGE, fontweight="bold")
+        previous = position
+    axes.text(-1, -0.78, "stored", ha="center", va="top", fontsize=theme.FONT_SMALL)
+    axes.set(xlim=(-2, size - 0.3), ylim=(-1.5, 2.9), xticks=[], yticks=[])
+    for side in axes.spines.values():
+        side.set_visible(False)
+
+
+def bits_curve(axes, widths):
+    """Stacked bars over the width b of a gap, empty; a line for the shuffled mask; a frame around the chosen b.
+
+    Returns {'parts': {part: [bar per width]}, 'shuffled': line, 'chosen': patch}; fill them with `show_bits`.
+    """
+    artists = {"parts": {}}
+    for part in PARTS:
+        bars = [axes.bar(b, 0, 0.72, **theme.bar_style(part))[0] for b in widths]
+        bars[0].set_label({"weight bits": "weights", "index bits": "gaps", "filler": "fillers"}[part])
+        artists["parts"][part] = bars
+    (artists["shuffled"],) = axes.plot(
+        widths, [0] * len(widths), label="same mask, shuffled", **theme.line_style("guess", markersize=11)
+    )
+    artists["chosen"] = axes.add_patch(
+        Rectangle((0, 0), 0.94, 1, fill=False, edgecolor="black", linewidth=3, transform=axes.get_xaxis_transform())
+    )
+    axes.set(xlabel="bits per gap, b", ylabel="bits per kept weight", xlim=(widths[0] - 0.7, widths[-1] + 0.7))
+    axes.set_xticks(list(widths))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.grid(axis="y")
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, borderaxespad=0.2, columnspacing=1.2)
+    return artists
+
+
+def show_bits(artists, widths, parts, shuffled, chosen):
+    """Fill `bits_curve`: parts {part: bits per kept weight, one per width}, shuffled totals, the chosen width."""
+    bottom = [0.0] * len(widths)
+    for part, bars in artists["parts"].items():
+        for i, bar in enumerate(bars):
+            bar.set(y=bottom[i], height=parts[part][i])
+            bottom[i] += parts[part][i]
+    artists["shuffled"].set_data(list(widths), shuffled)
+    artists["chosen"].set_x(chosen - 0.47)
+
+
+def format_bars(axes, names):
+    """Empty bars of a layer's bits in each format, as a share of dense float32. Returns {name: bar}."""
+    roles = {"relative": "kept", "random mask, at best": "guess"}
+    bars = {
+        name: axes.barh(i, 0, 0.64, **theme.bar_style(roles.get(name, "muted")))[0] for i, name in enumerate(names)
+    }
+    axes.set_yticks(range(len(names)), names, fontsize=theme.FONT)
+    axes.set(ylim=(len(names) - 0.4, -0.6), xlim=(0, 100), xlabel="% of dense float32")
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.grid(axis="x")
+    return bars

@@ -1,0 +1,61 @@
+"""Results that take too long for a lesson: measured once by a command, kept with its date and machine.
+
+Each module of this package holds the measurements of one chapter; a measurement is a function without arguments
+that returns rows (a list of dicts). ``python -m dcviz record NAME`` runs one and writes data/recorded/NAME.json;
+``load(NAME)`` reads it back. Chapters show such rows in a column of their own, marked as recorded.
+"""
+
+import datetime
+import json
+from dataclasses import dataclass
+from importlib import import_module
+
+from dcviz import machine
+from dcviz.errors import DataError
+from dcviz.files import DATA, atomic_write
+
+FOLDER = DATA / "recorded"
+
+RECORDINGS = {}
+"""{name: "module:function"} of every measurement, the module inside this package."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Rows as measured once, and when, by which command and on what machine."""
+
+    name: str
+    command: str
+    date: str
+    machine: str
+    rows: list
+
+    @property
+    def note(self):
+        """One line for captions: recorded when, on what, by which command."""
+        return f"recorded {self.date} on {self.machine} by `{self.command}`"
+
+
+def load(name):
+    """The ``Recorded`` called ``name``; DataError if it is missing, with the command that makes it."""
+    path = FOLDER / f"{name}.json"
+    try:
+        return Recorded(**json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"the recorded results {name!r} cannot be read from {path} ({error}); "
+                        f"remake them with: python -m dcviz record {name}") from error  # fmt: skip
+
+
+def record(name):
+    """Measure now and write data/recorded/NAME.json; returns the ``Recorded``. DataError for an unknown name."""
+    if name not in RECORDINGS:
+        raise DataError(f"there is no measurement called {name!r}; known are {', '.join(RECORDINGS)}")
+    module, function = RECORDINGS[name].split(":")
+    rows = getattr(import_module(f"{__name__}.{module}"), function)()
+    recorded = Recorded(
+        name, f"python -m dcviz record {name}", datetime.date.today().isoformat(), machine.name(), rows
+    )  # fmt: skip
+    text = json.dumps(vars(recorded), indent=1)
+    atomic_write(FOLDER / f"{name}.json", lambda file: file.write((text + "\n").encode()))
+    return recorded
+

@@ -1,0 +1,62 @@
+"""The paper's tables beside our own numbers: what is quoted and what is measured stand in separate columns."""
+
+import pandas as pd
+
+from dcviz import archive, paper, reference
+
+PAPER, OURS = "paper (quoted)", "this workbook (measured now)"
+LAYER_TABLES = {"lenet-300-100": "table2_lenet300", "lenet-5": "table3_lenet5"}
+_PAPER_LAYERS = {"lenet-300-100": ("ip1", "ip2", "ip3"), "lenet-5": ("conv1", "conv2", "ip1", "ip2")}
+
+
+def table1(rows):
+    """Table 1 as a DataFrame; ``rows`` as ``reference.measure`` gives them."""
+    quoted = {row["net"].lower(): row for row in paper.table("table1_overview")["rows"]}
+    table = {}
+    for row in rows:
+        theirs = quoted[reference.reference(row["net"]).net]
+        table[row["net"]] = {
+            (PAPER, "dense"): theirs["ref"]["size"],
+            (PAPER, "file"): theirs["compressed"]["size"],
+            (PAPER, "ratio"): f"{theirs['ratio']}x",
+            (PAPER, "error dense %"): f"{theirs['ref']['top1_err']:.2f}",
+            (PAPER, "error file %"): f"{theirs['compressed']['top1_err']:.2f}",
+            (OURS, "dense bytes"): f"{row['dense_bytes']:,}",
+            (OURS, "file bytes"): f"{row['file_bytes']:,}",
+            (OURS, "ratio"): f"{row['ratio']:.1f}x",
+            (OURS, "error dense %"): f"{row['dense_error_percent']:.2f}",
+            (OURS, "error file %"): f"{row['error_percent']:.2f}",
+        }
+    return pd.DataFrame.from_dict(table, orient="index")
+
+
+def layers(net, breakdown):
+    """Table 2 or 3 as a DataFrame: per layer the paper's P+Q+H columns beside a file's ``archive.Breakdown``.
+
+    "of dense %" is the layer's share of file bytes over its dense weights; ours counts code tables, checksums
+    and biases, the paper's seems not to count biases.
+    """
+    quoted = {row["layer"]: row for row in paper.table(LAYER_TABLES[net])["rows"]}
+    table = {}
+    for layer, theirs in zip(breakdown.layers, _PAPER_LAYERS[net], strict=True):
+        row = quoted[theirs]
+        table[f"{layer.name} ({theirs})"] = {
+            (PAPER, "kept %"): row["weights_pct_P"],
+            (PAPER, "weight bits"): row["weight_bits_PQH"],
+            (PAPER, "index bits"): row["index_bits_PQH"],
+            (PAPER, "of dense %"): row["compress_rate_pct_PQH"],
+            (OURS, "kept %"): round(100 * layer.nonzeros / layer.weights, 1),
+            (OURS, "fillers"): layer.fillers,
+            (OURS, "weight bits"): round(layer.weight_bits, 2),
+            (OURS, "index bits"): round(layer.index_bits, 2),
+            (OURS, "of dense %"): round(100 * layer.file_bytes / (4 * layer.weights), 2),
+        }
+    return pd.DataFrame.from_dict(table, orient="index")
+
+
+def parts(net):
+    """What every byte of a ``StoredNet``'s file is for, as a DataFrame: rows are parts, columns layers."""
+    breakdown = archive.breakdown(net)
+    columns = {layer.name: layer.parts for layer in breakdown.layers}
+    table = pd.DataFrame({**columns, "whole file": breakdown.parts})
+    return table[table["whole file"] > 0]

@@ -1,0 +1,96 @@
+# %% [markdown]
+# # dcviz: Deep Compression, hands on
+#
+# In 2016 Song Han, Huizi Mao and William Dally showed how to make a trained neural network **35 to 49 times smaller
+# without losing accuracy**, with three ideas: *prune* the weights that matter least, let the rest *share* a few values,
+# and *Huffman-code* what is left. This workbook lets you take hold of each idea with the mouse.
+#
+# **How to use this page:** run its cells from top to bottom, with `Shift`+`Enter`. It takes five minutes.
+
+# %%
+from dcviz import archive, datasets, machine, pipeline, reference, theme, training
+from dcviz.labs import PruningLab
+from dcviz.plots.pipeline import byte_shares, digits
+
+# %% [markdown]
+# ## The end result, in half a minute
+#
+# Here is LeNet-5, a net that reads handwritten digits, twice: as it was trained, and in a compressed file.
+
+# %%
+path = reference.compressed_path("lenet-5")
+breakdown = archive.describe(path)
+print(f"dense net:       {breakdown.dense_bytes:>9,} bytes of float32 parameters")
+print(f"compressed file: {path.stat().st_size:>9,} bytes, {breakdown.ratio:.0f} times smaller")
+
+# %% [markdown]
+# Both read the same twelve digits, which neither has ever seen:
+
+# %%
+dense, small = reference.dense("lenet-5"), pipeline.restore(reference.compressed("lenet-5"))
+test = datasets.digits().test.take(slice(0, 12))
+figure, axes = theme.figure(12, 4.4, rows=2)
+for place, (net, title) in enumerate([(dense, "dense net"), (small, "net from the compressed file")]):
+    digits(axes[place], test.images, training.predict(net, test.images), test.labels)
+    axes[place].set_title(title, loc="left")
+figure
+
+# %% [markdown]
+# How often are they wrong? On 1,000 held-out digits, measured now:
+
+# %% tags=["nbval-ignore-output"]
+held_out = datasets.digits().test
+print(f"dense net        {training.error_percent(dense, held_out):.1f} % wrong")
+print(f"compressed file  {training.error_percent(small, held_out):.1f} % wrong")
+
+# %% [markdown]
+# And this is what every byte of the file is for. By the end of the workbook you will know each colour:
+
+# %%
+figure, axes = theme.figure(11, 4.2)
+byte_shares(axes, breakdown)
+figure
+
+# %% [markdown]
+# ## How to work with a lab
+#
+# A lab is a picture that you can move. This one shows the weights of a layer; whatever is smaller than the threshold is
+# cut. Take the threshold with the mouse. Or click it and use the arrow keys. Or type a number.
+
+# %%
+lab = PruningLab("lenet-300-100", layer="fc1", threshold=0.05)
+lab
+
+# %% [markdown]
+# The line of text under a lab always says in words and numbers what the picture shows. And every lab can be named: its
+# `repr` is the command that brings it back exactly as it is now. Copy it to a colleague, or into your notes.
+
+# %%
+print(repr(lab))
+
+# %% [markdown]
+# ## The map
+#
+# | chapter | question |
+# |---|---|
+# | [01 Why compress?](01_why_compress.ipynb) | Where does it hurt: delay, memory, energy? |
+# | [02 Pruning](02_pruning.ipynb) | How many weights does a net need? |
+# | [03 Sparse storage](03_sparse_storage.ipynb) | What does it cost to say where the remaining weights are? |
+# | [04 Weight sharing](04_weight_sharing.ipynb) | How few different values are enough? |
+# | [05 Trained quantization](05_trained_quantization.ipynb) | How does one train a value that thousands of weights share? |
+# | [06 Huffman coding](06_huffman.ipynb) | Why do frequent things deserve short names? |
+# | [07 The full pipeline](07_full_pipeline.ipynb) | Is 40 times smaller real? |
+#
+# Each chapter goes the same way: *predict*, find out in a lab, read why, build the step yourself, and have it checked. The
+# checks are on your side: they say what went wrong and why.
+#
+# Numbers come in three kinds, and never share a column: **measured now** (on your machine, as you watch), **recorded**
+# (measured once, with date, machine and command), and **quoted** from the paper.
+#
+# ## This machine
+#
+# No GPU is needed, and no network.
+
+# %% tags=["nbval-ignore-output"]
+for what, value in machine.facts().items():
+    print(f"{what:10} {value}")

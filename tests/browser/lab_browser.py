@@ -1,0 +1,199 @@
+"""A private JupyterLab and a Chromium that drives it; used by the browser tests and the latency benchmark.
+
+Nothing of the user's Jupyter is read or written: settings, workspaces and runtime files live in a folder
+of the test's own.
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote, urlparse
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM_FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--force-color-profile=srgb",
+]  # fmt: skip
+SETTINGS = {
+    "@jupyterlab/apputils-extension/notification": {
+        "fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},  # else cells leave the page
+    "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
+}  # fmt: skip
+
+
+def find_chromium():
+    """Path of a Chromium or Chrome on this machine, or None."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+class Server:
+    """JupyterLab on a free loopback port, serving `notebooks`; its own files go to `private`."""
+
+    def __init__(self, notebooks, private):
+        self.notebooks, private = Path(notebooks), Path(private)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        places = {
+            "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+            "JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime", "IPYTHONDIR": "ipython",
+        }  # fmt: skip
+        env = {**os.environ, **{name: str(private / folder) for name, folder in places.items()}}
+        env |= {
+            "JUPYTER_PREFER_ENV_PATH": "1",
+            "OMP_NUM_THREADS": "1",
+            "DCVIZ_STATE": str(private / "answers.json"),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
+        }
+        for name, content in SETTINGS.items():
+            file = private / "settings" / f"{name}.jupyterlab-settings"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(content))
+        self.log = private / "server.log"
+        command = [
+            *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"),
+            *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token="),
+            *(f"--ServerApp.root_dir={self.notebooks}", "--LabApp.expose_app_in_browser=True"),
+            *("--LabApp.extension_manager=readonly", "--LabApp.news_url=None"),
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        ]  # fmt: skip
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
+        self._wait()
+
+    def _wait(self, seconds=90):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                break
+            try:
+                with urllib.request.urlopen(f"{self.url}/api/status", timeout=5):
+                    return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.2)
+        self.stop()
+        raise RuntimeError(f"JupyterLab did not start:\n{self.log.read_text()[-2000:]}")
+
+    def stop(self):
+        """End the server and its kernels."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+class NotebookPage:
+    """One notebook open in JupyterLab. Collects page errors and requests that left this machine."""
+
+    def __init__(self, context, server, name):
+        self.server, self.name, self.errors, self.foreign = server, name, [], []
+        context.route("**/*", self._route)
+        self.page = context.new_page()
+        self.page.set_default_timeout(30_000)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.goto(f"{server.url}/doc/tree/{quote(name)}?reset")
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached", timeout=60_000)
+        self.page.locator(".jp-Notebook").wait_for()
+        self.wait_idle()
+
+    def _route(self, route):
+        url = urlparse(route.request.url)
+        if url.hostname in ("127.0.0.1", "localhost", None):
+            route.continue_()
+        else:
+            self.foreign.append(route.request.url)
+            route.abort()
+
+    def wait_idle(self, seconds=60):
+        """Wait until the kernel is there and has nothing to do."""
+        self.page.wait_for_function(
+            """() => {
+                const c = window.jupyterapp?.shell?.currentWidget?.sessionContext;
+                return c && c.isReady && c.session?.kernel?.status === "idle";
+            }""",
+            timeout=1000 * seconds,
+        )
+
+    def command(self, name, arguments=None):
+        """Run a JupyterLab command."""
+        return self.page.evaluate(
+            "async ([name, args]) => { await jupyterapp.commands.execute(name, args ?? {}); }",
+            [name, arguments],
+        )
+
+    def run_all(self, seconds=180):
+        """Run every cell and wait for the last."""
+        self.page.set_default_timeout(1000 * seconds)
+        self.command("notebook:run-all-cells")
+        self.wait_idle(seconds)
+        self.page.set_default_timeout(30_000)
+
+    def problems(self):
+        """What is wrong with the page now: a list of strings, empty if all is well."""
+        found = [f"page error: {e}" for e in self.errors] + [
+            f"request off this machine: {u}" for u in self.foreign
+        ]
+        outputs = self.page.locator("[data-mime-type='application/vnd.jupyter.error']")
+        found += [f"error output: {text[:500]}" for text in outputs.all_inner_texts()]
+        found += [f"dialog: {text[:300]}" for text in self.page.locator(".jp-Dialog").all_inner_texts()]
+        alerts = self.page.locator(".dcviz-text[role=alert]:not([hidden])")
+        found += [f"a lab says: {text}" for text in alerts.all_inner_texts()]
+        broken = self.page.locator(".jupyter-widgets-error-widget")
+        found += [f"widget did not display: {text[:500]}" for text in broken.all_text_contents()]
+        prompts = self.page.locator(".jp-InputPrompt").all_inner_texts()
+        found += [f"unfinished cell {p}" for p in prompts if "*" in p]
+        return found
+
+    def theme(self, name):
+        """'JupyterLab Light' or 'JupyterLab Dark'."""
+        self.command("apputils:change-theme", {"theme": name})
+        light = "true" if "Light" in name else "false"
+        self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached")
+
+    def close(self):
+        """Shut the kernel down and close the page."""
+        self.page.evaluate(
+            """async () => {
+                const context = jupyterapp.shell.currentWidget?.sessionContext;
+                if (context) await context.shutdown();
+            }"""
+        )
+        self.page.close()
+
+
+@contextmanager
+def chromium(**options):
+    """A headless Chromium; give `new_context` what Playwright takes. Needs `find_chromium()`."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS, **options)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def write_notebook(path, *cells):
+    """A notebook of code cells, for a test of its own."""
+    import nbformat
+
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells])
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(book, path)
+    return path

@@ -1,0 +1,113 @@
+"""The pruning lab, moved by a real mouse and real keys in a real JupyterLab."""
+
+import nbformat
+import pytest
+from lab_browser import write_notebook
+from playwright.sync_api import expect
+
+from dcviz.labs import PruningLab
+
+CELLS = ["from dcviz.labs import PruningLab\nlab = PruningLab(threshold=0.05)\nlab"]
+
+
+@pytest.fixture
+def lab_page(server, open_notebook):
+    write_notebook(server.notebooks / "test_pruning.ipynb", *CELLS)
+    page = open_notebook("test_pruning.ipynb")
+    page.run_all()
+    expect(page.page.locator(".dcviz-histogram [role=slider]")).to_be_visible()
+    expect(page.page.locator(".dcviz-caption .dcviz-text")).to_contain_text("0.05")
+    return page
+
+
+def threshold(page):
+    return float(page.page.locator(".dcviz-histogram [role=slider]").get_attribute("aria-valuenow"))
+
+
+def drag(page, start, end, release=True):
+    """Drag in the histogram from `start` to `end`, shares of its width."""
+    box = page.page.locator(".dcviz-histogram canvas").bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.page.mouse.move(box["x"] + start * box["width"], y)
+    page.page.mouse.down()
+    page.page.mouse.move(box["x"] + end * box["width"], y, steps=12)
+    if release:
+        page.page.mouse.up()
+
+
+def test_mouse_drag_moves_threshold_picture_and_caption(lab_page, shots):
+    page = lab_page.page
+    caption, picture = page.locator(".dcviz-caption .dcviz-text"), page.locator("img.dcviz-figure")
+    said, shown = caption.inner_text(), picture.get_attribute("src")
+    page.screenshot(path=shots / "pruning_before.png")
+    drag(lab_page, 0.6, 0.7)
+    assert threshold(lab_page) > 0.06
+    expect(caption).not_to_have_text(said)
+    expect(picture).not_to_have_attribute("src", shown)
+    expect(caption).to_contain_text("measured here")  # letting go measures the error
+    valuetext = page.locator(".dcviz-histogram [role=slider]").get_attribute("aria-valuetext")
+    share = valuetext.split(": ")[1].split("%")[0]
+    expect(caption).to_contain_text(f"{share}% pruned")  # browser and Python agree on the share
+    page.screenshot(path=shots / "pruning_after.png")
+    assert lab_page.problems() == []
+
+
+def test_keys_move_the_threshold_and_jupyterlab_keeps_its_hands_off(lab_page):
+    page = lab_page.page
+    handle = page.locator(".dcviz-histogram [role=slider]")
+    cells = page.locator(".jp-Notebook .jp-Cell").count()
+    before, said = threshold(lab_page), page.locator(".dcviz-caption .dcviz-text").inner_text()
+    handle.focus()
+    for _ in range(3):
+        handle.press("ArrowRight")
+    expect(page.locator(".dcviz-caption .dcviz-text")).not_to_have_text(said)
+    assert threshold(lab_page) > before
+    handle.press("Home")
+    expect(handle).to_have_attribute("aria-valuenow", "0.000")
+    expect(page.locator(".dcviz-caption .dcviz-text")).to_contain_text("0.0% pruned")
+    expect(handle).to_be_focused()
+    assert page.locator(".jp-Notebook .jp-Cell").count() == cells
+    assert lab_page.problems() == []
+
+
+def test_entries_and_layers(lab_page, shots):
+    page = lab_page.page
+    density = page.locator(".widget-text input[type=number]").nth(2)
+    density.fill("10")
+    density.press("Enter")
+    expect(page.locator(".dcviz-caption .dcviz-text")).to_contain_text("90.0% pruned")
+    page.locator(".dcviz-lab select").select_option("fc2")
+    expect(page.locator(".dcviz-caption .dcviz-text")).to_contain_text("fc2 (100×300)")
+    page.locator(".dcviz-histogram").screenshot(path=shots / "pruning_fc2.png")
+    assert lab_page.problems() == []
+
+
+def test_without_a_kernel_a_saved_notebook_shows_picture_and_caption(server, open_notebook):
+    path = write_notebook(server.notebooks / "test_saved.ipynb", *CELLS)
+    book = nbformat.read(path, as_version=4)
+    picture = PruningLab(threshold=0.05)._repr_mimebundle_()  # as saved: the widget's id means nothing later
+    book.cells[0].outputs = [nbformat.v4.new_output("execute_result", picture, execution_count=1)]
+    nbformat.write(book, path)
+    page = open_notebook("test_saved.ipynb")
+    image = page.page.locator(".jp-OutputArea-output img")
+    expect(image).to_be_visible()
+    assert image.evaluate("image => image.naturalWidth") > 800
+    assert page.problems() == []
+
+
+def test_readable_in_the_dark_theme_and_on_a_narrow_page(lab_page, shots):
+    page = lab_page.page
+    lab_page.theme("JupyterLab Dark")
+    page.screenshot(path=shots / "pruning_dark.png")
+    colours = page.evaluate(
+        """() => { const c = getComputedStyle(document.querySelector(".dcviz-caption .dcviz-text"));
+                   return [c.color, c.backgroundColor]; }"""
+    )
+    light = [sum(map(int, colour.strip("rgba()").split(",")[:3])) for colour in colours]
+    assert light[0] - light[1] > 400  # light text on a dark ground
+    lab_page.theme("JupyterLab Light")
+    page.set_viewport_size({"width": 800, "height": 1000})
+    page.screenshot(path=shots / "pruning_narrow.png")
+    lab, output = (page.locator(s).first.bounding_box() for s in (".dcviz-lab", ".jp-OutputArea-output"))
+    assert lab["x"] + lab["width"] <= output["x"] + output["width"] + 1
+    assert lab_page.problems() == []

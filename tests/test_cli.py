@@ -1,0 +1,61 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from dcviz import archive, reference
+from dcviz.__main__ import main
+from dcviz.files import ROOT
+
+
+def run(capsys, *arguments):
+    status = main(list(arguments))
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_table1_puts_the_papers_rows_beside_ours(capsys, no_data):
+    status, out, _ = run(capsys, "table1")
+    assert status == 0
+    assert "paper (quoted)" in out
+    assert "this workbook (measured now)" in out
+    assert "1070 KB" in out
+    assert "5,000 bundled digits" in out
+
+
+def test_table1_as_json_is_recomputed_from_the_shipped_files(capsys, no_data):
+    rows = json.loads(run(capsys, "table1", "--json")[1])
+    assert [row["net"] for row in rows] == list(reference.REFERENCES)
+    for row in rows:
+        path = reference.compressed_path(row["net"])
+        assert row["file_bytes"] == path.stat().st_size
+        assert row["ratio"] == pytest.approx(row["dense_bytes"] / path.stat().st_size)
+        assert 0 < row["error_percent"] < 3
+        assert row["images"] == "5,000 bundled digits"
+    assert {row["net"]: row["dense_bytes"] for row in rows} == {"lenet-300-100": 1_066_440, "lenet-5": 1_724_320}
+
+
+def test_inspect_accounts_for_every_byte(capsys):
+    path = reference.compressed_path("lenet-5")
+    shown = json.loads(run(capsys, "inspect", str(path), "--json")[1])
+    assert shown["file_bytes"] == path.stat().st_size == sum(shown["parts"].values())
+    text = run(capsys, "inspect", str(path))[1]
+    for part in archive.PARTS:
+        assert part in text
+    assert f"{path.stat().st_size:,}" in text
+
+
+def test_a_wrong_file_is_a_message_and_a_status_not_a_traceback(capsys, tmp_path):
+    path = tmp_path / "notes.dcz"
+    path.write_text("not a net")
+    status, out, err = run(capsys, "inspect", str(path))
+    assert (status, out) == (1, "")
+    assert err.startswith("dcviz: ")
+    assert "notes.dcz: not a .dcz file" in err
+    assert "lenet-300-100, lenet-5" in run(capsys, "reproduce", "lenet-7", "--out", str(tmp_path))[2]
+
+
+def test_the_module_runs_as_a_command():
+    done = subprocess.run([sys.executable, "-m", "dcviz", "--version"], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout.startswith("dcviz ")

@@ -1,0 +1,56 @@
+"""The project's own promises: one list of dependencies, the README's commands, a CI that runs just those."""
+
+import re
+import tomllib
+
+import yaml
+
+from dcviz.files import ROOT
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+def _normal(requirement):
+    return re.sub(r"\s", "", requirement)
+
+
+def test_conda_environment_and_pyproject_ask_for_the_same():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))["dependencies"]
+    conda = {_normal(item) for item in environment if isinstance(item, str)}
+    pip = {_normal(item) for item in next(item for item in environment if isinstance(item, dict))["pip"]}
+    wanted = {_normal(item) for item in PYPROJECT["project"]["dependencies"]}
+    wanted.add("python" + PYPROJECT["project"]["requires-python"])
+    assert (conda | pip) - {"pip", "-e."} == wanted
+
+
+def test_prescribed_packages_are_dependencies_and_torchvision_is_not():
+    names = {re.match(r"[\w-]+", item)[0] for item in PYPROJECT["project"]["dependencies"]}
+    assert {"jupyterlab", "torch", "ipywidgets", "matplotlib", "seaborn", "numpy"} <= names
+    everything = [*PYPROJECT["project"]["dependencies"], *sum(PYPROJECT["project"]["optional-dependencies"].values(), [])]
+    assert not any(item.startswith("torchvision") for item in everything)
+
+
+def test_readme_gives_the_two_commands_and_ci_runs_exactly_the_second():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    open_it = "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/jupyter lab notebooks/00_start_here.ipynb"
+    test_it = 'python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/pytest'
+    assert f"\n{open_it}\n" in readme
+    assert f"\n{test_it}\n" in readme
+    assert (ROOT / ".ci" / "run").read_text("utf-8").rstrip().endswith(f"\n{test_it}")
+
+
+def test_pictures_and_files_that_the_readme_links_to_exist():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", readme):
+        assert (ROOT / target).exists(), target
+    assert readme.index("![") < readme.index("python3 -m venv"), "a picture comes first"
+
+
+def test_data_stays_small_and_every_file_has_its_origin():
+    files = [path for path in (ROOT / "data").rglob("*") if path.is_file() and "cache" not in path.parts]
+    assert sum(path.stat().st_size for path in files) < 40e6
+    origins = (ROOT / "data" / "README.md").read_text("utf-8")
+    for path in files:
+        relative = path.relative_to(ROOT / "data")
+        named = str(relative) in origins or f"{relative.parts[0]}/*{path.suffix}" in origins
+        assert named or path.name == "README.md", f"{relative} has no line in data/README.md"

@@ -1,0 +1,40 @@
+import json
+
+import pytest
+
+from dcviz import recordings
+from dcviz.errors import DataError
+
+
+@pytest.mark.parametrize("name", recordings.RECORDINGS)
+def test_every_recording_ships_with_its_command_date_and_machine(name):
+    recorded = recordings.load(name)
+    assert recorded.command == f"python -m dcviz record {name}"
+    assert recorded.rows
+    assert recorded.date in recorded.note
+    assert recorded.machine in recorded.note
+
+
+def test_nothing_is_shipped_that_no_command_makes():
+    assert {path.stem for path in recordings.FOLDER.glob("*.json")} == set(recordings.RECORDINGS)
+
+
+def test_recording_writes_what_was_measured(monkeypatch, tmp_path):
+    monkeypatch.setattr(recordings, "FOLDER", tmp_path)
+    monkeypatch.setattr(recordings.machine, "name", lambda: "an abacus")
+    monkeypatch.setitem(recordings.RECORDINGS, "beads", "beads:count")
+    monkeypatch.setattr(recordings, "import_module", lambda name: type("Module", (), {"count": lambda: [{"beads": 3}]}))
+    recorded = recordings.record("beads")
+    assert recordings.load("beads") == recorded
+    assert json.loads((tmp_path / "beads.json").read_text())["rows"] == [{"beads": 3}]
+
+
+def test_missing_damaged_and_unknown_recordings_name_the_way_out(monkeypatch, tmp_path):
+    monkeypatch.setattr(recordings, "FOLDER", tmp_path)
+    with pytest.raises(DataError, match="python -m dcviz record beads"):
+        recordings.load("beads")
+    (tmp_path / "beads.json").write_text('{"name": "beads"}')
+    with pytest.raises(DataError, match="python -m dcviz record beads"):
+        recordings.load("beads")
+    with pytest.raises(DataError, match="no measurement called 'beads'"):
+        recordings.record("beads")
