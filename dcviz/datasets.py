@@ -12,6 +12,7 @@ import os
 import tempfile
 import zipfile
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,10 +76,8 @@ def _bundled():
         order = np.random.default_rng(0).permutation(len(labels))  # the package sorts them by class
         images = pixels.astype(np.uint8).reshape(-1, 28, 28)[order]
         labels = labels.astype(np.int64)[order]
-        try:
+        with suppress(OSError):  # a read-only place only costs the next start its seconds
             atomic_write(cached, lambda file: np.savez_compressed(file, images=images, labels=labels))
-        except OSError:
-            pass  # a read-only place only costs the next start its seconds
     images.setflags(write=False)
     labels.setflags(write=False)
     return images, labels

@@ -8,7 +8,6 @@ import functools
 import hashlib
 from dataclasses import dataclass, replace
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as to_safetensors
@@ -142,26 +141,19 @@ def reproduce(name, out, *, quickly=False, progress=None):
     """Make a shipped net again from nothing, in folder ``out``: dense training, then the recipe.
 
     Writes NET.safetensors and NAME.dcz there; returns a dict of paths, SHA-256 hashes, sizes and errors.
-    One thread, so that a machine makes the same bytes every time. Uses the 55,000 training digits, or with
+    A machine makes the same bytes every time. Uses the 55,000 training digits, or with
     ``quickly`` the 5,000 bundled ones where the full set is missing.
     """
     spec = quick(reference(name)) if quickly else reference(name)
     progress = progress or (lambda stage, done, total: None)
-    if quickly and not datasets.mnist_available():
-        data = datasets.digits().train
-    else:
-        data = datasets.mnist_without_bundled()
+    few = quickly and not datasets.mnist_available()
+    data = datasets.digits().train if few else datasets.mnist_without_bundled()
     held_out = datasets.digits().test if quickly else datasets.unseen()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        net = models.build(spec.net, seed=spec.seed)
-        training.fit(
-            net, data, spec.dense, seed=spec.seed, report=lambda done, steps, loss: progress("dense", done, steps)
-        )
-        result = compress(net, spec.recipe, data, test=held_out, progress=progress)
-    finally:
-        torch.set_num_threads(threads)
+    net = models.build(spec.net, seed=spec.seed)
+    training.fit(
+        net, data, spec.dense, seed=spec.seed, report=lambda done, steps, loss: progress("dense", done, steps)
+    )
+    result = compress(net, spec.recipe, data, test=held_out, progress=progress)
     weights, file = out / f"{spec.net}.safetensors", out / f"{name}.dcz"
     save_dense(weights, net)
     archive.save(file, result.stored)

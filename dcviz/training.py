@@ -4,6 +4,7 @@ What differs between them is a *constraint*: an object that says which parameter
 the gradients before and to the weights after each step (see ``retraining`` and ``trained_quantization``).
 """
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +52,9 @@ class Schedule:
 
     def __post_init__(self):
         if not (self.epochs >= 0 and self.lr > 0 and self.batch_size >= 1 and 0 <= self.teacher_weight <= 1):
-            raise RecipeError(f"a schedule needs epochs >= 0, lr > 0, batch_size >= 1 and a teacher_weight in 0..1: {self}")
+            raise RecipeError(
+                f"a schedule needs epochs >= 0, lr > 0, batch_size >= 1 and a teacher_weight in 0..1: {self}"
+            )
 
 
 def to_input(images):
@@ -81,13 +84,32 @@ def _loss(logits, labels, schedule, teacher_logits):
     return (1 - schedule.teacher_weight) * loss + schedule.teacher_weight * schedule.temperature**2 * soft
 
 
-def fit(net, data, schedule, *, constraint=None, teacher=None, seed=0, device="cpu", report=None, stop=None):
+@contextmanager
+def threads(n):
+    """Let torch use ``n`` threads inside the block; None leaves it as it is."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(n or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def fit(net, data, schedule, **options):
     """Train ``net`` in place on a ``Split``; returns the list of mean losses, one an epoch.
+
+    Options: constraint, teacher (a net), seed, device, report, stop, and ``n_threads`` (default 1: the LeNets' work is
+    too small to share out, and fighting threads are slower than one; None for as many as torch likes).
 
     ``report(done, steps, loss)`` is called after every step; ``stop()`` is asked before every step and ends the
     training when it says True, with net and constraint consistent. A part of an epoch may be asked for.
     Same seed, machine and thread count: same weights.
     """
+    with threads(options.pop("n_threads", 1)):
+        return _fit(net, data, schedule, **options)
+
+
+def _fit(net, data, schedule, constraint=None, teacher=None, seed=0, device="cpu", report=None, stop=None):
     constraint = constraint or Free(net)
     use_teacher = teacher is not None and schedule.teacher_weight > 0
     generator = torch.Generator().manual_seed(seed)
@@ -134,13 +156,14 @@ def fit(net, data, schedule, *, constraint=None, teacher=None, seed=0, device="c
 
 
 @torch.no_grad()
-def predict(net, images, batch_size=500, device="cpu"):
+def predict(net, images, batch_size=500, device="cpu", n_threads=1):
     """Predicted classes, int64 (n,), of uint8 images (n, h, w)."""
     net.to(device).eval()
-    parts = [
-        net(to_input(images[start : start + batch_size]).to(device)).argmax(1).cpu()
-        for start in range(0, len(images), batch_size)
-    ]
+    with threads(n_threads):
+        parts = [
+            net(to_input(images[start : start + batch_size]).to(device)).argmax(1).cpu()
+            for start in range(0, len(images), batch_size)
+        ]
     return torch.cat(parts).numpy() if parts else np.zeros(0, np.int64)
 
 

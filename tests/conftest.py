@@ -24,11 +24,4 @@ def no_data(monkeypatch, tmp_path):
     datasets.mnist.cache_clear()
 
 
-def full_mnist():
-    """True if the full MNIST set is on this machine."""
-    from dcviz import datasets
-
-    return datasets.mnist_available()
-
-
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -105,14 +105,14 @@ def test_weights_that_are_no_numbers_are_refused_and_nothing_is_written(bad, tmp
     weights = np.ones((3, 3), np.float32)
     weights[1, 1] = bad
     for layer in (Layer("fc7", weights), Layer("fc7", np.ones((3, 3), np.float32), weights[1])):
-        with pytest.raises(WeightError, match="fc7.*1 NaN or infinite"):
+        with pytest.raises(WeightError, match=r"fc7.*1 NaN or infinite"):
             archive.save(tmp_path / "bad.dcz", StoredNet("net", (layer,)))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_other_bad_nets_are_refused():
     ok = np.ones((2, 2), np.float32)
-    with pytest.raises(WeightError, match="'a'.* is empty"):
+    with pytest.raises(WeightError, match=r"'a'.* is empty"):
         archive.dumps(StoredNet("net", (Layer("a", np.zeros((0, 3), np.float32)),)))
     with pytest.raises(WeightError, match="'a' appears twice"):
         archive.dumps(StoredNet("net", (Layer("a", ok), Layer("a", ok))))

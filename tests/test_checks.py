@@ -58,7 +58,7 @@ def double():
 
 
 def test_messages_show_task_input_yours_and_target(double):
-    with pytest.raises(CheckFailed, match="(?s)you square.*task:.*input:.*yours:.*target:"):
+    with pytest.raises(CheckFailed, match=r"(?s)you square.*task:.*input:.*yours:.*target:"):
         double(lambda x: x**2)
     with pytest.raises(CheckFailed, match="the answer differs"):
         double(lambda x: x + 1)

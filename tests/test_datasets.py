@@ -4,12 +4,11 @@ import socket
 
 import numpy as np
 import pytest
-from conftest import full_mnist
 
 from dcviz import datasets, files
 from dcviz.errors import DataError
 
-needs_mnist = pytest.mark.skipif(not full_mnist(), reason="the full MNIST set is not on this machine")
+needs_mnist = pytest.mark.skipif(not datasets.mnist_available(), reason="the full MNIST set is not on this machine")
 
 
 def test_bundled_digits_are_the_same_fixed_split_every_time():

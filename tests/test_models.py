@@ -31,7 +31,7 @@ def test_a_seed_fixes_the_weights_and_leaves_the_global_generator_alone():
 
 
 def test_an_unknown_net_is_named():
-    with pytest.raises(NetError, match="'lenet-6'.*lenet-300-100, lenet-5"):
+    with pytest.raises(NetError, match=r"'lenet-6'.*lenet-300-100, lenet-5"):
         models.build("lenet-6")
 
 

@@ -26,14 +26,15 @@ def test_conda_environment_and_pyproject_ask_for_the_same():
 def test_prescribed_packages_are_dependencies_and_torchvision_is_not():
     names = {re.match(r"[\w-]+", item)[0] for item in PYPROJECT["project"]["dependencies"]}
     assert {"jupyterlab", "torch", "ipywidgets", "matplotlib", "seaborn", "numpy"} <= names
-    everything = [*PYPROJECT["project"]["dependencies"], *sum(PYPROJECT["project"]["optional-dependencies"].values(), [])]
-    assert not any(item.startswith("torchvision") for item in everything)
+    groups = [PYPROJECT["project"]["dependencies"], *PYPROJECT["project"]["optional-dependencies"].values()]
+    assert not any(item.startswith("torchvision") for group in groups for item in group)
 
 
 def test_readme_gives_the_two_commands_and_ci_runs_exactly_the_second():
     readme = (ROOT / "README.md").read_text("utf-8")
-    open_it = "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/jupyter lab notebooks/00_start_here.ipynb"
-    test_it = 'python3 -m venv .venv && .venv/bin/pip install -e ".[test]" && .venv/bin/pytest'
+    venv = "python3 -m venv .venv && .venv/bin/pip install -e"
+    open_it = f"{venv} . && .venv/bin/jupyter lab notebooks/00_start_here.ipynb"
+    test_it = f'{venv} ".[test]" && .venv/bin/pytest'
     assert f"\n{open_it}\n" in readme
     assert f"\n{test_it}\n" in readme
     assert (ROOT / ".ci" / "run").read_text("utf-8").rstrip().endswith(f"\n{test_it}")

@@ -3,7 +3,6 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from conftest import full_mnist
 
 from dcviz import archive, datasets, models, pipeline, reference, training
 from dcviz.errors import NetError
@@ -38,7 +37,7 @@ def test_compressed_files_hold_what_their_recipes_ask_for(name):
         assert len(np.unique(layer.weight[layer.weight != 0])) <= asked.k
 
 
-@pytest.mark.skipif(not full_mnist(), reason="the full MNIST set is not on this machine")
+@pytest.mark.skipif(not datasets.mnist_available(), reason="the full MNIST set is not on this machine")
 @pytest.mark.parametrize("name", BARS)
 def test_errors_on_the_official_test_images_are_within_the_papers(name):
     row = reference.measure(name)

@@ -46,6 +46,7 @@ class LabelledSlider(widgets.HBox):
         self.slider, self.entry = slider, entry
         super().__init__([widgets.Label(label), slider, entry])
         self.add_class("dcviz-row")
+        self.add_class("dcviz-slider")
         self.value = slider.value
         traitlets.link((self, "value"), (slider, "value"))
         traitlets.link((self, "value"), (entry, "value"))

@@ -31,7 +31,7 @@ class PipelineLab(Lab):
     bits = traitlets.Int(5, min=2, max=8)
     index_bits = traitlets.Int(5, min=2, max=8)
     init = traitlets.Enum(INITS, "linear")
-    epochs = traitlets.Float(4.0, min=0.5, max=30.0)
+    epochs = traitlets.Int(4, min=1, max=30)
 
     def __init__(self, net="lenet-300-100", **state):
         self.result = self.breakdown = None
@@ -45,7 +45,7 @@ class PipelineLab(Lab):
         scale = labelled_slider("densities, times the paper's", self.scale, 0.1, 2.0, 0.05)
         bits = labelled_slider("bits per weight code", self.bits, 2, 8)
         index_bits = labelled_slider("bits per gap", self.index_bits, 2, 8)
-        epochs = labelled_slider("epochs of retraining", self.epochs, 0.5, 30.0, 0.5)
+        epochs = labelled_slider("epochs of retraining", self.epochs, 1, 30)
         for widget, name in (
             (net, "net"), (init, "init"), (scale, "scale"), (bits, "bits"), (index_bits, "index_bits"),
             (epochs, "epochs"),
@@ -58,7 +58,8 @@ class PipelineLab(Lab):
     @property
     def recipe(self):
         """The ``Recipe`` that the controls describe."""
-        return recipes.simple(self.net, self.scale, self.bits, self.index_bits, self.init, self.epochs)
+        scale = round(self.scale, 3)  # a browser's slider says 0.9999999999999999 for 1
+        return recipes.simple(self.net, scale, self.bits, self.index_bits, self.init, self.epochs)
 
     def best_stage(self):
         """Name of the stage that made the file smaller by the largest factor, or None before a run."""

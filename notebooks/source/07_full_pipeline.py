@@ -35,7 +35,7 @@ guess = Prediction(
     key="ch07-stage",
     truth=lambda lab: lab.best_stage(),
 )
-lab = PipelineLab(net="lenet-300-100", epochs=10.0, prediction=guess)
+lab = PipelineLab(net="lenet-300-100", epochs=10, prediction=guess)
 lab
 
 # %% tags=["nbval-ignore-output"]
