@@ -99,23 +99,10 @@ def _inspect(arguments):
 
 
 def _reproduce(arguments):
-    from tqdm import tqdm
-
     from dcviz import reference
 
     arguments.out.mkdir(parents=True, exist_ok=True)
-    bars = {}
-
-    def progress(stage, done, total):
-        if stage not in bars:
-            bars[stage] = tqdm(total=total, desc=stage, file=sys.stderr, mininterval=0.5)
-        bars[stage].update(done - bars[stage].n)
-
-    try:
-        result = reference.reproduce(arguments.net, arguments.out, quickly=arguments.quick, progress=progress)
-    finally:
-        for bar in bars.values():
-            bar.close()
+    result = reference.reproduce(arguments.net, arguments.out, quickly=arguments.quick)
     if arguments.json:
         print(json.dumps(result, indent=1))
         return

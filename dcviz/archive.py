@@ -31,7 +31,7 @@ PARTS = (
 """What a byte of the file can be for: the keys of ``Breakdown.parts``."""
 
 _FLOATS = {"float32": "<f4", "float16": "<f2"}
-_SPARSE, _CODED, _HALF, _COLUMNS, _BIAS, _BIAS_HALF, _HUFFMAN, _BARE = (1 << i for i in range(8))
+_SPARSE, _CODED, _HALF, _COLUMNS, _BIAS, _BIAS_HALF, _BIAS_CODED, _BARE = (1 << i for i in range(8))
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +41,14 @@ class Coding:
     index_bits: None stores every position; b stores only non-zero weights with relative indices of at most 2**b
     codebook: float values the weights take, or None for plain floats; if fillers occur, 0.0 is added in front
     huffman: Huffman-code gaps and codes (where that is shorter than fixed-length); else fixed-length bits
-    dtype, bias_dtype: "float32" or "float16", of the codebook (or plain weights) and of the bias
+    bias_codebook: float values the bias takes, or None for plain floats
+    dtype, bias_dtype: "float32" or "float16", of the codebook (or plain weights) and of the bias (or its codebook)
     order: "C" walks the weights row by row, "F" column by column
     """
 
     index_bits: int | None = None
     codebook: np.ndarray | None = None
+    bias_codebook: np.ndarray | None = None
     huffman: bool = False
     dtype: str = "float32"
     bias_dtype: str = "float32"
@@ -211,8 +213,8 @@ def _write_layer_record(header, layer):
         | _HALF * (coding.dtype == "float16")
         | _COLUMNS * (coding.order == "F")
         | _BIAS * (layer.bias is not None)
-        | _BIAS_HALF * (coding.bias_dtype == "float16")
-        | _HUFFMAN * bool(coding.huffman)
+        | _BIAS_HALF * (layer.bias is not None and coding.bias_dtype == "float16")
+        | _BIAS_CODED * (layer.bias is not None and coding.bias_codebook is not None)
         | _BARE * layer.bare
     )
     header.text(layer.name)
@@ -245,14 +247,24 @@ def _write_layer(layer):
         codebook = np.asarray(coding.codebook, np.float32).reshape(-1)
         if coding.index_bits is not None and not index.real.all() and not np.any(codebook.view(np.uint32) == 0):
             codebook = np.concatenate([np.zeros(1, np.float32), codebook])
-        payload.varint(len(codebook))
-        payload.raw(_exact_floats(codebook, coding.dtype, f"codebook of layer {layer.name!r}").tobytes())
-        write_symbols(payload, _codes(values, codebook, layer.name), coding.huffman, (len(codebook) - 1).bit_length())
+        _write_shared(payload, values, codebook, coding.dtype, coding.huffman, f"layer {layer.name!r}")
     if layer.bias is not None:
-        bias = _exact_floats(layer.bias, coding.bias_dtype, f"bias of layer {layer.name!r}")
+        where = f"bias of layer {layer.name!r}"
+        bias = _exact_floats(layer.bias, "float32", where).reshape(-1)
         payload.varint(bias.size)
-        payload.raw(bias.tobytes())
+        if coding.bias_codebook is None:
+            payload.raw(_exact_floats(bias, coding.bias_dtype, where).tobytes())
+        else:
+            codebook = np.asarray(coding.bias_codebook, np.float32).reshape(-1)
+            _write_shared(payload, bias, codebook, coding.bias_dtype, coding.huffman, where)
     return payload
+
+
+def _write_shared(payload, values, codebook, dtype, use_huffman, where):
+    payload.varint(len(codebook))
+    payload.raw(_exact_floats(codebook, dtype, f"codebook of {where}").tobytes())
+    width = max(len(codebook) - 1, 0).bit_length()
+    write_symbols(payload, _codes(values, codebook, where), use_huffman, width)
 
 
 def _exact_floats(values, dtype, where):
@@ -267,16 +279,16 @@ def _exact_floats(values, dtype, where):
     return stored
 
 
-def _codes(values, codebook, name):
+def _codes(values, codebook, where):
     if values.size and not codebook.size:
-        raise CodebookError(f"layer {name!r} has an empty codebook for {values.size:,} values")
+        raise CodebookError(f"{where} has an empty codebook for {values.size:,} values")
     order = np.argsort(codebook, kind="stable")
     ranks = np.searchsorted(codebook[order], values)
     codes = order[np.minimum(ranks, len(codebook) - 1)]
     wrong = codebook[codes].view(np.uint32) != values.view(np.uint32)
     if wrong.any():
-        raise CodebookError(f"layer {name!r}: {np.count_nonzero(wrong):,} weights are not in its codebook "
-                            f"(first: {values[np.argmax(wrong)]!r})")
+        raise CodebookError(f"{where}: {np.count_nonzero(wrong):,} values are not in its codebook "
+                            f"(first: {values[np.argmax(wrong)]!r})")  # fmt: skip
     return codes
 
 
@@ -335,8 +347,8 @@ def _read_layer_record(header):
     shape = tuple(header.varint("header") for _ in range(ndim))
     if not 0 < math.prod(shape) <= MAX_WEIGHTS:
         raise ArchiveError(f"layer {name!r} declares the shape {shape}, beyond 1 to {MAX_WEIGHTS:,} weights")
-    if flags & _BARE and flags & _BIAS:
-        raise ArchiveError(f"layer {name!r} is a single tensor and yet has a bias")
+    if (flags & _BARE and flags & _BIAS) or (flags & (_BIAS_HALF | _BIAS_CODED) and not flags & _BIAS):
+        raise ArchiveError(f"layer {name!r} has flags that exclude each other")
     return name, flags, shape
 
 
@@ -345,7 +357,7 @@ def _read_layer(payload, name, flags, shape):
     dtype, bias_dtype = ("float16" if flags & bit else "float32" for bit in (_HALF, _BIAS_HALF))
     order = "F" if flags & _COLUMNS else "C"
     size = entries = math.prod(shape)
-    index_bits = gaps = codebook = codes = None
+    index_bits = gaps = codebook = codes = bias = bias_codebook = bias_codes = None
     if flags & _SPARSE:
         index_bits = payload.byte("index_bits")
         if not 1 <= index_bits <= 16:
@@ -360,9 +372,16 @@ def _read_layer(payload, name, flags, shape):
         values = codebook[codes.symbols] if entries else np.zeros(0, np.float32)
     else:
         values = payload.floats(entries, _FLOATS[dtype], "weight_bits")
-    bias = None
     if flags & _BIAS:
-        bias = payload.floats(payload.varint("biases"), _FLOATS[bias_dtype], "biases")
+        length = payload.varint("biases")
+        if flags & _BIAS_CODED:
+            if length > size:
+                raise ArchiveError(f"layer {name!r} declares {length:,} biases for {size:,} weights")
+            bias_codebook = payload.floats(payload.varint("codebooks"), _FLOATS[bias_dtype], "codebooks")
+            bias_codes = read_symbols(payload, length, len(bias_codebook), "biases")
+            bias = bias_codebook[bias_codes.symbols] if length else np.zeros(0, np.float32)
+        else:
+            bias = payload.floats(length, _FLOATS[bias_dtype], "biases")
     payload.end(f"layer {name!r}")
 
     flat, fillers = values, np.zeros(entries, bool)
@@ -381,7 +400,8 @@ def _read_layer(payload, name, flags, shape):
         )
     if not (np.isfinite(flat).all() and (bias is None or np.isfinite(bias).all())):
         raise ArchiveError(f"layer {name!r} holds NaN or infinite values")
-    coding = Coding(index_bits, codebook, bool(flags & _HUFFMAN), dtype, bias_dtype, order)
+    coded = any(stream is not None and stream.coded for stream in (gaps, codes, bias_codes))
+    coding = Coding(index_bits, codebook, bias_codebook, coded, dtype, bias_dtype, order)
     weight = np.ascontiguousarray(flat.reshape(shape, order=order))
     everything = np.ones(entries, bool)
     breakdown = LayerBreakdown(

@@ -123,10 +123,11 @@ class Reader:
 
 @dataclass(frozen=True, eq=False)
 class Symbols:
-    """Decoded symbols (n,) and what each symbol of the alphabet costs in bits."""
+    """Decoded symbols (n,), what each symbol of the alphabet costs in bits, and whether a Huffman code says so."""
 
     symbols: np.ndarray
     costs: np.ndarray
+    coded: bool
 
     def bits(self, which):
         """Bits that the symbols at ``which`` (boolean mask) take in the stream."""
@@ -186,7 +187,7 @@ def read_symbols(reader, n, alphabet, part):
         raise ArchiveError(f"{part} are coded in a way ({kind}) that this dcviz does not know")
     if len(symbols) and int(symbols.max()) >= alphabet:
         raise ArchiveError(f"a symbol among the {part} lies outside its alphabet of {alphabet:,}")
-    return Symbols(symbols, costs)
+    return Symbols(symbols, costs, kind == _HUFFMAN)
 
 
 def _write_table(writer, lengths):

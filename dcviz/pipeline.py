@@ -1,6 +1,8 @@
 """Prune, share, Huffman-code: a recipe turns a trained net into a file, stage by stage (Fig. 1 of the paper)."""
 
 import copy
+import functools
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -10,8 +12,8 @@ import torch
 from dcviz import archive, models, training
 from dcviz.archive import Coding, Layer, StoredNet
 from dcviz.errors import DcvizError, NetError, RecipeError
-from dcviz.kmeans import INITS, kmeans
-from dcviz.retraining import Gradual, weights_of
+from dcviz.kmeans import INITS, assign, kmeans
+from dcviz.retraining import Gradual, drop_dead, weights_of
 from dcviz.trained_quantization import SharedWeights
 from dcviz.training import Schedule
 
@@ -62,7 +64,10 @@ class Recipe:
         ``ramp`` of the steps; ``regrow`` lets cut weights come back before the last cut
     init: centroid initialisation, "linear", "density" or "forgy" (section 3.2)
     finetune: schedule of training the shared values (section 3.3)
-    dtype, bias_dtype: how codebooks and biases are stored
+    rate: what a bit costs when weights get their codes, in units of squared distance over the layer's variance; 0 takes
+        the nearest centroid, more prefers short codes (entropy-constrained assignment)
+    drop_dead: zero the weights and biases of neurons that nothing listens to any more; for nets that are a chain
+    dtype, bias_dtype: how codebooks and biases are stored; bias_bits: let biases share 2**bias_bits values
     order: "C" (row by row), "F" (column by column) or "best" (per layer, whichever gives the smaller file)
     """
 
@@ -73,8 +78,11 @@ class Recipe:
     ramp: float = 0.5
     regrow: bool = False
     init: str = "linear"
+    rate: float = 0.0
+    drop_dead: bool = False
     dtype: str = "float32"
     bias_dtype: str = "float32"
+    bias_bits: int | None = None
     order: str = "best"
     seed: int = 0
 
@@ -83,6 +91,10 @@ class Recipe:
             raise RecipeError(f"init must be one of {', '.join(INITS)}, not {self.init!r}")
         if self.order not in ("C", "F", "best"):
             raise RecipeError(f"order must be C, F or best, not {self.order!r}")
+        if self.rate < 0:
+            raise RecipeError(f"rate must not be negative, but is {self.rate}")
+        if self.bias_bits is not None and not 1 <= self.bias_bits <= 16:
+            raise RecipeError(f"bias_bits must be 1 to 16 or None, not {self.bias_bits}")
         for dtype in (self.dtype, self.bias_dtype):
             if dtype not in ("float32", "float16"):
                 raise RecipeError(f"dtypes must be float32 or float16, not {dtype!r}")
@@ -98,7 +110,7 @@ class Stage:
     error_percent: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Compressed:
     """Result of ``compress``: the four stages; the last one is the compressed net."""
 
@@ -115,19 +127,42 @@ class Compressed:
         """Dense float32 bytes / bytes of the last stage's file."""
         return self.dense_bytes / self.stages[-1].file_bytes
 
+    @functools.cached_property
+    def report(self):
+        """The ``archive.Breakdown`` of the last stage's file: every byte, layer by layer."""
+        return archive.breakdown(self.stored)
+
+
+class Bars:
+    """Progress as a bar a stage on stderr, for ``compress(progress=...)``; silent where stderr is no terminal."""
+
+    def __init__(self):
+        self._bars = {}
+
+    def __call__(self, stage, done, total):
+        from tqdm import tqdm
+
+        if stage not in self._bars:
+            self._bars[stage] = tqdm(total=total, desc=stage, file=sys.stderr, disable=None)
+        bar = self._bars[stage]
+        bar.update(done - bar.n)
+        if done == total:
+            bar.close()
+
 
 def compress(net, recipe, data, *, test=None, teacher=None, device="cpu", progress=None, stop=None):
     """Run the whole pipeline on a copy of ``net``: ``Compressed``.
 
     data: the ``Split`` to retrain and fine-tune on; test: a ``Split`` whose error is measured after each
     stage, or None. teacher: net whose outputs the schedules' ``teacher_weight`` refers to (default: ``net`` itself
-    as given). progress(stage, done, total) is called often; stop() is asked often and ends the run with ``Stopped``.
+    as given). progress(stage, done, total) is called often (by default bars on a terminal); stop() is asked often and
+    ends the run with ``Stopped``.
     RecipeError if the recipe's layers are not the net's; NetError for a layer type that cannot be compressed.
     """
     _check(net, recipe)
     original, net = net, copy.deepcopy(net)
     teacher = teacher if teacher is not None else original
-    progress = progress or (lambda stage, done, total: None)
+    progress = progress or Bars()
     stages = []
 
     def finish(name, stored):
@@ -148,12 +183,14 @@ def compress(net, recipe, data, *, test=None, teacher=None, device="cpu", progre
     densities = {name: layer.density for name, layer in recipe.layers.items() if layer.sparse}
     steps = steps_of(recipe.retrain, data)
     train("pruned", recipe.retrain, Gradual(net, densities, steps, recipe.cuts, recipe.ramp, recipe.regrow))
+    if recipe.drop_dead:
+        drop_dead(net)
     finish("pruned", stored_net(net, recipe, "pruned"))
 
-    shared = SharedWeights(net, codebooks(net, recipe))
+    shared = SharedWeights(net, codebooks(net, recipe), rate=recipe.rate)
     train("shared", recipe.finetune, shared)
     shared.round_to(recipe.dtype)
-    _round_biases(net, recipe.bias_dtype)
+    _round_biases(net, recipe)
     finish("shared", stored_net(net, recipe, "shared"))
     finish("coded", stored_net(net, recipe, "coded"))
     return Compressed(tuple(stages), models.dense_bytes(original))
@@ -184,12 +221,20 @@ def codebooks(net, recipe):
     return found
 
 
-def _round_biases(net, dtype):
-    if dtype == "float16":
+def _round_biases(net, recipe):
+    for layer in models.weight_layers(net).values():
+        if layer.bias is None:
+            continue
+        bias = layer.bias.detach().cpu().numpy().copy()
+        if recipe.bias_bits is not None:
+            used = bias != 0  # a dropped neuron's bias stays zero
+            k = min(2**recipe.bias_bits - 1, len(np.unique(bias[used])))
+            if k:
+                centroids = kmeans(bias[used], k, init="density", seed=recipe.seed).centroids
+                bias[used] = centroids[assign(bias[used], centroids)]
+        bias = bias.astype(recipe.bias_dtype).astype(np.float32)
         with torch.no_grad():
-            for layer in models.weight_layers(net).values():
-                if layer.bias is not None:
-                    layer.bias.copy_(layer.bias.half().float())
+            layer.bias.copy_(torch.from_numpy(bias))
 
 
 def stored_net(net, recipe=None, stage="dense"):
@@ -214,6 +259,7 @@ def _coded(layer, recipe, layer_recipe, stage):
         coding = replace(
             coding,
             codebook=np.unique(used),
+            bias_codebook=None if recipe.bias_bits is None or layer.bias is None else np.unique(layer.bias),
             huffman=stage == "coded",
             dtype=recipe.dtype,
             bias_dtype=recipe.bias_dtype,

@@ -15,7 +15,7 @@ from safetensors.torch import save as to_safetensors
 from dcviz import archive, datasets, models, training
 from dcviz.errors import NetError
 from dcviz.files import MODELS, atomic_write
-from dcviz.pipeline import LayerRecipe, Recipe, Schedule, compress, restore
+from dcviz.pipeline import Bars, LayerRecipe, Recipe, Schedule, compress, restore
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def reproduce(name, out, *, quickly=False, progress=None):
     ``quickly`` the 5,000 bundled ones where the full set is missing.
     """
     spec = quick(reference(name)) if quickly else reference(name)
-    progress = progress or (lambda stage, done, total: None)
+    progress = progress or Bars()
     few = quickly and not datasets.mnist_available()
     data = datasets.digits().train if few else datasets.mnist_without_bundled()
     held_out = datasets.digits().test if quickly else datasets.unseen()

@@ -10,6 +10,7 @@ import torch
 from dcviz.errors import CodebookError
 from dcviz.kmeans import assign
 from dcviz.models import weight_layers
+from dcviz.rate_distortion import assign_by_rate
 
 
 def reduce_gradient(gradient, codes, k):
@@ -24,11 +25,12 @@ def reduce_gradient(gradient, codes, k):
 class SharedWeights:
     """Constraint for ``training.fit``: only the codebooks (and biases) learn, codes and zeros stay.
 
-    ``codebooks``: {layer name: centroids (k,)}. Each non-zero weight gets its nearest centroid's code once, here;
-    exact zeros are pruned and stay zero. Layers without a codebook are left as they are.
+    ``codebooks``: {layer name: centroids (k,)}. Each non-zero weight gets its code once, here: the nearest centroid's,
+    or with ``rate`` > 0 one that also has a short code word (``rate_distortion``). Exact zeros are pruned and stay
+    zero. Layers without a codebook are left as they are.
     """
 
-    def __init__(self, net, codebooks):
+    def __init__(self, net, codebooks, rate=0.0):
         self.net = net
         self._layers = []
         layers = weight_layers(net)
@@ -40,8 +42,9 @@ class SharedWeights:
                 continue  # a layer pruned to nothing has nothing to share
             if not len(centroids):
                 raise CodebookError(f"layer {name!r} has {places.size:,} weights left but an empty codebook")
-            codes = assign(values[places], np.asarray(centroids, np.float64))
-            centroid = torch.nn.Parameter(torch.as_tensor(np.asarray(centroids, np.float32)).to(weight.device))
+            kept, centroids = values[places], np.asarray(centroids, np.float64)
+            codes = assign_by_rate(kept, centroids, rate * kept.var()) if rate else assign(kept, centroids)
+            centroid = torch.nn.Parameter(torch.as_tensor(centroids.astype(np.float32)).to(weight.device))
             self._layers.append((
                 name,
                 weight,

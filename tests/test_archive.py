@@ -38,7 +38,7 @@ def every_coding(values):
         for huffman in (False, True):
             for order in "CF":
                 codebook = values if index_bits else np.concatenate([[0], values])
-                yield Coding(index_bits, codebook, huffman, order=order)
+                yield Coding(index_bits, codebook, huffman=huffman, order=order)
 
 
 @pytest.mark.parametrize("shape", [(7,), (30, 40), (4, 3, 5, 5)])
@@ -81,12 +81,30 @@ def test_a_negative_zero_is_a_weight_of_its_own():
         archive.dumps(StoredNet("zeros", (Layer("w", weights, None, Coding(None, np.array([0.0, 1.0]))),)))
 
 
+def test_biases_may_share_values_too(tmp_path):
+    weights, values = shared_weights((60, 20), 0.3, 7)
+    bias = np.repeat(np.array([0.0, -0.5, 0.25], np.float32), 20)
+    sizes = {}
+    for huffman in (False, True):
+        coding = Coding(4, values, np.unique(bias), huffman, bias_dtype="float16")
+        net = StoredNet("net", (Layer("fc", weights, bias, coding),))
+        assert_same(archive.loads(archive.dumps(net)), net)
+        breakdown = archive.breakdown(net)
+        assert sum(breakdown.parts.values()) == breakdown.file_bytes
+        sizes[huffman] = breakdown.parts["biases"]
+        assert archive.dumps(archive.loads(archive.dumps(net))) == archive.dumps(net)
+    plain = archive.breakdown(StoredNet("net", (Layer("fc", weights, bias, Coding(4, values)),)))
+    assert max(sizes.values()) < plain.parts["biases"] / 4
+    with pytest.raises(CodebookError, match="bias of layer 'fc': 20 values are not in its codebook"):
+        archive.dumps(StoredNet("net", (Layer("fc", weights, bias, Coding(4, values, np.array([-0.5, 0.0]))),)))
+
+
 def test_huffman_is_used_only_where_it_is_shorter():
     weights, values = shared_weights((50, 60), 0.2, 15)
-    sizes = [archive.layer_bytes(Layer("w", weights, None, Coding(5, values, huffman))) for huffman in (False, True)]
+    sizes = [archive.layer_bytes(Layer("w", weights, None, Coding(5, values, huffman=huffman))) for huffman in (False, True)]
     assert sizes[1] < sizes[0]
     few = weights[:1, :4]
-    sizes = [archive.layer_bytes(Layer("w", few, None, Coding(5, values, huffman))) for huffman in (False, True)]
+    sizes = [archive.layer_bytes(Layer("w", few, None, Coding(5, values, huffman=huffman))) for huffman in (False, True)]
     assert sizes[1] <= sizes[0]
 
 
@@ -116,7 +134,7 @@ def test_other_bad_nets_are_refused():
         archive.dumps(StoredNet("net", (Layer("a", np.zeros((0, 3), np.float32)),)))
     with pytest.raises(WeightError, match="'a' appears twice"):
         archive.dumps(StoredNet("net", (Layer("a", ok), Layer("a", ok))))
-    with pytest.raises(CodebookError, match="4 weights are not in its codebook"):
+    with pytest.raises(CodebookError, match="layer 'a': 4 values are not in its codebook"):
         archive.dumps(StoredNet("net", (Layer("a", ok, None, Coding(3, np.array([0.5]))),)))
     with pytest.raises(WeightError, match="dtype must be one of"):
         archive.dumps(StoredNet("net", (Layer("a", ok, None, Coding(dtype="float8")),)))
@@ -125,7 +143,7 @@ def test_other_bad_nets_are_refused():
 def example_file():
     weights, values = shared_weights((40, 50), 0.1, 12)
     layers = (
-        Layer("fc1", weights, np.arange(40, dtype=np.float32), Coding(4, values, True)),
+        Layer("fc1", weights, np.arange(40, dtype=np.float32), Coding(4, values, huffman=True)),
         Layer("fc2", *2 * (weights[:, 0].copy(),), Coding()),
     )
     return StoredNet("lenet", layers), archive.dumps(StoredNet("lenet", layers))

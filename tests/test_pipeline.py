@@ -104,6 +104,24 @@ def test_quantization_alone_stores_every_position(digits):
         assert len(np.unique(layer.weight)) <= 8
 
 
+def test_shared_biases_rates_and_dropped_neurons_make_smaller_files_that_decode(digits):
+    few = digits.train.take(slice(0, 512))
+    sizes = []
+    shared = {"bias_bits": 4}
+    for more in ({}, shared, {**shared, "rate": 0.05}, {**shared, "rate": 0.05, "drop_dead": True}):
+        recipe = dataclasses.replace(RECIPE, dtype="float16", bias_dtype="float16", **more)
+        stored = pipeline.compress(reference.dense("lenet-300-100"), recipe, few).stored
+        read = archive.loads(archive.dumps(stored))
+        for key, value in stored.state_dict().items():
+            assert value.tobytes() == read.state_dict()[key].tobytes()
+        for layer in stored.layers:
+            if "bias_bits" in more:
+                assert len(np.unique(layer.bias)) <= 16
+        sizes.append(len(archive.dumps(stored)))
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > 1.1 * sizes[2]
+
+
 def test_a_layer_with_few_distinct_weights_keeps_them():
     net = models.build("lenet-300-100", seed=0)
     with torch.no_grad():
@@ -136,6 +154,8 @@ def test_a_layer_pruned_to_nothing_can_be_stored(tmp_path):
         lambda: dataclasses.replace(RECIPE, init="magic"),
         lambda: dataclasses.replace(RECIPE, dtype="float8"),
         lambda: dataclasses.replace(RECIPE, order="Z"),
+        lambda: dataclasses.replace(RECIPE, rate=-0.1),
+        lambda: dataclasses.replace(RECIPE, bias_bits=0),
     ],
 )
 def test_impossible_recipes_are_refused(bad):

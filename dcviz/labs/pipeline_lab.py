@@ -5,7 +5,7 @@ import itertools
 import ipywidgets as widgets
 import traitlets
 
-from dcviz import archive, datasets, pipeline, recipes, reference, theme
+from dcviz import datasets, pipeline, recipes, reference, theme
 from dcviz.kmeans import INITS
 from dcviz.labs.base import FigureImage, Lab, RunButton, labelled_slider, row
 from dcviz.plots.pipeline import byte_shares, waterfall
@@ -19,7 +19,7 @@ class PipelineLab(Lab):
 
     State: ``net``; ``scale``, every layer's density over the paper's; ``bits`` of a weight code, ``index_bits`` of a
     gap, ``init`` of the centroids, ``epochs`` of retraining. ``run()`` runs now and waits; ``result`` is then the
-    ``pipeline.Compressed`` (None before, and again once the recipe changes), ``breakdown`` its file's bytes.
+    ``pipeline.Compressed`` (None before, and again once the recipe changes).
     Trains on the bundled digits' training part; errors are on the held-out part.
     """
 
@@ -34,7 +34,7 @@ class PipelineLab(Lab):
     epochs = traitlets.Int(4, min=1, max=30)
 
     def __init__(self, net="lenet-300-100", **state):
-        self.result = self.breakdown = None
+        self.result = None
         self._made_by = None
         super().__init__(net=net, **state)
 
@@ -77,22 +77,22 @@ class PipelineLab(Lab):
     def _work(self, progress):
         recipe, digits, net = self.recipe, datasets.digits(), reference.dense(self.net)
         total = sum(pipeline.steps_of(s, digits.train) for s in (recipe.retrain, recipe.finetune))
+        doing = {"pruned": "pruning and retraining", "shared": "fine-tuning"}
         before = {"pruned": 0, "shared": pipeline.steps_of(recipe.retrain, digits.train)}
 
         def report(stage, done, steps):
-            progress((before[stage] + done) / total, {"pruned": "pruning and retraining", "shared": "fine-tuning"}[stage])
+            progress((before[stage] + done) / total, doing[stage])
 
         return recipe, pipeline.compress(net, recipe, digits.train, test=digits.test, progress=report)
 
     def _done(self, outcome):
         self._made_by, self.result = outcome
-        self.breakdown = archive.breakdown(self.result.stored)
         self.refresh()
         self.touch()
 
     def update(self):
         if self._made_by is not None and self._made_by != self.recipe:
-            self.result = self.breakdown = self._made_by = None
+            self.result = self._made_by = None
         self.picture_view.adopt(self.picture())
 
     def describe(self):
@@ -100,11 +100,11 @@ class PipelineLab(Lab):
             sizes = ", ".join(f"{name} {layer.density:.1%}" for name, layer in self.recipe.layers.items())
             return f"<b>{self.net}</b> will keep: {sizes} of its weights. Press <b>Run</b> to see what becomes of it."
         dense, last = self.result.stages[0], self.result.stages[-1]
-        fillers = sum(layer.fillers for layer in self.breakdown.layers)
+        fillers = sum(layer.fillers for layer in self.result.report.layers)
         return (
             f"<b>{self.net}: {last.file_bytes:,} bytes, {self.result.ratio:.1f}x smaller.</b> Error on 1,000 held-out "
             f"digits {dense.error_percent:.2f} % before, {last.error_percent:.2f} % after. "
-            f"{fillers:,} filler zeros are among the {sum(layer.entries for layer in self.breakdown.layers):,} entries."
+            f"{fillers:,} filler zeros are among the {sum(layer.entries for layer in self.result.report.layers):,} entries."
         )
 
     def picture(self):
@@ -116,5 +116,5 @@ class PipelineLab(Lab):
         figure, (left, right) = theme.figure(13, 4.6, columns=2, width_ratios=(1.15, 1))
         stages = [(s.name, s.file_bytes, s.error_percent) for s in self.result.stages]
         waterfall(left, stages, self.result.dense_bytes)
-        byte_shares(right, self.breakdown)
+        byte_shares(right, self.result.report)
         return figure

@@ -20,7 +20,7 @@ def test_a_run_shows_what_the_files_hold(lab):
     size = len(archive.dumps(lab.result.stored))
     assert f"{size:,} bytes" in plain(lab.caption.value)
     assert f"{lab.result.ratio:.1f}x smaller" in plain(lab.caption.value)
-    assert lab.breakdown.file_bytes == size
+    assert lab.result.report.file_bytes == size
     axes = lab.picture_view.figure.axes[0]
     heights = [bar.get_height() for bar in axes.patches]
     assert heights == [stage.file_bytes for stage in lab.result.stages]

@@ -1,0 +1,79 @@
+"""How much each layer suffers from pruning: cut one layer, leave the others dense, measure the error.
+
+The NIPS'15 paper (Han, Pool, Tran, Dally, *Learning both Weights and Connections*, section 3 and figure 6)
+chooses the layers' thresholds from such curves: a layer whose error climbs early is *sensitive* and has to keep
+more. Nothing is retrained here.
+"""
+
+import copy
+
+import numpy as np
+import torch
+
+from dcviz import models, retraining, training
+from dcviz.errors import NetError, RecipeError
+from dcviz.pruning import mask_from_density
+
+DENSITIES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.12, 0.08, 0.05, 0.03, 0.02)
+"""Shares of weights kept, evenly spaced to the eye on a logarithmic axis."""
+
+
+def error_by_density(net, split, densities=DENSITIES, layers=None, report=None):
+    """Error when one layer alone keeps its largest weights -> {layer: percent, float array (len(densities),)}.
+
+    densities: shares of the layer's weights that stay, 0..1. layers: names, by default all of them.
+    report(done, total) is called after each measurement. ``net`` itself is not changed.
+    Raises NetError for a layer that the net does not have, WeightError for a density outside 0..1.
+    """
+    weights = retraining.weights_of(net)
+    layers = list(weights) if layers is None else list(layers)
+    errors, done, dense = {}, 0, None
+    for layer in layers:
+        errors[layer] = np.zeros(len(densities))
+        for i, density in enumerate(densities):
+            if density == 1:  # the same net for every layer: measure it once
+                dense = error_together(net, split, {}) if dense is None else dense
+                errors[layer][i] = dense
+            else:
+                errors[layer][i] = error_together(net, split, {layer: density})
+            done += 1
+            if report is not None:
+                report(done, len(layers) * len(densities))
+    return errors
+
+
+def error_together(net, split, densities):
+    """Error with several layers cut at once, none retrained -> percent, float.
+
+    densities: {layer: share of its weights that stay}; other layers are dense.
+    Raises NetError for a layer that the net does not have, WeightError for a density outside 0..1.
+    """
+    weights = retraining.weights_of(net)
+    unknown = sorted(set(densities) - set(weights))
+    if unknown:
+        raise NetError(f"no layer {', '.join(unknown)}; there are {', '.join(weights)}")
+    pruned = copy.deepcopy(net)
+    with torch.no_grad():
+        for name, module in models.weight_layers(pruned).items():
+            if name in densities:
+                mask = mask_from_density(weights[name], densities[name])
+                module.weight.copy_(torch.from_numpy(np.where(mask, weights[name], 0)))
+    return training.error_percent(pruned, split)
+
+
+def lowest_density(densities, errors, limit):
+    """The smallest density down to which the error stays at or below ``limit`` -> float, or None.
+
+    Walks down from the largest density and stops at the first error above ``limit``: a lucky dip further down
+    does not count. None if already the largest density is above. Raises RecipeError if the lengths differ.
+
+        lowest_density([1, .5, .1, .05], [1.0, 1.2, 3.0, 1.1], limit=1.5) -> 0.5
+    """
+    if len(densities) != len(errors):
+        raise RecipeError(f"{len(densities)} densities, but {len(errors)} errors")
+    lowest = None
+    for density, error in sorted(zip(densities, errors, strict=True), reverse=True):
+        if error > limit:
+            break
+        lowest = float(density)
+    return lowest

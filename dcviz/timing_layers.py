@@ -1,0 +1,185 @@
+"""Fully connected layers to time: the paper's sizes and densities, or any net's own, in three forms.
+
+    layer = random_layer(paper_layers()["alexnet/fc6"])     dense, CSR and compressed, the same weights
+    x = inputs(9216, batch=1, active=0.35)                  as after a ReLU: most are zero
+
+Weights are drawn at random: the time depends on where weights are, not on their values.
+"""
+
+import functools
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from dcviz import models, paper, sparse_kernels
+from dcviz.errors import DataError, WeightError
+from dcviz.files import DATA
+
+_NETS = {
+    "alexnet": "table4_alexnet",
+    "vgg-16": "table5_vgg16",
+    "lenet-300-100": "table2_lenet300",
+    "lenet-5": "table3_lenet5",
+}
+
+
+@dataclass(frozen=True)
+class FcLayer:
+    """A fully connected layer of the paper: rows are outputs, columns inputs.
+
+    density: share of weights kept (Tables 2 to 5); bits: of a weight code
+    active: share of inputs that are not zero, or None if nobody has counted (see ``activity``)
+    """
+
+    name: str
+    rows: int
+    columns: int
+    density: float
+    bits: int
+    active: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Forms:
+    """One layer in the three forms that are timed; ``compressed`` holds what the others unpack."""
+
+    name: str
+    dense: torch.Tensor
+    csr: torch.Tensor
+    compressed: sparse_kernels.CompressedLayer
+
+    @property
+    def density(self):
+        """Share of weights that are not zero -> float."""
+        return self.csr.values().numel() / self.dense.numel()
+
+    def resident_bytes(self, method):
+        """Bytes of memory that the weights take while in use -> int."""
+        if method == "compressed":
+            return self.compressed.nbytes
+        parts = (self.dense,) if method == "dense" else _csr_parts(self.csr)
+        return sum(part.numel() * part.element_size() for part in parts)
+
+    def moved_bytes(self, method, batch=1, active=1.0):
+        """Bytes that one call has to read and write at least, weights once, activations once -> float.
+
+        The compressed form passes over the columns of inputs that are zero in the whole batch.
+        """
+        weights = self.resident_bytes(method)
+        if method == "compressed":
+            weights -= self.compressed.entries.nbytes * (1 - active) ** batch
+        return weights + 4 * batch * sum(self.dense.shape)
+
+    def operations(self, method, batch=1, active=1.0):
+        """Multiplications and additions of one call, 2 per weight that is used -> float."""
+        if method == "dense":
+            return 2.0 * batch * self.dense.numel()
+        kept = 2.0 * batch * self.csr.values().numel()
+        return kept * (active if method == "compressed" and batch == 1 else 1)
+
+
+@functools.cache
+def paper_layers():
+    """{"alexnet/fc6": FcLayer, ...}: fully connected layers of the paper's four nets, with its densities."""
+    quoted, layers = speed_data()["active"]["percent"], {}
+    for net, table in _NETS.items():
+        with torch.device("meta"):
+            modules = models.weight_layers(models.build(net)).values()
+        linear = [module for module in modules if isinstance(module, torch.nn.Linear)]
+        rows = [row for row in paper.table(table).rows if row["layer"].startswith(("fc", "ip"))]
+        for module, row in zip(linear, rows, strict=True):
+            name = row["layer"].replace("ip", "fc")
+            active = quoted.get(net, {}).get(name)
+            layers[f"{net}/{name}"] = FcLayer(
+                f"{net}/{name}", module.out_features, module.in_features, row["weights_pct_P"] / 100,
+                row["weight_bits_PQ"], active and active / 100,
+            )  # fmt: skip
+    return layers
+
+
+def six_layers():
+    """Names of the six layers of Tables 8 and 9, in their order -> list of str."""
+    return [f"{net}/{name}" for net in ("alexnet", "vgg-16") for name in ("fc6", "fc7", "fc8")]
+
+
+def random_layer(layer, seed=0):
+    """A layer of that size and density with random weights -> Forms.
+
+    layer: FcLayer. Every weight is kept with probability ``density``; shared values are as many as the code
+    has bits for, drawn from a bell.
+    """
+    random = np.random.default_rng(seed)
+    n = layer.rows * layer.columns
+    gaps = random.geometric(layer.density, int(1.02 * n * layer.density + 1000))
+    places = np.cumsum(gaps) - 1  # column after column
+    places = places[places < n]
+    codebook = np.sort(random.normal(0, 0.02, 2**layer.bits)).astype(np.float32)
+    codes = random.integers(0, codebook.size, places.size)
+    counts = np.bincount(places // layer.rows, minlength=layer.columns)
+    packed = sparse_kernels.pack(places % layer.rows, counts, codes, codebook, (layer.rows, layer.columns))
+    return _forms(layer.name, packed)
+
+
+def own_layer(name, weight):
+    """A layer with your own pruned and shared weights, float (rows, columns) -> Forms. Errors as ``compress``."""
+    return _forms(name, sparse_kernels.compress(weight))
+
+
+def activity(net, images):
+    """{layer: share of its inputs that are not zero}, for the Linear layers of a torch net on images (n, ...)."""
+    shares, hooks = {}, []
+    for name, module in net.named_modules():
+        if isinstance(module, torch.nn.Linear):
+            keep = functools.partial(_keep_share, shares, name)
+            hooks.append(module.register_forward_pre_hook(keep))
+    try:
+        with torch.no_grad():
+            net(images)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return shares
+
+
+def inputs(columns, batch=1, active=1.0, seed=0, device="cpu"):
+    """Activations after a ReLU: float32 (batch, columns), positive, a share ``active`` of them not zero."""
+    if not 0 <= active <= 1 or batch < 1:
+        raise WeightError(f"active must lie in 0..1 and batch be at least 1, not {active} and {batch}")
+    generator = torch.Generator().manual_seed(seed)
+    values = torch.rand(batch, columns, generator=generator) + 0.1
+    return (values * (torch.rand(batch, columns, generator=generator) < active)).to(device)
+
+
+@functools.cache
+def speed_data():
+    """What data/speed.json holds: active inputs as published, and phones. Raises DataError if it cannot be read."""
+    try:
+        return json.loads((DATA / "speed.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{DATA / 'speed.json'} cannot be read: {error}") from error
+
+
+def _keep_share(shares, name, module, arguments):
+    shares[name] = float((arguments[0] != 0).float().mean())
+
+
+def _csr_parts(csr):
+    return csr.crow_indices(), csr.col_indices(), csr.values()
+
+
+def _forms(name, packed):
+    """All three forms of a packed layer; CSR gets 32-bit indices, half the bytes and what MKL takes directly."""
+    rows, columns = packed.shape
+    real = packed.entries >> sparse_kernels.GAP_BITS != packed.codebook.size - 1
+    row = packed.rows_of_entries()[real].astype(np.int32)
+    column = np.repeat(np.arange(columns, dtype=np.int32), np.diff(packed.starts.astype(np.int64)))[real]
+    value = packed.codebook[packed.entries[real] >> sparse_kernels.GAP_BITS]
+    order = np.argsort(row, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=rows))]).astype(np.int32)
+    dense = torch.zeros(rows, columns)
+    dense.numpy()[row, column] = value
+    parts = (torch.from_numpy(part) for part in (starts, column[order], value[order]))
+    csr = torch.sparse_csr_tensor(*parts, size=(rows, columns), check_invariants=True)
+    return Forms(name, dense, csr, packed)
