@@ -20,8 +20,8 @@ FLOORS = {
     1: """machine models models_imagenet datasets cifar training alexnet_trainer alexnet_training retraining
           trained_quantization sparse_kernels sparse_kernels_""",
     2: "archive archive_ authors",
-    3: """pipeline recipes reference recordings. tables sensitivity coders coding_tables budgets storage_tables
-          timing timing_ energy""",
+    3: """pipeline recipes reference sweeps recordings. tables sensitivity coders coding_tables budgets storage_tables
+          timing timing_ energy phones""",
     4: "plots.",
     5: "labs. checks. editions __main__",
 }  # a name ending in . stands for a package, one ending in _ for all names that begin so

@@ -18,6 +18,7 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # befo
 
 import argparse
 import gc
+import importlib
 import json
 import statistics
 import sys
@@ -227,7 +228,46 @@ def huffman_decode(n):
     )
 
 
+def latency(size, repetitions):
+    """Mouse to picture in a real browser: our canvas beside `interact` and `plt.hist`; see latency.py."""
+    import latency as measuring
+
+    measured = measuring.latency()
+    if "skipped" in measured:
+        return {"work": "latency", "ours_s": None, "peers": {}, "ratio": {}, **measured}
+    ours, peer = measured["ours"]["median_ms"], measured["interact"]["median_ms"]
+    return {
+        "work": "latency",
+        "ours_s": ours / 1000,
+        "peers": {"interact": peer / 1000},
+        "ratio": {"interact": peer / ours},
+        **measured,
+    }
+
+
+def latency_table(row):
+    """The latency row as lines of text."""
+    lines = ["latency: from a mouse event to the new picture"]
+    if "skipped" in row:
+        return f"{lines[0]}\n  skipped: {row['skipped']}"
+    for who in ("ours", "interact"):
+        numbers = row[who]
+        lines.append(f"  {who:10}{numbers['weights']:>12,} weights   median {numbers['median_ms']:>7.1f} ms"
+                     f"   p95 {numbers['p95_ms']:>7.1f} ms")  # fmt: skip
+    lines.append(f"  ratio of medians {row['ratio']['interact']:.1f}; last state of a burst of "
+                 f"{row['ours']['burst_events_per_s']} events/s on screen after {row['ours']['last_state_ms']} ms")  # fmt: skip
+    return "\n".join(lines)
+
+
 WORKS = {"kmeans": kmeans, "huffman_encode": huffman_encode, "huffman_decode": huffman_decode}
+def later(module, name):
+    """A function of another file of this folder, imported when it is called."""
+    return lambda *arguments: getattr(importlib.import_module(module), name)(*arguments)
+
+
+MEASURED = {"latency": (latency, latency_table)}  # works with a clock of their own: (measure, as text)
+for _work in ("layers", "file"):
+    MEASURED[_work] = later("works_layers", _work), later("works_layers", f"{_work}_table")
 
 
 # ---------------------------------------------------------------- timing
@@ -281,19 +321,24 @@ def as_table(row):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("works", nargs="*", metavar="WORK", help=f"any of: {', '.join(WORKS)} (default: all)")
+    known = [*WORKS, *MEASURED]
+    parser.add_argument("works", nargs="*", metavar="WORK", help=f"any of: {', '.join(known)} (default: all)")
     parser.add_argument("--json", action="store_true", help="print a JSON list")
     parser.add_argument("--size", type=int, default=SIZE, help=f"values or symbols (default: {SIZE})")
     parser.add_argument("--repetitions", type=int, default=REPETITIONS)
     options = parser.parse_args(arguments)
-    unknown = [name for name in options.works if name not in WORKS]
+    unknown = [name for name in options.works if name not in known]
     if unknown:
-        parser.error(f"no such work: {', '.join(unknown)} (there are: {', '.join(WORKS)})")
+        parser.error(f"no such work: {', '.join(unknown)} (there are: {', '.join(known)})")
     rows = []
-    for name in options.works or WORKS:
-        rows.append(compare(name, options.size, options.repetitions))
+    for name in options.works or known:
+        measure, show = MEASURED.get(name, (None, as_table))
+        if measure is None:
+            rows.append(compare(name, options.size, options.repetitions))
+        else:
+            rows.append(measure(options.size, options.repetitions))
         if not options.json:
-            print(as_table(rows[-1]), end="\n\n", flush=True)
+            print(show(rows[-1]), end="\n\n", flush=True)
     if options.json:
         print(json.dumps(rows, indent=2))
 
