@@ -9,9 +9,10 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _MODULES = {
-    "archive", "bitstream", "checks", "datasets", "editions", "entropy", "errors", "files", "huffman", "kmeans",
-    "labs", "models", "paper", "pipeline", "plots", "pruning", "recordings", "reference", "relative_index",
-    "retraining", "sketch", "theme", "trained_quantization", "training",
+    "archive", "authors", "bits", "bitstream", "checks", "cifar", "coders", "datasets", "editions", "entropy", "errors",
+    "files", "huffman", "kmeans", "kmeans_optimal", "labs", "machine", "models", "models_imagenet", "paper", "pipeline",
+    "plots", "pruning", "rate_distortion", "recipes", "recordings", "reference", "relative_index", "retraining",
+    "sketch", "sweeps", "tables", "theme", "trained_quantization", "training",
 }  # fmt: skip
 
 __all__ = sorted(_MODULES)
