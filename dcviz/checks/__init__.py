@@ -2,7 +2,10 @@
 
 from importlib import import_module
 
-CHAPTERS = ("pruning", "sparse_storage", "weight_sharing", "trained_quantization", "huffman", "full_pipeline")
+CHAPTERS = (
+    "why_compress", "pruning", "sparse_storage", "weight_sharing", "trained_quantization",
+    "huffman", "full_pipeline", "speed",
+)  # fmt: skip
 """Modules with the checks of a chapter."""
 
 

@@ -10,9 +10,20 @@ _HOMES = {
     "FitLab": "fit_lab",
     "EnergyLab": "energy_lab",
     "PruningLab": "pruning_lab",
+    "SensitivityLab": "sensitivity_lab",
+    "RetrainingLab": "retraining_lab",
     "RelativeIndexLab": "relative_index_lab",
     "IndexBitsLab": "index_bits_lab",
+    "SharingLab": "sharing_lab",
+    "LloydLab": "lloyd_lab",
+    "GradientLab": "gradient_lab",
+    "CodebookLab": "codebook_lab",
+    "FinetuneLab": "finetune_lab",
+    "HuffmanLab": "huffman_lab",
+    "DecodeLab": "decode_lab",
     "PipelineLab": "pipeline_lab",
+    "SpeedLab": "speed_lab",
+    "PhoneLab": "phone_lab",
 }  # fmt: skip
 _PARTS = {"Lab": "base", "Prediction": "prediction", "HistogramView": "views"}
 

@@ -48,8 +48,16 @@ class LabelledSlider(widgets.HBox):
         self.add_class("dcviz-row")
         self.add_class("dcviz-slider")
         self.value = slider.value
-        traitlets.link((self, "value"), (slider, "value"))
         traitlets.link((self, "value"), (entry, "value"))
+        traitlets.dlink((self, "value"), (slider, "value"))
+        slider.observe(lambda change: self._slid(change.new), names="value")
+
+    def _slid(self, new):
+        """Take the slider's value, unless it is only ours rounded to the slider's steps, as browsers do on showing it."""
+        log = isinstance(self.slider, widgets.FloatLogSlider)
+        apart = abs(math.log10(new / self.value)) if log else abs(new - self.value)
+        if apart > 0.51 * self.slider.step:
+            self.value = new
 
 
 def labelled_slider(label, value, low, high, step=None, *, log=False, width="320px", unit="", help=""):

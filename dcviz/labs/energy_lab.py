@@ -1,4 +1,4 @@
-"""What one inference costs in energy: weights from DRAM, from SRAM, and the arithmetic. All assumptions editable."""
+"""Energy of one inference: weights from DRAM, from SRAM, and the arithmetic. All assumptions are editable."""
 
 import ipywidgets as widgets
 import traitlets
@@ -20,7 +20,7 @@ EXAMPLES = {"example": "the paper's example: 1 billion connections"} | {
 
 
 class EnergyLab(Lab):
-    """Joules per inference and watts at a rate, from picojoules per access: arithmetic on a table, no measurement.
+    """Joules per inference and watts at a rate, from picojoules per access: computed, not measured.
 
         EnergyLab(connections=1e9, rate=20)          # 12.8 W from DRAM: the paper's example
 
@@ -36,32 +36,31 @@ class EnergyLab(Lab):
     state_names = ("connections", "rate", "ratio", "dram_pj", "sram_pj")
 
     connections = traitlets.Float(1e9, min=1e3, max=1e11)
-    rate = traitlets.Float(20.0, min=0.001, max=1e5)
-    ratio = traitlets.Float(35.0, min=1, max=1000)
+    rate = traitlets.Float(20.0, min=0, max=200)
+    ratio = traitlets.Int(35, min=1, max=100)
     dram_pj = traitlets.Float(640.0, min=0.001, max=1e5)
     sram_pj = traitlets.Float(5.0, min=0.001, max=1e5)
 
     def build(self):
         self.example_choice = widgets.Dropdown(
             options=[("choose an example …", ""), *((name, key) for key, name in EXAMPLES.items())],
-            description="net", layout={"width": "460px"},
+            description="net", layout={"width": "470px"},
         )  # fmt: skip
         self.example_choice.observe(self.guard(self._choose), "value")
-        self.sliders = [
-            labelled_slider("connections", self.connections, 1e3, 1e11, log=True, width="240px"),
-            labelled_slider("inferences a second", self.rate, 0.001, 1e5, log=True, width="240px"),
-            labelled_slider("compression ratio", self.ratio, 1.0, 1000.0, log=True, width="240px"),
-        ]
-        self.entries = [
-            labelled_entry("DRAM", self.dram_pj, 0.001, 1e5, unit="pJ per 32 bits"),
-            labelled_entry("SRAM", self.sram_pj, 0.001, 1e5, unit="pJ per 32 bits"),
-        ]
-        for widget, name in zip([*self.sliders, *self.entries], self.state_names, strict=True):
+        self.controls = {  # sliders whose steps hold the defaults, as a browser snaps to them
+            "connections": labelled_entry("connections", self.connections, 1e3, 1e11),
+            "rate": labelled_slider("inferences a second", self.rate, 0.0, 200.0, 0.5, width="260px"),
+            "ratio": labelled_slider("times smaller", self.ratio, 1, 100, width="260px"),
+            "dram_pj": labelled_entry("DRAM", self.dram_pj, 0.001, 1e5, unit="pJ per 32 bits"),
+            "sram_pj": labelled_entry("SRAM", self.sram_pj, 0.001, 1e5, unit="pJ per 32 bits"),
+        }
+        for name, widget in self.controls.items():
             self.bind(widget, name)
         figure, axes = theme.figure(11, 3.4)
         self.bars = inference_bars(axes, ROWS)
-        self.figure_view = FigureImage(figure, self.bars, alt="energy of one inference by where the weights are")
-        return [self.example_choice, *self.sliders, row(*self.entries), self.figure_view]
+        self.figure_view = FigureImage(figure, self.bars, alt="energy of an inference by memory")
+        first, *sliders, dram, sram = self.controls.values()
+        return [row(self.example_choice, first), row(*sliders), row(dram, sram), self.figure_view]
 
     def update(self):
         n, small = self.connections, 32 / self.ratio
@@ -77,18 +76,18 @@ class EnergyLab(Lab):
         self.figure_view.refresh()
 
     def describe(self):
-        dense, small, chip = (self.joules[name] for name, _ in ROWS[1:])
+        compute, dense, small, chip = (self.joules[name] for name, _ in ROWS)
         return (
-            f"{self.connections:,.0f} connections × 32 bits × {self.dram_pj:g} pJ = {_joules(dense)} per inference; "
-            f"× {self.rate:g} a second = <b>{_watts(dense * self.rate)}</b> for fetching weights from DRAM alone. "
-            f"{self.ratio:g}× smaller: <b>{_watts(small * self.rate)}</b> from DRAM, "
-            f"<b>{_watts(chip * self.rate)}</b> from on-chip SRAM, where it now may fit: "
-            f"{dense / chip:,.0f} times less. Arithmetic, dense: {_watts(self.joules[ROWS[0][0]] * self.rate)}. "
+            f"{self.connections:,.0f} connections × {self.dram_pj:g} pJ = {_joules(dense)} per inference; "
+            f"× {self.rate:g} a second = <b>{_watts(dense * self.rate)}</b> only to fetch weights from DRAM. "
+            f"Made {self.ratio:g} times smaller: <b>{_watts(small * self.rate)}</b> from DRAM, "
+            f"<b>{_watts(chip * self.rate)}</b> from on-chip SRAM, where they now may fit: "
+            f"{dense / chip:,.0f} times less. Arithmetic, dense: {_watts(compute * self.rate)}. "
             "<i>Computed from the table, not measured.</i>"
         )
 
     def picture(self):
-        figure, (left, right) = theme.figure(16, 5.0, columns=2)
+        figure, (left, right) = theme.figure(13, 4.6, columns=2)
         operation_bars(left, paper.table("energy_table_45nm_pj"))
         for bar, value in zip(inference_bars(right, ROWS), self.joules.values(), strict=True):
             bar.set_width(value)
@@ -102,7 +101,7 @@ class EnergyLab(Lab):
         net = "alexnet" if change["new"] == "example" else change["new"]
         with self.hold_trait_notifications():
             self.connections = 1e9 if change["new"] == "example" else float(budgets.paper_connections(net))
-            self.ratio = round(budgets.paper_bytes(net, "dense") / budgets.paper_bytes(net, "huffman"), 1)
+            self.ratio = round(budgets.paper_bytes(net, "dense") / budgets.paper_bytes(net, "huffman"))
 
 
 def _joules(value):

@@ -7,13 +7,13 @@ import traitlets
 
 from dcviz import budgets, theme
 from dcviz.errors import NetError
-from dcviz.labs.base import FigureImage, Lab, labelled_slider, row
+from dcviz.labs.base import FigureImage, Lab, labelled_entry, row
 from dcviz.memories import memories, size_text
 from dcviz.plots.memory import memory_bars, show_sizes
 
 NETS = {**{key: name for key, (name, _) in budgets.PAPER.items()}, "own": "a net of your own"}
 STAGES = {
-    "dense": "dense float32",
+    "dense": "dense",
     "pruned": "pruned",
     "shared": "pruned + shared weights",
     "huffman": "pruned + shared + Huffman",
@@ -42,22 +42,19 @@ class FitLab(Lab):
         self.net_choice = widgets.Dropdown(
             options=[(name, key) for key, name in NETS.items()], description="net", layout={"width": "270px"}
         )
-        self.stage_choice = widgets.Dropdown(
-            options=[(name, key) for key, name in STAGES.items()], description="stage", layout={"width": "370px"}
-        )
+        stages = [(name, key) for key, name in STAGES.items()]
+        self.stage_choice = widgets.Dropdown(options=stages, description="stage", layout={"width": "370px"})
         self._check()
         self.bind(self.net_choice, "net")
         self.bind(self.stage_choice, "stage")
-        self.own = labelled_slider(
-            "your net's parameters", self.millions, 0.001, 10000.0, log=True, unit="millions", width="260px"
-        )
+        self.own = labelled_entry("your net's parameters", self.millions, 0.001, 10000, unit="millions")
         self.bind(self.own, "millions")
         figure, axes = theme.figure(11, 6.6)
         self.artists = memory_bars(axes, self.memories)
         moving = [self.artists["paper"], self.artists["ours"]]
         moving += [line for key in ("fits", "fails") for line in self.artists[key].values()]
         self.figure_view = FigureImage(figure, moving, alt="memories by size, and which of them hold the net")
-        return [row(self.net_choice, self.stage_choice), self.own, self.figure_view]
+        return [row(self.net_choice, self.stage_choice, self.own), self.figure_view]
 
     def update(self):
         self._check()
@@ -77,14 +74,22 @@ class FitLab(Lab):
         size = self.sizes[who]
         return [] if size is None else [memory for memory in self.memories if memory.bytes >= size]
 
+    def first_on_chip(self, net, who="paper"):
+        """The first stage at which a net of the paper fits into any SRAM here -> its label, or 'never'."""
+        size = {"paper": budgets.paper_bytes, "ours": budgets.our_bytes}[who]
+        largest = max(memory.bytes for memory in self.memories if memory.kind == "SRAM")
+        return next((label for stage, label in STAGES.items() if size(net, stage) <= largest), "never")
+
     def describe(self):
-        quoted = "guessed with the ratios of the paper's AlexNet" if self.net == "own" else "quoted from the paper"
+        own = self.net == "own"
+        quoted = "guessed with the ratios of the paper's AlexNet" if own else "quoted from the paper"
         if self.stage == "pruned":
             quoted += ", which counts no index here"
         lines = [f"<b>{NETS[self.net]}</b>, {STAGES[self.stage]}: {self._line('paper', quoted)}"]
         if self.sizes["ours"] is not None:
-            lines.append(f"<br>Ours: {self._line('ours', 'measured, a file that decodes back, index and all')}")
-        elif self.net != "own":
+            how = "measured: a file that decodes back, index and all"
+            lines.append(f"<br>Ours: {self._line('ours', how)}")
+        elif not own:
             lines.append("<br>Ours: no file of this net ships with the workbook.")
         return "".join(lines)
 
@@ -97,9 +102,9 @@ class FitLab(Lab):
         size, fits = self.sizes[who], self.holds(who)
         on_chip = [memory for memory in fits if memory.kind == "SRAM"]
         best = on_chip[0] if on_chip else None
-        text = f"<b>{size_text(size)}</b> ({how}). It fits {len(fits)} of {len(self.memories)} memories; "
+        text = f"<b>{size_text(size)}</b> ({how}). It fits into {len(fits)} of {len(self.memories)}; "
         if best is not None:
-            return text + f"smallest on-chip SRAM that holds it: <b>{html.escape(best.name.split(':')[0])}</b>."
+            return text + f"the smallest on-chip SRAM that holds it: <b>{html.escape(best.name)}</b>."
         largest = [memory for memory in self.memories if memory.kind == "SRAM"][-1]
         return text + f"<b>no on-chip SRAM</b>: {size / largest.bytes:.1f} times the largest here."
 

@@ -1,4 +1,4 @@
-"""How many bits should a gap have? The U-curve of one pruned layer, against other formats and a shuffled mask."""
+"""How many bits should a gap have? The U-curve of a pruned layer, other formats, and a shuffled mask."""
 
 import ipywidgets as widgets
 import numpy as np
@@ -18,22 +18,22 @@ def paper_density(net, layer):
     """Percent of a layer's weights that the paper keeps (Tables 2 and 3) -> float, or None."""
     if net not in TABLES:
         return None
-    layers = {row["layer"].replace("ip", "fc"): row for row in paper.table(TABLES[net])["rows"]}
-    return float(layers[layer]["weights_pct_P"]) if layer in layers else None
+    rows = {row["layer"].replace("ip", "fc"): row for row in paper.table(TABLES[net])["rows"]}
+    return float(rows[layer]["weights_pct_P"]) if layer in rows else None
 
 
 class IndexBitsLab(Lab):
     """Total bits of a pruned layer for every width of a gap: weights, gaps, and fillers.
 
-        IndexBitsLab()                                       # fc1 of LeNet-300-100, cut to the paper's density
+        IndexBitsLab()                                   # fc1 of LeNet-300-100, cut to the paper's density
         IndexBitsLab(net="lenet-5", layer="fc1", percent=3, value_bits=4)
 
-    percent     weights kept, the largest in magnitude; the paper's share of that layer by default
+    percent     weights kept, the largest in magnitude; by default the paper's share of that layer
     bits        the width to look at;  value_bits: bits per stored weight
     order       walk the weights by "rows" or by "columns"
     weights     {layer: array} to look at instead of a shipped net
 
-    `mask`, `totals` {b: bits}, `shuffled` {b: bits}, `best` and `sizes` {format: bits} give what the views show.
+    `mask`, `totals` {b: bits}, `shuffled` {b: bits}, `best`, `sizes` {format: bits} give what the views show.
     """
 
     heading = "How many bits for a gap? <small>few: fillers; many: every gap pays</small>"
@@ -41,7 +41,7 @@ class IndexBitsLab(Lab):
 
     net = traitlets.Unicode("lenet-300-100")
     layer = traitlets.Unicode()
-    percent = traitlets.Float(8.0, min=0.1, max=100)
+    percent = traitlets.Float(8.0, min=0, max=100)
     bits = traitlets.Int(5, min=1, max=12)
     value_bits = traitlets.Int(6, min=0, max=32)
     order = traitlets.Enum(("rows", "columns"), "rows")
@@ -57,14 +57,15 @@ class IndexBitsLab(Lab):
 
     def build(self):
         self._check()
-        self.layer_choice = widgets.Dropdown(options=list(self.weights), value=self.layer, description="layer")
+        names = list(self.weights)
+        self.layer_choice = widgets.Dropdown(options=names, value=self.layer, description="layer")
         self.layer_choice.layout.width = "190px"
         self.layer_choice.observe(self.guard(self._choose_layer), "value")
         self.order_choice = widgets.Dropdown(options=["rows", "columns"], description="walk by")
         self.order_choice.layout.width = "210px"
         self.bind(self.order_choice, "order")
         self.sliders = {
-            "percent": labelled_slider("kept", self.percent, 0.1, 100.0, log=True, unit="%", width="220px"),
+            "percent": labelled_slider("kept", self.percent, 0.0, 100.0, 0.5, unit="%", width="220px"),
             "bits": labelled_slider("bits per gap, b", self.bits, 1, 12, width="220px"),
             "value_bits": labelled_slider("bits per weight", self.value_bits, 0, 32, width="220px"),
         }
@@ -75,7 +76,7 @@ class IndexBitsLab(Lab):
         self.curve, self.bars = bits_curve(axes[0], WIDTHS), format_bars(axes[1], FORMATS)
         moving = [bar for bars in self.curve["parts"].values() for bar in bars]
         moving += [self.curve["shuffled"], self.curve["chosen"], *self.bars.values()]
-        self.figure_view = FigureImage(figure, moving, alt="bits per kept weight by width of a gap, and formats")
+        self.figure_view = FigureImage(figure, moving, alt="bits per kept weight by width of a gap; formats")
         return [
             row(self.layer_choice, self.order_choice, self.sliders["bits"]),
             row(self.sliders["percent"], self.sliders["value_bits"]),
@@ -106,19 +107,29 @@ class IndexBitsLab(Lab):
     @property
     def fillers(self):
         """Filler entries at the chosen width -> int."""
-        return self.totals[self.bits] // (self.bits + self.value_bits) - self.positions.size
+        return self.fillers_of("mask")
+
+    def fillers_of(self, which):
+        """Filler entries at the chosen width of the "mask", or of the same weights "shuffled" -> int."""
+        totals = {"mask": self.totals, "shuffled": self.shuffled}[which]
+        return totals[self.bits] // (self.bits + self.value_bits) - self.positions.size
+
+    def against_shuffled(self, bits):
+        """Whether the mask needs "fewer" or "more" entries than the same weights shuffled, or "as many"."""
+        mask, shuffled = self.totals[bits], self.shuffled[bits]
+        return "as many" if mask == shuffled else "more" if mask > shuffled else "fewer"
 
     def describe(self):
         a, b = self.positions.size, self.bits
-        here, mixed = self.totals[b], self.shuffled[b] // (b + self.value_bits) - a
-        best = "the best there is" if b == self.best else (
+        here, mixed = self.totals[b], self.fillers_of("shuffled")
+        best = "the best there is" if here == self.totals[self.best] else (
             f"{100 * (here / self.totals[self.best] - 1):.1f}% more than b = {self.best}, the best"
         )  # fmt: skip
         other = min(("bitmap", "absolute", "CSR", "CSC"), key=self.sizes.get)
         return (
-            f"<b>{self.layer}</b> of {self.net}, walked by {self.order}: <b>{a:,}</b> of {self.mask.size:,} weights "
-            f"kept. With b = {b}: {a:,} + <b>{self.fillers:,} fillers</b> = {a + self.fillers:,} entries × "
-            f"({b} + {self.value_bits}) bits = <b>{here / 8:,.0f} bytes</b>, {best}. A random mask of this density: "
+            f"<b>{self.layer}</b> of {self.net}, walked by {self.order}: <b>{a:,}</b> of {self.mask.size:,} "
+            f"weights kept. With b = {b}: ({a:,} + <b>{self.fillers:,} fillers</b>) × ({b} + {self.value_bits}) "
+            f"bits = <b>{here / 8:,.0f} bytes</b>, {best}. Shuffled, the same weights need "
             f"{mixed:,} fillers. Best of the other formats: {other}, {self.sizes[other] / 8:,.0f} bytes; "
             f"dense float32: {self.sizes['dense'] / 8:,.0f}."
         )
@@ -144,7 +155,7 @@ class IndexBitsLab(Lab):
             bar.set_width(100 * self.sizes[name] / self.sizes["dense"])
 
     def _scale(self, axes):
-        """Fit both axes to the numbers; True if that changed anything. Tall bars of small b may leave the top."""
+        """Fit both axes to the numbers; True if that changed them. Tall bars of small b may leave the top."""
         a = max(self.positions.size, 1)
         tops = (
             _round_up(2.2 * max(self.totals[self.best], 1) / a, 5),

@@ -57,7 +57,7 @@ class RelativeIndexLab(Lab):
         self.view = IndexStrip()
         self.bind(self.view, "positions", "positions")
         self.text = widgets.Text(
-            description="kept positions", style={"description_width": "initial"}, continuous_update=False,
+            description="kept at", style={"description_width": "initial"}, continuous_update=False,
             layout={"width": "420px"}, tooltip="positions of the kept weights, with commas",
         )  # fmt: skip
         self.text.observe(self.guard(self._typed), "value")
@@ -108,8 +108,9 @@ class RelativeIndexLab(Lab):
         if self.step:
             position, stored, real = self.entries[self.step - 1]
             before = self.entries[self.step - 2][0] if self.step > 1 else -1
-            what = f"weight {position}" if real else f"a <b>filler</b> zero at {position}: the next weight is too far"
-            now = f"Entry {self.step}: from {str(before).replace('-', '−')} a gap of {stored + 1} to {what}; stored: <b>{stored}</b>. "
+            before = str(before).replace("-", "−")
+            what = f"the weight at {position}" if real else f"{position}, a <b>filler</b>: the weight is too far"
+            now = f"Entry {self.step}: from {before} a gap of {stored + 1} to {what}; stored <b>{stored}</b>. "
         total = entries * (self.bits + self.value_bits)
         return (
             f"{now}With {self.bits} bits a gap reaches from 1 to {most} (stored as 0 to {most - 1}). In all "
@@ -125,27 +126,27 @@ class RelativeIndexLab(Lab):
 
     def _table(self):
         """The stored stream as a table, one column per entry written so far."""
-        lines = {"position": [], "gap": [], "stored (gap − 1)": [], f"{self.bits} bits": [], "weight": []}
+        lines = {"position": [], "gap": [], "stored (gap − 1)": [], "as bits": [], "weight": []}
         previous = -1
         for position, stored, real in self.entries[: self.step]:
-            cells = (position, position - previous, stored, f"{stored:0{self.bits}b}", "w" if real else "0, filler")
+            bits, weight = f"{stored:0{self.bits}b}", "w" if real else "0, filler"
+            cells = (position, position - previous, stored, bits, weight)
             for line, cell in zip(lines.values(), cells, strict=True):
                 line.append(cell)
             previous = position
         style = "padding: 2px 14px; text-align: right; white-space: nowrap"
-        rows = "".join(
-            f"<tr><th style='{style}; text-align: left'>{name}</th>"
-            + "".join(f"<td style='{style}; font-variant-numeric: tabular-nums'>{cell}</td>" for cell in cells)
-            + "</tr>"
-            for name, cells in lines.items()
-        )
-        return f"<div style='overflow-x: auto'><table style='border-collapse: collapse; font-size: 19px'>{rows}</table></div>"
+        rows = ""
+        for name, cells in lines.items():
+            cells = "".join(f"<td style='{style}'>{cell}</td>" for cell in cells)
+            rows += f"<tr><th style='{style}; text-align: left'>{name}</th>{cells}</tr>"
+        table = f"<table style='border-collapse: collapse; font-size: 19px'>{rows}</table>"
+        return f"<div style='overflow-x: auto'>{table}</div>"
 
     def _typed(self, change):
         try:
             typed = [int(part) for part in change["new"].replace(",", " ").split()]
         except ValueError:
-            raise CodeError(f"{change['new']!r}: whole numbers with commas, please, such as 1, 4, 15") from None
+            raise CodeError(f"{change['new']!r}: whole numbers and commas, please: 1, 4, 15") from None
         if typed and not 0 <= min(typed) <= max(typed) < MAX_SIZE:
             raise CodeError(f"positions go from 0 to {MAX_SIZE - 1} here")
         typed = sorted(set(typed))

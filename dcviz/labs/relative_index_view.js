@@ -43,9 +43,11 @@ function render({ model, el }) {
     const defs = add(svg, "defs", {});
     const hatch = add(defs, "pattern", { id: `${id}-x`, width: 9, height: 9, patternUnits: "userSpaceOnUse" });
     add(hatch, "path", { d: "M0 0L9 9M9 0L0 9", stroke: "var(--dcviz-filler)", "stroke-width": 1.6 });
-    const head = add(defs, "marker", { id: `${id}-a`, viewBox: "0 0 10 10", refX: 8, refY: 5, markerWidth: 7,
-      markerHeight: 7, orient: "auto-start-reverse" });
-    add(head, "path", { d: "M0 0L10 5L0 10z", fill: "var(--dcviz-ink)" });
+    for (const [name, paint] of [["ink", "var(--dcviz-ink)"], ["accent", "var(--dcviz-accent)"]]) {
+      const head = add(defs, "marker", { id: `${id}-${name}`, viewBox: "0 0 10 10", refX: 9, refY: 5,
+        markerWidth: 17, markerHeight: 15, markerUnits: "userSpaceOnUse", orient: "auto" });
+      add(head, "path", { d: "M0 0L10 5L0 10z", fill: paint });
+    }
 
     const fillers = new Set(entries.filter((entry) => !entry[2]).map((entry) => entry[0]));
     const tall = 62, big = Math.min(24, wide * 0.62), small = Math.min(19, wide * 0.56);
@@ -92,9 +94,9 @@ function render({ model, el }) {
       const from = middle(previous), to = middle(position), last = i === entries.length - 1;
       const high = Math.min(120, 26 + 11 * (position - previous));
       const paint = last ? "var(--dcviz-accent)" : "var(--dcviz-ink)";
-      add(svg, "path", { d: `M${from} ${CELL_TOP - 4}C${from} ${CELL_TOP - high} ${to} ${CELL_TOP - high} ${to} ${CELL_TOP - 6}`,
+      add(svg, "path", { d: `M${from} ${CELL_TOP - 4}C${from} ${CELL_TOP - high} ${to} ${CELL_TOP - high} ${to} ${CELL_TOP - 2}`,
         fill: "none", stroke: paint, "stroke-width": last ? 4 : 2.5, "stroke-dasharray": real ? "none" : "7 5",
-        "marker-end": `url(#${id}-a)` });
+        "marker-end": `url(#${id}-${last ? "accent" : "ink"})` });
       add(svg, "text", { x: (from + to) / 2, y: CELL_TOP - 0.75 * high - 10, "text-anchor": "middle",
         "font-size": Math.max(15, Math.min(22, wide * 0.6)), fill: paint, "font-weight": last ? 700 : 400 }, `+${stored + 1}`);
       add(svg, "rect", { x: to - wide / 2 + 2, y: STORED - 30, width: wide - 4, height: 40, rx: 5, fill: "none",

@@ -25,7 +25,7 @@ def memory_bars(axes, memories):
         axes.barh(i, memory.bytes, 0.62, left=0, **theme.bar_style(MEMORY_ROLES[memory.kind]))
     axes.set_xscale("log")
     axes.set(xlim=(1e3, 4e11), ylim=(len(memories) - 0.45, -0.75), xlabel="bytes, each step ten times more")
-    axes.set_yticks(range(len(memories)), [f"{m.name}  {size_text(m.bytes)}" for m in memories])
+    axes.set_yticks(range(len(memories)), [f"{m.name}  {m.size}" for m in memories])
     axes.xaxis.set_major_locator(FixedLocator(_BYTES))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: size_text(v)))
@@ -42,13 +42,16 @@ def memory_bars(axes, memories):
         artists["fails"][who].set(markersize=10, markeredgewidth=2.5)
         axes.text(VERDICTS[who], -0.85, who, ha="center", va="bottom", fontsize=theme.FONT)
     axes.text(7e10, -1.6, "does it fit?", ha="center", va="bottom", fontsize=theme.FONT, fontweight="bold")
-    axes.legend([*handles, artists["paper"], artists["ours"]], [*kinds, "size (paper)", "size (ours)"],
-                loc="lower left", bbox_to_anchor=(-0.55, 1.0), ncols=6, columnspacing=1.2, handlelength=1.8)  # fmt: skip
+    axes.legend(
+        [*handles, artists["paper"], artists["ours"]],
+        [*kinds, "size (paper)", "size (ours)"],
+        loc="lower left", bbox_to_anchor=(-0.05, 1.0), ncols=3, columnspacing=1.4, handlelength=1.8,
+    )  # fmt: skip
     return artists
 
 
 def show_sizes(artists, memories, sizes):
-    """Move the size lines and verdicts of `memory_bars`: sizes {'paper': bytes or None, 'ours': bytes or None}."""
+    """Move the size lines and verdicts of `memory_bars`; sizes: {'paper': bytes or None, 'ours': ...}."""
     rows = np.arange(len(memories))
     capacity = np.array([memory.bytes for memory in memories])
     for who, at in VERDICTS.items():
@@ -63,10 +66,14 @@ def show_sizes(artists, memories, sizes):
 def operation_bars(axes, table):
     """Energy of one operation at 45 nm, in picojoules on a logarithmic axis. Returns the bars."""
     names = {
-        "int32_add": "32-bit integer add", "fp32_add": "32-bit float add", "register_file_32b": "register file, 32 bits",
-        "int32_mult": "32-bit integer multiply", "fp32_mult": "32-bit float multiply",
-        "sram_32b": "SRAM cache, 32 bits", "dram_32b": "DRAM, 32 bits",
-    }  # fmt: skip
+        "int32_add": "32-bit integer add",
+        "fp32_add": "32-bit float add",
+        "register_file_32b": "register file, 32 bits",
+        "int32_mult": "32-bit integer multiply",
+        "fp32_mult": "32-bit float multiply",
+        "sram_32b": "SRAM cache, 32 bits",
+        "dram_32b": "DRAM, 32 bits",
+    }
     values = [table[key] for key in names]
     memory = [key in ("register_file_32b", "sram_32b", "dram_32b") for key in names]
     bars = [
@@ -87,21 +94,20 @@ def operation_bars(axes, table):
 
 
 def inference_bars(axes, rows):
-    """Empty bars of energy per inference, one per (label, role). Returns them; set each one's width in joules."""
+    """Bars of energy per inference, one per (label, role). Returns them; set each one's width in joules."""
     bars = [axes.barh(i, 1, 0.62, **theme.bar_style(name))[0] for i, (_, name) in enumerate(rows)]
     axes.set_xscale("log")
     axes.set(xlim=(1e-10, 20), ylim=(len(rows) - 0.4, -0.6))
-    axes.set_xlabel("energy of one inference, each mark a thousand times more")
+    axes.set_xlabel("one inference, each mark 1000 times more")
     axes.set_yticks(range(len(rows)), [label for label, _ in rows], fontsize=theme.FONT)
-    axes.xaxis.set_major_locator(FixedLocator(list(_ENERGY)))
+    axes.set_xticks(list(_ENERGY), list(_ENERGY.values()))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: _ENERGY[min(_ENERGY, key=lambda e: abs(e - v))]))
     axes.grid(axis="x")
     return bars
 
 
 def pruning_pairs(left, right, synapses, before, after):
-    """The analogy: synapses by age at the left, a net's weights (millions) before and after pruning at the right."""
+    """The analogy: synapses by age at the left; a net's weights (millions) before and after, right."""
     ages = [row["age"] for row in synapses["rows"]]
     counts = [row["trillions"] for row in synapses["rows"]]
     _columns(left, ages, counts, [f"{n:,}" for n in counts], "trillion synapses", ("muted", "dense", "kept"))

@@ -4,7 +4,7 @@ The layout is plain loops over a list, never a recursion: a skewed tree may be a
 large. The browser's view draws the same layout, so the live and the static picture agree.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -49,14 +49,13 @@ class Layout:
 
 def layout(tree, rare=0.0, opened=()):
     """The `Layout` of a `huffman.Tree`; branches with a share below `rare` are closed unless in `opened`."""
-    empty = Layout([], [], [], [], [], [], [], [], [], 0, 0)
+    out = Layout([], [], [], [], [], [], [], [], [], 0, 0)
     if tree.root < 0:
-        return empty
+        return out
     total, opened = tree.counts[tree.root], set(opened)
     below = [1] * tree.alphabet
     for merge in tree.merges:
         below.append(below[merge.left] + below[merge.right])
-    out = empty
     columns, stack = 0, [(tree.root, -1, "")]
     while stack:
         node, parent, bit = stack.pop()
@@ -83,7 +82,7 @@ def layout(tree, rare=0.0, opened=()):
             out.x[index] = sum(sums[index]) / len(sums[index])
         if out.parent[index] >= 0:
             sums[out.parent[index]].append(out.x[index])
-    return Layout(*(getattr(out, name) for name in list(vars(out))[:9]), columns, max(out.y))
+    return replace(out, columns=columns, depth=max(out.y))
 
 
 def canonical_tree(counts, lengths):
@@ -101,9 +100,7 @@ def canonical_tree(counts, lengths):
             break
         level = []
         for left, right in zip(nodes[::2], nodes[1::2], strict=True):
-            merges.append(
-                Merge(len(merges), alphabet + len(merges), left, right, weights[left] + weights[right])
-            )
+            merges.append(Merge(len(merges), alphabet + len(merges), left, right, weights[left] + weights[right]))
             weights.append(merges[-1].count)
             level.append(merges[-1].node)
     present = [symbol for symbol, own in enumerate(lengths) if own]
@@ -128,20 +125,17 @@ def draw_tree(axes, shown, selected=-1, *, step=None, role="weight bits", labels
     for i, parent in enumerate(shown.parent):
         if parent >= 0 and made[parent] and made[i]:
             xs, ys = (shown.x[parent], shown.x[i]), (shown.y[parent], shown.y[i])
-            edges += axes.plot(
-                xs, ys, color=theme.GREY, linewidth=1 + 12 * shown.share[i], solid_capstyle="round"
-            )
+            edges += axes.plot(xs, ys, color=theme.GREY, linewidth=1 + 12 * shown.share[i], solid_capstyle="round")
     at = [i for i, node in enumerate(shown.node) if shown.kind[i] == LEAF and node == selected]
     way = [i for i in shown.path(at[0]) if made[i]] if at else []
     accent = theme.role("accent").colour
-    path = axes.plot(
-        [shown.x[i] for i in way], [shown.y[i] for i in way], color=accent, linewidth=4, zorder=3
-    )
+    path = axes.plot([shown.x[i] for i in way], [shown.y[i] for i in way], color=accent, linewidth=4, zorder=3)
     for i in way[1:]:
         p = shown.parent[i]
+        middle = (shown.x[i] + shown.x[p]) / 2, (shown.y[i] + shown.y[p]) / 2
         axes.annotate(
-            shown.bit[i], ((shown.x[i] + shown.x[p]) / 2, (shown.y[i] + shown.y[p]) / 2), ha="center", va="center",
-            fontweight="bold", zorder=5, bbox={"boxstyle": "circle,pad=0.1", "fc": "white", "ec": accent},
+            shown.bit[i], middle, ha="center", va="center", fontweight="bold", zorder=5,
+            bbox={"boxstyle": "circle,pad=0.1", "fc": "white", "ec": accent},
         )  # fmt: skip
     turn = 90 if shown.columns > 30 else 0
     for i, kind in enumerate(shown.kind):
@@ -156,8 +150,6 @@ def draw_tree(axes, shown, selected=-1, *, step=None, role="weight bits", labels
             textcoords="offset points", ha="center", va="top", fontsize=theme.FONT_SMALL if turn == 0 else 11,
             fontweight="bold" if i in at else "normal", color="black" if kind == LEAF else theme.GREY,
         )  # fmt: skip
-    axes.set(
-        xlim=(-1, max(shown.columns, 1)), ylim=(shown.depth + 1.2, -0.5), xticks=[], ylabel="depth = bits"
-    )
+    axes.set(xlim=(-1, max(shown.columns, 1)), ylim=(shown.depth + 1.2, -0.5), xticks=[], ylabel="depth = bits")
     axes.spines["bottom"].set_visible(False)
     return {"edges": edges, "leaves": leaves, "path": path}

@@ -16,7 +16,16 @@ from dcviz.files import DATA, atomic_write
 
 FOLDER = DATA / "recorded"
 
-RECORDINGS = {}
+RECORDINGS = {
+    "pruning_methods": "pruning:methods",
+    "pruning_penalties": "pruning:penalties",
+    "squeezenet_fillers": "sparse_storage:squeezenet_fillers",
+    "weight_sharing_bits": "weight_sharing:errors_by_bits_and_start",
+    "quantization_bits": "trained_quantization:errors_by_bits",
+    "layer_times": "speed:layer_times",
+    "layer_densities": "speed:layer_densities",
+    "speed_limits": "speed:speed_limits",
+}
 """{name: "module:function"} of every measurement, the module inside this package."""
 
 

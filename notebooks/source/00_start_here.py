@@ -10,6 +10,7 @@
 # %%
 from dcviz import archive, datasets, machine, pipeline, reference, theme, training
 from dcviz.labs import PruningLab
+from dcviz.plots.picture import Picture
 from dcviz.plots.pipeline import byte_shares, digits
 
 # %% [markdown]
@@ -33,7 +34,7 @@ figure, axes = theme.figure(12, 4.4, rows=2)
 for place, (net, title) in enumerate([(dense, "dense net"), (small, "net from the compressed file")]):
     digits(axes[place], test.images, training.predict(net, test.images), test.labels)
     axes[place].set_title(title, loc="left")
-figure
+Picture(figure, "twelve digits, and under each what the dense net and the net from the file say")
 
 # %% [markdown]
 # How often are they wrong? On 1,000 held-out digits, measured now:
@@ -49,7 +50,7 @@ print(f"compressed file  {training.error_percent(small, held_out):.1f} % wrong")
 # %%
 figure, axes = theme.figure(11, 4.2)
 byte_shares(axes, breakdown)
-figure
+Picture(figure, ", ".join(f"{layer.name}: {layer.file_bytes:,} bytes" for layer in breakdown.layers))
 
 # %% [markdown]
 # ## How to work with a lab

@@ -12,6 +12,7 @@
 from dcviz import archive, pipeline, reference, tables, theme
 from dcviz.checks import full_pipeline as check
 from dcviz.labs import PipelineLab, Prediction
+from dcviz.plots.picture import Picture
 from dcviz.plots.pipeline import byte_shares
 
 # %% [markdown]
@@ -160,10 +161,11 @@ tables.layers("lenet-5", archive.describe(reference.compressed_path("lenet-5")))
 # LeNet-300-100 alone would be 1.6 of its 27 KB. Our bytes include them, and checksums too. On the other hand our nets
 # retrain with the dense net as a teacher, which buys more sparsity at the same error.
 
-# %% tags=["nbval-ignore-output"]
+# %%
+breakdown = archive.describe(reference.compressed_path("lenet-5"))
 figure, axes = theme.figure(11, 4.2)
-byte_shares(axes, archive.describe(reference.compressed_path("lenet-5")))
-figure
+byte_shares(axes, breakdown)
+Picture(figure, ", ".join(f"{layer.name}: {layer.file_bytes:,} bytes" for layer in breakdown.layers))
 
 # %% [markdown]
 # ## What to take home

@@ -1,0 +1,19 @@
+"""A figure as a chapter shows it: a picture that survives without a kernel, and its message in words."""
+
+import base64
+import io
+
+
+class Picture:
+    """A matplotlib figure with its message in words, for text, tests and screen readers."""
+
+    def __init__(self, figure, text):
+        self.figure, self.text = figure, text
+
+    def __repr__(self):
+        return self.text
+
+    def _repr_mimebundle_(self, **_):
+        out = io.BytesIO()
+        self.figure.canvas.print_png(out)
+        return {"text/plain": self.text, "image/png": base64.b64encode(out.getvalue()).decode("ascii")}

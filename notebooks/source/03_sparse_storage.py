@@ -1,0 +1,387 @@
+# %% [markdown]
+# # 03 · Sparse storage
+#
+# *Nine of ten weights are gone. Now you have to say which.*
+#
+# **You will learn** how *Deep Compression* stores a pruned layer: the relative index with fillers, why its width
+# is a
+# compromise, when other formats win, and how to read (and correct) the paper's Figure 2. **You need** chapter
+# 02, and
+# binary numbers. **Time:** 45 minutes. No network, no GPU.
+#
+# Sizes on this page are *computed* exactly, in bits, before Huffman coding (chapter 06).
+
+# %%
+import numpy as np
+
+from dcviz import paper, recordings, relative_index, sparse_formats, storage_tables, theme
+from dcviz.checks import sparse_storage as check
+from dcviz.labs import IndexBitsLab, Prediction, RelativeIndexLab
+from dcviz.plots.picture import Picture
+from dcviz.plots.storage import gap_counts, kept_by_input
+
+masks = storage_tables.paper_masks("lenet-300-100")
+fc1 = masks["fc1"]
+print(f"fc1 of LeNet-300-100, cut to the paper's density: {np.count_nonzero(fc1):,} of {fc1.size:,} weights kept")
+
+# %% [markdown]
+# ## 1 · The price of a position
+#
+# After pruning, the file holds fewer weights. But a weight without its place is useless. Suppose that a kept weight
+# itself takes 5 bits, as it will after chapter 04. The simplest idea is to write its position in the layer
+# beside it.
+
+# %%
+Prediction(
+    "fc1 has 235,200 weights. How many bits does it take to name one position among them?",
+    low=1,
+    high=32,
+    unit="bits",
+    key="ch03-position",
+)
+
+# %%
+a, n = int(np.count_nonzero(fc1)), fc1.size
+width = sparse_formats.width(n)
+print(f"{width} bits, because 2**{width - 1} = {2 ** (width - 1):,} < {n:,} <= 2**{width} = {2**width:,}")
+print(f"bits of all positions: {a:,} x {width} = {a * width:,}; of all weights: {a:,} x 5 = {a * 5:,}")
+
+# %% [markdown]
+# The address is more than three times as long as the letter. There are standard formats that do better:
+#
+# * **Compressed sparse row** (CSR) goes row by row. For each kept weight it stores only the *column*, and once
+#   per row
+#   a *pointer* to where the row starts. **CSC** does the same by columns.
+# * With $a$ kept weights and $n$ rows (or columns) that makes $2a + n + 1$ numbers, says the paper: $a$ weights,
+#   $a$ columns,
+#   $n + 1$ pointers.
+
+# %%
+rows, columns = fc1.shape
+print(
+    f"CSR: 2 x {a:,} + {rows} + 1 = {sparse_formats.paper_numbers(a, rows):,} numbers"
+    f" (dense: {n:,}), a column takes {sparse_formats.width(columns)} bits"
+)
+
+# %% [markdown]
+# Still, a column of `fc1` takes 10 bits: twice the weight. Can we do better?
+#
+# ## 2 · Count the steps, not the houses
+#
+# Kept weights are near each other. So do not write *where* the next weight is, but *how far* it is from the last
+# one. In a
+# layer of which 8 % are kept, the next one is about 12 places away: a small number. That is the **relative index**.
+#
+# Small numbers fit into few bits, but not every gap is small. When a gap is too large for its bits, the paper
+# puts in a
+# **filler**: a weight of value zero, stored as if it were kept, as a stepping stone.
+#
+# Here is the paper's example, Figure 2: sixteen weights, kept at positions 1, 4 and 15, with 3 bits per gap.
+
+# %%
+entries = Prediction(
+    "Weights at 1, 4 and 15, gaps of 3 bits. How many entries does the file hold?",
+    options=["3", "4", "5"],
+    key="ch03-entries",
+    truth=lambda lab: str(relative_index.encode([1, 4, 15], 3).gaps.size),
+)
+RelativeIndexLab(prediction=entries)
+
+# %% [markdown]
+# Press **Next entry** four times, and watch the third. Then click cells to keep or prune weights, or type
+# positions. **Try:** 1 bit per gap. A weight at position 0. Nothing kept. Everything kept. When does the last
+# zero of a layer need a filler?
+#
+# With all entries written, it looks like this:
+
+# %%
+RelativeIndexLab(step=4)
+
+# %% [markdown]
+# **The rules.** Start at position $-1$, just before the layer. For each kept weight:
+#
+# 1. If it is more than $2^b$ places ahead, write a filler: gap $2^b$, value zero. Step there. Look again.
+# 2. Write its gap and its value.
+#
+# A gap is at least 1, so with $b$ bits store **gap − 1**: the numbers $0 \dots 2^b-1$ stand for gaps $1 \dots
+# 2^b$. Reading is a
+# running sum. With $s_i$ the stored numbers,
+#
+# $$ \text{position}_i = -1 + \sum_{j \le i} (s_j + 1). $$
+#
+# After the last weight nothing follows; the shape of the layer says where it ends.
+#
+# ### The paper's own figure, and its off-by-one
+#
+# Figure 2 prints different numbers. Here they are beside what a file must hold:
+
+# %%
+storage_tables.figure_2()
+
+# %% [markdown]
+# Two things do not fit together in the figure (`diff`):
+#
+# * It shows a gap of **8 with 3 bits**. But 3 bits hold 0 to 7. The figure shows gaps; what fits is gap − 1.
+# * Its **first** `diff` is 1, the distance from position 0. All others are distances from the entry before. If
+#   gap − 1
+#   is stored, a weight at position 0 would need to store −1.
+#
+# The program that the authors published settles it: it stores gap − 1, adds 1 while it sums, and starts at −1.
+# dcviz does the same. Both agree on the filler: position 12.
+#
+# ### Build it yourself: encode
+#
+# `weights` is a layer as a flat array, zeros included. Fillers are the part that goes wrong; think before you type.
+
+
+# %%
+def my_encode(weights, bits):
+    """A flat layer -> (stored gaps, values), two lists; fillers have value 0.0."""
+    ### BEGIN SOLUTION
+    gaps, values, previous = [], [], -1
+    for position in np.flatnonzero(weights):
+        while position - previous > 2**bits:
+            gaps.append(2**bits - 1)
+            values.append(0.0)
+            previous += 2**bits
+        gaps.append(position - previous - 1)
+        values.append(weights[position])
+        previous = position
+    return gaps, values
+    ### END SOLUTION
+
+
+check.encode(my_encode)
+
+# %% [markdown]
+# ### Build it yourself: decode
+#
+# Two lines of NumPy are enough. `np.cumsum` is the running sum.
+
+
+# %%
+def my_decode(gaps, values, size):
+    """Stored gaps and values -> the layer as an array of `size` weights."""
+    ### BEGIN SOLUTION
+    weights = np.zeros(size)
+    weights[np.cumsum(np.array(gaps, dtype=int) + 1) - 1] = values
+    return weights
+    ### END SOLUTION
+
+
+check.decode(my_decode)
+
+# %% [markdown]
+# ### Build it yourself: the bill
+#
+# Every entry, real or filler, holds a gap of `bits` and a weight of `value_bits`.
+
+
+# %%
+def my_total_bits(gaps, values, bits, value_bits):
+    """Bits of an encoded layer."""
+    ### BEGIN SOLUTION
+    return len(gaps) * (bits + value_bits)
+    ### END SOLUTION
+
+
+check.total_bits(my_total_bits)
+
+# %% [markdown]
+# ## 3 · How many bits for a gap?
+#
+# Few bits: gaps are cheap, but fillers swarm. Many bits: no fillers, but every gap pays for the longest. In
+# between there
+# is a best width. Where is it for `fc1`, of which every 12th or 13th weight is kept?
+
+# %%
+best = Prediction(
+    "fc1 keeps 8 % of its weights, 6 bits each. Which number of bits per gap makes it smallest?",
+    low=1,
+    high=16,
+    unit="bits",
+    key="ch03-best",
+    truth=lambda lab: relative_index.best_bits(np.flatnonzero(fc1), 6),
+)
+IndexBitsLab(net="lenet-300-100", layer="fc1", bits=3, value_bits=6, prediction=best)
+
+# %% [markdown]
+# Move **b** and read the line below. The bars make a **U**: at the left the fillers (crosses) tower, at the
+# right the
+# gaps (slanted lines) grow by one bit per weight and step. Then:
+#
+# * Lower **kept** to 2 %. On average gaps get four times as long, two bits more. The best b moves by more than
+#   that:
+#   section 4 tells why.
+# * Raise **bits per weight** to 32. A filler stores a weight too, so fillers get dear and the best b grows.
+# * Walk by **columns**: same weights, other gaps, another best b.
+#
+# For `fc1` the formula reads, with the numbers of this layer:
+
+# %%
+index = relative_index.encode(np.flatnonzero(fc1), 5)
+print(
+    f"b = 5: ({a:,} weights + {index.fillers:,} fillers) x (5 + 6) bits = {index.gaps.size * 11:,} bits"
+    f" = {index.gaps.size * 11 // 8:,} bytes, {32 * n / (index.gaps.size * 11):.0f} times less than dense"
+)
+
+# %% [markdown]
+# And the paper? Its text speaks of 8 bits for convolutional and 5 for fully connected layers; its tables use one
+# width for
+# a whole net (quoted):
+
+# %%
+for name in ("table2_lenet300", "table3_lenet5", "table4_alexnet", "table5_vgg16"):
+    table = paper.table(name)
+    print(f"{table.source:32} index bits in all layers: {sorted({row['index_bits_PQ'] for row in table.rows})}")
+
+# %% [markdown]
+# ### Build it yourself: the best width
+#
+# Use your own functions, or `relative_index.total_bits(positions, bits, value_bits)`.
+
+
+# %%
+def my_best_bits(weights, value_bits):
+    """Bits per gap, 1 to 12, with the fewest bits in total; the smallest if several are equally good."""
+    ### BEGIN SOLUTION
+    positions = np.flatnonzero(weights)
+    return min(range(1, 13), key=lambda bits: relative_index.total_bits(positions, bits, value_bits))
+    ### END SOLUTION
+
+
+check.best_bits(my_best_bits)
+
+# %% [markdown]
+# ## 4 · Is a mask random?
+#
+# If each weight were kept by the toss of a coin with probability $p$, the chance that a gap is longer than $m =
+# 2^b$ would be
+# $q = (1-p)^m$: one filler. Longer than $2m$: $q^2$, one more. So the expected entries per weight of the layer are
+#
+# $$ p\,(1 + q + q^2 + \dots) = \frac{p}{1-q}. $$
+#
+# But masks are not random. Here is how many weights each *pixel* of the digit keeps in `fc1`:
+
+# %%
+figure, axes = theme.figure(6.5, 4.6)
+kept_by_input(axes, fc1, (28, 28))
+border, middle = fc1.sum(axis=0)[:28].mean(), fc1.sum(axis=0).reshape(28, 28)[10:18, 10:18].mean()
+Picture(figure, f"weights kept per pixel, of {rows}: {border:.1f} in the top row, {middle:.1f} in the middle")
+
+# %% [markdown]
+# The corners, where no digit ever has ink, keep almost nothing; some pixels at the rim of the strokes keep many.
+# So kept weights form clusters. Does that help?
+
+# %%
+cluster = Prediction(
+    "fc1's mask is clustered. With 5 bits per gap, does it need fewer fillers than the same weights shuffled, or more?",
+    options=["fewer", "as many", "more"],
+    key="ch03-cluster",
+    truth=lambda lab: lab.against_shuffled(bits=5),
+)
+IndexBitsLab(net="lenet-300-100", layer="fc1", bits=5, value_bits=6, prediction=cluster)
+
+# %% [markdown]
+# (Move anything to see the answer.) The dash-dotted line with stars is the same number of weights, shuffled.
+
+# %%
+storage_tables.fillers("lenet-300-100")
+
+# %%
+storage_tables.fillers("lenet-5")
+
+# %% [markdown]
+# **More**, in every layer where fillers matter. The reason is worth a minute. All gaps together are as long as
+# the layer:
+# their *sum* is fixed. Where weights crowd together, gaps are short; then gaps elsewhere must be longer. And
+# fillers
+# only care about long gaps:
+
+# %%
+gaps = np.diff(np.flatnonzero(fc1), prepend=-1)
+shuffled = np.diff(np.sort(np.random.default_rng(0).choice(n, a, replace=False)), prepend=-1)
+figure, axes = theme.figure(9, 4.2)
+gap_counts(axes, gaps, shuffled, 100)
+Picture(
+    figure,
+    f"gaps beyond 32: {np.count_nonzero(gaps > 32):,}, shuffled {np.count_nonzero(shuffled > 32):,}; "
+    f"the longest is {gaps.max():,}, shuffled {shuffled.max():,}",
+)
+
+# %% [markdown]
+# Short gaps are more frequent than at random, and so are very long ones. (The kink at 28 is the width of a digit's
+# picture: when a stroke goes down, the next kept pixel is one row below.)
+#
+# Only weights that are spread *more evenly* than at random would save fillers. Clusters help elsewhere: with
+# many short gaps, gap lengths are very unequally frequent, and Huffman coding lives on that (chapter 06).
+#
+# The same holds for the net that the authors published themselves, SqueezeNet with 4-bit gaps (recorded; the
+# file is not
+# part of this workbook):
+
+# %%
+print(recordings.load("squeezenet_fillers").note)
+storage_tables.squeezenet_fillers()
+
+# %% [markdown]
+# ### A small mystery in Table 4
+#
+# From the compression rates that the paper prints for AlexNet one can work out how many entries each layer must
+# have
+# had. Beside it, what a random mask of the printed density needs; the range is the rounding of that density.
+
+# %%
+storage_tables.alexnet_entries()
+
+# %% [markdown]
+# In `fc8` there are more entries than at random, as for our nets. In `fc6` and `fc7` there are **fewer**: 10.7
+# %, where a random
+# mask that keeps 9 % would need about 11.6 %. Clusters cannot explain that. Weights that are spread unusually
+# evenly could. So could
+# a density that is really a bit lower than printed:
+
+# %%
+for percent in (8, 8.5, 9):
+    entries = 100 * sparse_formats.expected_entries(percent / 100, 4)
+    print(f"random mask that keeps {percent:>3} %: {entries:.1f} % entries")
+
+# %% [markdown]
+# From the paper alone it cannot be decided. That is what checking numbers looks like: most fit, a few do not,
+# and one says so.
+#
+# ## 5 · Against the other formats
+#
+# Every format at its best, in bytes, with 5 bits per kept weight; only `dense` has 32. For each layer the
+# relative index
+# uses its own best width.
+
+# %%
+storage_tables.formats("lenet-300-100")
+
+# %%
+storage_tables.formats("lenet-5")
+
+# %% [markdown]
+# * **Relative index** wins wherever a layer is really sparse. In the large layers it is a fifth smaller than
+#   the better of CSR and CSC, whose indices count from the start of each row or column.
+# * **Bitmap**, one bit per weight that says *kept or not*, wins in `conv1`, which keeps two thirds. A gap takes
+#   at least one
+#   bit per *kept* weight, a bitmap one per *weight*; so for dense layers the bitmap is hard to beat.
+# * Before you invent a format, know the floor. For a random mask with density $p$ no format can do better on
+#   average than
+#   the entropy $n\,H(p)$ for the positions. In the lab it is the last bar. There is room left, and chapter 06
+#   takes most of it.
+#
+# ## What to take home
+#
+# * Positions can cost more than the weights. Count them, always: "9 times fewer weights" is not "9 times smaller".
+# * Relative index: store gap − 1, start at −1, bridge long gaps with zero fillers. Decode with a running sum.
+# * The width of a gap is a compromise. Fillers cost a gap *and* a weight.
+# * Clusters make fillers, not fewer of them; but they make gaps predictable.
+#
+# **Discuss:** A GPU wants to read many rows at once. What does the relative index do to that, and what would
+# CSR's pointers
+# buy? How could you have both?
+#
+# **Next:** [chapter 04](04_weight_sharing.ipynb) makes the weights themselves small.
