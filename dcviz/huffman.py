@@ -56,7 +56,7 @@ class Tree:
         if not 0 <= symbol < self.alphabet or self.depth[symbol] < 0:
             raise CodeError(f"symbol {symbol} is not in the tree")
         bits = []
-        node = symbol
+        node = int(symbol)
         while node != self.root:
             parent = int(self.parent[node])
             bits.append("01"[self.children(parent)[1] == node])

@@ -1,0 +1,415 @@
+# %% [markdown]
+# # 06 · Huffman coding
+#
+# *Frequent things deserve short names.*
+#
+# **You will learn** why a symbol of probability *p* deserves log₂(1/*p*) bits, how Huffman's merging comes as
+# near to that as whole bits can, why a file needs only the *lengths* of the code words, what all this saves in
+# a real file, and why nobody zips a neural net. You will write the code lengths, the code words and the decoder
+# yourself.
+#
+# **You need** chapters 03 (gaps) and 04 (shared weights). **Time:** 60 minutes. No network, no GPU.
+
+# %%
+import heapq
+
+import numpy as np
+from IPython.display import Math
+
+from dcviz import coders, coding_tables, reference
+from dcviz.checks import huffman as check
+from dcviz.labs import DecodeLab, HuffmanLab, Prediction
+from dcviz.plots import coding
+
+# %% [markdown]
+# ## 1 · Some symbols come all the time
+#
+# After pruning and sharing, a layer is two streams of small whole numbers:
+#
+# * **weight codes**: for each kept weight, which of the shared values it takes (chapter 04);
+# * **gaps**: how far it is from the previous one (chapter 03), stored as *gap* − 1.
+#
+# So far every code takes the same number of bits. Look how unevenly they are used in the largest layer of the
+# compressed LeNet-300-100 that ships with this workbook:
+
+# %%
+fc1 = coders.streams(reference.compressed("lenet-300-100").layers[0])
+weight_codes, gaps = fc1["weight codes"], fc1["gaps"]
+coding.streams_picture(fc1, "fc1")
+
+# %% [markdown]
+# The weight codes have two hills: values just below and just above zero, with a valley where pruning took the
+# small weights away. Code 0, if it stands alone at the left, is the zero of the fillers. The gaps fall off
+# steeply, because kept weights come in crowds; the bar at the right end counts the fillers.
+#
+# A **Huffman code** gives frequent symbols short bit strings and rare ones long bit strings. Commit to a guess
+# before you touch the tree. Then take it in hand:
+#
+# * click a leaf (or press `Tab`, then the arrow keys) to see the path to it;
+# * move **merges done** to 0, and press play: see how the tree grows;
+# * edges are as thick as the share of the symbols that pass through them.
+
+# %%
+guess = Prediction(
+    f"At fixed length each weight code of fc1 takes {weight_codes.width} bits. "
+    "How many will Huffman need, on average?",
+    low=1.0, high=6.0, unit="bits", key="ch06-mean-length", truth=lambda lab: round(lab.mean_length, 3),
+)
+lab = HuffmanLab("lenet-300-100", layer="fc1", stream="weight codes", symbol=15, prediction=guess)
+lab
+
+# %% [markdown]
+# ### What a symbol deserves
+#
+# A bit answers one yes-or-no question. A good question splits what is left in two halves of equal weight.
+# Something that happens half the time takes one such question, a quarter of the time two, and in general
+#
+# $$\text{a symbol of probability } p \text{ deserves } \log_2 \frac{1}{p} \text{ bits.}$$
+#
+# In the middle panel of the lab each symbol is a point: what it deserves, against what it gets. On the dashed
+# line both agree. Huffman's words have whole bits, so the points can only stand on the steps near it.
+#
+# Averaged over the symbols as they occur, what they deserve is the **entropy**. With this layer's own numbers:
+
+# %%
+Math(coding_tables.entropy_formula(weight_codes))
+
+# %% [markdown]
+# and what they get is the **mean code length**:
+
+# %%
+Math(coding_tables.mean_formula(weight_codes))
+
+# %% [markdown]
+# Shannon showed in 1948 that no code for single symbols gets below the entropy. Huffman showed in 1952 how to
+# find the best code with whole bits; it always stays less than one bit above.
+#
+# ### Exercise 1 · Entropy
+#
+# Careful with symbols that never occur: what is 0 · log 0 for a computer?
+
+
+# %%
+def my_entropy(counts):
+    """Bits per symbol: counts (alphabet,) integers -> float."""
+    ### BEGIN SOLUTION
+    p = counts[counts > 0] / counts.sum()
+    return float((p * np.log2(1 / p)).sum())
+    ### END SOLUTION
+
+
+check.entropy(my_entropy)
+
+# %% [markdown]
+# ## 2 · Merge the two lightest
+#
+# Huffman's construction fits in a sentence: **take the two lightest nodes, make them the children of a new node
+# that weighs as much as both, and go on until one node is left.** Every merge adds one bit to the words of all
+# symbols below it, so it should happen to the lightest.
+#
+# Watch it on a small layer. Before each step, say which two nodes come next; the dashed rings show them.
+
+# %%
+HuffmanLab("lenet-5", layer="conv1", stream="gaps", step=0)
+
+# %% [markdown]
+# No word is the beginning of another one, because symbols sit at the *ends* of paths only. Such a **prefix
+# code** needs no commas: whoever follows the bits from the root knows when a word is over.
+#
+# ### Exercise 2 · Code lengths
+#
+# Keep a heap of `(weight, number, symbols below)`. The number makes ties unambiguous, so that Python never
+# compares the lists. `heapq.heappop(heap)` takes the smallest entry, `heapq.heappush(heap, entry)` puts one in.
+
+
+# %%
+def my_code_lengths(counts):
+    """Bits of each symbol's word: counts (alphabet,) -> list of lengths, 0 where a symbol never occurs."""
+    ### BEGIN SOLUTION
+    heap = [(int(count), i, [i]) for i, count in enumerate(counts) if count]
+    heapq.heapify(heap)
+    lengths = [0] * len(counts)
+    if len(heap) == 1:
+        lengths[heap[0][2][0]] = 1
+    number = len(counts)
+    while len(heap) > 1:
+        (a, _, left), (b, _, right) = heapq.heappop(heap), heapq.heappop(heap)
+        for symbol in left + right:
+            lengths[symbol] += 1
+        heapq.heappush(heap, (a + b, number, left + right))
+        number += 1
+    return lengths
+    ### END SOLUTION
+
+
+check.code_lengths(my_code_lengths)
+
+# %% [markdown]
+# Your function plugs into the lab. Once it returns something, its lengths appear as stars beside ours, and the
+# caption compares the means. (With ties the tree may differ. The mean may not.)
+
+# %%
+HuffmanLab("lenet-5", layer="fc2", stream="weight codes", code_lengths=my_code_lengths)
+
+# %% [markdown]
+# ## 3 · Only the lengths go into the file
+#
+# The decoder needs the code, too. Must the file hold the whole tree? No. Swapping the two children of any node
+# changes the words but not their lengths, so not the size either. Both sides can agree on *one* tree for given
+# lengths: leaves sorted by length, then by symbol, from left to right. That is the **canonical** code. The file
+# stores one small number per symbol, and the words come by counting up:
+#
+# * the first word is all zeros;
+# * each next word is the one before **plus 1**, with **zeros appended** where the length grows.
+#
+# Switch *canonical order* off and on. The words change; depth by depth, the leaves stay the same.
+
+# %%
+HuffmanLab("lenet-300-100", layer="fc3", stream="gaps", canonical=True, symbol=2)
+
+# %% [markdown]
+# ### Exercise 3 · Canonical words
+
+
+# %%
+def my_canonical(lengths):
+    """Code words as text: lengths (alphabet,) -> list of '0'/'1' strings, '' where the length is 0."""
+    ### BEGIN SOLUTION
+    words = [""] * len(lengths)
+    code, before = 0, 0
+    for symbol in sorted((i for i, n in enumerate(lengths) if n), key=lambda i: (lengths[i], i)):
+        if before:
+            code = (code + 1) << (lengths[symbol] - before)
+        before = lengths[symbol]
+        words[symbol] = f"{code:0{before}b}"
+    return words
+    ### END SOLUTION
+
+
+check.canonical(my_canonical)
+
+# %% [markdown]
+# ## 4 · What it saves
+#
+# ### Exercise 4 · Mean length, and bits in total
+#
+# A rare symbol may have a long word; it hardly matters. So the mean must weigh each length by how often it is
+# used. And nobody can read the words without the table of lengths, so the table counts, too.
+
+
+# %%
+def my_mean_length(counts, lengths):
+    """Bits per symbol on average: counts, lengths (alphabet,) arrays -> float."""
+    ### BEGIN SOLUTION
+    return float((counts * lengths).sum() / counts.sum())
+    ### END SOLUTION
+
+
+check.mean_length(my_mean_length)
+
+
+# %%
+def my_total_bits(counts, lengths, field):
+    """All code words and a table with `field` bits for every symbol of the alphabet -> int."""
+    ### BEGIN SOLUTION
+    return int((counts * lengths).sum()) + field * len(lengths)
+    ### END SOLUTION
+
+
+check.total_bits(my_total_bits)
+
+# %% [markdown]
+# ### Layer by layer
+#
+# Beside the paper's Table 2. "Bytes" are lengths of real streams, code tables included; "saved" compares them
+# with the same symbols at fixed length.
+
+# %%
+coding_tables.layers("lenet-300-100")
+
+# %% [markdown]
+# and LeNet-5, beside Table 3:
+
+# %%
+coding_tables.layers("lenet-5")
+
+# %% [markdown]
+# Look for three patterns.
+#
+# * **The more uneven, the more is saved.** Gaps with one dominant value do best; a layer whose codes are used
+#   almost evenly has little to give.
+# * **Huffman stays within a few hundredths of the entropy**, except where one symbol is very frequent (conv1's
+#   gaps). Section 7 says why.
+# * **Small layers pay for their tables.** A dozen bytes are nothing in fc1 and a tenth of the stream in the
+#   last layer.
+#
+# (One number in the paper cannot be right as printed: Table 3 says that Huffman coding makes the weight codes
+# of its last layer *longer*, 5 → 5.2 bits. No best code does that, unless a code table is counted in.)
+#
+# ### The whole file
+#
+# Section 4 of the paper says that Huffman coding saves 20 to 30 % of the storage. A file holds more than codes:
+# codebooks, biases, tables. What will be left of the saving?
+
+# %%
+guess = Prediction(
+    "By how much does Huffman coding shrink the whole file of LeNet-300-100?",
+    low=0, high=50, unit="%", key="ch06-whole-file",
+    truth=lambda lab: round(100 * coding_tables.whole_file_saving("lenet-300-100"), 1),
+)
+HuffmanLab("lenet-300-100", layer="fc1", stream="gaps", rare=0.5, prediction=guess)
+
+# %%
+coding_tables.whole_files()
+
+# %% [markdown]
+# In the paper's own tables the two LeNets stay a little below 20 %, AlexNet lies between 20 and 30, VGG-16
+# above. Whoever quotes a saving should name the opponent, too: fixed-length codes with bits to spare are easy
+# to beat. Ours take no more bits than the alphabet of each layer needs.
+#
+# ### Figure 5, and ours
+#
+# The paper shows the two distributions for AlexNet's last layer. Ours is LeNet-5's: about a thousand symbols in
+# place of nine hundred thousand. The gaps fall off in the same way. AlexNet's weight codes make two hills; with
+# as few codes as in our layer the valley between them is easily lost. Section 1 shows it clearly for fc1.
+
+# %%
+ours = coding_tables.streams("lenet-5")["fc2"]
+coding.figure_5(coding_tables.figure5(), {name: one.counts for name, one in ours.items()}, "LeNet-5")
+
+# %%
+coding_tables.last_layers("lenet-5")
+
+# %% [markdown]
+# (The paper's counts are read off the printed bars. The smallest bars are drawn at a minimum height, so rare
+# symbols may be rarer than they look.)
+#
+# ## 5 · Read it back
+#
+# A code is worth what its decoder gives back. Here are the first bits of a layer as they stand in the file, and
+# the canonical tree. Read a bit, go down; at a leaf write down the symbol, and start again at the root. Or read
+# whole words at a glance: type the **next symbol** and press *Check*.
+
+# %%
+DecodeLab("lenet-5", layer="conv1", stream="gaps", count=12)
+
+# %% [markdown]
+# When all are decoded, the caption turns the gaps into positions: you have just unpacked the beginning of a
+# layer by hand.
+#
+# ### Exercise 5 · Decode
+#
+# In a .dcz file the first bit is the *most significant* bit of the first byte: `f"{byte:08b}"` writes them in
+# reading order. The last byte is filled up with zeros, which may look like words; so the decoder must know when
+# to stop.
+
+
+# %%
+def my_decode(data, words, n):
+    """The first n symbols: data bytes, words[symbol] as '0'/'1' text ('' if absent) -> list of symbols."""
+    ### BEGIN SOLUTION
+    symbol_of = {word: symbol for symbol, word in enumerate(words) if word}
+    symbols, word = [], ""
+    for bit in "".join(f"{byte:08b}" for byte in data):
+        if len(symbols) == n:
+            break
+        word += bit
+        if word in symbol_of:
+            symbols.append(symbol_of[word])
+            word = ""
+    return symbols
+    ### END SOLUTION
+
+
+check.decode(my_decode)
+
+# %% [markdown]
+# ## 6 · Why not just zip it?
+#
+# zip, gzip, bz2, xz and zstd have had decades of tuning. Do they do better on the very same symbols? Each gets
+# them in the form it likes best, and every result was unpacked again and compared. There is also a coder
+# without whole bits: **ANS** (asymmetric numeral systems), which turns the whole message into one large number.
+# Its code is [a page long](../dcviz/ans.py).
+
+# %%
+guess = Prediction(
+    "Which makes the gaps of fc1 smallest, tables included?",
+    options=["fixed-length", "Huffman", "ANS", "zip", "bz2", "xz"],
+    key="ch06-coder",
+)
+guess
+
+# %% tags=["nbval-ignore-output"]
+sizes = {name: coders.sizes(stream) for name, stream in fc1.items()}
+found = [size for size in sizes["gaps"] if size.coder in guess.options]
+guess.truth = min(found, key=lambda size: size.bytes).coder
+guess.reveal(None)
+coding_tables.by_coder(gaps, sizes["gaps"])
+
+# %% tags=["nbval-ignore-output"]
+coding.coders_picture(fc1, sizes, "fc1")
+
+# %% [markdown]
+# What to see:
+#
+# * **zip and gzip look for repeated strings**, and finish with a Huffman code. There are hardly any repetitions
+#   in weight codes, so they end up with a Huffman code *and* the cost of having looked. Gaps and codes one
+#   after the other are close to independent draws; for those a plain Huffman code is nearly all one can do.
+# * **ANS gets closest to the bound**, a percent or less better than Huffman; its larger table eats part of
+#   that. Huffman's decoder is a plain table look-up, easy to put into hardware. It was a good choice.
+# * **The dashed line is a bound for coders that take symbols one by one.** A compressor that adapts to
+#   neighbourhoods may dip below it: where on the image you are says something about which weights were kept. If
+#   one of them comes out ahead of Huffman, that is why. No law is broken; the symbols are not quite
+#   independent. Proof: shuffle them, and look again. Huffman and ANS do not care about the order:
+
+# %% tags=["nbval-ignore-output"]
+coding_tables.shuffled(weight_codes)
+
+# %% [markdown]
+# And the file as a whole? Compressing the *dense* net is hopeless: the low bits of float32 weights are noise.
+# Once it is pruned and shared, a general compressor does surprisingly well, and the .dcz file itself is
+# incompressible: there is no redundancy left to find.
+
+# %% tags=["nbval-ignore-output"]
+coding_tables.zipped_nets("lenet-300-100")
+
+# %% [markdown]
+# ## 7 · Never below one bit
+#
+# Huffman has one weakness. A word has at least one bit, even for a symbol that comes 99 % of the time and
+# deserves 0.01.
+#
+# Take the simplest way to say which weights were kept: one bit for each, 1 for kept and 0 for pruned. At the
+# densities of this workbook its entropy is a fraction of a bit. Huffman, weight by weight, gives both symbols a
+# one-bit word and saves nothing. Two remedies: code **blocks** of several weights as one symbol, so that they
+# share a bit; or use ANS, which has no whole bits.
+
+# %%
+layers = reference.compressed("lenet-300-100").layers
+coding.one_bit_picture({layer.name: np.count_nonzero(layer.weight) / layer.weight.size for layer in layers})
+
+# %% [markdown]
+# The paper takes a third way, and you have known it since chapter 03: **gaps**. A gap is a whole run of zeros
+# in one symbol, a block that is as long as it needs to be. For fc1:
+
+# %%
+coding_tables.mask_codes("lenet-300-100", "fc1")
+
+# %% [markdown]
+# That is the quiet cleverness of relative index plus Huffman: together they come down to the entropy of the
+# mask, and here even below it, because the kept weights stand in crowds and gaps notice. (The mask's entropy
+# takes weights one by one. The block codes are shown without their tables, which for blocks of 8 are no longer
+# small.)
+#
+# ## Summary
+#
+# * A symbol of probability *p* deserves log₂(1/*p*) bits; the average of that is the entropy.
+# * Merging the two lightest nodes gives the best code with whole bits, less than one bit above the entropy.
+# * The file stores code *lengths*; canonical words follow from them.
+# * Huffman coding loses nothing and asks for no retraining. It saves what is uneven: a lot in gaps, less in
+#   weight codes.
+# * General compressors do hardly better on these streams, and mostly worse.
+# * Huffman stops at one bit per symbol; gaps are the way around.
+#
+# **Next:** [07 · The full pipeline](07_full_pipeline.ipynb), where all stages meet and every byte is accounted
+# for.
