@@ -10,18 +10,6 @@ from dcviz.checks.base import Check
 from dcviz.plots import coding
 
 
-class _Check(Check):
-    """A Check for which two NaNs are the same wrong answer, so that it can be named."""
-
-    def _same(self, first, second):
-        try:
-            if np.isnan(first) and np.isnan(second):
-                return True
-        except (TypeError, ValueError):
-            pass
-        return super()._same(first, second)
-
-
 class _OptimalLengths(_Check):
     """Ties make several codes equally good: any prefix code with the fewest bits in total passes."""
 
@@ -72,7 +60,7 @@ def _unweighted_information(counts):
     return float(-log.mean())
 
 
-entropy = _Check(
+entropy = Check(
     "entropy",
     spec="Return the entropy of `counts`, in bits per symbol: the sum of p * log2(1/p), p = count / total.",
     solution=lambda counts: entropies.entropy(counts),
@@ -182,7 +170,7 @@ def _by_length(lengths):
     return sorted(_present(lengths), key=lambda i: (lengths[i], i))
 
 
-canonical = _Check(
+canonical = Check(
     "canonical",
     spec="Return the canonical code words as text, '' for length 0: in the order of (length, symbol) each "
     "word is the one before plus 1, with zeros appended where the length grows.",
@@ -220,7 +208,7 @@ def _counts_and_lengths(rng):
     return counts, huffman.code_lengths(counts).astype(int)
 
 
-mean_length = _Check(
+mean_length = Check(
     "mean_length",
     spec="Return the mean bits per symbol, when symbol i occurs counts[i] times and takes lengths[i] bits.",
     solution=lambda counts, lengths: entropies.mean_length(counts, lengths),
@@ -242,7 +230,7 @@ mean_length = _Check(
     },
 )
 
-total_bits = _Check(
+total_bits = Check(
     "total_bits",
     spec="Return the bits that the file needs: all code words, and a code table of `field` bits for each "
     "symbol of the alphabet, absent ones too.",
@@ -292,7 +280,7 @@ def _message(rng, counts, n):
     return data, words, n
 
 
-decode = _Check(
+decode = Check(
     "decode",
     spec="Return the list of the first `n` symbols in `data` (bytes; the most significant bit of each byte "
     "comes first). `words[symbol]` is the code word as text, '' for absent symbols.",

@@ -1,6 +1,5 @@
 """Chapter 4's figures: clusters of weights, rounding errors by size, Lloyd's steps, the three starts compared."""
 
-
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
@@ -98,6 +97,7 @@ def cluster_bars(axes, k):
     bars = axes.bar(np.arange(k), np.zeros(k), 0.8, **theme.bar_style("kept"))
     style = {"color": theme.role("pruned").colour, "marker": "x", "linestyle": "", "markeredgewidth": 3}
     (crosses,) = axes.plot([], [], label="empty", clip_on=False, zorder=5, **style)
+    crosses.set_in_layout(False)  # without a point it counts as one in the figure's corner
     axes.set(xlabel="cluster", ylabel="% of the weights", xlim=(-0.7, k - 0.3), ylim=(0, 100))
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.legend(loc="upper right")

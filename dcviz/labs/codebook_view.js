@@ -1,0 +1,424 @@
+// The weights of a layer in the colours of their clusters, the codebook on top, and the cumulative distribution.
+// A drag of a centroid is drawn at once, clusters and all; Python hears of it at most every 50 ms and on release.
+
+const PUSH_MS = 50;
+const MARGIN = { left: 84, right: 30, top: 76, bottom: 62 };
+
+function array(model, name, Type) {
+  const view = model.get(name); // a DataView whose offset need not fit Type: copy
+  if (!view || !view.byteLength) return new Type(0);
+  return new Type(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+}
+
+const three = (x) => (x === 0 ? "0" : Number(x.toPrecision(3)).toString());
+const short = (x) => (x >= 1e6 ? three(x / 1e6) + "M" : x >= 1e3 ? three(x / 1e3) + "k" : String(Math.round(x)));
+
+function ticks(low, high, wanted) {
+  const raw = (high - low) / wanted, power = 10 ** Math.floor(Math.log10(raw));
+  const step = power * [1, 2, 5, 10].find((m) => m * power >= raw);
+  const out = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) out.push(i * step);
+  return out;
+}
+
+function render({ model, el }) {
+  const root = document.createElement("div");
+  root.className = "dcviz dcviz-view dcviz-codebook";
+  const canvas = document.createElement("canvas");
+  canvas.setAttribute("role", "img");
+  root.append(canvas);
+  el.append(root);
+
+  let s = { counts: [], sums: [0], low: -1, high: 1, top: 1 }, style = {}, size = { width: 0, height: 0, ratio: 1 };
+  let marks = [], handles = [], dragging = null, frame = 0, timer = 0, keyTimer = 0, lastPush = 0, moved = false;
+
+  // ---- data and state from Python
+
+  function readCounts() {
+    const counts = array(model, "counts", Uint32Array), sums = [0];
+    for (const c of counts) sums.push(sums.at(-1) + c);
+    s = { counts, sums, low: model.get("low"), high: model.get("high"), top: Math.max(1, ...counts) };
+    schedule();
+  }
+
+  function readMarks() {
+    if (dragging === null) { marks = [...model.get("centroids")]; moved = false; }
+    makeHandles();
+    schedule();
+  }
+
+  function readTheme() {
+    const css = getComputedStyle(root), read = (name) => css.getPropertyValue("--dcviz-" + name).trim();
+    style = Object.fromEntries(
+      ["ink", "ground", "grid", "kept", "pruned", "centroid", "paper", "muted"].map((n) => [n, read(n)]));
+    style.font = read("font") || "sans-serif";
+    style.size = parseFloat(read("size")) || 18;
+    schedule();
+  }
+
+  // ---- telling Python
+
+  function push(release) {
+    const now = performance.now();
+    clearTimeout(timer);
+    timer = 0;
+    if (!release && now - lastPush < PUSH_MS) {
+      timer = setTimeout(() => push(false), PUSH_MS - (now - lastPush));
+      return;
+    }
+    lastPush = now;
+    model.set("dragged", [...marks]);
+    if (release) model.set("released", model.get("released") + 1);
+    model.save_changes();
+  }
+
+  function move(i, x) { // centroids stay in order
+    const low = i ? marks[i - 1] : s.low, high = i + 1 < marks.length ? marks[i + 1] : s.high;
+    marks[i] = Math.min(Math.max(x, low), high);
+    moved = true;
+    schedule();
+    push(false);
+  }
+
+  // ---- geometry and counting
+
+  const plot = () => ({
+    x: MARGIN.left, y: MARGIN.top,
+    w: Math.max(10, size.width - MARGIN.left - MARGIN.right - (model.get("show_cdf") ? 60 : 0)),
+    h: size.height - MARGIN.top - MARGIN.bottom,
+  });
+  const toPixel = (p, x) => p.x + ((x - s.low) / (s.high - s.low)) * p.w;
+  const toValue = (p, px) => s.low + ((px - p.x) / p.w) * (s.high - s.low);
+
+  function below(x) { // how many weights are smaller, from the histogram
+    const at = Math.min(Math.max(((x - s.low) / (s.high - s.low)) * s.counts.length, 0), s.counts.length);
+    const i = Math.min(Math.floor(at), s.counts.length - 1);
+    return s.sums[i] + (at - i) * s.counts[i];
+  }
+
+  const middles = () => marks.slice(1).map((x, i) => (x + marks[i]) / 2);
+
+  function empties() {
+    const sizes = model.get("sizes"); // exact, counted by Python, once it has seen these centroids
+    if (!moved && sizes.length === marks.length) return sizes.map((n) => n === 0);
+    const cuts = [0, ...middles().map(below), s.sums.at(-1)];
+    return marks.map((_, i) => cuts[i + 1] - cuts[i] < 0.5);
+  }
+
+  // ---- the picture
+
+  function draw() {
+    frame = 0;
+    if (!size.width || !s.counts.length || !style.ink) return;
+    const c = canvas.getContext("2d"), p = plot(), log = model.get("log_y");
+    const height = log
+      ? (v) => (Math.log10(1 + v) / Math.log10(1 + s.top)) * p.h * 0.96
+      : (v) => (v / s.top) * p.h * 0.96;
+    c.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
+    c.fillStyle = style.ground;
+    c.fillRect(0, 0, size.width, size.height);
+    const cuts = middles(), empty = empties();
+    axes(c, p, log, height);
+    bars(c, p, cuts, height);
+    if (model.get("show_cdf")) distribution(c, p);
+    previous(c, p);
+    let free = -Infinity;
+    marks.forEach((x, i) => { free = mark(c, p, x, i, empty[i], free); });
+    legend(c, p, empty);
+    canvas.dataset.centroids = marks.map((x) => x.toPrecision(5)).join(" ");
+    canvas.dataset.empty = empty.filter(Boolean).length;
+  }
+
+  function axes(c, p, log, height) {
+    c.font = `${style.size - 1}px ${style.font}`;
+    c.lineWidth = 1;
+    c.strokeStyle = style.grid;
+    c.fillStyle = style.ink;
+    c.textBaseline = "middle";
+    c.textAlign = "right";
+    let levels = ticks(0, s.top, 4);
+    if (log) {
+      const top = Math.log10(1 + s.top), every = Math.max(1, Math.ceil(top / 4));
+      levels = [0];
+      for (let e = 0; e <= top; e += every) levels.push(10 ** e);
+      if (height(1) < 24) levels.splice(1, 1);
+    }
+    for (const v of levels) {
+      const y = p.y + p.h - height(v);
+      c.beginPath();
+      c.moveTo(p.x, y);
+      c.lineTo(p.x + p.w, y);
+      c.stroke();
+      c.fillText(short(v), p.x - 8, y);
+    }
+    c.textAlign = "center";
+    c.textBaseline = "top";
+    for (const x of ticks(s.low, s.high, Math.max(2, Math.min(9, p.w / 110)))) {
+      c.fillText(three(x), toPixel(p, x), p.y + p.h + 12);
+    }
+    c.fillText(model.get("label"), p.x + p.w / 2, p.y + p.h + 12 + style.size * 1.3);
+    c.save();
+    c.translate(4, p.y + p.h / 2);
+    c.rotate(-Math.PI / 2);
+    c.fillText(log ? "weights per bin (log)" : "weights per bin", 0, 0);
+    c.restore();
+  }
+
+  function bars(c, p, cuts, height) {
+    const n = s.counts.length, step = p.w / n;
+    let cluster = 0;
+    c.fillStyle = style.kept;
+    for (let i = 0; i < n; i++) {
+      const middle = s.low + ((i + 0.5) / n) * (s.high - s.low);
+      while (cluster < cuts.length && middle > cuts[cluster]) cluster++;
+      c.globalAlpha = cluster % 2 ? 0.45 : 0.95;
+      const h = height(s.counts[i]);
+      if (h > 0) c.fillRect(p.x + i * step, p.y + p.h - h, step + 0.4, h);
+    }
+    c.globalAlpha = 1;
+    c.strokeStyle = style.ink;
+    c.lineWidth = 1.5;
+    c.beginPath();
+    c.moveTo(p.x, p.y + p.h);
+    c.lineTo(p.x + p.w, p.y + p.h);
+    c.stroke();
+    if (cuts.length > 40) return;
+    c.strokeStyle = style.muted;
+    c.setLineDash([3, 5]);
+    for (const x of cuts) {
+      c.beginPath();
+      c.moveTo(toPixel(p, x), p.y + 10);
+      c.lineTo(toPixel(p, x), p.y + p.h);
+      c.stroke();
+    }
+    c.setLineDash([]);
+  }
+
+  function distribution(c, p) {
+    const level = (x) => p.y + p.h - (below(x) / s.sums.at(-1)) * p.h;
+    c.strokeStyle = style.paper;
+    c.lineWidth = 2.5;
+    c.setLineDash([10, 5]);
+    c.beginPath();
+    for (let px = 0; px <= p.w; px += 2) {
+      const y = level(toValue(p, p.x + px));
+      if (px) c.lineTo(p.x + px, y); else c.moveTo(p.x + px, y);
+    }
+    c.stroke();
+    c.setLineDash([]);
+    c.lineWidth = 1;
+    c.globalAlpha = 0.6;
+    for (const x of marks) { // where each centroid stands in the distribution
+      c.beginPath();
+      c.moveTo(toPixel(p, x), level(x));
+      c.lineTo(p.x + p.w, level(x));
+      c.stroke();
+    }
+    c.globalAlpha = 1;
+    c.fillStyle = style.paper;
+    for (const x of marks) {
+      c.beginPath();
+      c.arc(toPixel(p, x), level(x), marks.length > 40 ? 2.5 : 4.5, 0, 7);
+      c.fill();
+    }
+    c.fillStyle = style.ink;
+    c.textAlign = "left";
+    c.textBaseline = "middle";
+    for (const part of [0, 0.25, 0.5, 0.75, 1]) c.fillText(100 * part + "%", p.x + p.w + 8, p.y + p.h * (1 - part));
+  }
+
+  function previous(c, p) { // where the codebook stood before: crosses
+    c.strokeStyle = style.ink;
+    c.lineWidth = 2.5;
+    for (const x of model.get("before")) {
+      const px = toPixel(p, x), y = p.y + p.h - 40;
+      c.beginPath();
+      c.moveTo(px - 6, y - 6);
+      c.lineTo(px + 6, y + 6);
+      c.moveTo(px - 6, y + 6);
+      c.lineTo(px + 6, y - 6);
+      c.stroke();
+    }
+  }
+
+  function diamond(c, px, y, r, isEmpty) {
+    c.beginPath();
+    c.moveTo(px, y - r);
+    c.lineTo(px + r, y);
+    c.lineTo(px, y + r);
+    c.lineTo(px - r, y);
+    c.closePath();
+    c.fillStyle = isEmpty ? style.ground : style.centroid;
+    c.fill();
+    c.strokeStyle = isEmpty ? style.pruned : style.ink;
+    c.lineWidth = isEmpty ? 3 : 1.5;
+    c.stroke();
+  }
+
+  function mark(c, p, x, i, isEmpty, free) {
+    const px = toPixel(p, x), r = marks.length > 40 ? 5 : 9;
+    c.strokeStyle = isEmpty ? style.pruned : style.ink;
+    c.lineWidth = isEmpty ? 2.5 : 1.5;
+    c.setLineDash(isEmpty ? [2, 4] : [8, 4, 2, 4]);
+    c.beginPath();
+    c.moveTo(px, p.y);
+    c.lineTo(px, p.y + p.h);
+    c.stroke();
+    c.setLineDash([]);
+    diamond(c, px, p.y + p.h, r, isEmpty);
+    const text = String(i);
+    c.font = `${style.size - 1}px ${style.font}`;
+    const half = c.measureText(text).width / 2;
+    if (marks.length > 40 || px - half < free) return free; // no room for this number
+    c.fillStyle = isEmpty ? style.pruned : style.ink;
+    c.textAlign = "center";
+    c.textBaseline = "bottom";
+    c.fillText(text, px, p.y - 3);
+    return px + half + 5;
+  }
+
+  function legend(c, p, empty) {
+    c.font = `${style.size - 1}px ${style.font}`;
+    c.textAlign = "left";
+    c.textBaseline = "middle";
+    let x = p.x;
+    const y = 22;
+    const entry = (sign, text) => {
+      sign(x + 9);
+      c.fillStyle = style.ink;
+      c.fillText(text, x + 26, y);
+      x += 26 + c.measureText(text).width + 26;
+    };
+    const count = empty.filter(Boolean).length;
+    entry((at) => diamond(c, at, y, 9, false), model.get("centroids_label"));
+    if (count) entry((at) => diamond(c, at, y, 9, true), count > 1 ? `${count} empty: own no weight` : "empty: owns no weight");
+    if (model.get("before").length) {
+      entry((at) => {
+        c.strokeStyle = style.ink;
+        c.lineWidth = 2.5;
+        c.beginPath();
+        c.moveTo(at - 6, y - 6); c.lineTo(at + 6, y + 6); c.moveTo(at - 6, y + 6); c.lineTo(at + 6, y - 6);
+        c.stroke();
+      }, model.get("before_label"));
+    }
+    if (model.get("show_cdf")) {
+      entry((at) => {
+        c.strokeStyle = style.paper;
+        c.lineWidth = 2.5;
+        c.setLineDash([7, 4]);
+        c.beginPath();
+        c.moveTo(at - 12, y); c.lineTo(at + 12, y);
+        c.stroke();
+        c.setLineDash([]);
+      }, "share of weights below w");
+    }
+  }
+
+  function schedule() {
+    if (!frame) frame = requestAnimationFrame(() => { draw(); placeHandles(); });
+  }
+
+  // ---- handles: invisible elements over the centroids, for keyboard and screen readers
+
+  function makeHandles() {
+    const wanted = model.get("draggable") ? marks.length : 0;
+    if (wanted !== handles.length) {
+      handles.forEach((node) => node.remove());
+      handles = Array.from({ length: wanted }, (_, i) => {
+        const node = document.createElement("div");
+        node.className = "dcviz-handle";
+        node.tabIndex = 0;
+        node.setAttribute("role", "slider");
+        node.setAttribute("aria-label", `centroid ${i}`);
+        node.dataset.lmSuppressShortcuts = "true"; // else JupyterLab's command mode takes the arrow keys
+        node.addEventListener("keydown", (event) => onKey(event, i));
+        root.append(node);
+        return node;
+      });
+    }
+    canvas.classList.toggle("dcviz-grab", wanted > 0);
+  }
+
+  function placeHandles() {
+    const p = plot();
+    handles.forEach((node, i) => {
+      node.style.left = toPixel(p, marks[i]) + "px";
+      node.style.top = p.y + "px";
+      node.style.height = p.h + "px";
+      node.setAttribute("aria-valuemin", s.low);
+      node.setAttribute("aria-valuemax", s.high);
+      node.setAttribute("aria-valuenow", marks[i].toPrecision(4));
+    });
+    canvas.setAttribute("aria-label", `histogram of ${model.get("label")} with ${marks.length} centroids`);
+  }
+
+  function onKey(event, i) {
+    const step = ((s.high - s.low) / 400) * (event.shiftKey ? 10 : 1);
+    const target = {
+      ArrowRight: marks[i] + step, ArrowUp: marks[i] + step, ArrowLeft: marks[i] - step, ArrowDown: marks[i] - step,
+      PageUp: marks[i] + 10 * step, PageDown: marks[i] - 10 * step, Home: s.low, End: s.high,
+    }[event.key];
+    if (target === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    move(i, target);
+    clearTimeout(keyTimer);
+    keyTimer = setTimeout(() => push(true), 250);
+  }
+
+  // ---- mouse and touch
+
+  canvas.addEventListener("pointerdown", (event) => {
+    if (!model.get("draggable") || !marks.length || event.button > 0) return;
+    const p = plot(), away = marks.map((x) => Math.abs(toPixel(p, x) - event.offsetX));
+    dragging = away.indexOf(Math.min(...away));
+    event.preventDefault();
+    canvas.setPointerCapture(event.pointerId);
+    handles[dragging].focus({ preventScroll: true });
+    move(dragging, toValue(p, event.offsetX));
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (dragging !== null) move(dragging, toValue(plot(), event.offsetX));
+  });
+  const release = () => {
+    if (dragging === null) return;
+    dragging = null;
+    push(true);
+  };
+  for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) canvas.addEventListener(name, release);
+
+  // ---- life
+
+  const resize = new ResizeObserver(() => {
+    const width = root.clientWidth, ratio = window.devicePixelRatio || 1, height = model.get("height");
+    if (!width || (width === size.width && ratio === size.ratio && height === size.height)) return;
+    size = { width, height, ratio };
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+    canvas.style.height = height + "px";
+    readTheme(); // not before: the variables are known once the element is in the page
+  });
+  resize.observe(root);
+  const theme = new MutationObserver(readTheme);
+  theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
+
+  const listeners = {
+    "change:counts change:low change:high": readCounts,
+    "change:centroids change:draggable": readMarks,
+    "change:sizes change:before change:log_y change:show_cdf change:label": () => { moved &&= dragging !== null; schedule(); },
+    "change:centroids_label change:before_label": schedule,
+  };
+  for (const [events, listener] of Object.entries(listeners)) model.on(events, listener);
+  readCounts();
+  readMarks();
+  return () => {
+    resize.disconnect();
+    theme.disconnect();
+    clearTimeout(timer);
+    clearTimeout(keyTimer);
+    cancelAnimationFrame(frame);
+    for (const [events, listener] of Object.entries(listeners)) model.off(events, listener);
+  };
+}
+
+export default { render };

@@ -1,0 +1,354 @@
+# %% [markdown]
+# # 04 · Weight sharing
+#
+# *Thousands of weights, a handful of values.*
+#
+# **You will learn** how a layer gets by with a few shared values, where k-means should start, what one of its steps
+# does, how far it ends from the best there is, and why the best fit is not the whole story. **You need** chapter 02
+# (pruning); k-means is explained here. **Time:** 45 minutes. No network, no GPU.
+#
+# Pruning has thrown most of the weights out. The ones that are left are still 32-bit floats, each with a value of its
+# own. Section 3 of the paper asks: do they have to be?
+
+# %%
+import numpy as np
+
+from dcviz import paper, recordings, theme
+from dcviz.checks import weight_sharing as check
+from dcviz.kmeans import compression_rate, kmeans
+from dcviz.labs import LloydLab, Prediction, SharingLab
+from dcviz.plots import sharing as plots
+from dcviz.plots.picture import Picture
+from dcviz.recordings import weight_sharing as measured
+from dcviz.retraining import weights_of
+
+# %% [markdown]
+# We work on LeNet-300-100, pruned to the paper's densities and retrained for a moment, here and now, on 4,000 digits.
+# (A lesson's worth of retraining: its error is higher than that of the net that ships with the workbook.)
+
+# %%
+net = measured.pruned_net("lenet-300-100")
+values = {name: w[w != 0] for name, w in weights_of(net).items()}
+for name, w in values.items():
+    print(f"{name}: {w.size:>6,} weights are left, {len(np.unique(w)):>6,} different values among them")
+
+# %% [markdown]
+# ## 1 · How few values are enough?
+#
+# **Weight sharing:** put the weights of a layer into $k$ clusters and replace each by the value of its cluster, the
+# *centroid*. Then a weight needs no 32 bits any more, only the number of its cluster: a *code* of $\log_2 k$ bits.
+# The $k$ centroids are stored once, in the layer's *codebook*. The original net is not retrained yet: that is chapter
+# 05.
+#
+# Go to the extreme, $k = 2$: in the whole layer just one positive and one negative value (and the zeros of the pruned
+# places). First commit to a guess. Then set **k** to 2, tick **after k-means**, and press **Measure**.
+
+# %%
+guess = Prediction(
+    "Every layer of the pruned net keeps only 2 different values. How many of 100 digits does it get wrong then?",
+    low=0,
+    high=100,
+    unit="%",
+    key="ch04-two-values",
+    truth=lambda lab: lab.measured.get((True, 2, "linear", 0, True)),
+)
+lab = SharingLab("lenet-300-100", layer="fc1", k=13, init="linear", prediction=guess)
+lab
+
+# %% [markdown]
+# **What the pictures show.** On top, the weights that pruning left: two humps, with a gap where the small ones used
+# to be. Bands of two blues are the clusters, diamonds are the centroids. Below on the left, how far off a weight is
+# when it is replaced by its centroid, by the size of the weight; on the right, the errors that you measured.
+#
+# Surprised? Untick **pruned net** and measure 2 values for the *unpruned* net too. It falls apart. A pruned net has
+# its zeros for free: with two centroids it has three values, and the gap between the humps is where it needed none.
+#
+# ### The formula
+#
+# Clusters $C_1 \dots C_k$ with centroids $c_i$ should be tight. Equation 2 of the paper makes
+#
+# $$ \sum_{i=1}^{k} \; \sum_{w \in C_i} |w - c_i|^2 $$
+#
+# as small as possible. Section 3 counts what is gained: $n$ weights of $b$ bits become $n$ codes and a codebook of
+# $k$ values,
+#
+# $$ r = \frac{n b}{n \log_2 k + k b} . $$
+#
+# With the numbers of this layer:
+
+# %%
+n = values["fc1"].size
+for k in (2, 4, 32, 256):
+    bits = int(np.log2(k))
+    rate = compression_rate(n, 32, k)
+    print(f"k = {k:>3}: r = {n:,}·32 / ({n:,}·{bits} + {k}·32) = {rate:5.2f}")
+
+# %% [markdown]
+# ### Build it yourself: the rate
+
+
+# %%
+def my_rate(n, b, k):
+    """How many times smaller n weights of b bits become when they share k values."""
+    ### BEGIN SOLUTION
+    return n * b / (n * np.log2(k) + k * b)
+    ### END SOLUTION
+
+
+check.compression_rate(my_rate)
+
+# %% [markdown]
+# ### Build it yourself: the codes
+#
+# Which centroid does a weight belong to? The nearest one.
+
+
+# %%
+def my_assign(weights, centroids):
+    """Index of the nearest centroid for every weight, in the shape of the weights."""
+    ### BEGIN SOLUTION
+    distance = np.abs(weights[..., None] - centroids)
+    return distance.argmin(axis=-1)
+    ### END SOLUTION
+
+
+check.assign(my_assign)
+
+# %% [markdown]
+# ## 2 · Where should the centroids start?
+#
+# k-means improves a codebook step by step, but from where? Section 3.2 compares three starts (Fig. 4 of the paper
+# shows them on 13 clusters of AlexNet's conv3, so our lab opens with 13 too):
+#
+# | start | the $k$ centroids are |
+# |---|---|
+# | **forgy** | $k$ weights picked at random |
+# | **density** | evenly spaced in the *share of weights below* $w$: as many weights between any two of them |
+# | **linear** | evenly spaced between the smallest and the largest weight |
+#
+# Go back up to the lab, or use this one. Switch between the three and watch the dashed curve, the *cumulative*
+# share: *density* puts its dots at even **heights**, *linear* at even **places**.
+
+# %%
+guess = Prediction(
+    "Which start serves the few largest weights best?",
+    options=["forgy", "density", "linear"],
+    key="ch04-large",
+    truth="linear",
+)
+lab = SharingLab("lenet-300-100", layer="fc1", k=13, init="density", prediction=guess)
+lab
+
+# %% [markdown]
+# Look at the lower left picture. *Forgy* and *density* go where the crowd is: small weights are served to the third
+# digit, and the few large ones are **rounded away**. *Linear* does not care how many weights there are: every size is
+# served alike.
+#
+# That is the paper's argument for linear: large weights matter more than small ones, but there are few of them.
+# Tick **after k-means**: the crowd pulls, and yet the large weights of *linear* stay best served.
+#
+# The same in numbers, for the start itself, before any k-means:
+
+# %% tags=["nbval-ignore-output"]
+w = values["fc1"]
+large = np.sort(np.abs(w))[-w.size // 100]
+print(f"fc1, k = 13; the largest 1% of the weights: |w| ≥ {large:.3f}\n")
+print("start     centroids of that size   their rounding error (rms)   inertia")
+for init in ("forgy", "density", "linear"):
+    start = kmeans(w, 13, init, max_iterations=0)
+    sizes, errors = plots.error_by_size(w[np.abs(w) >= large], start.centroids, bins=1)
+    print(f"{init:8}{np.sum(np.abs(start.centroids) >= large):>24}{errors[0]:>29.3f}{start.inertia:>10.2f}")
+
+# %% [markdown]
+# ### Build it yourself: two starts
+
+
+# %%
+def my_linear_init(weights, k):
+    """k centroids, evenly spaced from the smallest weight to the largest."""
+    ### BEGIN SOLUTION
+    return np.linspace(weights.min(), weights.max(), k)
+    ### END SOLUTION
+
+
+check.linear_init(my_linear_init)
+
+
+# %%
+def my_density_init(weights, k):
+    """The weights at positions int((i + 0.5) / k * n) of all n weights in order."""
+    ### BEGIN SOLUTION
+    ordered = np.sort(weights, axis=None)
+    return ordered[((np.arange(k) + 0.5) / k * ordered.size).astype(int)]
+    ### END SOLUTION
+
+
+check.density_init(my_density_init)
+
+# %% [markdown]
+# ## 3 · One step at a time
+#
+# Lloyd's algorithm is two sentences, said over and over:
+#
+# 1. **Assign:** every weight goes to its nearest centroid.
+# 2. **Average:** every centroid goes to the mean of its weights.
+#
+# Each of them can only make the sum of equation 2 smaller, so it ends, somewhere. Press **One step** and watch;
+# crosses mark where the centroids started. You can also **drag** a centroid (or use the arrow keys) and start from
+# there.
+
+# %%
+guess = Prediction(
+    "8 centroids on fc1, linear start: after how many steps does nothing move any more?",
+    low=1,
+    high=300,
+    unit="steps",
+    key="ch04-steps",
+    truth=lambda lab: lab.steps if lab.converged and (lab.k, lab.init, lab.start) == (8, "linear", []) else None,
+)
+lab = LloydLab("lenet-300-100", layer="fc1", k=8, init="linear", prediction=guess)
+lab
+
+# %% [markdown]
+# **Try these three things.**
+#
+# * **Empty clusters.** Set k to 12, start *linear*. One centroid stands in the gap that pruning left and owns
+#   nothing: it is drawn hollow. The mean of no weights is undefined, so it stays where it is, and its place in the
+#   codebook is wasted. Does the algorithm ever wake it up?
+# * **A start of your own.** Drag three centroids on top of each other. What do they become?
+# * **Local optima.** Tick **exact optimum** and compare the ends of linear, density and a few forgy draws. They differ:
+#   Lloyd only ever walks downhill, and stops in the first valley.
+#
+# In one dimension a step is cheap. Sort the weights once; then each cluster is a run between two midpoints, found by
+# binary search, and its mean is a difference of two running sums: $k$ searches per step, however many weights there
+# are.
+#
+# ### Build it yourself: one update
+
+
+# %%
+def my_lloyd_update(weights, codes, centroids):
+    """Each centroid moved to the mean of the weights that have its code; an empty cluster's stays."""
+    ### BEGIN SOLUTION
+    moved = np.array(centroids, float)
+    for i in range(len(moved)):
+        members = weights[codes == i]
+        if members.size:
+            moved[i] = members.mean()
+    return moved
+    ### END SOLUTION
+
+
+check.lloyd_update(my_lloyd_update)
+
+# %% [markdown]
+# Now plug your own start into the lab. (As long as `my_density_init` is not written, the lab uses its own.)
+
+# %% tags=["nbval-ignore-output"]
+LloydLab("lenet-300-100", layer="fc1", init="density", start=my_density_init(values["fc1"], 8))
+
+# %% [markdown]
+# ## 4 · How far from the best?
+#
+# In one dimension the best codebook can be computed: every cluster is a run of the sorted weights, and the best way
+# to cut them into $k$ runs is made of best ways to cut fewer weights into $k - 1$ runs (*dynamic programming*, see
+# `dcviz/kmeans_optimal.py`). So we can say exactly what a start leaves on the table.
+
+# %%
+guess = Prediction(
+    "After k-means has settled: which start comes closest to the smallest possible inertia, on fc1 with 32 centroids?",
+    options=["forgy", "density", "linear"],
+    key="ch04-optimum",
+    truth=lambda rows: min(("forgy", "density", "linear"), key=lambda init: rows[-1][init]),
+)
+guess
+
+# %% tags=["nbval-ignore-output"]
+rows = measured.starts_against_optimum(values["fc1"], (4, 8, 16, 32))
+guess.reveal(rows)
+figure, axes = theme.figure(11, 4.4)
+plots.against_optimum(axes, rows)
+said = "; ".join(f"k = {r['k']}: " + ", ".join(f"{i} {r[i]:.2f}" for i in ("linear", "density", "forgy")) for r in rows)
+Picture(figure, f"Inertia over the exact optimum, measured now. {said}.")
+
+# %% [markdown]
+# (Bars of forgy: the mean of five draws.) A bar above 1 is a valley that is not the deepest. With 32 centroids the
+# start that the paper recommends ends **farthest** from the optimum of equation 2: its centroids in the empty
+# stretches own few weights, or none, and the crowd has to share the others.
+#
+# So is the paper wrong? Not so fast: *inertia counts weights, accuracy does not*. A thousand small weights served a
+# little better make the sum smaller; ten large ones served badly can change what the net answers. That has to be
+# measured on the net.
+
+# %% [markdown]
+# ## 5 · Accuracy by bits and start
+#
+# Fig. 8 of the paper does that for AlexNet. Here it is beside the same experiment on our LeNet-300-100, *unpruned*,
+# where the three starts differ most. Dashed line: the net before sharing. Note the different scales.
+
+# %%
+recorded = recordings.load("weight_sharing_bits")
+quoted = paper.table("figure8_initialisation_accuracy")
+names = {"linear": "linear", "density": "density", "forgy": "forgy_random"}
+theirs = {i: (quoted["bits"], [100 - a for a in quoted["top1"][name]]) for i, name in names.items()}
+dense = next(row["error_percent"] for row in recorded.rows if row["net"] == "dense" and row["bits"] is None)
+figure, axes = theme.figure(14, 4.8, columns=3)
+plots.errors_by_bits(axes[0], theirs, title="paper: AlexNet", log=False, ylabel="top-1 error (%)")
+for place, what, title in (
+    (axes[1], "start_error_percent", "ours: start alone"),
+    (axes[2], "error_percent", "ours: after k-means"),
+):
+    plots.errors_by_bits(place, plots.recorded_curves(recorded.rows, "dense", what), title=title, reference=dense)
+    place.set_ylim(0.8, 120)
+Picture(figure, f"Left: {quoted.source}, {quoted.kind}. Middle and right: {recorded.note}.")
+
+# %%
+measured.figure8_table(recorded.rows)
+
+# %% [markdown]
+# **How to read it.**
+#
+# * *The start alone* shows the argument in its pure form: from 3 bits on, linear beats density, and density beats
+#   forgy (the mean of three draws), by far.
+# * *k-means repairs most of it*, because our layers are small and it may run until nothing moves. A lead of linear is
+#   left at 3 and, barely, at 4 bits. In the paper the curves stay apart; density is ahead at 3 bits there, linear
+#   from 4 on.
+# * *After half an epoch of fine-tuning* (last columns) the three are equal within what 10,000 test images can tell.
+# * At 1 and 2 bits the linear start puts its centroids at the far ends, where hardly a weight is, and loses; k-means
+#   brings them back.
+#
+# And the *pruned* net, from the same recording:
+
+# %%
+pruned = next(row["error_percent"] for row in recorded.rows if row["net"] == "pruned" and row["bits"] is None)
+figure, axes = theme.figure(13, 4.6, columns=3, sharey=True)
+for place, what, title in (
+    (axes[0], "start_error_percent", "start alone"),
+    (axes[1], "error_percent", "after k-means"),
+    (axes[2], "finetuned_error_percent", "after fine-tuning"),
+):
+    plots.errors_by_bits(place, plots.recorded_curves(recorded.rows, "pruned", what), title=title, reference=pruned)
+linear = plots.recorded_curves(recorded.rows, "pruned", "error_percent")["linear"][1]
+Picture(
+    figure,
+    f"LeNet-300-100, pruned: {pruned:.2f}% before sharing; linear start and k-means with 1, 2, 3, 4 bits: "
+    + ", ".join(f"{e:.2f}%" for e in linear[:4])
+    + f". {recorded.note}.",
+)
+
+# %% [markdown]
+# On a pruned LeNet the choice of the start hardly matters: pruning has already removed the crowd near zero that pulls
+# centroids away from the large weights. **Sharing and pruning help each other.** MNIST is also an easy task;
+# do not expect 2 bits to be enough for ImageNet (chapter 05 has the paper's numbers).
+#
+# ## What to take home
+#
+# * $k$ shared values turn 32-bit weights into $\log_2 k$-bit codes and one small codebook.
+# * *Linear* serves all sizes of weights alike; *density* and *forgy* serve the crowd and round the large weights away.
+# * k-means only walks downhill, can leave clusters empty, and from a linear start ends *above* the optimum of
+#   equation 2. The paper recommends it all the same: accuracy is the aim, inertia a stand-in.
+#
+# **Discuss:** equation 2 counts every weight alike. How would you change it so that it counts what the net cares
+# about? (You would need gradients. Which ones?)
+#
+# **Next:** [chapter 05, trained quantization](05_trained_quantization.ipynb): the codes stay, and the values learn.
