@@ -10,7 +10,7 @@ from dcviz.checks.base import Check
 from dcviz.plots import coding
 
 
-class _OptimalLengths(_Check):
+class _OptimalLengths(Check):
     """Ties make several codes equally good: any prefix code with the fewest bits in total passes."""
 
     def _run(self, function, arguments):
