@@ -82,9 +82,9 @@ def by_penalty(axes, rows):
     lines = {}
     for penalty, role in (("L1", theme.series(1)), ("L2", theme.series(0))):
         mine = [row for row in rows if row["penalty"] == penalty]
-        for when, dash, marker in (("before", "--", "x"), ("after", "-", role.marker)):
+        for when, dash, face in (("before", "--", "white"), ("after", "-", role.colour)):
             x, low, mean, high = spread(mine, "scale", when)
-            style = {"color": role.colour, "linestyle": dash, "marker": marker, "markeredgewidth": 2}
+            style = {"color": role.colour, "linestyle": dash, "marker": role.marker, "markerfacecolor": face}
             label = f"{penalty}, {'not retrained' if when == 'before' else 'retrained'}"
             lines[penalty, when] = axes.plot(100 * x, mean, label=label, **style)[0]
             axes.fill_between(100 * x, low, high, color=role.colour, alpha=0.2, linewidth=0)

@@ -28,7 +28,9 @@ def layer_lines(axes, layers):
         name: axes.plot([], [], label=name, **theme.line_style(theme.series(i)))[0]
         for i, name in enumerate(layers)
     }
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=len(lines), columnspacing=1.2, borderaxespad=0.2)
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=len(lines), columnspacing=1.2, borderaxespad=0.2
+    )
     return lines
 
 
