@@ -47,14 +47,14 @@ def caches(root=CPU):
 
 
 def memory_for(size, root=CPU):
-    """Where ``size`` bytes of weights stay from one inference to the next: "SRAM" if a cache holds them, else "DRAM"."""
+    """Where ``size`` bytes stay from one inference to the next -> "SRAM" if a cache holds them, else "DRAM"."""
     return "SRAM" if size <= max(caches(root).values(), default=ASSUMED_CACHE) else "DRAM"
 
 
 def model(forms, method, batch=1, active=1.0, memory=None):
     """Count the energy of one call with the 45 nm table -> Energy with parts weights, activations, arithmetic.
 
-    forms: a layer of ``timing``; method: one of its METHODS; memory: "SRAM" or "DRAM" that weights come from,
+    forms: Forms or FcLayer of ``timing``; method: one of its METHODS; memory: "SRAM" or "DRAM" that weights come from,
     None for what this machine's cache decides. Activations always come from SRAM.
     Raises NetError for another memory.
     """
@@ -62,7 +62,7 @@ def model(forms, method, batch=1, active=1.0, memory=None):
     if memory not in ("SRAM", "DRAM"):
         raise NetError(f"weights come from SRAM or DRAM, not {memory!r}")
     table = paper.table(TABLE)
-    activations = 4 * batch * sum(forms.dense.shape)
+    activations = 4 * batch * (forms.rows + forms.columns)
     weights = forms.moved_bytes(method, batch, active) - activations
     pairs = forms.operations(method, batch, active) / 2
     picojoules = {

@@ -26,6 +26,9 @@ from dcviz.errors import CodebookError, CodeError, WeightError
 GAP_BITS = 8
 MAX_CODES = 2**8 - 1  # one of 256 places is for fillers
 KERNELS = ("numba", "torch")
+_PASSES = (
+    3  # a batch pays once its inputs, one by one, would take more than about three passes over all entries
+)
 _BLOCK = 2**18  # entries that the torch kernel unpacks at a time: some MB
 
 
@@ -177,17 +180,19 @@ def product(layer, x, kernel=None):
         )
     if kernel not in KERNELS:
         raise WeightError(f"no kernel {kernel!r}; there are {', '.join(KERNELS)}")
+    if not len(x):
+        return x.new_zeros(0, layer.shape[0])
     if kernel == "torch":
         return _torch(layer, x)
     from dcviz import sparse_kernels_numba as compiled
 
-    inputs = x.detach().numpy()
-    if x.ndim == 1 or len(x) == 1:
-        y = np.empty(layer.shape[0], np.float32)
-        vector = np.ascontiguousarray(inputs.reshape(-1))
-        compiled.vector(layer.entries, layer.starts, layer.codebook, vector, y)
-        return torch.from_numpy(y.reshape(*x.shape[:-1], -1))
-    y = np.empty((layer.shape[0], len(x)), np.float32)
+    inputs = x.detach().numpy().reshape(-1, layer.shape[1])
+    if len(inputs) == 1 or np.count_nonzero(inputs) < _PASSES * layer.shape[1]:
+        y = np.empty((len(inputs), layer.shape[0]), np.float32)
+        for one, outputs in zip(np.ascontiguousarray(inputs), y, strict=True):
+            compiled.vector(layer.entries, layer.starts, layer.codebook, one, outputs)
+        return torch.from_numpy(y).reshape(*x.shape[:-1], -1)
+    y = np.empty((layer.shape[0], len(inputs)), np.float32)
     compiled.batch(layer.entries, layer.starts, layer.codebook, np.ascontiguousarray(inputs.T), y)
     return torch.from_numpy(y).T
 

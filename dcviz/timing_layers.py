@@ -8,12 +8,13 @@ Weights are drawn at random: the time depends on where weights are, not on their
 
 import functools
 import json
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from dcviz import models, paper, sparse_kernels
+from dcviz import models, paper, sparse_formats, sparse_kernels
 from dcviz.errors import DataError, WeightError
 from dcviz.files import DATA
 
@@ -25,9 +26,35 @@ _NETS = {
 }
 
 
+class Costs:
+    """Bytes and operations of a layer with rows, columns, kept weights, compressed entries and codebook places."""
+
+    def resident_bytes(self, method):
+        """Bytes of memory that the weights take while in use -> float."""
+        return {
+            "dense": 4 * self.rows * self.columns,
+            "csr": 8 * self.kept + 4 * (self.rows + 1),
+            "compressed": 2 * self.entries + 4 * (self.columns + 1) + 4 * self.places,
+        }[method]
+
+    def moved_bytes(self, method, batch=1, active=1.0):
+        """Bytes that one call has to read and write at least, weights once, activations once -> float.
+
+        The compressed form passes over the columns of inputs that are zero in the whole batch.
+        """
+        skipped = 2 * self.entries * (1 - active) ** batch if method == "compressed" else 0
+        return self.resident_bytes(method) - skipped + 4 * batch * (self.rows + self.columns)
+
+    def operations(self, method, batch=1, active=1.0):
+        """Multiplications and additions of one call, 2 per weight that is used -> float."""
+        if method == "dense":
+            return 2.0 * batch * self.rows * self.columns
+        return 2.0 * batch * self.kept * (active if method == "compressed" and batch == 1 else 1)
+
+
 @dataclass(frozen=True)
-class FcLayer:
-    """A fully connected layer of the paper: rows are outputs, columns inputs.
+class FcLayer(Costs):
+    """A fully connected layer of the paper: rows are outputs, columns inputs. Its costs are expected ones.
 
     density: share of weights kept (Tables 2 to 5); bits: of a weight code
     active: share of inputs that are not zero, or None if nobody has counted (see ``activity``)
@@ -40,9 +67,25 @@ class FcLayer:
     bits: int
     active: float | None = None
 
+    @property
+    def kept(self):
+        """Weights that are not zero, on average -> float."""
+        return self.density * self.rows * self.columns
+
+    @property
+    def entries(self):
+        """Compressed entries, on average, fillers for gaps beyond 256 among them -> float."""
+        gap_bits = sparse_kernels.GAP_BITS
+        return sparse_formats.expected_entries(self.density, gap_bits) * self.rows * self.columns
+
+    @property
+    def places(self):
+        """Places of the codebook -> int."""
+        return 2**self.bits + 1
+
 
 @dataclass(frozen=True, eq=False)
-class Forms:
+class Forms(Costs):
     """One layer in the three forms that are timed; ``compressed`` holds what the others unpack."""
 
     name: str
@@ -51,33 +94,34 @@ class Forms:
     compressed: sparse_kernels.CompressedLayer
 
     @property
+    def rows(self):
+        """Outputs -> int."""
+        return self.dense.shape[0]
+
+    @property
+    def columns(self):
+        """Inputs -> int."""
+        return self.dense.shape[1]
+
+    @property
+    def kept(self):
+        """Weights that are not zero -> int."""
+        return self.csr.values().numel()
+
+    @property
+    def entries(self):
+        """Compressed entries -> int."""
+        return self.compressed.entries.size
+
+    @property
+    def places(self):
+        """Places of the codebook -> int."""
+        return self.compressed.codebook.size
+
+    @property
     def density(self):
         """Share of weights that are not zero -> float."""
-        return self.csr.values().numel() / self.dense.numel()
-
-    def resident_bytes(self, method):
-        """Bytes of memory that the weights take while in use -> int."""
-        if method == "compressed":
-            return self.compressed.nbytes
-        parts = (self.dense,) if method == "dense" else _csr_parts(self.csr)
-        return sum(part.numel() * part.element_size() for part in parts)
-
-    def moved_bytes(self, method, batch=1, active=1.0):
-        """Bytes that one call has to read and write at least, weights once, activations once -> float.
-
-        The compressed form passes over the columns of inputs that are zero in the whole batch.
-        """
-        weights = self.resident_bytes(method)
-        if method == "compressed":
-            weights -= self.compressed.entries.nbytes * (1 - active) ** batch
-        return weights + 4 * batch * sum(self.dense.shape)
-
-    def operations(self, method, batch=1, active=1.0):
-        """Multiplications and additions of one call, 2 per weight that is used -> float."""
-        if method == "dense":
-            return 2.0 * batch * self.dense.numel()
-        kept = 2.0 * batch * self.csr.values().numel()
-        return kept * (active if method == "compressed" and batch == 1 else 1)
+        return self.kept / self.dense.numel()
 
 
 @functools.cache
@@ -165,10 +209,6 @@ def _keep_share(shares, name, module, arguments):
     shares[name] = float((arguments[0] != 0).float().mean())
 
 
-def _csr_parts(csr):
-    return csr.crow_indices(), csr.col_indices(), csr.values()
-
-
 def _forms(name, packed):
     """All three forms of a packed layer; CSR gets 32-bit indices, half the bytes and what MKL takes directly."""
     rows, columns = packed.shape
@@ -181,5 +221,9 @@ def _forms(name, packed):
     dense = torch.zeros(rows, columns)
     dense.numpy()[row, column] = value
     parts = (torch.from_numpy(part) for part in (starts, column[order], value[order]))
-    csr = torch.sparse_csr_tensor(*parts, size=(rows, columns), check_invariants=True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", message="Sparse CSR tensor support"
+        )  # beta, and good enough to time
+        csr = torch.sparse_csr_tensor(*parts, size=(rows, columns), check_invariants=True)
     return Forms(name, dense, csr, packed)

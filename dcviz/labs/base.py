@@ -191,7 +191,7 @@ class Lab(widgets.VBox):
         """The static picture with the caption under it, PNG bytes."""
         with LOCK:
             figure = self.picture()
-            text = textwrap.fill(plain(self.caption.value), int(figure.get_figwidth() * 10.5))
+            text = textwrap.fill(plain(self.caption.value), int(figure.get_figwidth() * 10))
             figure.supxlabel(text, x=0.01, ha="left", fontsize=13)
             figure.canvas.draw()
             return encode(figure.canvas, level=9)

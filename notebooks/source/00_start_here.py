@@ -81,6 +81,7 @@ print(repr(lab))
 # | [05 Trained quantization](05_trained_quantization.ipynb) | How does one train a value that thousands of weights share? |
 # | [06 Huffman coding](06_huffman.ipynb) | Why do frequent things deserve short names? |
 # | [07 The full pipeline](07_full_pipeline.ipynb) | Is 40 times smaller real? |
+# | [08 Speed and energy](08_speed_and_energy.ipynb) | Is it any faster? |
 #
 # Each chapter goes the same way: *predict*, find out in a lab, read why, build the step yourself, and have it checked. The
 # checks are on your side: they say what went wrong and why.

@@ -176,3 +176,5 @@ Picture(figure, ", ".join(f"{layer.name}: {layer.file_bytes:,} bytes" for layer 
 #
 # **Discuss:** LeNet-5's `conv1` keeps two thirds of its weights and still gets many bits each. Why not squeeze it harder?
 # What would that save?
+#
+# **Next:** [chapter 08](08_speed_and_energy.ipynb) asks whether a smaller net is also a faster one.

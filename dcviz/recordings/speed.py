@@ -1,0 +1,51 @@
+"""Chapter 8: times of the paper's fully connected layers, and the limits of the machine that they ran on.
+
+Processor time of one thread: other programs on the machine slow it down, but are not counted.
+"""
+
+from dataclasses import asdict, replace
+
+import torch
+
+from dcviz import datasets, energy, reference, timing
+
+DENSITIES = (0.01, 0.02, 0.04, 0.09, 0.15, 0.25, 0.5, 1.0)
+SWEEP = "alexnet/fc7"
+_HOW = {"readings": 5, "clock": "processor"}
+
+
+def layer_times():
+    """Every layer of the paper's four nets at batch 1 to 128, in all forms, inputs as active as counted."""
+    rows = []
+    for name, layer in timing.paper_layers().items():
+        active = layer.active or lenet_activity(name.split("/")[0])[name]
+        rows += timing.crossover(timing.random_layer(layer), active=round(active, 3), **_HOW)
+    return [asdict(row) for row in rows]
+
+
+def layer_densities():
+    """One layer, 4096 x 4096, at other densities: rows as ``layer_times`` plus density; inputs all active."""
+    rows = []
+    for density in DENSITIES:
+        forms = timing.random_layer(replace(timing.paper_layers()[SWEEP], density=density))
+        rows += [{"density": density, **asdict(row)} for row in timing.measure(forms, **_HOW)]
+    return rows
+
+
+def speed_limits():
+    """One row: how fast one thread reads memory and computes, and the caches, of the machine of ``layer_times``."""
+    torch.set_num_threads(1)
+    return [
+        {
+            "read_bytes_per_s": timing.read_bandwidth(clock="processor"),
+            "operations_per_s": timing.peak_operations(clock="processor"),
+            "caches": energy.caches(),
+        }
+    ]
+
+
+def lenet_activity(net):
+    """{"net/layer": share of inputs that are not zero} of a shipped LeNet on 1,000 bundled digits."""
+    pictures = torch.tensor(datasets.digits().test.images)[:, None].float() / 255
+    shares = timing.activity(reference.dense(net), pictures)
+    return {f"{net}/{name}": share for name, share in shares.items()}

@@ -1,0 +1,416 @@
+# %% [markdown]
+# # 08 · Speed and energy
+#
+# *A smaller file is nice. Is it also a faster net, and a cooler phone?*
+#
+# **You will learn** why a layer with 9 % of its weights is not eleven times faster, how to multiply *straight from the
+# compressed form* without ever writing down a float weight, when it pays and when it does not (the batch!), how to read
+# a roofline, and how to tell a measured joule from a counted one. You will write the compressed product yourself.
+#
+# **You need** chapters 01 (memory), 03 (gaps) and 04 (shared weights). **Time:** 60 minutes. No network, no GPU.
+#
+# Every number says how it came about: *quoted* from the paper, *recorded* on our machine, *computed*, or
+# *measured here and now*. A busy machine gives other times than ours; look at ratios.
+
+# %%
+import torch
+
+from dcviz import datasets, energy, paper, recordings, reference, sparse_kernels, theme, timing, timing_tables
+from dcviz.checks import speed as check
+from dcviz.labs import PhoneLab, Prediction, SpeedLab
+from dcviz.plots import speed as plots
+from dcviz.plots.picture import Picture
+
+# %% [markdown]
+# ## 1 · Eleven times fewer weights
+#
+# AlexNet's first fully connected layer, `fc6`, has 9,216 inputs and 4,096 outputs. The paper keeps 9 % of its weights.
+# The usual way to compute with such a matrix is **CSR**, compressed sparse rows: for each row the values that are not
+# zero, and the column of each. Libraries have it ready; the authors used it too.
+#
+# Commit to a guess:
+
+# %%
+times = recordings.load("layer_times")
+seconds = {(r["layer"], r["method"], r["batch"]): r["seconds"] for r in times.rows}
+faster = seconds["alexnet/fc6", "dense", 1] / seconds["alexnet/fc6", "csr", 1]
+guess = Prediction(
+    "9 % of the weights stay. One input at a time, how many times faster is CSR than dense?",
+    low=0.5, high=15.0, unit="times", key="ch08-csr", truth=round(faster, 2),
+)
+SpeedLab(layer="alexnet/fc6", batch=1, density=9.0, active=35.1, prediction=guess)
+
+# %% [markdown]
+# For each form the lab shows up to three bars:
+#
+# * the **limit**: no machine with this memory and this arithmetic can be faster. It is computed from bytes and
+#   operations;
+# * what was **recorded** on our machine, named in the caption;
+# * what **your** machine takes, after you press the button. It draws a random layer of that size and density: for
+#   time it
+#   matters where weights are, not what they are.
+#
+# Try `vgg-16/fc6`, then `alexnet/fc8`, then `batch` 64. Then pull **weights kept** up to 50 %, and press the button.
+#
+# **What to see**
+#
+# * **Dense is memory-bound at batch 1.** Its point lies on the slope of the roofline (right): each weight is fetched,
+#   used
+#   once, and forgotten. Half an operation per byte; the arithmetic units wait.
+# * **CSR fetches 8 bytes for each kept weight**, 4 for the value and 4 for its column. With 9 % kept that is not 11 but
+#   5.6 times fewer bytes. And it looks up inputs all over the place, which no memory likes.
+# * **The compressed form fetches 2 bytes**, one for the gap and one for the code, and passes over inputs that are zero.
+#
+# The roofline in one line: moving and computing happen at the same time, so the slower one decides,
+#
+# $$ t \;\ge\; \max\left(\frac{\text{bytes moved}}{\text{bytes per second}},\;
+# \frac{\text{operations}}{\text{operations per second}}\right) . $$
+
+# %%
+roof = recordings.load("speed_limits").rows[0]
+fc6 = timing.paper_layers()["alexnet/fc6"]
+for method in timing.METHODS:
+    moved = fc6.moved_bytes(method, 1, fc6.active)
+    print(f"{plots.METHODS[method]:18}{moved:>13,.0f} bytes at {roof['read_bytes_per_s'] / 1e9:.1f} GB/s "
+          f"= {1e3 * moved / roof['read_bytes_per_s']:6.3f} ms at least;  "
+          f"recorded {1e3 * seconds['alexnet/fc6', method, 1]:.3f} ms")
+
+# %% [markdown]
+# Dense comes close to its limit. The other two do not: they are no longer bound by how *many* bytes they move but by
+# how
+# *awkwardly* they use them, one weight at a time instead of sixteen. That is the price of unstructured pruning on a
+# processor made for rows of neighbours. (The small layers also stay in a cache between calls, where reading is faster.)
+#
+# ### Build it yourself
+
+
+# %%
+def my_least_time(bytes_moved, operations, bytes_per_second, operations_per_second):
+    """Seconds that a layer takes at least, by the roofline."""
+    ### BEGIN SOLUTION
+    return max(bytes_moved / bytes_per_second, operations / operations_per_second)
+    ### END SOLUTION
+
+
+check.least_time(my_least_time)
+
+# %% [markdown]
+# ## 2 · Straight from the compressed form
+#
+# So far the compressed file had to be unpacked into floats before anyone could compute. Must it? The authors built a
+# chip, EIE, that multiplies from codes and gaps. The same idea in software goes **column by column**. Here is a layer
+# of 5 outputs and 3 inputs, in the layout of `dcviz.sparse_kernels`:
+
+# %%
+weight = torch.tensor([[0.0, 0.5, 0.0], [0.0, 0.0, 0.0], [-1.0, 0.0, 0.5], [0.5, 0.0, 0.0], [0.0, 0.5, -1.0]])
+layer = sparse_kernels.compress(weight)
+gaps, codes = layer.entries & 255, layer.entries >> 8
+print(weight.numpy())
+print("codebook", layer.codebook, " (the last place, 0, is for fillers)")
+for j in range(layer.shape[1]):
+    entries = slice(layer.starts[j], layer.starts[j + 1])
+    print(f"input {j}: gaps {gaps[entries]}, codes {codes[entries]}")
+
+# %% [markdown]
+# To multiply, take one input $a_j$ after the other:
+#
+# 1. **Is it zero? Go on.** After a ReLU most inputs are, and their whole column is never read.
+# 2. Multiply the *codebook* by $a_j$: 32 products, however many weights the column has.
+# 3. For each entry add up the gaps to know the row, and add the product that its code names to $y_\text{row}$.
+#
+# $$ y_i = \sum_{j:\,a_j \ne 0} c_{I_{ij}}\, a_j $$
+#
+# No float weight is ever stored. The outputs, 16 KB for `fc6`, stay in the nearest cache. How many inputs are active?
+# Count it on the LeNet that ships with the workbook, with real digits:
+
+# %% tags=["nbval-ignore-output"]
+pictures = torch.tensor(datasets.digits().test.images)[:, None].float() / 255
+for name, share in timing.activity(reference.dense("lenet-300-100"), pictures).items():
+    print(f"{name}: {100 * share:.0f} % of the inputs are not zero")
+
+# %% [markdown]
+# For AlexNet and VGG-16 the authors of EIE counted 18 to 41 % (their Table III); the lab takes their numbers.
+#
+# ### Build it yourself
+#
+# The heart of it, in plain Python. It will be slow, and right.
+
+
+# %%
+def my_product(gaps, codes, starts, codebook, x, rows):
+    """y of `rows` floats. Column j has the entries starts[j] .. starts[j + 1] - 1; a gap is stored minus 1."""
+    ### BEGIN SOLUTION
+    y = [0.0] * rows
+    for j in range(len(x)):
+        if x[j] == 0:
+            continue
+        row = -1
+        for e in range(starts[j], starts[j + 1]):
+            row += gaps[e] + 1
+            y[row] += codebook[codes[e]] * x[j]
+    return y
+    ### END SOLUTION
+
+
+check.product(my_product)
+
+# %% [markdown]
+# Now the same on a real layer: `fc1` of the shipped compressed LeNet-300-100. Its kernel is these few lines, compiled
+# (with Numba, if it is installed), plus one trick: while one column is added, the next active one is asked for already.
+
+# %%
+stored = reference.compressed("lenet-300-100").layers[0]
+fc1 = timing.own_layer("lenet-300-100/fc1", stored.weight)
+digit = pictures[0].flatten()
+dense = fc1.dense @ digit
+straight = sparse_kernels.product(fc1.compressed, digit)
+print("the same outputs:", torch.allclose(dense, straight, atol=1e-5))
+for method in timing.METHODS:
+    print(f"{plots.METHODS[method]:18}{fc1.resident_bytes(method):>9,} bytes in memory")
+
+# %% tags=["nbval-ignore-output"]
+timing_tables.table(timing.measure(fc1, active=0.2, readings=5))
+
+# %% [markdown]
+# The table above is measured here and now. The layer is small: dense it fits into a cache, and a microsecond goes into
+# calling anything at all. Compression pays where layers are *large*.
+#
+# ## 3 · The batch
+#
+# With 64 inputs at once, dense fetches each weight once and uses it 64 times. What happens to the advantage?
+
+# %%
+Prediction(
+    "VGG-16 fc8 (23 % kept) with CSR: from which batch on is dense at least as fast?",
+    options=["2", "16", "128", "never up to 128"],
+    key="ch08-batch",
+)
+
+# %%
+timing_tables.crossovers([row for row in times.rows if not row["layer"].startswith("lenet")])
+
+# %%
+SpeedLab(layer="vgg-16/fc8", batch=64, density=23.0, active=41.1)
+
+# %% [markdown]
+# The table gives the smallest recorded batch from which dense is at least as fast. In the lab go through the batches
+# and
+# watch the square on the roofline: it walks up the slope, until it arrives under the flat roof. From there on dense
+# keeps the arithmetic units busy, while the sparse forms still do their arithmetic one weight at a time. Zero inputs
+# are no
+# help any more either: hardly an input is zero in all 64 pictures of a batch. (The dip of the compressed form around
+# 8 is
+# ours to answer for: below that, inputs go one by one; above, all together; in between neither is good.)
+#
+# On one thread of our machine only the small, less pruned `fc8` layers get that far. The
+# paper's machines crossed much earlier (section 4). How much did each product gain there from 64 inputs at once?
+
+# %%
+i7 = paper.table("table8_time_us")["data"]["Core i7-5930k"]
+for form in ("dense", "sparse"):
+    gain = i7[f"{form}_b1"][0] / i7[f"{form}_b64"][0]
+    print(f"AlexNet fc6, {form}: {gain:.1f} times less time per input at batch 64 than at batch 1")
+
+# %% [markdown]
+# A dense product on all cores makes full use of a batch; their sparse one hardly did.
+#
+# **So compression speeds up the one picture that cannot wait**: a phone, a car, a drone. A server that collects 64
+# requests first gains less, or loses.
+#
+# And how much has to be pruned before it pays? One layer, 4,096 × 4,096, all inputs active, one at a time:
+
+# %%
+densities = recordings.load("layer_densities")
+figure, axes = theme.figure(11, 4.6)
+plots.density_curves(axes, densities.rows)
+rows = {(r["density"], r["method"]): r["seconds"] for r in densities.rows}
+pays = {m: max(d for d, n in rows if n == m and rows[d, m] < rows[d, "dense"]) for m in timing.METHODS[1:]}
+Picture(figure, "; ".join(f"{plots.METHODS[m]} beats dense up to {100 * d:.0f} % kept" for m, d in pays.items()))
+
+# %%
+print("; ".join(f"{plots.METHODS[m]} beats dense up to {100 * d:.0f} % kept" for m, d in pays.items()))
+print(densities.note)
+
+# %% [markdown]
+# ### Build it yourself
+
+
+# %%
+def my_crossover(dense, sparse):
+    """The smallest batch at which dense is at least as fast; 0 if there is none. Both are {batch: seconds}."""
+    ### BEGIN SOLUTION
+    return min((batch for batch in dense if dense[batch] <= sparse[batch]), default=0)
+    ### END SOLUTION
+
+
+check.crossover(my_crossover)
+
+# %% [markdown]
+# ## 4 · Table 8, and ours
+#
+# The paper's times for a desktop processor (Core i7-5930K, batch 1) beside ours. The machines are ten years apart, so
+# do not
+# compare microseconds across the columns: compare **speed-ups**.
+
+# %%
+timing_tables.table_8(times.rows)
+
+# %%
+names = [name.replace("alexnet/", "AlexNet ").replace("vgg-16/", "VGG ") for name in timing.six_layers()]
+quoted = paper.table("derived_timing")["data"]["Core i7-5930k"]["speedup_b1"]
+ours = {m: [seconds[n, "dense", 1] / seconds[n, m, 1] for n in timing.six_layers()] for m in timing.METHODS[1:]}
+figure, axes = theme.figure(13, 4.8)
+plots.ratio_bars(axes, names, {
+    "CSR, paper (quoted)": ("paper", quoted), "CSR, ours (recorded)": ("pruned", ours["csr"]),
+    "compressed, ours (recorded)": ("kept", ours["compressed"])}, "times faster than dense")
+Picture(figure, "speed-up over dense at batch 1, six layers: the paper's CSR, our CSR, our compressed form")
+
+# %% [markdown]
+# The pattern is the same: a lot on the large, sparse layers of VGG-16, little on `fc8`, which keeps a quarter of its
+# weights and is small enough for a cache.
+#
+# **Careful with the paper's summary.** Figure 9's caption says 3×, 3.5× and 4.2× for CPU, GPU and mobile GPU. Table 8
+# gives:
+
+# %%
+for machine, row in paper.table("derived_timing")["data"].items():
+    print(f"{machine:14} geometric mean of Table 8: {row['speedup_b1_geomean']:.2f} times faster, "
+          f"{row['energy_gain_b1_geomean']:.2f} times less energy")
+
+# %% [markdown]
+# The caption's 4.2× for the mobile GPU is its gain in *energy*. Small slips like this are easily made, and easily found
+# if the table is printed next to the figure. With batch 64 the paper's sparse layers *lose* nearly everywhere; the
+# authors say so.
+# Here is that table beside ours (microseconds per input):
+
+# %%
+timing_tables.table_8(times.rows, batch=64)
+
+# %% [markdown]
+# ## 5 · Energy: measured or counted?
+#
+# Energy is power times time. The authors had meters: a sensor on the graphics card, counters in the processor, a
+# shunt on the
+# board. Does your machine let anyone read its counters?
+
+# %% tags=["nbval-ignore-output"]
+small = timing.random_layer(timing.paper_layers()["lenet-5/fc1"])
+calls = timing.contestants(small, timing.inputs(800, active=0.3))
+print("meter:", energy.meter() or "none that this user may read")
+for method, call in calls.items():
+    joules = energy.measure(call, seconds=0.3)
+    print(f"  {plots.METHODS[method]:18}", f"{1e6 * joules.joules:.2f} µJ a call" if joules else "not measured")
+
+# %% [markdown]
+# Without a meter one can only *count*: so many bytes from DRAM or from a cache, so many multiplications, each with
+# its price
+# from the 45 nm table of chapter 01. Whether weights come from the cache or from DRAM is decided by the caches of
+# *your*
+# processor:
+
+# %% tags=["nbval-ignore-output"]
+print({name: f"{size // 1024} KB" for name, size in energy.caches().items()} or "caches not told by this system")
+
+# %% tags=["nbval-ignore-output"]
+timing_tables.table_9()
+
+# %% [markdown]
+# Do not compare the millijoules of the two blocks. The paper's meters saw a whole processor at 70 to 80 W, caches,
+# clock, idle
+# cores and all. Our count sees three prices and nothing else. It says how the *unavoidable* part shrinks: where a
+# layer moves
+# from DRAM into a cache, thousands of times. Two warnings. The price of an SRAM read is that of a *small* memory; a
+# cache of
+# many megabytes costs more. And a processor cannot cash such a gain in, because fetching and decoding its own
+# instructions
+# costs far more than an addition. A chip made for the purpose, like EIE, can.
+#
+# Figure 10 draws the gains. Tables 8 and 9 multiplied give its bars again, so you can trust both:
+
+# %%
+bars = energy.paper_efficiency()
+layers = paper.table("table9_power_w")["layers"]
+figure, axes = theme.figure(13, 4.8)
+plots.ratio_bars(axes, names, {
+    "CPU sparse": ("pruned", [bars[n, "Core i7-5930k", "sparse_b1"] for n in layers]),
+    "GPU sparse": ("kept", [bars[n, "Titan X", "sparse_b1"] for n in layers]),
+    "mobile GPU sparse": ("retrained", [bars[n, "Tegra K1", "sparse_b1"] for n in layers])},
+    "times less energy\nthan CPU dense")
+Picture(figure, "Figure 10 from Tables 8 and 9 (quoted): energy of the pruned layers against CPU dense, batch 1")
+
+# %% [markdown]
+# And our count beside it, without the jump into a cache: all weights from DRAM, dense and compressed alike. What is
+# left are
+# fewer bytes and fewer multiplications.
+
+# %%
+gains = {method: [] for method in timing.METHODS}
+for name in timing.six_layers():
+    fc = timing.paper_layers()[name]
+    joules = {m: energy.model(fc, m, active=fc.active, memory="DRAM").joules for m in timing.METHODS}
+    for method in gains:
+        gains[method].append(joules["dense"] / joules[method])
+figure, axes = theme.figure(13, 4.8)
+plots.ratio_bars(axes, names, {
+    "CPU sparse (paper, measured)": ("paper", [bars[n, "Core i7-5930k", "sparse_b1"] for n in layers]),
+    "CSR (45 nm count)": ("pruned", gains["csr"]),
+    "compressed form (45 nm count)": ("kept", gains["compressed"])}, "times less energy\nthan dense")
+Picture(figure, "times less energy than dense: the paper's CPU, and the 45 nm count with all weights from DRAM")
+
+# %% [markdown]
+# ### Build it yourself
+
+
+# %%
+def my_millijoules(microseconds, watts):
+    """Energy of a layer in millijoules."""
+    ### BEGIN SOLUTION
+    return microseconds * watts / 1e3
+    ### END SOLUTION
+
+
+check.millijoules(my_millijoules)
+
+# %% [markdown]
+# ## 6 · Is a phone viable?
+#
+# Put it all together: a file to download, bytes to hold, milliseconds and millijoules for each picture. Everything
+# here is an
+# **estimate**, and every assumption can be changed.
+
+# %%
+viable = Prediction(
+    "AlexNet on the Tegra K1, compressed: by what factor does the energy for one picture fall?",
+    low=1.0, high=60.0, unit="times", key="ch08-phone",
+    truth=lambda lab: round(lab.estimates["dense"].millijoules / lab.estimates["compressed"].millijoules, 1),
+)
+PhoneLab(net="alexnet", phone="Tegra K1 (2014)", rate=20.0, prediction=viable)
+
+# %% [markdown]
+# **What to see**
+#
+# * **The download is solved**: 6.9 MB instead of 240.
+# * **In memory the net is larger than its file**: our kernel wants two whole bytes per weight, where Huffman coding
+#   takes
+#   about one. That is the trade between small and fast.
+# * **Time hardly changes for VGG-16**: its convolutions do the work, and this estimate does not make them faster.
+#   Deep Compression
+#   made *fully connected* layers fast; nets since then have hardly any.
+# * **Energy falls a lot**, because fetching weights was most of it. Type 12 into the **cache** of the Tegra, then 16:
+#   see what
+#   moving into SRAM does.
+# * Set **compressed entries** to 50 million a second, a slow core: now unpacking costs more than fetching saved.
+#
+# ## What to take home
+#
+# * **Bytes decide at batch 1**, arithmetic at large batches. The roofline says which.
+# * **Sparsity is not speed.** CSR turns 11 times fewer weights into about three times less time here; a layout made for
+#   the purpose, with small codes and zero inputs passed over, does better.
+# * **Say batch, threads, density and machine**, or a speed-up means nothing.
+# * **Measured, recorded, counted, estimated**: four different things.
+#
+# **Discuss:** Today's phones multiply 8-bit dense matrices in hardware. Which columns of this chapter would that
+# change?
+# What would pruning in blocks of 16 neighbours do to the awkwardness of section 1, and to the accuracy?
+#
+# **Next:** chapter 09 looks at what others have done since.
