@@ -101,11 +101,12 @@ def test_biases_may_share_values_too(tmp_path):
 
 def test_huffman_is_used_only_where_it_is_shorter():
     weights, values = shared_weights((50, 60), 0.2, 15)
-    sizes = [archive.layer_bytes(Layer("w", weights, None, Coding(5, values, huffman=huffman))) for huffman in (False, True)]
-    assert sizes[1] < sizes[0]
-    few = weights[:1, :4]
-    sizes = [archive.layer_bytes(Layer("w", few, None, Coding(5, values, huffman=huffman))) for huffman in (False, True)]
-    assert sizes[1] <= sizes[0]
+
+    def size(part, huffman):
+        return archive.layer_bytes(Layer("w", part, None, Coding(5, values, huffman=huffman)))
+
+    assert size(weights, True) < size(weights, False)
+    assert size(weights[:1, :4], True) <= size(weights[:1, :4], False)
 
 
 def test_float16_holds_exactly_what_was_rounded_to_it():

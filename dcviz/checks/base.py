@@ -132,7 +132,8 @@ class Check:
             return all(self._same(ours, theirs) for ours, theirs in zip(first, second, strict=True))
         try:
             ours, theirs = np.asarray(first), np.asarray(second)
-            return ours.shape == theirs.shape and bool(np.allclose(ours, theirs, rtol=self.rtol, atol=1e-12, equal_nan=True))
+            close = {"rtol": self.rtol, "atol": 1e-12, "equal_nan": True}
+            return ours.shape == theirs.shape and bool(np.allclose(ours, theirs, **close))
         except (TypeError, ValueError):
             return False
 

@@ -53,7 +53,7 @@ class LabelledSlider(widgets.HBox):
         slider.observe(lambda change: self._slid(change.new), names="value")
 
     def _slid(self, new):
-        """Take the slider's value, unless it is only ours rounded to the slider's steps, as browsers do on showing it."""
+        """Take the slider's value, unless it is only ours rounded to its steps: browsers do that on showing it."""
         log = isinstance(self.slider, widgets.FloatLogSlider)
         apart = abs(math.log10(new / self.value)) if log else abs(new - self.value)
         if apart > 0.51 * self.slider.step:

@@ -101,10 +101,11 @@ class PipelineLab(Lab):
             return f"<b>{self.net}</b> will keep: {sizes} of its weights. Press <b>Run</b> to see what becomes of it."
         dense, last = self.result.stages[0], self.result.stages[-1]
         fillers = sum(layer.fillers for layer in self.result.report.layers)
+        entries = sum(layer.entries for layer in self.result.report.layers)
         return (
             f"<b>{self.net}: {last.file_bytes:,} bytes, {self.result.ratio:.1f}x smaller.</b> Error on 1,000 held-out "
             f"digits {dense.error_percent:.2f} % before, {last.error_percent:.2f} % after. "
-            f"{fillers:,} filler zeros are among the {sum(layer.entries for layer in self.result.report.layers):,} entries."
+            f"{fillers:,} filler zeros are among the {entries:,} entries."
         )
 
     def picture(self):
