@@ -57,7 +57,7 @@ def _parser():
 def _table1(arguments):
     from dcviz import reference, tables
 
-    rows = [reference.measure(name) for name in reference.REFERENCES]
+    rows = [reference.measure(name) for name in reference.TABLE1]
     if arguments.json:
         print(json.dumps(rows, indent=1))
         return

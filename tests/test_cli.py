@@ -26,7 +26,7 @@ def test_table1_puts_the_papers_rows_beside_ours(capsys, no_data):
 
 def test_table1_as_json_is_recomputed_from_the_shipped_files(capsys, no_data):
     rows = json.loads(run(capsys, "table1", "--json")[1])
-    assert [row["net"] for row in rows] == list(reference.REFERENCES)
+    assert [row["net"] for row in rows] == list(reference.TABLE1)
     for row in rows:
         path = reference.compressed_path(row["net"])
         assert row["file_bytes"] == path.stat().st_size
@@ -53,7 +53,7 @@ def test_a_wrong_file_is_a_message_and_a_status_not_a_traceback(capsys, tmp_path
     assert (status, out) == (1, "")
     assert err.startswith("dcviz: ")
     assert "notes.dcz: not a .dcz file" in err
-    assert "lenet-300-100, lenet-5" in run(capsys, "reproduce", "lenet-7", "--out", str(tmp_path))[2]
+    assert "known are lenet-300-100, lenet-5" in run(capsys, "reproduce", "lenet-7", "--out", str(tmp_path))[2]
 
 
 def test_the_module_runs_as_a_command():

@@ -1,0 +1,133 @@
+"""Writing a .dcz file: from a ``StoredNet`` to bytes. The layout is in docs/format.md."""
+
+import numpy as np
+
+from dcviz import relative_index
+from dcviz.archive_streams import Writer, write_symbols
+from dcviz.archive_types import (
+    BARE,
+    BIAS,
+    BIAS_CODED,
+    BIAS_HALF,
+    CODED,
+    COLUMNS,
+    FLOATS,
+    HALF,
+    MAGIC,
+    SPARSE,
+    VERSION,
+)  # fmt: skip
+from dcviz.errors import CodebookError, CodeError, WeightError
+
+
+def dumps(net):
+    """The bytes of the .dcz file of a ``StoredNet``."""
+    header = Writer()
+    header.text(net.name)
+    header.varint(len(net.layers))
+    sections = []
+    seen = set()
+    for layer in net.layers:
+        if seen & set(layer.tensors()):
+            raise WeightError(f"layer {layer.name!r} appears twice in net {net.name!r}")
+        seen |= set(layer.tensors())
+        _write_layer_record(header, layer)
+        sections.append(write_layer(layer))
+    file = Writer()
+    file.raw(MAGIC + bytes([VERSION]))
+    for payload in (header, *sections):
+        file.section(payload)
+    return bytes(file)
+
+
+def _write_layer_record(header, layer):
+    coding = layer.coding
+    if not isinstance(layer.weight, np.ndarray) or layer.weight.ndim == 0 or layer.weight.ndim > 8:
+        raise WeightError(f"layer {layer.name!r}: weights must be an array of 1 to 8 dimensions")
+    for dtype in (coding.dtype, coding.bias_dtype):
+        if dtype not in FLOATS:
+            raise WeightError(f"layer {layer.name!r}: dtype must be one of {', '.join(FLOATS)}, not {dtype!r}")
+    flags = (
+        SPARSE * (coding.index_bits is not None)
+        | CODED * (coding.codebook is not None)
+        | HALF * (coding.dtype == "float16")
+        | COLUMNS * (coding.order == "F")
+        | BIAS * (layer.bias is not None)
+        | BIAS_HALF * (layer.bias is not None and coding.bias_dtype == "float16")
+        | BIAS_CODED * (layer.bias is not None and coding.bias_codebook is not None)
+        | BARE * layer.bare
+    )
+    header.text(layer.name)
+    header.byte(flags)
+    header.byte(layer.weight.ndim)
+    for size in layer.weight.shape:
+        header.varint(size)
+
+
+def write_layer(layer):
+    """The payload of a layer's section."""
+    coding = layer.coding
+    if not layer.weight.size:
+        raise WeightError(f"layer {layer.name!r} is empty")
+    flat = _exact_floats(layer.weight, "float32", f"layer {layer.name!r}").ravel(order=coding.order)
+    payload = Writer()
+    values = flat
+    if coding.index_bits is not None:
+        if not 1 <= coding.index_bits <= 16:
+            raise CodeError(f"layer {layer.name!r}: index_bits must be 1 to 16, not {coding.index_bits}")
+        positions = np.flatnonzero(flat.view(np.uint32))  # by bit pattern: a -0.0 is an entry
+        index = relative_index.encode(positions, coding.index_bits)
+        values = np.zeros(len(index.gaps), np.float32)
+        values[index.real] = flat[positions]
+        payload.byte(coding.index_bits)
+        payload.varint(len(index.gaps))
+        write_symbols(payload, index.gaps, coding.huffman, coding.index_bits)
+    if coding.codebook is None:
+        payload.raw(_exact_floats(values, coding.dtype, f"layer {layer.name!r}").tobytes())
+    else:
+        codebook = np.asarray(coding.codebook, np.float32).reshape(-1)
+        if coding.index_bits is not None and not index.real.all() and not np.any(codebook.view(np.uint32) == 0):
+            codebook = np.concatenate([np.zeros(1, np.float32), codebook])
+        _write_shared(payload, values, codebook, coding.dtype, coding.huffman, f"layer {layer.name!r}")
+    if layer.bias is not None:
+        where = f"bias of layer {layer.name!r}"
+        bias = _exact_floats(layer.bias, "float32", where).reshape(-1)
+        payload.varint(bias.size)
+        if coding.bias_codebook is None:
+            payload.raw(_exact_floats(bias, coding.bias_dtype, where).tobytes())
+        else:
+            codebook = np.asarray(coding.bias_codebook, np.float32).reshape(-1)
+            _write_shared(payload, bias, codebook, coding.bias_dtype, coding.huffman, where)
+    return payload
+
+
+def _write_shared(payload, values, codebook, dtype, use_huffman, where):
+    payload.varint(len(codebook))
+    payload.raw(_exact_floats(codebook, dtype, f"codebook of {where}").tobytes())
+    width = max(len(codebook) - 1, 0).bit_length()
+    write_symbols(payload, _codes(values, codebook, where), use_huffman, width)
+
+
+def _exact_floats(values, dtype, where):
+    """``values`` in the file's dtype, refused unless that holds them exactly."""
+    values = np.asarray(values)
+    if not np.isfinite(values).all():
+        raise WeightError(f"{where} has {np.count_nonzero(~np.isfinite(values)):,} NaN or infinite values")
+    with np.errstate(over="ignore"):
+        stored = values.astype(FLOATS[dtype])
+    if not np.array_equal(stored.astype(values.dtype), values):
+        raise WeightError(f"{where} has values that {dtype} cannot hold exactly; round them first")
+    return stored
+
+
+def _codes(values, codebook, where):
+    if values.size and not codebook.size:
+        raise CodebookError(f"{where} has an empty codebook for {values.size:,} values")
+    order = np.argsort(codebook, kind="stable")
+    ranks = np.searchsorted(codebook[order], values)
+    codes = order[np.minimum(ranks, len(codebook) - 1)]
+    wrong = codebook[codes].view(np.uint32) != values.view(np.uint32)
+    if wrong.any():
+        raise CodebookError(f"{where}: {np.count_nonzero(wrong):,} values are not in its codebook "
+                            f"(first: {values[np.argmax(wrong)]!r})")  # fmt: skip
+    return codes
