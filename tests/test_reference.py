@@ -63,7 +63,7 @@ def test_quick_reproduction_makes_both_files_and_the_same_bytes_twice(no_data, m
             finetune=reference.Schedule(epochs=0.1),
         ),
     )
-    monkeypatch.setattr(reference, "quick", lambda spec: short)
+    monkeypatch.setattr(reference, "quick", lambda spec, images: short)
     results = [reference.reproduce("lenet-300-100", no_data / str(run), quickly=True) for run in (1, 2)]
     assert list(results[0]["files"].values()) == list(results[1]["files"].values())
     assert results[0]["trained_on"] == "bundled digits, training part"

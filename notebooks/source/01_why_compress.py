@@ -3,11 +3,9 @@
 #
 # *A trained net is a long list of numbers. Why should its length hurt?*
 #
-# **You will learn** the three problems that *Deep Compression* set out to solve: the net does not **fit**,
-# fetching it
-# costs more **energy** than computing with it, and reading it takes **time**. You will see that they are one
-# problem.
-# **You need** nothing but curiosity. **Time:** 30 minutes. No network, no GPU.
+# **You will learn** the three problems that *Deep Compression* set out to solve: the net does not **fit**, fetching
+# it costs more **energy** than computing with it, and reading it takes **time**. You will see that they are one
+# problem. **You need** nothing but curiosity. **Time:** 30 minutes. No network, no GPU.
 #
 # How the numbers on this page came about is always said: *quoted* from the paper or a data sheet, *computed* from
 # quoted numbers, or *measured* here and now on the files of this workbook.
@@ -40,14 +38,12 @@ FitLab(net="alexnet", stage="dense", prediction=fits)
 
 # %% [markdown]
 # Choose one **stage** after the other, and watch the line walk to the left. Each step on the axis is *ten times*
-# more, so
-# a short way means a lot. Then try LeNet-5, whose four files are on this machine, and VGG-16, the giant.
+# more, so a short way means a lot. Then try LeNet-5, whose four files are on this machine, and VGG-16, the giant.
 #
 # **What to see**
 #
-# * **Dense, AlexNet fits into DRAM only**, and it was too large for the app stores of 2015: apps above 100 MB
-#   had to wait
-#   for Wi-Fi. The paper opens with this, because companies had run into it.
+# * **Dense, AlexNet fits into DRAM only**, and it was too large for the app stores of 2015: apps above 100 MB had to
+#   wait for Wi-Fi. The paper opens with this, because companies had run into it.
 # * **Pruning alone is not enough** for the chip. Pruning and weight sharing together are: AlexNet moves from DRAM
 #   into SRAM. Section 2 shows why that move matters more than the megabytes.
 # * For LeNets, **paper** and **ours** stand side by side. Ours are lengths of files that decode back. The paper's
@@ -64,9 +60,8 @@ for net, (name, _) in budgets.PAPER.items():
     )
 
 # %% [markdown]
-# Every memory in the picture, and where its number is printed. (A memory chip's KB has 1024 bytes; the paper's
-# KB and MB
-# are powers of ten.)
+# Every memory in the picture, and where its number is printed. (A memory chip's KB has 1024 bytes; the paper's KB and
+# MB are powers of ten.)
 
 # %%
 print(storage_tables.sources())
@@ -111,11 +106,9 @@ print(
 # %% [markdown]
 # Energy of one operation on a chip made in 45 nm technology, **quoted** from the authors' NIPS 2015 paper; smaller
 # technologies shift all bars, but the ladder stays. Mind the logarithmic axis: **DRAM is 128 times SRAM.** The
-# arithmetic
-# is almost free. What costs is *distance*: DRAM sits on another chip.
+# arithmetic is almost free. What costs is *distance*: DRAM sits on another chip.
 #
-# So a net that runs from DRAM pays for its weights, not for its thinking. The paper's example is a net with a
-# billion
+# So a net that runs from DRAM pays for its weights, not for its thinking. The paper's example is a net with a billion
 # connections, run 20 times a second. Every connection's weight is fetched once per run:
 #
 # $$ P = \underbrace{10^9}_{\text{connections}} \times \underbrace{20\ \text{Hz}}_{\text{runs per second}} \times
@@ -140,19 +133,14 @@ watts = Prediction(
 EnergyLab(connections=1e9, rate=20.0, ratio=35, prediction=watts)
 
 # %% [markdown]
-# **Two factors multiply.** Compression means fewer bits to fetch: 35 times. And because the net is smaller it
-# may move
-# into SRAM, where each fetch is 128 times cheaper. Together that is more than a factor of four thousand, for the
-# same
-# answers. This is why *fitting on the chip* matters so much.
+# **Two factors multiply.** Compression means fewer bits to fetch: 35 times. And because the net is smaller it may
+# move into SRAM, where each fetch is 128 times cheaper. Together that is more than a factor of four thousand, for the
+# same answers. This is why *fitting on the chip* matters so much.
 #
 # **Be fair about it.** This is arithmetic on a table, not a measurement. It assumes that each weight is fetched
-# exactly
-# once per run. In a convolutional layer a weight is used for many pixels, so there the arithmetic counts for
-# more than
-# here; in a fully connected layer, run for one image at a time, the assumption is right. It also leaves out
-# activations,
-# and the work of decoding.
+# exactly once per run. In a convolutional layer a weight is used for many pixels, so there the arithmetic counts for
+# more than here; in a fully connected layer, run for one image at a time, the assumption is right. It also leaves out
+# activations, and the work of decoding.
 #
 # ### Build it yourself
 
@@ -170,9 +158,8 @@ check.watts(my_watts)
 # %% [markdown]
 # ## 3 · Delay: waiting for weights
 #
-# The first fully connected layer of AlexNet, fc6, has 37.7 million weights: 151 MB. To classify *one* image, all
-# of them
-# must be read, and each is used once. How long does that take at least?
+# The first fully connected layer of AlexNet, fc6, has 37.7 million weights: 151 MB. To classify *one* image, all of
+# them must be read, and each is used once. How long does that take at least?
 
 # %%
 fc6 = next(row["bytes"] for row in budgets.implied_bandwidths() if row["layer"] == "AlexNet fc6") // 4
@@ -189,22 +176,19 @@ Prediction(
 print(f"{4 * fc6:,} bytes / {speed / 1e9} GB/s = {1e3 * 4 * fc6 / speed:.1f} ms  (computed)")
 
 # %% [markdown]
-# Now look at what the authors *measured* for this layer: Table 8 of the paper, dense, one image at a time.
-# Divide the
+# Now look at what the authors *measured* for this layer: Table 8 of the paper, dense, one image at a time. Divide the
 # bytes of the layer by the time, and you get the speed at which the weights must have come in:
 
 # %%
 storage_tables.reading()
 
 # %% [markdown]
-# On the GPU and on the mobile processor that is about **four fifths of the peak** of the memory. The arithmetic
-# units sit
-# and wait: such a layer is *memory-bound*. A layer with fewer bytes is a faster layer, even if not one
+# On the GPU and on the mobile processor that is about **four fifths of the peak** of the memory. The arithmetic units
+# sit and wait: such a layer is *memory-bound*. A layer with fewer bytes is a faster layer, even if not one
 # multiplication is saved. (The desktop CPU stays further below its peak; the paper does not say why.)
 #
 # With many images at once, a *batch*, each weight that was fetched serves all of them, and the wait is shared. A
-# phone
-# or a car that must react *now* has no batch. That is the case the paper aims at.
+# phone or a car that must react *now* has no batch. That is the case the paper aims at.
 #
 # ### Build it yourself
 
@@ -222,9 +206,8 @@ check.milliseconds(my_milliseconds)
 # %% [markdown]
 # ## 4 · Can one simply remove most of a net?
 #
-# One brain does it. In their talks the authors tell it like this: a newborn has some 50 trillion synapses, a
-# child of one
-# year 1000 trillion, a child of ten 500 trillion. Grow too many connections, learn, then remove those that are
+# One brain does it. In their talks the authors tell it like this: a newborn has some 50 trillion synapses, a child of
+# one year 1000 trillion, a child of ten 500 trillion. Grow too many connections, learn, then remove those that are
 # not used.
 
 # %%
@@ -238,9 +221,8 @@ counts = ", ".join(f"{row['age']} {row['trillions']:,}" for row in memories.syna
 Picture(figure, f"trillion synapses: {counts}; AlexNet: {before} million weights, {after} after pruning")
 
 # %% [markdown]
-# This is an **analogy**, not an argument: nobody says that the brain ranks its synapses by magnitude, and the
-# counts are
-# rough. But it makes the right question plain. Not *"how can we squeeze these numbers?"* but *"do we need them
+# This is an **analogy**, not an argument: nobody says that the brain ranks its synapses by magnitude, and the counts
+# are rough. But it makes the right question plain. Not *"how can we squeeze these numbers?"* but *"do we need them
 # all?"*
 #
 # ## What to take home
@@ -250,8 +232,7 @@ Picture(figure, f"trillion synapses: {counts}; AlexNet: {before} million weights
 # * **The step from DRAM to SRAM is worth more than the ratio.** Compression is the ticket for it.
 # * **Say how you know.** Quoted, computed and measured are three different things; keep them in different columns.
 #
-# **Discuss:** The lab counts a net as fitting if its *file* is smaller than the memory. What else has to be in
-# that memory
-# while the net runs? For which of the nets here does it change the answer?
+# **Discuss:** The lab counts a net as fitting if its *file* is smaller than the memory. What else has to be in that
+# memory while the net runs? For which of the nets here does it change the answer?
 #
 # **Next:** [chapter 02](02_pruning.ipynb) removes weights, and asks how many a net needs.

@@ -3,10 +3,8 @@
 #
 # *Nine of ten weights are gone. Now you have to say which.*
 #
-# **You will learn** how *Deep Compression* stores a pruned layer: the relative index with fillers, why its width
-# is a
-# compromise, when other formats win, and how to read (and correct) the paper's Figure 2. **You need** chapter
-# 02, and
+# **You will learn** how *Deep Compression* stores a pruned layer: the relative index with fillers, why its width is a
+# compromise, when other formats win, and how to read (and correct) the paper's Figure 2. **You need** chapter 02, and
 # binary numbers. **Time:** 45 minutes. No network, no GPU.
 #
 # Sizes on this page are *computed* exactly, in bits, before Huffman coding (chapter 06).
@@ -28,8 +26,7 @@ print(f"fc1 of LeNet-300-100, cut to the paper's density: {np.count_nonzero(fc1)
 # ## 1 · The price of a position
 #
 # After pruning, the file holds fewer weights. But a weight without its place is useless. Suppose that a kept weight
-# itself takes 5 bits, as it will after chapter 04. The simplest idea is to write its position in the layer
-# beside it.
+# itself takes 5 bits, as it will after chapter 04. The simplest idea is to write its position in the layer beside it.
 
 # %%
 Prediction(
@@ -49,12 +46,10 @@ print(f"bits of all positions: {a:,} x {width} = {a * width:,}; of all weights: 
 # %% [markdown]
 # The address is more than three times as long as the letter. There are standard formats that do better:
 #
-# * **Compressed sparse row** (CSR) goes row by row. For each kept weight it stores only the *column*, and once
-#   per row
-#   a *pointer* to where the row starts. **CSC** does the same by columns.
-# * With $a$ kept weights and $n$ rows (or columns) that makes $2a + n + 1$ numbers, says the paper: $a$ weights,
-#   $a$ columns,
-#   $n + 1$ pointers.
+# * **Compressed sparse row** (CSR) goes row by row. For each kept weight it stores only the *column*, and once per
+#   row a *pointer* to where the row starts. **CSC** does the same by columns.
+# * With $a$ kept weights and $n$ rows (or columns) that makes $2a + n + 1$ numbers, says the paper: $a$ weights, $a$
+#   columns, $n + 1$ pointers.
 
 # %%
 rows, columns = fc1.shape
@@ -68,13 +63,12 @@ print(
 #
 # ## 2 · Count the steps, not the houses
 #
-# Kept weights are near each other. So do not write *where* the next weight is, but *how far* it is from the last
-# one. In a
-# layer of which 8 % are kept, the next one is about 12 places away: a small number. That is the **relative index**.
+# Kept weights are near each other. So do not write *where* the next weight is, but *how far* it is from the last one.
+# In a layer of which 8 % are kept, the next one is about 12 places away: a small number. That is the **relative
+# index**.
 #
-# Small numbers fit into few bits, but not every gap is small. When a gap is too large for its bits, the paper
-# puts in a
-# **filler**: a weight of value zero, stored as if it were kept, as a stepping stone.
+# Small numbers fit into few bits, but not every gap is small. When a gap is too large for its bits, the paper puts in
+# a **filler**: a weight of value zero, stored as if it were kept, as a stepping stone.
 #
 # Here is the paper's example, Figure 2: sixteen weights, kept at positions 1, 4 and 15, with 3 bits per gap.
 
@@ -103,9 +97,8 @@ RelativeIndexLab(step=4)
 # 1. If it is more than $2^b$ places ahead, write a filler: gap $2^b$, value zero. Step there. Look again.
 # 2. Write its gap and its value.
 #
-# A gap is at least 1, so with $b$ bits store **gap − 1**: the numbers $0 \dots 2^b-1$ stand for gaps $1 \dots
-# 2^b$. Reading is a
-# running sum. With $s_i$ the stored numbers,
+# A gap is at least 1, so with $b$ bits store **gap − 1**: the numbers $0 \dots 2^b-1$ stand for gaps $1 \dots 2^b$.
+# Reading is a running sum. With $s_i$ the stored numbers,
 #
 # $$ \text{position}_i = -1 + \sum_{j \le i} (s_j + 1). $$
 #
@@ -122,12 +115,11 @@ storage_tables.figure_2()
 # Two things do not fit together in the figure (`diff`):
 #
 # * It shows a gap of **8 with 3 bits**. But 3 bits hold 0 to 7. The figure shows gaps; what fits is gap − 1.
-# * Its **first** `diff` is 1, the distance from position 0. All others are distances from the entry before. If
-#   gap − 1
-#   is stored, a weight at position 0 would need to store −1.
+# * Its **first** `diff` is 1, the distance from position 0. All others are distances from the entry before. If gap −
+#   1 is stored, a weight at position 0 would need to store −1.
 #
-# The program that the authors published settles it: it stores gap − 1, adds 1 while it sums, and starts at −1.
-# dcviz does the same. Both agree on the filler: position 12.
+# The program that the authors published settles it: it stores gap − 1, adds 1 while it sums, and starts at −1. dcviz
+# does the same. Both agree on the filler: position 12.
 #
 # ### Build it yourself: encode
 #
@@ -190,9 +182,8 @@ check.total_bits(my_total_bits)
 # %% [markdown]
 # ## 3 · How many bits for a gap?
 #
-# Few bits: gaps are cheap, but fillers swarm. Many bits: no fillers, but every gap pays for the longest. In
-# between there
-# is a best width. Where is it for `fc1`, of which every 12th or 13th weight is kept?
+# Few bits: gaps are cheap, but fillers swarm. Many bits: no fillers, but every gap pays for the longest. In between
+# there is a best width. Where is it for `fc1`, of which every 12th or 13th weight is kept?
 
 # %%
 best = Prediction(
@@ -206,12 +197,10 @@ best = Prediction(
 IndexBitsLab(net="lenet-300-100", layer="fc1", bits=3, value_bits=6, prediction=best)
 
 # %% [markdown]
-# Move **b** and read the line below. The bars make a **U**: at the left the fillers (crosses) tower, at the
-# right the
+# Move **b** and read the line below. The bars make a **U**: at the left the fillers (crosses) tower, at the right the
 # gaps (slanted lines) grow by one bit per weight and step. Then:
 #
-# * Lower **kept** to 2 %. On average gaps get four times as long, two bits more. The best b moves by more than
-#   that:
+# * Lower **kept** to 2 %. On average gaps get four times as long, two bits more. The best b moves by more than that:
 #   section 4 tells why.
 # * Raise **bits per weight** to 32. A filler stores a weight too, so fillers get dear and the best b grows.
 # * Walk by **columns**: same weights, other gaps, another best b.
@@ -227,8 +216,7 @@ print(
 
 # %% [markdown]
 # And the paper? Its text speaks of 8 bits for convolutional and 5 for fully connected layers; its tables use one
-# width for
-# a whole net (quoted):
+# width for a whole net (quoted):
 
 # %%
 for name in ("table2_lenet300", "table3_lenet5", "table4_alexnet", "table5_vgg16"):
@@ -255,9 +243,9 @@ check.best_bits(my_best_bits)
 # %% [markdown]
 # ## 4 · Is a mask random?
 #
-# If each weight were kept by the toss of a coin with probability $p$, the chance that a gap is longer than $m =
-# 2^b$ would be
-# $q = (1-p)^m$: one filler. Longer than $2m$: $q^2$, one more. So the expected entries per weight of the layer are
+# If each weight were kept by the toss of a coin with probability $p$, the chance that a gap is longer than $m = 2^b$
+# would be $q = (1-p)^m$: one filler. Longer than $2m$: $q^2$, one more. So the expected entries per weight of the
+# layer are
 #
 # $$ p\,(1 + q + q^2 + \dots) = \frac{p}{1-q}. $$
 #
@@ -270,8 +258,8 @@ border, middle = fc1.sum(axis=0)[:28].mean(), fc1.sum(axis=0).reshape(28, 28)[10
 Picture(figure, f"weights kept per pixel, of {rows}: {border:.1f} in the top row, {middle:.1f} in the middle")
 
 # %% [markdown]
-# The corners, where no digit ever has ink, keep almost nothing; some pixels at the rim of the strokes keep many.
-# So kept weights form clusters. Does that help?
+# The corners, where no digit ever has ink, keep almost nothing; some pixels at the rim of the strokes keep many. So
+# kept weights form clusters. Does that help?
 
 # %%
 cluster = Prediction(
@@ -292,11 +280,9 @@ storage_tables.fillers("lenet-300-100")
 storage_tables.fillers("lenet-5")
 
 # %% [markdown]
-# **More**, in every layer where fillers matter. The reason is worth a minute. All gaps together are as long as
-# the layer:
-# their *sum* is fixed. Where weights crowd together, gaps are short; then gaps elsewhere must be longer. And
-# fillers
-# only care about long gaps:
+# **More**, in every layer where fillers matter. The reason is worth a minute. All gaps together are as long as the
+# layer: their *sum* is fixed. Where weights crowd together, gaps are short; then gaps elsewhere must be longer. And
+# fillers only care about long gaps:
 
 # %%
 gaps = np.diff(np.flatnonzero(fc1), prepend=-1)
@@ -313,12 +299,11 @@ Picture(
 # Short gaps are more frequent than at random, and so are very long ones. (The kink at 28 is the width of a digit's
 # picture: when a stroke goes down, the next kept pixel is one row below.)
 #
-# Only weights that are spread *more evenly* than at random would save fillers. Clusters help elsewhere: with
-# many short gaps, gap lengths are very unequally frequent, and Huffman coding lives on that (chapter 06).
+# Only weights that are spread *more evenly* than at random would save fillers. Clusters help elsewhere: with many
+# short gaps, gap lengths are very unequally frequent, and Huffman coding lives on that (chapter 06).
 #
-# The same holds for the net that the authors published themselves, SqueezeNet with 4-bit gaps (recorded; the
-# file is not
-# part of this workbook):
+# The same holds for the net that the authors published themselves, SqueezeNet with 4-bit gaps (recorded; the file is
+# not part of this workbook):
 
 # %%
 print(recordings.load("squeezenet_fillers").note)
@@ -327,19 +312,16 @@ storage_tables.squeezenet_fillers()
 # %% [markdown]
 # ### A small mystery in Table 4
 #
-# From the compression rates that the paper prints for AlexNet one can work out how many entries each layer must
-# have
+# From the compression rates that the paper prints for AlexNet one can work out how many entries each layer must have
 # had. Beside it, what a random mask of the printed density needs; the range is the rounding of that density.
 
 # %%
 storage_tables.alexnet_entries()
 
 # %% [markdown]
-# In `fc8` there are more entries than at random, as for our nets. In `fc6` and `fc7` there are **fewer**: 10.7
-# %, where a random
-# mask that keeps 9 % would need about 11.6 %. Clusters cannot explain that. Weights that are spread unusually
-# evenly could. So could
-# a density that is really a bit lower than printed:
+# In `fc8` there are more entries than at random, as for our nets. In `fc6` and `fc7` there are **fewer**: 10.7 %,
+# where a random mask that keeps 9 % would need about 11.6 %. Clusters cannot explain that. Weights that are spread
+# unusually evenly could. So could a density that is really a bit lower than printed:
 
 # %%
 for percent in (8, 8.5, 9):
@@ -347,14 +329,13 @@ for percent in (8, 8.5, 9):
     print(f"random mask that keeps {percent:>3} %: {entries:.1f} % entries")
 
 # %% [markdown]
-# From the paper alone it cannot be decided. That is what checking numbers looks like: most fit, a few do not,
-# and one says so.
+# From the paper alone it cannot be decided. That is what checking numbers looks like: most fit, a few do not, and one
+# says so.
 #
 # ## 5 · Against the other formats
 #
-# Every format at its best, in bytes, with 5 bits per kept weight; only `dense` has 32. For each layer the
-# relative index
-# uses its own best width.
+# Every format at its best, in bytes, with 5 bits per kept weight; only `dense` has 32. For each layer the relative
+# index uses its own best width.
 
 # %%
 storage_tables.formats("lenet-300-100")
@@ -363,14 +344,12 @@ storage_tables.formats("lenet-300-100")
 storage_tables.formats("lenet-5")
 
 # %% [markdown]
-# * **Relative index** wins wherever a layer is really sparse. In the large layers it is a fifth smaller than
-#   the better of CSR and CSC, whose indices count from the start of each row or column.
-# * **Bitmap**, one bit per weight that says *kept or not*, wins in `conv1`, which keeps two thirds. A gap takes
-#   at least one
-#   bit per *kept* weight, a bitmap one per *weight*; so for dense layers the bitmap is hard to beat.
-# * Before you invent a format, know the floor. For a random mask with density $p$ no format can do better on
-#   average than
-#   the entropy $n\,H(p)$ for the positions. In the lab it is the last bar. There is room left, and chapter 06
+# * **Relative index** wins wherever a layer is really sparse. In the large layers it is a fifth smaller than the
+#   better of CSR and CSC, whose indices count from the start of each row or column.
+# * **Bitmap**, one bit per weight that says *kept or not*, wins in `conv1`, which keeps two thirds. A gap takes at
+#   least one bit per *kept* weight, a bitmap one per *weight*; so for dense layers the bitmap is hard to beat.
+# * Before you invent a format, know the floor. For a random mask with density $p$ no format can do better on average
+#   than the entropy $n\,H(p)$ for the positions. In the lab it is the last bar. There is room left, and chapter 06
 #   takes most of it.
 #
 # ## What to take home
@@ -380,8 +359,7 @@ storage_tables.formats("lenet-5")
 # * The width of a gap is a compromise. Fillers cost a gap *and* a weight.
 # * Clusters make fillers, not fewer of them; but they make gaps predictable.
 #
-# **Discuss:** A GPU wants to read many rows at once. What does the relative index do to that, and what would
-# CSR's pointers
-# buy? How could you have both?
+# **Discuss:** A GPU wants to read many rows at once. What does the relative index do to that, and what would CSR's
+# pointers buy? How could you have both?
 #
 # **Next:** [chapter 04](04_weight_sharing.ipynb) makes the weights themselves small.

@@ -3,14 +3,15 @@
 #
 # *A smaller file is nice. Is it also a faster net, and a cooler phone?*
 #
-# **You will learn** why a layer with 9 % of its weights is not eleven times faster, how to multiply *straight from the
-# compressed form* without ever writing down a float weight, when it pays and when it does not (the batch!), how to read
-# a roofline, and how to tell a measured joule from a counted one. You will write the compressed product yourself.
+# **You will learn** why a layer with 9 % of its weights is not eleven times faster, how to multiply *straight from
+# the compressed form* without ever writing down a float weight, when it pays and when it does not (the batch!), how
+# to read a roofline, and how to tell a measured joule from a counted one. You will write the compressed product
+# yourself.
 #
 # **You need** chapters 01 (memory), 03 (gaps) and 04 (shared weights). **Time:** 60 minutes. No network, no GPU.
 #
-# Every number says how it came about: *quoted* from the paper, *recorded* on our machine, *computed*, or
-# *measured here and now*. A busy machine gives other times than ours; look at ratios.
+# Every number says how it came about: *quoted* from the paper, *recorded* on our machine, *computed*, or *measured
+# here and now*. A busy machine gives other times than ours; look at ratios.
 
 # %%
 import torch
@@ -24,9 +25,9 @@ from dcviz.plots.picture import Picture
 # %% [markdown]
 # ## 1 · Eleven times fewer weights
 #
-# AlexNet's first fully connected layer, `fc6`, has 9,216 inputs and 4,096 outputs. The paper keeps 9 % of its weights.
-# The usual way to compute with such a matrix is **CSR**, compressed sparse rows: for each row the values that are not
-# zero, and the column of each. Libraries have it ready; the authors used it too.
+# AlexNet's first fully connected layer, `fc6`, has 9,216 inputs and 4,096 outputs. The paper keeps 9 % of its
+# weights. The usual way to compute with such a matrix is **CSR**, compressed sparse rows: for each row the values
+# that are not zero, and the column of each. Libraries have it ready; the authors used it too.
 #
 # Commit to a guess:
 
@@ -47,19 +48,18 @@ SpeedLab(layer="alexnet/fc6", batch=1, density=9.0, active=35.1, prediction=gues
 #   operations;
 # * what was **recorded** on our machine, named in the caption;
 # * what **your** machine takes, after you press the button. It draws a random layer of that size and density: for
-#   time it
-#   matters where weights are, not what they are.
+#   time it matters where weights are, not what they are.
 #
 # Try `vgg-16/fc6`, then `alexnet/fc8`, then `batch` 64. Then pull **weights kept** up to 50 %, and press the button.
 #
 # **What to see**
 #
 # * **Dense is memory-bound at batch 1.** Its point lies on the slope of the roofline (right): each weight is fetched,
-#   used
-#   once, and forgotten. Half an operation per byte; the arithmetic units wait.
-# * **CSR fetches 8 bytes for each kept weight**, 4 for the value and 4 for its column. With 9 % kept that is not 11 but
-#   5.6 times fewer bytes. And it looks up inputs all over the place, which no memory likes.
-# * **The compressed form fetches 2 bytes**, one for the gap and one for the code, and passes over inputs that are zero.
+#   used once, and forgotten. Half an operation per byte; the arithmetic units wait.
+# * **CSR fetches 8 bytes for each kept weight**, 4 for the value and 4 for its column. With 9 % kept that is not 11
+#   but 5.6 times fewer bytes. And it looks up inputs all over the place, which no memory likes.
+# * **The compressed form fetches 2 bytes**, one for the gap and one for the code, and passes over inputs that are
+#   zero.
 #
 # The roofline in one line: moving and computing happen at the same time, so the slower one decides,
 #
@@ -77,9 +77,9 @@ for method in timing.METHODS:
 
 # %% [markdown]
 # Dense comes close to its limit. The other two do not: they are no longer bound by how *many* bytes they move but by
-# how
-# *awkwardly* they use them, one weight at a time instead of sixteen. That is the price of unstructured pruning on a
-# processor made for rows of neighbours. (The small layers also stay in a cache between calls, where reading is faster.)
+# how *awkwardly* they use them, one weight at a time instead of sixteen. That is the price of unstructured pruning on
+# a processor made for rows of neighbours. (The small layers also stay in a cache between calls, where reading is
+# faster.)
 #
 # ### Build it yourself
 
@@ -129,7 +129,8 @@ for name, share in timing.activity(reference.dense("lenet-300-100"), pictures).i
     print(f"{name}: {100 * share:.0f} % of the inputs are not zero")
 
 # %% [markdown]
-# For AlexNet and VGG-16 the authors of EIE counted 18 to 41 % (their Table III); the lab takes their numbers.
+# For AlexNet and VGG-16 the authors of EIE counted 18 to 41 % (their Table III, entered here from memory and not yet
+# compared with the text again); the lab takes these numbers.
 #
 # ### Build it yourself
 #
@@ -156,7 +157,8 @@ check.product(my_product)
 
 # %% [markdown]
 # Now the same on a real layer: `fc1` of the shipped compressed LeNet-300-100. Its kernel is these few lines, compiled
-# (with Numba, if it is installed), plus one trick: while one column is added, the next active one is asked for already.
+# (with Numba, if it is installed), plus one trick: while one column is added, the next active one is asked for
+# already.
 
 # %%
 stored = reference.compressed("lenet-300-100").layers[0]
@@ -172,8 +174,8 @@ for method in timing.METHODS:
 timing_tables.table(timing.measure(fc1, active=0.2, readings=5))
 
 # %% [markdown]
-# The table above is measured here and now. The layer is small: dense it fits into a cache, and a microsecond goes into
-# calling anything at all. Compression pays where layers are *large*.
+# The table above is measured here and now. The layer is small: dense it fits into a cache, and a microsecond goes
+# into calling anything at all. Compression pays where layers are *large*.
 #
 # ## 3 · The batch
 #
@@ -194,16 +196,14 @@ SpeedLab(layer="vgg-16/fc8", batch=64, density=23.0, active=41.1)
 
 # %% [markdown]
 # The table gives the smallest recorded batch from which dense is at least as fast. In the lab go through the batches
-# and
-# watch the square on the roofline: it walks up the slope, until it arrives under the flat roof. From there on dense
-# keeps the arithmetic units busy, while the sparse forms still do their arithmetic one weight at a time. Zero inputs
-# are no
-# help any more either: hardly an input is zero in all 64 pictures of a batch. (The dip of the compressed form around
-# 8 is
-# ours to answer for: below that, inputs go one by one; above, all together; in between neither is good.)
+# and watch the square on the roofline: it walks up the slope, until it arrives under the flat roof. From there on
+# dense keeps the arithmetic units busy, while the sparse forms still do their arithmetic one weight at a time. Zero
+# inputs are no help any more either: hardly an input is zero in all 64 pictures of a batch. (The dip of the
+# compressed form around 8 is ours to answer for: below that, inputs go one by one; above, all together; in between
+# neither is good.)
 #
-# On one thread of our machine only the small, less pruned `fc8` layers get that far. The
-# paper's machines crossed much earlier (section 4). How much did each product gain there from 64 inputs at once?
+# On one thread of our machine only the small, less pruned `fc8` layers get that far. The paper's machines crossed
+# much earlier (section 4). How much did each product gain there from 64 inputs at once?
 
 # %%
 i7 = paper.table("table8_time_us")["data"]["Core i7-5930k"]
@@ -249,8 +249,7 @@ check.crossover(my_crossover)
 # ## 4 · Table 8, and ours
 #
 # The paper's times for a desktop processor (Core i7-5930K, batch 1) beside ours. The machines are ten years apart, so
-# do not
-# compare microseconds across the columns: compare **speed-ups**.
+# do not compare microseconds across the columns: compare **speed-ups**.
 
 # %%
 timing_tables.table_8(times.rows)
@@ -278,10 +277,9 @@ for machine, row in paper.table("derived_timing")["data"].items():
           f"{row['energy_gain_b1_geomean']:.2f} times less energy")
 
 # %% [markdown]
-# The caption's 4.2× for the mobile GPU is its gain in *energy*. Small slips like this are easily made, and easily found
-# if the table is printed next to the figure. With batch 64 the paper's sparse layers *lose* nearly everywhere; the
-# authors say so.
-# Here is that table beside ours (microseconds per input):
+# The caption's 4.2× for the mobile GPU is its gain in *energy*. Small slips like this are easily made, and easily
+# found if the table is printed next to the figure. With batch 64 the paper's sparse layers *lose* nearly everywhere;
+# the authors say so. Here is that table beside ours (microseconds per input):
 
 # %%
 timing_tables.table_8(times.rows, batch=64)
@@ -290,8 +288,7 @@ timing_tables.table_8(times.rows, batch=64)
 # ## 5 · Energy: measured or counted?
 #
 # Energy is power times time. The authors had meters: a sensor on the graphics card, counters in the processor, a
-# shunt on the
-# board. Does your machine let anyone read its counters?
+# shunt on the board. Does your machine let anyone read its counters?
 
 # %% tags=["nbval-ignore-output"]
 small = timing.random_layer(timing.paper_layers()["lenet-5/fc1"])
@@ -303,10 +300,8 @@ for method, call in calls.items():
 
 # %% [markdown]
 # Without a meter one can only *count*: so many bytes from DRAM or from a cache, so many multiplications, each with
-# its price
-# from the 45 nm table of chapter 01. Whether weights come from the cache or from DRAM is decided by the caches of
-# *your*
-# processor:
+# its price from the 45 nm table of chapter 01. Whether weights come from the cache or from DRAM is decided by the
+# caches of *your* processor:
 
 # %% tags=["nbval-ignore-output"]
 print({name: f"{size // 1024} KB" for name, size in energy.caches().items()} or "caches not told by this system")
@@ -340,8 +335,7 @@ Picture(figure, "Figure 10 from Tables 8 and 9 (quoted): energy of the pruned la
 
 # %% [markdown]
 # And our count beside it, without the jump into a cache: all weights from DRAM, dense and compressed alike. What is
-# left are
-# fewer bytes and fewer multiplications.
+# left are fewer bytes and fewer multiplications.
 
 # %%
 gains = {method: [] for method in timing.METHODS}
@@ -375,8 +369,7 @@ check.millijoules(my_millijoules)
 # ## 6 · Is a phone viable?
 #
 # Put it all together: a file to download, bytes to hold, milliseconds and millijoules for each picture. Everything
-# here is an
-# **estimate**, and every assumption can be changed.
+# here is an **estimate**, and every assumption can be changed.
 
 # %%
 viable = Prediction(
@@ -391,26 +384,22 @@ PhoneLab(net="alexnet", phone="Tegra K1 (2014)", rate=20.0, prediction=viable)
 #
 # * **The download is solved**: 6.9 MB instead of 240.
 # * **In memory the net is larger than its file**: our kernel wants two whole bytes per weight, where Huffman coding
-#   takes
-#   about one. That is the trade between small and fast.
+#   takes about one. That is the trade between small and fast.
 # * **Time hardly changes for VGG-16**: its convolutions do the work, and this estimate does not make them faster.
-#   Deep Compression
-#   made *fully connected* layers fast; nets since then have hardly any.
+#   Deep Compression made *fully connected* layers fast; nets since then have hardly any.
 # * **Energy falls a lot**, because fetching weights was most of it. Type 12 into the **cache** of the Tegra, then 16:
-#   see what
-#   moving into SRAM does.
+#   see what moving into SRAM does.
 # * Set **compressed entries** to 50 million a second, a slow core: now unpacking costs more than fetching saved.
 #
 # ## What to take home
 #
 # * **Bytes decide at batch 1**, arithmetic at large batches. The roofline says which.
-# * **Sparsity is not speed.** CSR turns 11 times fewer weights into about three times less time here; a layout made for
-#   the purpose, with small codes and zero inputs passed over, does better.
+# * **Sparsity is not speed.** CSR turns 11 times fewer weights into about three times less time here; a layout made
+#   for the purpose, with small codes and zero inputs passed over, does better.
 # * **Say batch, threads, density and machine**, or a speed-up means nothing.
 # * **Measured, recorded, counted, estimated**: four different things.
 #
 # **Discuss:** Today's phones multiply 8-bit dense matrices in hardware. Which columns of this chapter would that
-# change?
-# What would pruning in blocks of 16 neighbours do to the awkwardness of section 1, and to the accuracy?
+# change? What would pruning in blocks of 16 neighbours do to the awkwardness of section 1, and to the accuracy?
 #
-# **Next:** chapter 09 looks at what others have done since.
+# That is the last chapter so far. Back to [the map](00_start_here.ipynb).
