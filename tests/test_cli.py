@@ -36,6 +36,14 @@ def test_table1_as_json_is_recomputed_from_the_shipped_files(capsys, no_data):
     assert {row["net"]: row["dense_bytes"] for row in rows} == {"lenet-300-100": 1_066_440, "lenet-5": 1_724_320}
 
 
+def test_table1_shows_the_smaller_files_on_request(capsys, no_data):
+    rows = json.loads(run(capsys, "table1", "--all", "--json")[1])
+    ratios = {row["net"]: row["ratio"] for row in rows}
+    assert list(ratios) == list(reference.REFERENCES)
+    assert ratios["lenet-5-small"] > 2 * ratios["lenet-5"]
+    assert "lenet-300-100-small" in run(capsys, "table1", "--all")[1]
+
+
 def test_inspect_accounts_for_every_byte(capsys):
     path = reference.compressed_path("lenet-5")
     shown = json.loads(run(capsys, "inspect", str(path), "--json")[1])
