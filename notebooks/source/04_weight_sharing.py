@@ -26,7 +26,7 @@ from dcviz.retraining import weights_of
 # We work on LeNet-300-100, pruned to the paper's densities and retrained for a moment, here and now, on 4,000 digits.
 # (A lesson's worth of retraining: its error is higher than that of the net that ships with the workbook.)
 
-# %%
+# %% tags=["nbval-ignore-output"]
 net = measured.pruned_net("lenet-300-100")
 values = {name: w[w != 0] for name, w in weights_of(net).items()}
 for name, w in values.items():
