@@ -98,7 +98,7 @@ def inference_bars(axes, rows):
     bars = [axes.barh(i, 1, 0.62, **theme.bar_style(name))[0] for i, (_, name) in enumerate(rows)]
     axes.set_xscale("log")
     axes.set(xlim=(1e-10, 20), ylim=(len(rows) - 0.4, -0.6))
-    axes.set_xlabel("one inference, each mark 1000 times more")
+    axes.set_xlabel("energy of one inference")
     axes.set_yticks(range(len(rows)), [label for label, _ in rows], fontsize=theme.FONT)
     axes.set_xticks(list(_ENERGY), list(_ENERGY.values()))
     axes.xaxis.set_minor_locator(NullLocator())
