@@ -126,22 +126,25 @@ def _read_layer(payload, name, flags, shape):
             raise ArchiveError(f"layer {name!r}: its relative index runs past the last weight")
         if np.any(gaps.symbols[fillers] != (1 << index_bits) - 1):
             raise ArchiveError(f"layer {name!r}: a filler zero stands where none is needed")
+        if flags & COLUMNS:  # move the few entries rather than the whole layer
+            positions = np.ravel_multi_index(np.unravel_index(positions, shape, "F"), shape)
         flat = np.zeros(size, np.float32)
         flat[positions] = values
         payload.reassign("index_bits", "index_bits_fillers", gaps.bits(fillers))
         payload.reassign(
             "weight_bits", "weight_bits_fillers", codes.bits(fillers) if codes else fillers.sum() * _width(dtype)
         )
-    if not (np.isfinite(flat).all() and (bias is None or np.isfinite(bias).all())):
+    if not (np.isfinite(values).all() and (bias is None or np.isfinite(bias).all())):
         raise ArchiveError(f"layer {name!r} holds NaN or infinite values")
     coded = any(stream is not None and stream.coded for stream in (gaps, codes, bias_codes))
     coding = Coding(index_bits, codebook, bias_codebook, coded, dtype, bias_dtype, order)
-    weight = np.ascontiguousarray(flat.reshape(shape, order=order))
+    walked = "C" if flags & SPARSE else order
+    weight = np.ascontiguousarray(flat.reshape(shape, order=walked))
     everything = np.ones(entries, bool)
     breakdown = LayerBreakdown(
         name,
         shape,
-        nonzeros=int(np.count_nonzero(flat)),
+        nonzeros=int(np.count_nonzero(values)),
         entries=entries,
         fillers=int(fillers.sum()),
         codebook=0 if codebook is None else len(codebook),

@@ -10,8 +10,10 @@ from dcviz import bits, bitstream, huffman
 from dcviz.entropy import histogram
 from dcviz.errors import ArchiveError
 
-MAX_WEIGHTS = 1 << 29
-"""More weights than this in one file are taken for damage: 537 million, four times VGG-16."""
+MAX_WEIGHTS = 1 << 28
+"""More weights than this in one file are taken for damage: 268 million, twice VGG-16."""
+MAX_FREE = 1 << 20
+"""Most symbols that may stand in no bits at all, so that a few bytes cannot ask for much memory."""
 
 MAX_CHUNK = 1 << 17
 """Longest chunk of Huffman-coded symbols: a decoder takes one step per symbol of a chunk."""
@@ -136,6 +138,7 @@ class Symbols:
 
 def write_symbols(writer, symbols, use_huffman, width):
     """Append symbols: fixed-length codes of ``width`` bits, or a Huffman code if that is asked for and shorter."""
+    width = max(width, 1) if len(symbols) > MAX_FREE else width
     fixed = Writer([_FIXED, width])
     fixed.raw(bits.pack_fixed(symbols, width))
     coded = _huffman_stream(symbols) if use_huffman and len(symbols) else None
@@ -168,6 +171,8 @@ def read_symbols(reader, n, alphabet, part):
         width = reader.byte(part)
         if width > 32:
             raise ArchiveError(f"fixed-length codes of {width} bits among the {part}")
+        if width == 0 and n > MAX_FREE:
+            raise ArchiveError(f"{n:,} {part} in no bits; at most {MAX_FREE:,} are possible")
         symbols = bits.unpack_fixed(reader.raw((n * width + 7) // 8, part), n, width)
         costs = np.full(alphabet, width, np.uint8)
     elif kind == _HUFFMAN:

@@ -227,6 +227,33 @@ def test_a_file_that_declares_too_much_is_refused_before_memory_is_taken():
         archive.loads(bytes(file))
 
 
+def test_a_constant_layer_of_any_size_comes_back():
+    for size in (archive_streams.MAX_FREE, archive_streams.MAX_FREE + 1):
+        weights = np.full((1, size), 0.5, np.float32)
+        for index_bits in (None, 3):
+            net = StoredNet("flat", (Layer("w", weights, None, Coding(index_bits, weights[0, :1], huffman=True)),))
+            assert_same(archive.loads(archive.dumps(net)), net)
+
+
+def test_a_few_bytes_cannot_ask_for_many_entries():
+    header = archive_streams.Writer()
+    header.text("bomb")
+    header.varint(1)
+    header.text("w")
+    header.byte(2)  # codes for every position
+    header.byte(1)
+    header.varint(1 << 27)
+    payload = archive_streams.Writer()
+    payload.varint(1)
+    payload.raw(b"\0\0\x80\x3f")
+    payload.raw(bytes([0, 0]))  # fixed-length codes of no bits
+    file = archive_streams.Writer(archive.MAGIC + bytes([archive.VERSION]))
+    file.section(header)
+    file.section(payload)
+    with pytest.raises(ArchiveError, match="in no bits"):
+        archive.loads(bytes(file))
+
+
 def test_messages_name_the_file_and_the_fault(tmp_path):
     path = tmp_path / "net.dcz"
     with pytest.raises(ArchiveError, match=r"net\.dcz cannot be read"):

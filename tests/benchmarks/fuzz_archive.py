@@ -1,0 +1,164 @@
+"""Damage .dcz files at random, many times, and hold the reader to its promise.
+
+    python tests/benchmarks/fuzz_archive.py [--files 1000000] [--seed 0]
+
+A damaged file must give ``ArchiveError`` or the net that was saved; a file whose checksums were made right again after
+the damage must give ``ArchiveError`` or a net of finite weights. Never another exception, never more than two seconds, and
+the whole run never more than 64 MB beyond the largest net that a file declared. Prints what came out; exit status 1 if a
+promise was broken, with the seed of the file that broke it.
+"""
+
+import argparse
+import random
+import resource
+import sys
+import time
+import zlib
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import numpy as np
+
+from dcviz import archive
+from dcviz.archive import Coding, Layer, StoredNet
+from dcviz.errors import ArchiveError
+
+SECONDS, EXTRA = 2.0, 64 << 20
+NUMBERS = (0, 1, 127, 128, 2**14, 2**20, 2**28, 2**31 - 1, 2**31, 2**32, 2**62, 2**63 - 1, 2**63)
+
+
+def nets():
+    """Small nets of every stage: dense, pruned, shared, coded, float16, shared biases, bare tensors."""
+    rng = np.random.default_rng(0)
+    values = np.sort(rng.normal(size=11).astype(np.float16).astype(np.float32))
+    weights = values[rng.integers(11, size=(24, 30))]
+    weights[rng.random(weights.shape) < 0.8] = 0
+    bias = values[rng.integers(4, size=24)]
+    codings = [
+        Coding(), Coding(4), Coding(4, values), Coding(3, values, huffman=True, dtype="float16", order="F"),
+        Coding(6, values, np.unique(bias), huffman=True, dtype="float16", bias_dtype="float16"),
+        Coding(None, np.unique(weights), huffman=True),
+    ]  # fmt: skip
+    for coding in codings:
+        layers = (Layer("fc1", weights, bias, coding), Layer("scale", bias, bare=True))
+        yield StoredNet("net", layers)
+
+
+def varint(value):
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def sections(data):
+    """[(start of the length, start of the payload, its end)] of a sound file."""
+    at, found = 5, []
+    while at < len(data):
+        start, length, shift = at, 0, 0
+        while True:
+            byte = data[at]
+            length, at, shift = length | (byte & 0x7F) << shift, at + 1, shift + 7
+            if byte < 0x80:
+                break
+        found.append((start, at, at + length))
+        at += length + 4
+    return found
+
+
+def damage(data, rng, others):
+    """A damaged copy of a file, and whether its checksums were made right again."""
+    data, parts = bytearray(data), sections(data)
+    how = rng.choice(("bits", "bytes", "cut", "splice", "swap", "number", "payload", "payload", "payload number"))
+    if how == "bits":
+        for _ in range(rng.randint(1, 8)):
+            data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    elif how == "bytes":
+        for _ in range(rng.randint(1, 4)):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+    elif how == "cut":
+        del data[rng.randrange(len(data)) :]
+    elif how == "splice":
+        other = rng.choice(others)
+        data = data[: rng.randrange(len(data))] + other[rng.randrange(len(other)) :]
+    elif how == "swap":
+        (a, _, a_end), (b, _, b_end) = sorted(rng.sample(parts, 2))
+        data = data[:a] + data[b : b_end + 4] + data[a_end + 4 : b] + data[a : a_end + 4] + data[b_end + 4 :]
+    elif how == "number":
+        start, payload, _ = rng.choice(parts)
+        data[start:payload] = varint(rng.choice(NUMBERS))
+    else:  # change a payload, then give it a right length and checksum
+        start, payload, end = rng.choice(parts)
+        content = data[payload:end]
+        if how == "payload number":
+            at = rng.randrange(len(content))
+            content[at : at + 1] = varint(rng.choice(NUMBERS))
+        else:
+            for _ in range(rng.randint(1, 4)):
+                content[rng.randrange(len(content))] = rng.randrange(256)
+        frame = varint(len(content)) + content + zlib.crc32(content).to_bytes(4, "little")
+        return bytes(data[:start] + frame + data[end + 4 :]), True
+    return bytes(data), False
+
+
+def same(first, second):
+    ours, theirs = first.state_dict(), second.state_dict()
+    return ours.keys() == theirs.keys() and all(ours[key].tobytes() == theirs[key].tobytes() for key in ours)
+
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--files", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    originals = list(nets())
+    files = [archive.dumps(net) for net in originals]
+    seen, slowest, largest, before = Counter(), 0.0, 0, peak()
+    for number in range(options.files):
+        rng = random.Random(f"{options.seed}/{number}")
+        which = rng.randrange(len(files))
+        data, mended = damage(files[which], rng, files)
+        start = time.perf_counter()
+        try:
+            net = archive.loads(data)
+        except ArchiveError:
+            seen["refused"] += 1
+        except BaseException as error:
+            print(f"file {number}: {type(error).__name__}: {error}")
+            return 1
+        else:
+            declared = net.dense_bytes()
+            largest = max(largest, declared)
+            if not mended and not any(same(net, original) for original in originals):
+                print(f"file {number}: another net came out")
+                return 1
+            if not all(np.isfinite(value).all() for value in net.state_dict().values()):
+                print(f"file {number}: weights that are no numbers")
+                return 1
+            seen["another sound net, checksum made right" if mended else "the net itself"] += 1
+        took = time.perf_counter() - start
+        slowest = max(slowest, took)
+        if took > SECONDS:
+            print(f"file {number}: took {took:.1f} s")
+            return 1
+        if number % 100_000 == 99_999:
+            print(f"{number + 1:,} files: {dict(seen)}, slowest {slowest * 1000:.0f} ms", flush=True)
+    grown = peak() - before
+    print(f"{options.files:,} files: {dict(seen)}")
+    print(f"slowest {slowest * 1000:.0f} ms; memory grew by {grown / 2**20:.0f} MB, "
+          f"the largest net that came out has {largest / 2**20:.0f} MB")  # fmt: skip
+    if grown > largest + EXTRA:
+        print(f"more than {EXTRA >> 20} MB beyond the largest net")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
