@@ -1,4 +1,5 @@
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ from hypothesis import strategies as st
 from dcviz import archive, archive_streams
 from dcviz.archive import Coding, Layer, StoredNet
 from dcviz.errors import ArchiveError, CodebookError, WeightError
+
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def bits_of(array):
@@ -252,6 +255,29 @@ def test_a_few_bytes_cannot_ask_for_many_entries():
     file.section(payload)
     with pytest.raises(ArchiveError, match="in no bits"):
         archive.loads(bytes(file))
+
+
+def golden_net():
+    """Weights by a formula, so that no library's random numbers are part of the file."""
+    steps = np.arange(600).reshape(20, 30)
+    weights = np.where(steps * 7919 % 10 < 2, (steps * 31 % 7 - 3) / 4, 0).astype(np.float32)
+    bias = (np.arange(20) % 3 / 8).astype(np.float32)
+    weights[0, :2] = -0.0, 3.0
+    values = np.unique(np.abs(weights[weights != 0]))
+    coded = Coding(4, values, np.unique(bias), True, "float16", "float16", "F")
+    layers = (
+        Layer("conv1", weights.reshape(20, 30, 1, 1), bias, Coding()),
+        Layer("fc1", weights, bias, Coding(5)),
+        Layer("fc2", np.abs(weights), bias, Coding(3, values)),
+        Layer("fc3", np.abs(weights), bias, coded),
+        Layer("scale", bias, bare=True),
+    )
+    return StoredNet("a golden net", layers)
+
+
+def test_a_file_of_every_format_version_stays_readable():
+    assert_same(archive.load(GOLDEN / "version-1.dcz"), golden_net())
+    assert archive.dumps(golden_net()) == (GOLDEN / "version-1.dcz").read_bytes(), "the same bytes, while 1 is current"
 
 
 def test_messages_name_the_file_and_the_fault(tmp_path):

@@ -2,10 +2,10 @@
 
     python tests/benchmarks/fuzz_archive.py [--files 1000000] [--seed 0]
 
-A damaged file must give ``ArchiveError`` or the net that was saved; a file whose checksums were made right again after
-the damage must give ``ArchiveError`` or a net of finite weights. Never another exception, never more than two seconds, and
-the whole run never more than 64 MB beyond the largest net that a file declared. Prints what came out; exit status 1 if a
-promise was broken, with the seed of the file that broke it.
+A damaged file must give ``ArchiveError`` or the net that was saved; a file whose checksums were made right again
+after the damage must give ``ArchiveError`` or a net of finite weights. Never another exception, never more than two
+seconds, and the whole run never more than 64 MB beyond the largest net that came out. Prints what came out; exit
+status 1 if a promise was broken, with the number of the file that broke it.
 """
 
 import argparse
