@@ -42,7 +42,7 @@ DENSE = {
 """First training of the dense nets."""
 
 
-def _small(densities, index_bits, layers, epochs, finetune, lr):
+def _small(densities, index_bits, layers, epochs, finetune, lr, bias_bits=4):
     """All that makes a file smaller at once: few weights, 4-bit codes that pay for their length, shared biases."""
     coded = zip(layers, densities, index_bits, strict=True)
     return Recipe(
@@ -56,7 +56,7 @@ def _small(densities, index_bits, layers, epochs, finetune, lr):
         drop_dead=True,
         dtype="float16",
         bias_dtype="float16",
-        bias_bits=4,
+        bias_bits=bias_bits,
     )
 
 
@@ -109,6 +109,14 @@ REFERENCES = {
         DENSE["lenet-5"],
         recipe=_small(
             (0.4, 0.05, 0.011, 0.12), (3, 6, 9, 6), ("conv1", "conv2", "fc1", "fc2"), epochs=20, finetune=5, lr=3e-4
+        ),
+    ),
+    "lenet-5-tiny": Reference(
+        "lenet-5",
+        DENSE["lenet-5"],
+        recipe=_small(
+            (0.3, 0.025, 0.0045, 0.08), (4, 7, 10, 6), ("conv1", "conv2", "fc1", "fc2"),
+            epochs=25, finetune=6, lr=1e-3, bias_bits=3,
         ),
     ),
 }
