@@ -22,7 +22,7 @@ from dcviz.archive_types import (
     Layer,
     LayerBreakdown,
     StoredNet,
-)  # fmt: skip
+)
 from dcviz.archive_writer import dumps, write_layer
 from dcviz.errors import ArchiveError
 from dcviz.files import atomic_write

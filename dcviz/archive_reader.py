@@ -25,7 +25,7 @@ from dcviz.archive_types import (
     Layer,
     LayerBreakdown,
     StoredNet,
-)  # fmt: skip
+)
 from dcviz.errors import ArchiveError, CodebookError, CodeError, WeightError
 
 

@@ -16,7 +16,7 @@ from dcviz.archive_types import (
     MAGIC,
     SPARSE,
     VERSION,
-)  # fmt: skip
+)
 from dcviz.errors import CodebookError, CodeError, WeightError
 
 
@@ -69,25 +69,16 @@ def write_layer(layer):
     coding = layer.coding
     if not layer.weight.size:
         raise WeightError(f"layer {layer.name!r} is empty")
-    flat = _exact_floats(layer.weight, "float32", f"layer {layer.name!r}").ravel(order=coding.order)
+    index, values = entries(layer)
     payload = Writer()
-    values = flat
-    if coding.index_bits is not None:
-        if not 1 <= coding.index_bits <= 16:
-            raise CodeError(f"layer {layer.name!r}: index_bits must be 1 to 16, not {coding.index_bits}")
-        positions = np.flatnonzero(flat.view(np.uint32))  # by bit pattern: a -0.0 is an entry
-        index = relative_index.encode(positions, coding.index_bits)
-        values = np.zeros(len(index.gaps), np.float32)
-        values[index.real] = flat[positions]
+    if index is not None:
         payload.byte(coding.index_bits)
         payload.varint(len(index.gaps))
         write_symbols(payload, index.gaps, coding.huffman, coding.index_bits)
     if coding.codebook is None:
         payload.raw(_exact_floats(values, coding.dtype, f"layer {layer.name!r}").tobytes())
     else:
-        codebook = np.asarray(coding.codebook, np.float32).reshape(-1)
-        if coding.index_bits is not None and not index.real.all() and not np.any(codebook.view(np.uint32) == 0):
-            codebook = np.concatenate([np.zeros(1, np.float32), codebook])
+        codebook = stored_codebook(coding, index)
         _write_shared(payload, values, codebook, coding.dtype, coding.huffman, f"layer {layer.name!r}")
     if layer.bias is not None:
         where = f"bias of layer {layer.name!r}"
@@ -101,11 +92,34 @@ def write_layer(layer):
     return payload
 
 
+def entries(layer):
+    """What a layer stores: its ``RelativeIndex``, or None if every position is stored, and the entries' values."""
+    coding = layer.coding
+    flat = _exact_floats(layer.weight, "float32", f"layer {layer.name!r}").ravel(order=coding.order)
+    if coding.index_bits is None:
+        return None, flat
+    if not 1 <= coding.index_bits <= 16:
+        raise CodeError(f"layer {layer.name!r}: index_bits must be 1 to 16, not {coding.index_bits}")
+    positions = np.flatnonzero(flat.view(np.uint32))  # by bit pattern: a -0.0 is an entry
+    index = relative_index.encode(positions, coding.index_bits)
+    values = np.zeros(len(index.gaps), np.float32)
+    values[index.real] = flat[positions]
+    return index, values
+
+
+def stored_codebook(coding, index):
+    """The codebook as the file holds it, float32 (k,): with a zero in front if fillers need one that it lacks."""
+    codebook = np.asarray(coding.codebook, np.float32).reshape(-1)
+    if index is not None and index.fillers and not np.any(codebook.view(np.uint32) == 0):
+        return np.concatenate([np.zeros(1, np.float32), codebook])
+    return codebook
+
+
 def _write_shared(payload, values, codebook, dtype, use_huffman, where):
     payload.varint(len(codebook))
     payload.raw(_exact_floats(codebook, dtype, f"codebook of {where}").tobytes())
     width = max(len(codebook) - 1, 0).bit_length()
-    write_symbols(payload, _codes(values, codebook, where), use_huffman, width)
+    write_symbols(payload, codes_of(values, codebook, where), use_huffman, width)
 
 
 def _exact_floats(values, dtype, where):
@@ -120,7 +134,8 @@ def _exact_floats(values, dtype, where):
     return stored
 
 
-def _codes(values, codebook, where):
+def codes_of(values, codebook, where):
+    """The place of each value in a codebook, by bit pattern; CodebookError if one is not in it."""
     if values.size and not codebook.size:
         raise CodebookError(f"{where} has an empty codebook for {values.size:,} values")
     order = np.argsort(codebook, kind="stable")

@@ -12,14 +12,6 @@ from dcviz import archive, paper, reference
 STAGES = ("dense", "pruned", "shared", "huffman")
 """Stages of the pipeline: float32, after pruning, after weight sharing, after Huffman coding."""
 
-PAPER = {
-    "lenet-300-100": ("LeNet-300-100", "table2_lenet300"),
-    "lenet-5": ("LeNet-5", "table3_lenet5"),
-    "alexnet": ("AlexNet", "table4_alexnet"),
-    "vgg-16": ("VGG-16", "table5_vgg16"),
-}
-"""{net: (its name in the paper, the table of its layers)}."""
-
 _UNITS = {"KB": 1e3, "MB": 1e6}
 
 
@@ -28,7 +20,7 @@ def paper_bytes(net, stage):
 
     The pruned stage counts the weights alone, as the paper's pruning factor does: no index.
     """
-    name, table = PAPER[net]
+    name, table = paper.NETS[net]
     row = next(row for row in paper.table("table1_overview")["rows"] if row["net"] == name)
     total, dense = paper.table(table)["total"], _bytes(row["ref"]["size"])
     return {
@@ -61,7 +53,7 @@ def guessed_bytes(parameters, stage, like="alexnet"):
 
 def paper_connections(net):
     """Weights of a net of the paper, biases not counted -> int."""
-    return paper.table("derived_layer_checks")["nets"][PAPER[net][0]]["n_weights"]
+    return paper.table("derived_layer_checks")["nets"][paper.NETS[net][0]]["n_weights"]
 
 
 def fetch_joules(weights, bits, picojoules):

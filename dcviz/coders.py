@@ -17,10 +17,10 @@ from importlib import import_module
 
 import numpy as np
 
-from dcviz import ans, archive_streams, huffman, relative_index
+from dcviz import ans, archive_streams, archive_writer, huffman
 from dcviz.bits import pack_fixed
 from dcviz.entropy import entropy, histogram
-from dcviz.errors import CodeError
+from dcviz.errors import CodebookError, CodeError
 
 WEIGHT_CODES, GAPS = "weight codes", "gaps"
 
@@ -58,19 +58,12 @@ def streams(layer):
     coding = layer.coding
     if coding.codebook is None or coding.index_bits is None:
         raise CodeError(f"layer {layer.name!r} is not pruned and shared: it has no weight codes and gaps")
-    flat = np.asarray(layer.weight, np.float32).ravel(order=coding.order)
-    positions = np.flatnonzero(flat)
-    index = relative_index.encode(positions, coding.index_bits)
-    values = np.zeros(len(index.gaps), np.float32)
-    values[index.real] = flat[positions]
-    codebook = np.asarray(coding.codebook, np.float32).reshape(-1)
-    if index.fillers and not (codebook == 0).any():
-        codebook = np.concatenate([np.zeros(1, np.float32), codebook])
-    order = np.argsort(codebook, kind="stable")
-    ranks = np.searchsorted(codebook[order], values)
-    codes = order[np.minimum(ranks, len(codebook) - 1)]
-    if not np.array_equal(codebook[codes], values):
-        raise CodeError(f"layer {layer.name!r}: there are weights that are not in its codebook")
+    index, values = archive_writer.entries(layer)
+    codebook = archive_writer.stored_codebook(coding, index)
+    try:
+        codes = archive_writer.codes_of(values, codebook, f"layer {layer.name!r}")
+    except CodebookError as error:
+        raise CodeError(str(error)) from error
     filler = int(np.flatnonzero(codebook == 0)[0]) if index.fillers else None
     width = max((len(codebook) - 1).bit_length(), 1)
     codes = codes.astype(np.min_scalar_type(len(codebook) - 1))

@@ -1,5 +1,6 @@
 """Tables and formulas of chapter 06: what is quoted from the paper and what is computed here, in separate columns."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,6 @@ from dcviz.entropy import entropy, histogram, mean_length
 
 PAPER, HERE = "paper (quoted)", "this workbook (computed now)"
 DIGITISED = "paper (read off Figure 5)"
-LAYERS = {"lenet-300-100": "table2_lenet300", "lenet-5": "table3_lenet5"}
 
 
 def streams(net):
@@ -20,8 +20,7 @@ def streams(net):
 
 def layers(net):
     """Bits per symbol of every layer, before and after Huffman coding, beside Table 2 or 3: a DataFrame."""
-    quoted = {row["layer"].replace("ip", "fc"): row for row in paper.table(LAYERS[net])["rows"]}
-    table = {}
+    quoted, table = paper.layers(net), {}
     for layer, found in streams(net).items():
         for (name, stream), key in zip(found.items(), ("weight", "index"), strict=True):
             counts = stream.counts
@@ -43,14 +42,14 @@ def layers(net):
 
 def whole_file_saving(net):
     """Share of the file that Huffman coding saves -> float, 0 to 1; both files are written and measured."""
-    fixed, coded = (len(archive.dumps(_with_huffman(net, on))) for on in (False, True))
+    fixed, coded = _sizes(net)
     return 1 - coded / fixed
 
 
 def whole_files():
     """Bytes of the shipped files with and without Huffman coding, beside Tables 2 to 5: a DataFrame."""
-    table, others = {}, {"alexnet": "table4_alexnet", "vgg-16": "table5_vgg16"}
-    for net, name in (LAYERS | others).items():
+    table = {}
+    for net, (_, name) in paper.NETS.items():
         total = paper.table(name)["total"]
         rates = total["compress_rate_pct_PQ"], total["compress_rate_pct_PQH"]
         table[net] = {
@@ -59,11 +58,17 @@ def whole_files():
             (PAPER, "saved %, derived"): round(100 * (1 - rates[1] / rates[0]), 1),
         }
         ours = dict.fromkeys([(HERE, "bytes, fixed"), (HERE, "bytes, Huffman"), (HERE, "saved %")], "")
-        if net not in others:
-            sizes = [f"{len(archive.dumps(_with_huffman(net, on))):,}" for on in (False, True)]
+        if net in reference.REFERENCES:
+            sizes = [f"{size:,}" for size in _sizes(net)]
             ours = dict(zip(ours, [*sizes, f"{100 * whole_file_saving(net):.1f}"], strict=True))
         table[net] |= ours
     return pd.DataFrame.from_dict(table, orient="index")
+
+
+@functools.cache
+def _sizes(net):
+    """Bytes of a shipped net's file with fixed-length codes, and with Huffman codes."""
+    return tuple(len(archive.dumps(_with_huffman(net, on))) for on in (False, True))
 
 
 def _with_huffman(net, on):

@@ -20,6 +20,14 @@ from pathlib import Path
 
 from dcviz.errors import DataError
 
+NETS = {
+    "lenet-300-100": ("LeNet-300-100", "table2_lenet300"),
+    "lenet-5": ("LeNet-5", "table3_lenet5"),
+    "alexnet": ("AlexNet", "table4_alexnet"),
+    "vgg-16": ("VGG-16", "table5_vgg16"),
+}
+"""{our name of a net: (its name in the paper, the table of its layers)}, in the order of the tables."""
+
 PATH = Path(__file__).parent.parent / "data" / "paper_tables.json"
 
 
@@ -68,6 +76,18 @@ def table(name):
     if name not in tables():
         raise DataError(f"no table {name!r}; there are {', '.join(tables())}")
     return Table(name, deepcopy(_load()[name]))
+
+
+def layers(net):
+    """{our name of a layer: its row} of the table of a net's layers; the paper's ip1 is our fc1.
+
+    Raises DataError for a net that Tables 2 to 5 do not have.
+
+        layers("lenet-5")["fc1"]["weights_pct_P"] -> 8
+    """
+    if net not in NETS:
+        raise DataError(f"the paper has no table of the layers of {net!r}; it has of {', '.join(NETS)}")
+    return {row["layer"].replace("ip", "fc"): row for row in table(NETS[net][1]).rows}
 
 
 @lru_cache(maxsize=1)

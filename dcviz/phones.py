@@ -103,7 +103,6 @@ def works(net):
     """Layers of AlexNet or VGG-16 at the paper's densities, for one picture of 224 x 224 -> list of Work."""
     if net not in NETS:
         raise NetError(f"no net {net!r}; there are {', '.join(NETS)}")
-    densities = [row["weights_pct_P"] / 100 for row in paper.table(budgets.PAPER[net][1]).rows]
     with torch.device("meta"):
         built = models.build(net)
         layers = models.weight_layers(built)
@@ -115,11 +114,10 @@ def works(net):
         layer.name.split("/")[1]: layer for layer in paper_layers().values() if layer.name.startswith(net)
     }
     found = []
-    names = [row["layer"] for row in paper.table(budgets.PAPER[net][1]).rows]
-    for name, density, (key, module) in zip(names, densities, layers.items(), strict=True):
+    for (name, row), (key, module) in zip(paper.layers(net).items(), layers.items(), strict=True):
         weights = module.weight.numel()
         active = connected[name].active if name in connected else 1.0
-        found.append(Work(name, weights, density, weights * outputs[key], active, name in connected))
+        found.append(Work(name, weights, row["weights_pct_P"] / 100, weights * outputs[key], active, name in connected))
     return found
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from dcviz import archive, models, training
+from dcviz import archive, models, trained_quantization, training
 from dcviz.archive import Coding, Layer, StoredNet
 from dcviz.errors import DcvizError, NetError, RecipeError
 from dcviz.kmeans import INITS, assign, kmeans
-from dcviz.retraining import Gradual, drop_dead, weights_of
+from dcviz.retraining import Gradual, drop_dead
 from dcviz.trained_quantization import SharedWeights
 from dcviz.training import Schedule
 
@@ -170,7 +170,7 @@ def compress(net, recipe, data, *, test=None, teacher=None, device="cpu", progre
         stages.append(Stage(name, stored, len(archive.dumps(stored)), error))
 
     def train(stage, schedule, constraint):
-        total = steps_of(schedule, data)
+        total = schedule.steps(len(data))
         training.fit(
             net, data, schedule, constraint=constraint, teacher=teacher, seed=recipe.seed, device=device, stop=stop,
             report=lambda done, steps, loss: progress(stage, done, total),
@@ -181,7 +181,7 @@ def compress(net, recipe, data, *, test=None, teacher=None, device="cpu", progre
     finish("dense", stored_net(net))
 
     densities = {name: layer.density for name, layer in recipe.layers.items() if layer.sparse}
-    steps = steps_of(recipe.retrain, data)
+    steps = recipe.retrain.steps(len(data))
     train("pruned", recipe.retrain, Gradual(net, densities, steps, recipe.cuts, recipe.ramp, recipe.regrow))
     if recipe.drop_dead:
         drop_dead(net)
@@ -196,11 +196,6 @@ def compress(net, recipe, data, *, test=None, teacher=None, device="cpu", progre
     return Compressed(tuple(stages), models.dense_bytes(original))
 
 
-def steps_of(schedule, data):
-    """Training steps that a schedule takes on a split."""
-    return round(schedule.epochs * -(-len(data) // schedule.batch_size))
-
-
 def _check(net, recipe):
     names = list(models.weight_layers(net))
     if sorted(names) != sorted(recipe.layers):
@@ -208,17 +203,9 @@ def _check(net, recipe):
 
 
 def codebooks(net, recipe):
-    """{layer name: centroids (k,)} by k-means on each layer's non-zero weights.
-
-    A layer with fewer distinct weights than centroids keeps all of them.
-    """
-    found = {}
-    for name, weights in weights_of(net).items():
-        values = weights[weights != 0]
-        if values.size:
-            k = min(recipe.layers[name].k, len(np.unique(values)))
-            found[name] = kmeans(values, k, init=recipe.init, seed=recipe.seed).centroids
-    return found
+    """{layer name: centroids (k,)} as a recipe asks for them; see ``trained_quantization.codebooks``."""
+    k = {name: layer.k for name, layer in recipe.layers.items()}
+    return trained_quantization.codebooks(net, k, recipe.init, recipe.seed)
 
 
 def _round_biases(net, recipe):

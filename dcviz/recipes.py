@@ -4,18 +4,10 @@ from dcviz import paper
 from dcviz.errors import RecipeError
 from dcviz.pipeline import LayerRecipe, Recipe, Schedule
 
-_TABLES = {
-    "lenet-300-100": ("table2_lenet300", {"fc1": "ip1", "fc2": "ip2", "fc3": "ip3"}),
-    "lenet-5": ("table3_lenet5", {"conv1": "conv1", "conv2": "conv2", "fc1": "ip1", "fc2": "ip2"}),
+PAPER_DENSITIES = {
+    net: {layer: row["weights_pct_P"] / 100 for layer, row in paper.layers(net).items()}
+    for net in ("lenet-300-100", "lenet-5")
 }
-
-
-def _densities(table, layers):
-    kept = {row["layer"]: row["weights_pct_P"] / 100 for row in paper.table(table)["rows"]}
-    return {ours: kept[theirs] for ours, theirs in layers.items()}
-
-
-PAPER_DENSITIES = {net: _densities(*where) for net, where in _TABLES.items()}
 """{net: {layer: share of weights kept}} as Tables 2 and 3 print it."""
 
 

@@ -16,14 +16,12 @@ from dcviz import (
 )
 
 PAPER, HERE = "paper (quoted)", "this workbook (computed now)"
-LAYERS = {"lenet-300-100": "table2_lenet300", "lenet-5": "table3_lenet5"}
 FIVE_BITS = 5  # what the paper's Tables 2 and 3 use in every layer
 
 
 def paper_densities(net):
     """{layer: percent of its weights that the paper keeps}, Tables 2 and 3 (their ip1 is our fc1)."""
-    rows = paper.table(LAYERS[net])["rows"]
-    return {row["layer"].replace("ip", "fc"): float(row["weights_pct_P"]) for row in rows}
+    return {layer: float(row["weights_pct_P"]) for layer, row in paper.layers(net).items()}
 
 
 def paper_masks(net):

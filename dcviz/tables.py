@@ -5,8 +5,6 @@ import pandas as pd
 from dcviz import archive, paper, reference
 
 PAPER, OURS = "paper (quoted)", "this workbook (measured now)"
-LAYER_TABLES = {"lenet-300-100": "table2_lenet300", "lenet-5": "table3_lenet5"}
-_PAPER_LAYERS = {"lenet-300-100": ("ip1", "ip2", "ip3"), "lenet-5": ("conv1", "conv2", "ip1", "ip2")}
 
 
 def table1(rows):
@@ -36,11 +34,10 @@ def layers(net, breakdown):
     "of dense %" is the layer's share of file bytes over its dense weights; ours counts code tables, checksums
     and biases, the paper's seems not to count biases.
     """
-    quoted = {row["layer"]: row for row in paper.table(LAYER_TABLES[net])["rows"]}
-    table = {}
-    for layer, theirs in zip(breakdown.layers, _PAPER_LAYERS[net], strict=True):
-        row = quoted[theirs]
-        table[f"{layer.name} ({theirs})"] = {
+    quoted, table = paper.layers(net), {}
+    for layer in breakdown.layers:
+        row = quoted[layer.name]
+        table[f"{layer.name} ({row['layer']})"] = {
             (PAPER, "kept %"): row["weights_pct_P"],
             (PAPER, "weight bits"): row["weight_bits_PQH"],
             (PAPER, "index bits"): row["index_bits_PQH"],

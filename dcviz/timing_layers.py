@@ -18,12 +18,7 @@ from dcviz import models, paper, sparse_formats, sparse_kernels
 from dcviz.errors import DataError, WeightError
 from dcviz.files import DATA
 
-_NETS = {
-    "alexnet": "table4_alexnet",
-    "vgg-16": "table5_vgg16",
-    "lenet-300-100": "table2_lenet300",
-    "lenet-5": "table3_lenet5",
-}
+_NETS = ("alexnet", "vgg-16", "lenet-300-100", "lenet-5")  # the large ones first: speed is about them
 
 
 class Costs:
@@ -128,13 +123,12 @@ class Forms(Costs):
 def paper_layers():
     """{"alexnet/fc6": FcLayer, ...}: fully connected layers of the paper's four nets, with its densities."""
     quoted, layers = speed_data()["active"]["percent"], {}
-    for net, table in _NETS.items():
+    for net in _NETS:
         with torch.device("meta"):
             modules = models.weight_layers(models.build(net)).values()
         linear = [module for module in modules if isinstance(module, torch.nn.Linear)]
-        rows = [row for row in paper.table(table).rows if row["layer"].startswith(("fc", "ip"))]
-        for module, row in zip(linear, rows, strict=True):
-            name = row["layer"].replace("ip", "fc")
+        rows = {name: row for name, row in paper.layers(net).items() if name.startswith("fc")}
+        for module, (name, row) in zip(linear, rows.items(), strict=True):
             active = quoted.get(net, {}).get(name)
             layers[f"{net}/{name}"] = FcLayer(
                 f"{net}/{name}", module.out_features, module.in_features, row["weights_pct_P"] / 100,

@@ -7,10 +7,11 @@ with the same code are *summed* (eq. 3); that is the centroid's gradient.
 import numpy as np
 import torch
 
-from dcviz.errors import CodebookError
-from dcviz.kmeans import assign
+from dcviz.errors import CodebookError, NetError
+from dcviz.kmeans import assign, kmeans
 from dcviz.models import weight_layers
 from dcviz.rate_distortion import assign_by_rate
+from dcviz.retraining import weights_of
 
 
 def reduce_gradient(gradient, codes, k):
@@ -20,6 +21,24 @@ def reduce_gradient(gradient, codes, k):
     the loss add up. With Fig. 3's numbers and lr = 1 only the sum gives the figure's new centroids.
     """
     return gradient.new_zeros(k).index_add_(0, codes.reshape(-1), gradient.reshape(-1))
+
+
+def codebooks(net, k, init="linear", seed=0, max_iterations=300):
+    """Centroids by k-means on the non-zero weights of each named layer: {layer: k} -> {layer: centroids (k,)}.
+
+    A layer with fewer distinct weights than centroids keeps all of them; one without weights gets no codebook.
+    ``max_iterations`` 0 gives the starting centroids. NetError for a layer that the net does not have.
+    """
+    weights = weights_of(net)
+    if not k.keys() <= weights.keys():
+        unknown = ", ".join(k.keys() - weights.keys())
+        raise NetError(f"no layer called {unknown}; there are {', '.join(weights)}")
+    values = {name: weights[name][weights[name] != 0] for name in k}
+    return {
+        name: kmeans(kept, min(k[name], len(np.unique(kept))), init, seed, max_iterations).centroids
+        for name, kept in values.items()
+        if kept.size
+    }
 
 
 class SharedWeights:

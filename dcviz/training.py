@@ -57,6 +57,15 @@ class Schedule:
             )
 
 
+    def steps(self, images):
+        """Training steps that it takes on so many images."""
+        return round(self.epochs * self.steps_per_epoch(images))
+
+    def steps_per_epoch(self, images):
+        """Steps of one pass over so many images; the last batch may be small."""
+        return -(-images // self.batch_size)
+
+
 def to_input(images):
     """uint8 images (n, h, w) -> float32 tensor (n, 1, h, w) in 0..1."""
     return torch.from_numpy(np.array(images)).unsqueeze(1).float().div_(255)
@@ -95,27 +104,27 @@ def threads(n):
         torch.set_num_threads(before)
 
 
-def fit(net, data, schedule, **options):
+def fit(
+    net, data, schedule, *, constraint=None, teacher=None, seed=0, device="cpu", report=None, stop=None, n_threads=1
+):  # fmt: skip
     """Train ``net`` in place on a ``Split``; returns the list of mean losses, one an epoch.
 
-    Options: constraint, teacher (a net), seed, device, report, stop, and ``n_threads`` (default 1: the LeNets' work is
-    too small to share out, and fighting threads are slower than one; None for as many as torch likes).
-
+    ``n_threads``: 1, as the LeNets' work is too small to share out, and fighting threads are slower than one; None for
+    as many as torch likes.
     ``report(done, steps, loss)`` is called after every step; ``stop()`` is asked before every step and ends the
     training when it says True, with net and constraint consistent. A part of an epoch may be asked for.
     Same seed, machine and thread count: same weights.
     """
-    with threads(options.pop("n_threads", 1)):
-        return _fit(net, data, schedule, **options)
+    with threads(n_threads):
+        return _fit(net, data, schedule, constraint, teacher, seed, device, report, stop)
 
 
-def _fit(net, data, schedule, constraint=None, teacher=None, seed=0, device="cpu", report=None, stop=None):
+def _fit(net, data, schedule, constraint, teacher, seed, device, report, stop):
     constraint = constraint or Free(net)
     use_teacher = teacher is not None and schedule.teacher_weight > 0
     generator = torch.Generator().manual_seed(seed)
     images, labels = torch.as_tensor(np.array(data.images)), torch.as_tensor(np.array(data.labels))
-    per_epoch = -(-len(labels) // schedule.batch_size)
-    steps = round(schedule.epochs * per_epoch)
+    per_epoch, steps = schedule.steps_per_epoch(len(labels)), schedule.steps(len(labels))
     optimizer = torch.optim.Adam(constraint.parameters(), lr=schedule.lr)
     weights = [p for p in net.parameters() if p.dim() > 1]
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))

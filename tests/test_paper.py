@@ -224,3 +224,12 @@ def test_the_file_is_plain_json_without_duplicate_names():
         return dict(pairs)
 
     json.loads(paper.PATH.read_text(encoding="utf-8"), object_pairs_hook=unique)
+
+
+def test_layers_go_by_our_names():
+    assert list(paper.layers("lenet-5")) == ["conv1", "conv2", "fc1", "fc2"]
+    assert paper.layers("lenet-300-100")["fc3"]["layer"] == "ip3"
+    assert paper.layers("alexnet")["fc6"]["weights_pct_P"] == 9
+    assert {name for name, _ in paper.NETS.values()} == {row["net"] for row in paper.table("table1_overview").rows}
+    with pytest.raises(DataError, match="no table of the layers of 'resnet'"):
+        paper.layers("resnet")

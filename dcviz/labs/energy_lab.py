@@ -15,7 +15,7 @@ ROWS = (
     ("SRAM, compressed", "kept"),
 )
 EXAMPLES = {"example": "the paper's example: 1 billion connections"} | {
-    net: name for net, (name, _) in budgets.PAPER.items()
+    net: name for net, (name, _) in paper.NETS.items()
 }
 
 

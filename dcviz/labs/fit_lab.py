@@ -5,13 +5,13 @@ import html
 import ipywidgets as widgets
 import traitlets
 
-from dcviz import budgets, theme
+from dcviz import budgets, paper, theme
 from dcviz.errors import NetError
 from dcviz.labs.base import FigureImage, Lab, labelled_entry, row
 from dcviz.memories import memories, size_text
 from dcviz.plots.memory import memory_bars, show_sizes
 
-NETS = {**{key: name for key, (name, _) in budgets.PAPER.items()}, "own": "a net of your own"}
+NETS = {**{key: name for key, (name, _) in paper.NETS.items()}, "own": "a net of your own"}
 STAGES = {
     "dense": "dense",
     "pruned": "pruned",

@@ -11,14 +11,11 @@ from dcviz.plots.storage import PARTS, bits_curve, format_bars, show_bits
 
 WIDTHS = range(1, 13)
 FORMATS = ("bitmap", "absolute", "CSR", "CSC", "relative", "random mask, at best")
-TABLES = {"lenet-300-100": "table2_lenet300", "lenet-5": "table3_lenet5"}
 
 
 def paper_density(net, layer):
     """Percent of a layer's weights that the paper keeps (Tables 2 and 3) -> float, or None."""
-    if net not in TABLES:
-        return None
-    rows = {row["layer"].replace("ip", "fc"): row for row in paper.table(TABLES[net])["rows"]}
+    rows = paper.layers(net) if net in paper.NETS else {}
     return float(rows[layer]["weights_pct_P"]) if layer in rows else None
 
 

@@ -76,12 +76,12 @@ class PipelineLab(Lab):
 
     def _work(self, progress):
         recipe, digits, net = self.recipe, datasets.digits(), reference.dense(self.net)
-        total = sum(pipeline.steps_of(s, digits.train) for s in (recipe.retrain, recipe.finetune))
+        retrain, finetune = (s.steps(len(digits.train)) for s in (recipe.retrain, recipe.finetune))
         doing = {"pruned": "pruning and retraining", "shared": "fine-tuning"}
-        before = {"pruned": 0, "shared": pipeline.steps_of(recipe.retrain, digits.train)}
+        before = {"pruned": 0, "shared": retrain}
 
         def report(stage, done, steps):
-            progress((before[stage] + done) / total, doing[stage])
+            progress((before[stage] + done) / (retrain + finetune), doing[stage])
 
         return recipe, pipeline.compress(net, recipe, digits.train, test=digits.test, progress=report)
 

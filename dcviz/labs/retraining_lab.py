@@ -11,7 +11,6 @@ from dcviz.errors import NetError, WeightError
 from dcviz.labs.base import LOCK, FigureImage, Lab, RunButton, row
 from dcviz.labs.inline import inline_slider
 from dcviz.labs.retraining_film import BINS, MOMENTS, Film, counts, edges_of
-from dcviz.pipeline import steps_of
 from dcviz.plots import retraining as plots
 from dcviz.recordings.pruning import METHODS, densities
 
@@ -159,7 +158,7 @@ class RetrainingLab(Lab):
         return self.net, [id(run) for run in self.runs], self._steps() if not self.runs else 0
 
     def _steps(self):
-        return max(1, steps_of(self.schedule, datasets.digits().train))
+        return max(1, self.schedule.steps(len(datasets.digits().train)))
 
     def update(self):
         layers = self.dense()[0]

@@ -5,9 +5,8 @@ import copy
 import numpy as np
 import pandas as pd
 
-from dcviz import archive, datasets, models, paper, reference, retraining, sensitivity, training
+from dcviz import archive, datasets, models, paper, recipes, reference, retraining, sensitivity, training
 from dcviz.errors import NetError
-from dcviz.pipeline import steps_of
 
 METHODS = {
     "one cut": {"cuts": 1},
@@ -26,8 +25,6 @@ PENALTIES = {"L1": {"l1": 3e-5}, "L2": {"l2": 3e-4}}
 PENALTY_SCALES = (0.2, 0.1, 0.05, 0.03, 0.02)
 FROM_NOTHING = training.Schedule(epochs=12, lr=2e-3, batch_size=32)
 
-_PAPER_LAYERS = {"lenet-300-100": ("table2_lenet300", "fc1"), "lenet-5": ("table3_lenet5", "fc1")}
-
 
 def densities(net, scale):
     """Density of each layer of a LeNet, in the proportions of the paper -> {layer: 0..1}.
@@ -37,21 +34,18 @@ def densities(net, scale):
 
         densities("lenet-300-100", 0.04) -> {"fc1": 0.04, "fc2": 0.045, "fc3": 0.13}
     """
-    if net not in _PAPER_LAYERS:
-        raise NetError(
-            f"the paper gives no layer densities for {net!r}; it does for {', '.join(_PAPER_LAYERS)}"
-        )
-    table, biggest = _PAPER_LAYERS[net]
-    names = list(models.weight_layers(models.build(net)))
-    kept = dict(zip(names, (row["weights_pct_P"] for row in paper.table(table).rows), strict=False))
-    return {name: min(1.0, scale * kept[name] / kept[biggest]) for name in names}
+    if net not in recipes.PAPER_DENSITIES:
+        known = ", ".join(recipes.PAPER_DENSITIES)
+        raise NetError(f"the paper gives no layer densities for {net!r}; it does for {known}")
+    kept = {name: row["weights_pct_P"] for name, row in paper.layers(net).items()}
+    return {name: min(1.0, scale * share / kept["fc1"]) for name, share in kept.items()}
 
 
 def retrained_error(method, scale, schedule=RETRAIN, seed=0, net="lenet-300-100"):
     """Error on the 1,000 held-out digits after pruning and retraining by one of METHODS -> percent."""
     data, pruned = datasets.digits(), reference.dense(net)
     options = METHODS[method]
-    constraint = retraining.Gradual(pruned, densities(net, scale), steps_of(schedule, data.train), **options)
+    constraint = retraining.Gradual(pruned, densities(net, scale), schedule.steps(len(data.train)), **options)
     training.fit(pruned, data.train, schedule, constraint=constraint, seed=seed)
     return training.error_percent(pruned, data.test)
 
@@ -91,7 +85,7 @@ def penalties():
                 net, each = copy.deepcopy(dense), densities("lenet-300-100", scale)
                 before = sensitivity.error_together(net, data.test, each)
                 schedule = _with(RETRAIN, options)
-                constraint = retraining.Gradual(net, each, steps_of(schedule, data.train), cuts=1)
+                constraint = retraining.Gradual(net, each, schedule.steps(len(data.train)), cuts=1)
                 training.fit(net, data.train, schedule, constraint=constraint, seed=seed)
                 after = training.error_percent(net, data.test)
                 rows.append({"penalty": penalty, "scale": scale, "before": before, "after": after, "seed": seed,
@@ -145,12 +139,10 @@ def beside_nips2015():
 
 def layer_shares(net, must_keep):
     """Weights kept per layer in percent: paper, our shipped file, and ``must_keep`` {layer: density} -> DataFrame."""
-    table, _ = _PAPER_LAYERS[net]
-    layers = archive.describe(reference.compressed_path(net)).layers
-    rows = {}
-    for quoted, layer in zip(paper.table(table).rows, layers, strict=True):
+    quoted, rows = paper.layers(net), {}
+    for layer in archive.describe(reference.compressed_path(net)).layers:
         rows[f"{layer.name} ({layer.weights:,} weights)"] = {
-            "paper, retrained (quoted)": quoted["weights_pct_P"],
+            "paper, retrained (quoted)": quoted[layer.name]["weights_pct_P"],
             "our shipped file, retrained (measured now)": round(100 * layer.nonzeros / layer.weights, 1),
             "alone, not retrained (measured now)": round(100 * must_keep[layer.name], 1),
         }

@@ -7,11 +7,10 @@ import itertools
 import numpy as np
 
 from dcviz import datasets, models, paper, reference, training
-from dcviz.errors import NetError
 from dcviz.kmeans import INITS, kmeans
 from dcviz.kmeans_optimal import optimal
-from dcviz.retraining import Gradual, weights_of
-from dcviz.trained_quantization import SharedWeights
+from dcviz.retraining import Gradual
+from dcviz.trained_quantization import SharedWeights, codebooks
 from dcviz.training import Schedule
 
 SHORT = Schedule(epochs=2, lr=3e-3, batch_size=32, teacher_weight=0.7)
@@ -40,9 +39,8 @@ def prune(name, data, schedule, cuts):
     """A shipped net pruned in steps to its recipe's densities while it trains on a ``Split`` -> torch net."""
     layers = reference.reference(name).recipe.layers
     net = reference.dense(name)
-    steps = round(schedule.epochs * -(-len(data) // schedule.batch_size))
     densities = {layer: recipe.density for layer, recipe in layers.items()}
-    constraint = Gradual(net, densities, steps, cuts, ramp=0.6, regrow=True)
+    constraint = Gradual(net, densities, schedule.steps(len(data)), cuts, ramp=0.6, regrow=True)
     training.fit(net, data, schedule, constraint=constraint, teacher=reference.dense(name))
     return net
 
@@ -61,17 +59,8 @@ def share(net, bits, init="linear", seed=0, max_iterations=300):
 
 def share_k(net, k, init="linear", seed=0, max_iterations=300):
     """As share, but with {layer: number of centroids}."""
-    weights = weights_of(net)
-    if not k.keys() <= weights.keys():
-        unknown = ", ".join(k.keys() - weights.keys())
-        raise NetError(f"no layer called {unknown}; there are {', '.join(weights)}")
-    codebooks = {}
-    for name, most in k.items():
-        values = weights[name][weights[name] != 0]
-        if most is not None and values.size:
-            most = min(most, len(np.unique(values)))
-            codebooks[name] = kmeans(values, most, init, seed, max_iterations).centroids
-    return SharedWeights(net, codebooks)
+    asked = {name: most for name, most in k.items() if most is not None}
+    return SharedWeights(net, codebooks(net, asked, init, seed, max_iterations))
 
 
 def bits_of_kinds(net, conv, fc):

@@ -52,7 +52,7 @@ FitLab(net="alexnet", stage="dense", prediction=fits)
 # Where does a size come from? Dense, it is the number of parameters times 4 bytes:
 
 # %%
-for net, (name, _) in budgets.PAPER.items():
+for net, (name, _) in paper.NETS.items():
     n, quoted = budgets.paper_connections(net), budgets.paper_bytes(net, "dense")
     print(
         f"{name:14} {n:>11,} weights x 4 bytes = {memories.size_text(4 * n):>7}    "
