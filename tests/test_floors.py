@@ -17,13 +17,13 @@ LEAVES = {"errors", "files", "memories", "paper", "theme"}  # for anyone; import
 FLOORS = {
     0: """pruning relative_index kmeans kmeans_optimal rate_distortion huffman bits bitstream ans entropy sketch
           sparse_formats""",
-    1: """machine models models_imagenet datasets cifar training alexnet_trainer alexnet_training retraining
-          trained_quantization sparse_kernels sparse_kernels_""",
+    1: """machine models models_imagenet batchnorm datasets cifar training picture_training alexnet_trainer
+          alexnet_training retraining trained_quantization sparse_kernels sparse_kernels_""",
     2: "archive archive_ authors",
-    3: """pipeline recipes reference sweeps recordings. tables sensitivity coders coding_tables budgets storage_tables
-          timing timing_ energy phones""",
+    3: """pipeline recipes reference reordering sweeps recordings. tables sensitivity coders coding_tables budgets storage_tables
+          timing timing_ energy phones alternatives.""",
     4: "plots.",
-    5: "labs. checks. editions __main__",
+    5: "labs. checks. editions learner __main__",
 }  # a name ending in . stands for a package, one ending in _ for all names that begin so
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names.split()}
 FORBIDDEN_IMPORTS = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
