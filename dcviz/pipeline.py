@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from dcviz import archive, models, trained_quantization, training
+from dcviz import archive, models, reordering, trained_quantization, training
 from dcviz.archive import Coding, Layer, StoredNet
 from dcviz.errors import DcvizError, NetError, RecipeError
 from dcviz.kmeans import INITS, assign, kmeans
@@ -18,6 +18,9 @@ from dcviz.trained_quantization import SharedWeights
 from dcviz.training import Schedule
 
 STAGES = ("dense", "pruned", "shared", "coded")
+QUANTIZERS = ("kmeans", "uniform")
+GAP_WIDTHS = range(2, 11)
+"""Bits of a gap that are tried where a recipe leaves them open."""
 
 
 class Stopped(DcvizError):
@@ -30,16 +33,17 @@ class LayerRecipe:
 
     ``bits`` of 5 allow 32 symbols. In a pruned layer one of them is the zero that fillers need, as in the
     authors' own files, so 31 centroids are left; with ``density`` 1 every position is stored and all 32 are.
+    ``index_bits`` None takes the width of a gap that gives the smallest file.
     """
 
     density: float
     bits: int
-    index_bits: int = 5
+    index_bits: int | None = 5
 
     def __post_init__(self):
         if not 0 < self.density <= 1:
             raise RecipeError(f"density must be above 0 and at most 1, not {self.density}")
-        if not 1 <= self.bits <= 16 or not 1 <= self.index_bits <= 16:
+        if not 1 <= self.bits <= 16 or not (self.index_bits is None or 1 <= self.index_bits <= 16):
             raise RecipeError(f"bits and index_bits must be 1 to 16, not {self.bits} and {self.index_bits}")
         if self.density < 1 and self.bits < 2:
             raise RecipeError("a pruned layer needs at least 2 bits: one symbol is the filler zero")
@@ -63,10 +67,12 @@ class Recipe:
     retrain: schedule of pruning with retraining, during which the net is cut ``cuts`` times over the first
         ``ramp`` of the steps; ``regrow`` lets cut weights come back before the last cut
     init: centroid initialisation, "linear", "density" or "forgy" (section 3.2)
+    quantizer: "kmeans", or "uniform" for bins of equal width between the smallest and the largest weight
     finetune: schedule of training the shared values (section 3.3)
     rate: what a bit costs when weights get their codes, in units of squared distance over the layer's variance; 0 takes
         the nearest centroid, more prefers short codes (entropy-constrained assignment)
     drop_dead: zero the weights and biases of neurons that nothing listens to any more; for nets that are a chain
+    reorder: put hidden neurons in the order that makes the file smallest (``reordering``); for nets that are a chain
     dtype, bias_dtype: how codebooks and biases are stored; bias_bits: let biases share 2**bias_bits values
     order: "C" (row by row), "F" (column by column) or "best" (per layer, whichever gives the smaller file)
     """
@@ -78,8 +84,10 @@ class Recipe:
     ramp: float = 0.5
     regrow: bool = False
     init: str = "linear"
+    quantizer: str = "kmeans"
     rate: float = 0.0
     drop_dead: bool = False
+    reorder: bool = False
     dtype: str = "float32"
     bias_dtype: str = "float32"
     bias_bits: int | None = None
@@ -89,6 +97,8 @@ class Recipe:
     def __post_init__(self):
         if self.init not in INITS:
             raise RecipeError(f"init must be one of {', '.join(INITS)}, not {self.init!r}")
+        if self.quantizer not in QUANTIZERS:
+            raise RecipeError(f"quantizer must be one of {', '.join(QUANTIZERS)}, not {self.quantizer!r}")
         if self.order not in ("C", "F", "best"):
             raise RecipeError(f"order must be C, F or best, not {self.order!r}")
         if self.rate < 0:
@@ -191,6 +201,8 @@ def compress(net, recipe, data, *, test=None, teacher=None, device="cpu", progre
     train("shared", recipe.finetune, shared)
     shared.round_to(recipe.dtype)
     _round_biases(net, recipe)
+    if recipe.reorder:
+        reorder(net, recipe)
     finish("shared", stored_net(net, recipe, "shared"))
     finish("coded", stored_net(net, recipe, "coded"))
     return Compressed(tuple(stages), models.dense_bytes(original))
@@ -205,6 +217,8 @@ def _check(net, recipe):
 def codebooks(net, recipe):
     """{layer name: centroids (k,)} as a recipe asks for them; see ``trained_quantization.codebooks``."""
     k = {name: layer.k for name, layer in recipe.layers.items()}
+    if recipe.quantizer == "uniform":  # k-means that starts on a linear grid and takes no step
+        return trained_quantization.codebooks(net, k, "linear", recipe.seed, max_iterations=0)
     return trained_quantization.codebooks(net, k, recipe.init, recipe.seed)
 
 
@@ -224,6 +238,13 @@ def _round_biases(net, recipe):
             layer.bias.copy_(torch.from_numpy(bias))
 
 
+def reorder(net, recipe):
+    """Bring the hidden neurons, in place, in the order that makes the recipe's file smallest (``reordering``)."""
+    orders = ("C", "F") if recipe.order == "best" else (recipe.order,)
+    state = reordering.shortest(stored_net(net, recipe, "coded"), orders).state_dict()
+    net.load_state_dict({key: torch.from_numpy(value) for key, value in state.items()})
+
+
 def stored_net(net, recipe=None, stage="dense"):
     """The ``StoredNet`` of a torch net as it stands after ``stage``: exactly its weights, coded as that stage does."""
     if stage not in STAGES or (recipe is None and stage != "dense"):
@@ -240,7 +261,10 @@ def stored_net(net, recipe=None, stage="dense"):
 
 
 def _coded(layer, recipe, layer_recipe, stage):
-    coding = Coding(index_bits=layer_recipe.index_bits if layer_recipe.sparse else None)
+    widths = (None,)
+    if layer_recipe.sparse:
+        widths = GAP_WIDTHS if layer_recipe.index_bits is None else (layer_recipe.index_bits,)
+    coding = Coding()
     if stage in ("shared", "coded"):
         used = layer.weight[layer.weight != 0] if layer_recipe.sparse else layer.weight
         coding = replace(
@@ -252,7 +276,9 @@ def _coded(layer, recipe, layer_recipe, stage):
             bias_dtype=recipe.bias_dtype,
         )
     orders = ("C", "F") if recipe.order == "best" and layer_recipe.sparse else (recipe.order.replace("best", "C"),)
-    choices = [replace(layer, coding=replace(coding, order=order)) for order in orders]
+    choices = [
+        replace(layer, coding=replace(coding, index_bits=bits, order=order)) for bits in widths for order in orders
+    ]
     return min(choices, key=archive.layer_bytes) if len(choices) > 1 else choices[0]
 
 

@@ -82,7 +82,7 @@ def test_progress_reaches_the_end_of_each_trained_stage(digits):
         reference.dense("lenet-300-100"), RECIPE, digits.train.take(slice(0, 512)),
         progress=lambda stage, done, total: seen.update({stage: (done, total)}),
     )  # fmt: skip
-    assert seen == {"pruned": (2, 2), "shared": (1, 1)}
+    assert seen == {"pruned": (2, 2), "shared": (1, 1), "coded": (1, 1)}
 
 
 def test_stopping_ends_the_run_without_a_result(digits):
@@ -122,6 +122,38 @@ def test_shared_biases_rates_and_dropped_neurons_make_smaller_files_that_decode(
     assert sizes[0] > 1.1 * sizes[2]
 
 
+def test_gap_widths_that_fit_and_reordering_make_smaller_files_of_the_same_net(digits):
+    few = digits.train.take(slice(0, 512))
+    fitted = {name: dataclasses.replace(layer, index_bits=None) for name, layer in RECIPE.layers.items()}
+    sizes, errors, sums = [], [], []
+    for more in ({}, {"layers": fitted}, {"layers": fitted, "reorder": True}):
+        recipe = dataclasses.replace(RECIPE, **more)
+        result = pipeline.compress(reference.dense("lenet-300-100"), recipe, few, test=digits.test)
+        shared, coded = (stage.stored.state_dict() for stage in result.stages[-2:])
+        assert all(shared[key].tobytes() == coded[key].tobytes() for key in shared)
+        sizes.append(result.stages[-1].file_bytes)
+        errors.append(result.stages[-1].error_percent)
+        sums.append(np.concatenate([np.sort(layer.weight.ravel()) for layer in result.stored.layers]))
+    assert sizes[0] > sizes[1] > sizes[2]
+    assert np.array_equal(sums[0], sums[1])
+    assert np.array_equal(sums[1], sums[2])
+    assert max(errors) - min(errors) <= 0.1, "the same function up to float rounding"
+
+
+def test_uniform_bins_are_equally_wide(digits):
+    net = reference.dense("lenet-300-100")
+    books = pipeline.codebooks(net, dataclasses.replace(RECIPE, quantizer="uniform"))
+    weights = net.fc1.weight.detach().numpy()
+    assert np.allclose(np.diff(books["fc1"]), np.ptp(weights) / 30)
+    assert books["fc1"][[0, -1]].tolist() == [weights.min(), weights.max()]
+    few = digits.train.take(slice(0, 256))
+    recipe = dataclasses.replace(RECIPE, quantizer="uniform", finetune=Schedule(epochs=0))
+    stored = pipeline.compress(reference.dense("lenet-300-100"), recipe, few).stored
+    values = np.unique(stored.layers[0].weight[stored.layers[0].weight != 0]).astype(float)
+    steps = np.diff(values) / np.diff(values).min()
+    assert np.allclose(steps, np.round(steps), atol=1e-3), "empty bins are left out, the grid stays"
+
+
 def test_a_layer_with_few_distinct_weights_keeps_them():
     net = models.build("lenet-300-100", seed=0)
     with torch.no_grad():
@@ -154,6 +186,7 @@ def test_a_layer_pruned_to_nothing_can_be_stored(tmp_path):
         lambda: dataclasses.replace(RECIPE, init="magic"),
         lambda: dataclasses.replace(RECIPE, dtype="float8"),
         lambda: dataclasses.replace(RECIPE, order="Z"),
+        lambda: dataclasses.replace(RECIPE, quantizer="magic"),
         lambda: dataclasses.replace(RECIPE, rate=-0.1),
         lambda: dataclasses.replace(RECIPE, bias_bits=0),
     ],
