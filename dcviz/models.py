@@ -61,12 +61,19 @@ def _imagenet(name):
     return make
 
 
+def _folded_googlenet(**options):
+    from dcviz import batchnorm, models_imagenet
+
+    return batchnorm.fold(models_imagenet.GoogLeNet(**options))
+
+
 NETS = {
     "lenet-300-100": LeNet300100,
     "lenet-5": LeNet5,
     "alexnet": _imagenet("AlexNet"),
     "vgg-16": _imagenet("VGG16"),
     "googlenet": _imagenet("GoogLeNet"),
+    "googlenet-folded": _folded_googlenet,
     "squeezenet": _imagenet("SqueezeNet"),
 }
 """The nets that ``build`` knows, by name."""
