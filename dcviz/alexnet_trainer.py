@@ -8,6 +8,7 @@ CPUs that have AVX512-BF16 or AMX. A running average of the weights is what gets
 any time it is close to what a cooled-down learning rate would give.
 """
 
+import copy
 import hashlib
 import math
 import os
@@ -22,6 +23,7 @@ from torch.nn import functional as F
 from dcviz.cifar import distort, tuning_split, upscale
 from dcviz.errors import DataError
 from dcviz.models_imagenet import AlexNet, he_init
+from dcviz.training import Free
 
 CLIP = 5.0  # gradients of a larger norm are scaled down to it: guards the first steps
 AVERAGE_EVERY = 4  # steps between updates of the running average
@@ -51,10 +53,25 @@ def first_net(dropout):
     return net
 
 
-class Trainer:
-    """The state of one run: float32 weights, momentum, running average, step number."""
+def sgd(constraint, decay):
+    """The optimiser of a first training and of a retraining: SGD with momentum, biases without weight decay."""
+    matrices = [w for w in constraint.parameters() if w.dim() > 1]
+    vectors = [w for w in constraint.parameters() if w.dim() == 1]
+    return torch.optim.SGD(
+        [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}],
+        lr=0.0, momentum=0.9, nesterov=True, fused=True,
+    )  # fmt: skip
 
-    def __init__(self, split, options):
+
+class Trainer:
+    """The state of one run: float32 weights, momentum, running average, step number.
+
+    start: state dict to begin with, or None for random weights
+    constraint: function (net, steps) -> constraint as in ``training``; None lets every weight move
+    optimizer: function (constraint, weight decay) -> torch optimiser, whose rates are set at every step
+    """
+
+    def __init__(self, split, options, start=None, constraint=None, optimizer=sgd):
         torch.manual_seed(options.seed)
         self.options = options
         self.images, self.labels = torch.from_numpy(split.images), torch.from_numpy(split.labels).long()
@@ -64,18 +81,16 @@ class Trainer:
         self.total = sum(epochs for _, epochs in options.phases) * self.steps_per_epoch
         self.step = 0
         dtype = getattr(torch, options.dtype)
-        master = first_net(options.dropout)
-        self.names = [name for name, _ in master.named_parameters()]
-        self.weights = [p.detach().clone().requires_grad_() for p in master.parameters()]
-        self.average = [w.detach().clone() for w in self.weights]
-        self.net = master.to(dtype).to(memory_format=torch.channels_last)
+        self.master = first_net(options.dropout)
+        if start is not None:
+            self.master.load_state_dict(start)
+        self.constraint = (constraint or (lambda net, steps: Free(net)))(self.master, self.total)
+        self.names = [name for name, _ in self.master.named_parameters()]
+        self.weights = list(self.master.parameters())
+        self.average = [w.detach() if options.averaging == 0 else w.detach().clone() for w in self.weights]
+        self.net = copy.deepcopy(self.master).to(dtype).to(memory_format=torch.channels_last)
         self.dtype = dtype
-        matrices = [w for w in self.weights if w.dim() > 1]
-        vectors = [w for w in self.weights if w.dim() == 1]
-        self.optimizer = torch.optim.SGD(
-            [{"params": matrices, "weight_decay": options.decay}, {"params": vectors, "weight_decay": 0.0}],
-            lr=0.0, momentum=0.9, nesterov=True, fused=True,
-        )  # fmt: skip
+        self.optimizer = optimizer(self.constraint, options.decay)
 
     def batch(self):
         """The pictures of this step, distorted and up-scaled, and their labels."""
@@ -106,10 +121,12 @@ class Trainer:
         rate = learning_rate(self.step, self.total, options.lr, options.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
+        self.constraint.after_backward()
         self.optimizer.step()
+        self.constraint.after_step()
         self._load(self.weights)
         self.step += 1
-        if self.step % AVERAGE_EVERY == 0:
+        if options.averaging and self.step % AVERAGE_EVERY == 0:
             keep = min(options.averaging, self.step / (self.step + 10 * AVERAGE_EVERY)) ** AVERAGE_EVERY
             torch._foreach_lerp_(self.average, [w.detach() for w in self.weights], 1 - keep)
         return loss.item(), (logits.argmax(1) == y).float().mean().item()
@@ -170,6 +187,7 @@ class Trainer:
                         self.optimizer.state[weight]["momentum_buffer"] = momentum
         except (SafetensorError, OSError, KeyError) as error:
             raise DataError(f"{path}: not a whole checkpoint ({error})") from error
+        self.constraint.resume(self.step)
         self._load(self.weights)
 
     def export(self, path, notes):

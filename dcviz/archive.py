@@ -23,13 +23,13 @@ from dcviz.archive_types import (
     LayerBreakdown,
     StoredNet,
 )
-from dcviz.archive_writer import dumps, write_layer
+from dcviz.archive_writer import pieces, write_layer
 from dcviz.errors import ArchiveError
 from dcviz.files import atomic_write
 
 __all__ = [
     "MAGIC", "PARTS", "VERSION", "Breakdown", "Coding", "Layer", "LayerBreakdown", "StoredNet", "breakdown", "describe",
-    "dumps", "layer_bytes", "load", "loads", "save",
+    "describe_bytes", "dumps", "file_bytes", "layer_bytes", "load", "loads", "save",
 ]  # fmt: skip
 
 
@@ -39,9 +39,7 @@ def save(path, net):
     WeightError for NaN, infinite or empty weights or values that the dtype cannot hold exactly; CodebookError
     if a weight is not in its codebook. Nothing is written in either case.
     """
-    data = dumps(net)
-    atomic_write(path, lambda file: file.write(data))
-    return len(data)
+    return atomic_write(path, lambda file: sum(file.write(piece) for piece in pieces(net)))
 
 
 def load(path):
@@ -51,18 +49,32 @@ def load(path):
 
 def describe(path):
     """The ``Breakdown`` of the file at ``path`` (which is fully decoded for it)."""
-    data = _contents(path)
-    return parse(data, path)[1]
+    return describe_bytes(_contents(path), path)
 
 
 def breakdown(net):
     """The ``Breakdown`` of the file that a ``StoredNet`` would make."""
-    return parse(dumps(net), net.name)[1]
+    return describe_bytes(dumps(net), net.name)
+
+
+def describe_bytes(data, where="these bytes"):
+    """The ``Breakdown`` of the bytes of a .dcz file."""
+    return parse(data, where)[1]
 
 
 def loads(data, where="these bytes"):
     """The ``StoredNet`` in the bytes of a .dcz file; ArchiveError names what is wrong."""
     return parse(data, where)[0]
+
+
+def dumps(net):
+    """The bytes of the .dcz file of a ``StoredNet``; raises what ``save`` raises."""
+    return b"".join(pieces(net))
+
+
+def file_bytes(net):
+    """The length of the file that a ``StoredNet`` would make, for nets too large to hold twice."""
+    return sum(len(piece) for piece in pieces(net))
 
 
 def layer_bytes(layer):

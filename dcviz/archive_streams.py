@@ -45,11 +45,12 @@ class Writer(bytearray):
         self.varint(len(data))
         self.raw(data)
 
-    def section(self, payload):
-        """Append a payload with its length in front and its CRC-32 behind."""
-        self.varint(len(payload))
-        self.raw(payload)
-        self.raw(zlib.crc32(payload).to_bytes(4, "little"))
+    def section(self):
+        """The three pieces of the section with these bytes as payload: their length, the bytes, their CRC-32."""
+        length = Writer()
+        length.varint(len(self))
+        return length, self, zlib.crc32(self).to_bytes(4, "little")
+
 
 
 class Reader:

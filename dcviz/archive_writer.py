@@ -20,24 +20,21 @@ from dcviz.archive_types import (
 from dcviz.errors import CodebookError, CodeError, WeightError
 
 
-def dumps(net):
-    """The bytes of the .dcz file of a ``StoredNet``."""
+def pieces(net):
+    """The bytes of the .dcz file of a ``StoredNet``, piece by piece: no more than one layer is in memory."""
     header = Writer()
     header.text(net.name)
     header.varint(len(net.layers))
-    sections = []
     seen = set()
     for layer in net.layers:
         if seen & set(layer.tensors()):
             raise WeightError(f"layer {layer.name!r} appears twice in net {net.name!r}")
         seen |= set(layer.tensors())
         _write_layer_record(header, layer)
-        sections.append(write_layer(layer))
-    file = Writer()
-    file.raw(MAGIC + bytes([VERSION]))
-    for payload in (header, *sections):
-        file.section(payload)
-    return bytes(file)
+    yield MAGIC + bytes([VERSION])
+    yield from header.section()
+    for layer in net.layers:
+        yield from write_layer(layer).section()
 
 
 def _write_layer_record(header, layer):
@@ -95,15 +92,21 @@ def write_layer(layer):
 def entries(layer):
     """What a layer stores: its ``RelativeIndex``, or None if every position is stored, and the entries' values."""
     coding = layer.coding
-    flat = _exact_floats(layer.weight, "float32", f"layer {layer.name!r}").ravel(order=coding.order)
+    weight = _exact_floats(layer.weight, "float32", f"layer {layer.name!r}")
     if coding.index_bits is None:
-        return None, flat
+        return None, weight.ravel(order=coding.order)
     if not 1 <= coding.index_bits <= 16:
         raise CodeError(f"layer {layer.name!r}: index_bits must be 1 to 16, not {coding.index_bits}")
-    positions = np.flatnonzero(flat.view(np.uint32))  # by bit pattern: a -0.0 is an entry
+    flat = weight.ravel()
+    kept = np.flatnonzero(flat.view(np.uint32))  # by bit pattern: a -0.0 is an entry
+    positions = kept
+    if coding.order == "F":  # move the few entries rather than the whole layer
+        positions = np.ravel_multi_index(np.unravel_index(kept, weight.shape), weight.shape, order="F")
+        walk = np.argsort(positions, kind="stable")
+        kept, positions = kept[walk], positions[walk]
     index = relative_index.encode(positions, coding.index_bits)
     values = np.zeros(len(index.gaps), np.float32)
-    values[index.real] = flat[positions]
+    values[index.real] = flat[kept]
     return index, values
 
 
@@ -127,6 +130,8 @@ def _exact_floats(values, dtype, where):
     values = np.asarray(values)
     if not np.isfinite(values).all():
         raise WeightError(f"{where} has {np.count_nonzero(~np.isfinite(values)):,} NaN or infinite values")
+    if values.dtype == FLOATS[dtype]:
+        return values
     with np.errstate(over="ignore"):
         stored = values.astype(FLOATS[dtype])
     if not np.array_equal(stored.astype(values.dtype), values):

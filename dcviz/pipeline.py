@@ -112,24 +112,33 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Stage:
-    """The net after one stage: what its file would hold, that file's length, and its error (or None)."""
+    """The net after one stage: ``source`` (its file's bytes, or the net given), the file's length, error or None."""
 
     name: str
-    stored: StoredNet
+    source: bytes | StoredNet
     file_bytes: int
     error_percent: float | None
+
+    @property
+    def stored(self):
+        """The ``StoredNet`` of this stage, decoded from its file anew each time."""
+        return archive.loads(self.source) if isinstance(self.source, bytes) else self.source
 
 
 @dataclass(frozen=True, eq=False)
 class Compressed:
-    """Result of ``compress``: the four stages; the last one is the compressed net."""
+    """Result of ``compress``: the four stages; the last one is the compressed net.
+
+    All but the first are kept as the bytes of their files: a large net is not in memory five times. The first is the
+    net that was given, not a copy.
+    """
 
     stages: tuple[Stage, ...]
     dense_bytes: int
 
     @property
     def stored(self):
-        """The compressed net, ready for ``archive.save``."""
+        """The compressed net, decoded, ready for ``archive.save``."""
         return self.stages[-1].stored
 
     @property
@@ -140,7 +149,7 @@ class Compressed:
     @functools.cached_property
     def report(self):
         """The ``archive.Breakdown`` of the last stage's file: every byte, layer by layer."""
-        return archive.breakdown(self.stored)
+        return archive.describe_bytes(self.stages[-1].source)
 
 
 class Bars:
@@ -163,48 +172,53 @@ class Bars:
 def compress(net, recipe, data, *, test=None, teacher=None, device="cpu", progress=None, stop=None):
     """Run the whole pipeline on a copy of ``net``: ``Compressed``.
 
-    data: the ``Split`` to retrain and fine-tune on; test: a ``Split`` whose error is measured after each
-    stage, or None. teacher: net whose outputs the schedules' ``teacher_weight`` refers to (default: ``net`` itself
+    data: the ``Split`` to retrain and fine-tune on, or None where both schedules have no epochs (one-shot).
+    test: a ``Split`` whose error is measured after each stage, or None. teacher: net whose outputs the schedules' ``teacher_weight`` refers to (default: ``net`` itself
     as given). progress(stage, done, total) is called often (by default bars on a terminal); stop() is asked often and
     ends the run with ``Stopped``.
     RecipeError if the recipe's layers are not the net's; NetError for a layer type that cannot be compressed.
     """
     _check(net, recipe)
     original, net = net, copy.deepcopy(net)
+    images = 0 if data is None else len(data)
     teacher = teacher if teacher is not None else original
     progress = progress or Bars()
     stages = []
 
     def finish(name, stored):
         error = None if test is None else training.error_percent(restore(stored), test, device)
-        stages.append(Stage(name, stored, len(archive.dumps(stored)), error))
+        source = archive.dumps(stored) if stages else stored
+        stages.append(Stage(name, source, len(source) if stages else archive.file_bytes(stored), error))
 
     def train(stage, schedule, constraint):
-        total = schedule.steps(len(data))
-        training.fit(
-            net, data, schedule, constraint=constraint, teacher=teacher, seed=recipe.seed, device=device, stop=stop,
-            report=lambda done, steps, loss: progress(stage, done, total),
-        )  # fmt: skip
+        total = schedule.steps(images)
+        if total:
+            training.fit(
+                net, data, schedule, constraint=constraint, teacher=teacher, seed=recipe.seed, device=device, stop=stop,
+                report=lambda done, steps, loss: progress(stage, done, total),
+            )  # fmt: skip
         if stop is not None and stop():
             raise Stopped(f"stopped in the stage {stage!r}")
 
-    finish("dense", stored_net(net))
+    finish("dense", stored_net(original, copied=False))
 
     densities = {name: layer.density for name, layer in recipe.layers.items() if layer.sparse}
-    steps = recipe.retrain.steps(len(data))
+    steps = recipe.retrain.steps(images)
     train("pruned", recipe.retrain, Gradual(net, densities, steps, recipe.cuts, recipe.ramp, recipe.regrow))
     if recipe.drop_dead:
         drop_dead(net)
-    finish("pruned", stored_net(net, recipe, "pruned"))
+    finish("pruned", stored_net(net, recipe, "pruned", copied=False))
 
     shared = SharedWeights(net, codebooks(net, recipe), rate=recipe.rate)
     train("shared", recipe.finetune, shared)
     shared.round_to(recipe.dtype)
-    _round_biases(net, recipe)
+    round_biases(net, recipe)
     if recipe.reorder:
         reorder(net, recipe)
-    finish("shared", stored_net(net, recipe, "shared"))
-    finish("coded", stored_net(net, recipe, "coded"))
+    finish("shared", stored_net(net, recipe, "shared", copied=False))
+    progress("coded", 0, 1)
+    finish("coded", stored_net(net, recipe, "coded", copied=False))
+    progress("coded", 1, 1)
     return Compressed(tuple(stages), models.dense_bytes(original))
 
 
@@ -222,7 +236,8 @@ def codebooks(net, recipe):
     return trained_quantization.codebooks(net, k, recipe.init, recipe.seed)
 
 
-def _round_biases(net, recipe):
+def round_biases(net, recipe):
+    """Bring the biases, in place, to what the recipe's file will hold: its dtype, and shared values if it asks so."""
     for layer in models.weight_layers(net).values():
         if layer.bias is None:
             continue
@@ -245,15 +260,19 @@ def reorder(net, recipe):
     net.load_state_dict({key: torch.from_numpy(value) for key, value in state.items()})
 
 
-def stored_net(net, recipe=None, stage="dense"):
-    """The ``StoredNet`` of a torch net as it stands after ``stage``: exactly its weights, coded as that stage does."""
+def stored_net(net, recipe=None, stage="dense", copied=True):
+    """The ``StoredNet`` of a torch net as it stands after ``stage``: exactly its weights, coded as that stage does.
+
+    ``copied`` False saves memory where the net lies still for as long as the result is used.
+    """
     if stage not in STAGES or (recipe is None and stage != "dense"):
         raise RecipeError(f"stage must be one of {', '.join(STAGES)}, and all but the first need a recipe")
     layers = []
     for name, module in models.weight_layers(net).items():
-        weight = module.weight.detach().cpu().numpy().copy()
-        bias = None if module.bias is None else module.bias.detach().cpu().numpy().copy()
+        weight, bias = (None if p is None else p.detach().cpu().numpy() for p in (module.weight, module.bias))
         layer = Layer(name, weight, bias, Coding())
+        if copied:
+            layer = replace(layer, weight=weight.copy(), bias=None if bias is None else bias.copy())
         if stage != "dense":
             layer = _coded(layer, recipe, recipe.layers[name], stage)
         layers.append(layer)
@@ -287,10 +306,11 @@ def restore(stored):
     options = {}
     if stored.name not in ("lenet-300-100", "lenet-5"):
         options["num_classes"] = stored.layers[-1].weight.shape[0]
-    net = models.build(stored.name, **options)
+    with torch.device("meta"):  # no memory, and no random weights that are thrown away
+        net = models.build(stored.name, **options)
     state = {key: torch.from_numpy(np.array(value)) for key, value in stored.state_dict().items()}
     try:
-        net.load_state_dict(state)
+        net.load_state_dict(state, assign=True)
     except RuntimeError as error:
         raise NetError(f"the stored layers do not fit the net {stored.name!r}: {error}") from error
     return net.eval()

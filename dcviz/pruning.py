@@ -105,7 +105,9 @@ def mask_from_density(weights, density):
     kept = _kept(magnitude.size, density)
     mask = np.zeros(magnitude.size, bool)
     if kept:
-        smallest = np.partition(magnitude, magnitude.size - kept)[magnitude.size - kept]
+        magnitude.partition(magnitude.size - kept)  # in place, then taken anew: one copy of a large layer, not two
+        smallest = magnitude[magnitude.size - kept]
+        magnitude = np.abs(weights, out=magnitude.reshape(weights.shape)).ravel()
         mask = magnitude > smallest
         ties = np.flatnonzero(magnitude == smallest)
         mask[ties[: kept - np.count_nonzero(mask)]] = True

@@ -15,6 +15,10 @@ from dcviz.errors import CodebookError
 from dcviz.kmeans import assign
 
 
+BLOCK = 1 << 16
+"""Values compared with all centroids at once."""
+
+
 def assign_by_rate(values, centroids, price, rounds=20):
     """Codes (n,) of ``values`` (n,) among ``centroids`` (k,) at ``price`` per bit, in units of squared values.
 
@@ -26,12 +30,14 @@ def assign_by_rate(values, centroids, price, rounds=20):
     codes = assign(values, centroids).astype(np.intp)
     if price == 0 or not values.size:
         return codes
-    distances = (values[:, None] - centroids) ** 2
     for _ in range(rounds):
         counts = np.bincount(codes, minlength=len(centroids))
         with np.errstate(divide="ignore"):
             bits = -np.log2(counts / len(values))  # infinite for an unused code: nobody can afford it
-        new = np.argmin(distances + price * bits, axis=1)
+        new = np.concatenate([
+            np.argmin((values[at : at + BLOCK, None] - centroids) ** 2 + price * bits, axis=1)
+            for at in range(0, len(values), BLOCK)
+        ])  # fmt: skip
         if np.array_equal(new, codes):
             break
         codes = new

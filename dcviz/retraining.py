@@ -37,10 +37,11 @@ def drop_dead(net):
 
 def weights_of(net):
     """{layer name: float32 NumPy copy of its weights}; WeightError names a layer with NaN or infinity."""
-    return {
-        name: check_weights(layer.weight.detach().cpu().numpy(), name).copy()
-        for name, layer in weight_layers(net).items()
-    }
+    return {name: check_weights(_values(layer), name).copy() for name, layer in weight_layers(net).items()}
+
+
+def _values(layer):
+    return layer.weight.detach().cpu().numpy()
 
 
 class Masked:
@@ -102,8 +103,17 @@ class Gradual(Masked):
         while self._done < self._cuts and self._step >= self._at[self._done]:
             self._done += 1
             share = self._done / self._cuts
-            weights = weights_of(self.net)
-            self.cut({name: mask_from_density(weights[name], d**share) for name, d in self._densities.items()})
+            self.cut({
+                name: mask_from_density(check_weights(_values(self._layers[name]), name), d**share)
+                for name, d in self._densities.items()
+            })  # fmt: skip
+
+    def resume(self, step):
+        """Go on at ``step`` of an interrupted run, whose weights the net has by now: its zeros are what was cut."""
+        self._step, self._done = step, sum(at <= step for at in self._at)
+        self.masks = {}
+        if not self._free:
+            self.cut({name: _values(self._layers[name]) != 0 for name in self._densities})
 
     @property
     def _free(self):

@@ -10,8 +10,8 @@ import torch
 from dcviz.errors import CodebookError, NetError
 from dcviz.kmeans import assign, kmeans
 from dcviz.models import weight_layers
+from dcviz.pruning import check_weights
 from dcviz.rate_distortion import assign_by_rate
-from dcviz.retraining import weights_of
 
 
 def reduce_gradient(gradient, codes, k):
@@ -29,11 +29,14 @@ def codebooks(net, k, init="linear", seed=0, max_iterations=300):
     A layer with fewer distinct weights than centroids keeps all of them; one without weights gets no codebook.
     ``max_iterations`` 0 gives the starting centroids. NetError for a layer that the net does not have.
     """
-    weights = weights_of(net)
-    if not k.keys() <= weights.keys():
-        unknown = ", ".join(k.keys() - weights.keys())
-        raise NetError(f"no layer called {unknown}; there are {', '.join(weights)}")
-    values = {name: weights[name][weights[name] != 0] for name in k}
+    layers = weight_layers(net)
+    if not k.keys() <= layers.keys():
+        unknown = ", ".join(k.keys() - layers.keys())
+        raise NetError(f"no layer called {unknown}; there are {', '.join(layers)}")
+    values = {}
+    for name in k:
+        weights = check_weights(layers[name].weight.detach().cpu().numpy(), name)
+        values[name] = weights[weights != 0]
     return {
         name: kmeans(kept, min(k[name], len(np.unique(kept))), init, seed, max_iterations).centroids
         for name, kept in values.items()

@@ -30,6 +30,9 @@ class Free:
     def after_step(self):
         """After the step: nothing to do."""
 
+    def resume(self, step):
+        """An interrupted run goes on at ``step``: nothing to do."""
+
 
 @dataclass(frozen=True)
 class Schedule:

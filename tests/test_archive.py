@@ -225,7 +225,8 @@ def test_a_file_that_declares_too_much_is_refused_before_memory_is_taken():
     header.varint(1 << 31)
     header.varint(1 << 31)
     file = archive_streams.Writer(archive.MAGIC + bytes([archive.VERSION]))
-    file.section(header)
+    for piece in header.section():
+        file.raw(piece)
     with pytest.raises(ArchiveError, match="declares the shape"):
         archive.loads(bytes(file))
 
@@ -251,8 +252,10 @@ def test_a_few_bytes_cannot_ask_for_many_entries():
     payload.raw(b"\0\0\x80\x3f")
     payload.raw(bytes([0, 0]))  # fixed-length codes of no bits
     file = archive_streams.Writer(archive.MAGIC + bytes([archive.VERSION]))
-    file.section(header)
-    file.section(payload)
+    for piece in header.section():
+        file.raw(piece)
+    for piece in payload.section():
+        file.raw(piece)
     with pytest.raises(ArchiveError, match="in no bits"):
         archive.loads(bytes(file))
 
@@ -305,3 +308,9 @@ def test_saving_over_a_file_replaces_it_whole_or_not_at_all(tmp_path):
         archive.save(path, bad)
     assert path.read_bytes() == data
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_length_of_a_file_is_known_without_holding_it():
+    net = StoredNet("net", (Layer("fc", np.arange(12, dtype=np.float32).reshape(3, 4), np.ones(3, np.float32)),))
+    assert archive.file_bytes(net) == len(archive.dumps(net))
+    assert archive.describe_bytes(archive.dumps(net)).file_bytes == archive.file_bytes(net)
