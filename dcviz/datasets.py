@@ -9,7 +9,6 @@ import functools
 import gzip
 import hashlib
 import os
-import tempfile
 import zipfile
 import zlib
 from contextlib import suppress
@@ -19,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from dcviz.errors import DataError
-from dcviz.files import atomic_write, cache_dir
+from dcviz.files import atomic_write, cache_dir, fetch
 
 MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 
@@ -111,33 +110,35 @@ def mnist_available():
 
 def _read_checked(path, name):
     """The unpacked bytes of one MNIST file, or DataError if a single one of them is not the official one."""
-    sha256, length = MNIST_FILES[name]
-    opener = gzip.open if path.suffix == ".gz" else open
     try:
-        with opener(path, "rb") as file:
-            content = file.read(length + 1)  # never unpack more than the true file holds
+        with open(path, "rb") as file:
+            return _checked(file, name, path, packed=path.suffix == ".gz")
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error})") from error
+
+
+def _checked(file, name, where, packed):
+    sha256, length = MNIST_FILES[name]
+    try:
+        unpacked = gzip.GzipFile(fileobj=file) if packed else file
+        content = unpacked.read(length + 1)  # never unpack more than the true file holds
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} is damaged or cut short ({error}); delete it and fetch it again") from error
+        raise DataError(f"{where} is damaged or cut short ({error}); delete it and fetch it again") from error
     if len(content) != length:
-        raise DataError(f"{path} is not the MNIST file {name}: {length:,} bytes expected when unpacked, "
+        raise DataError(f"{where} is not the MNIST file {name}: {length:,} bytes expected when unpacked, "
                         f"{'more' if len(content) > length else format(len(content), ',')} found")
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise DataError(f"{path} has the right length but other contents than the MNIST file {name} "
+        raise DataError(f"{where} has the right length but other contents than the MNIST file {name} "
                         "(SHA-256 differs); delete it and fetch it again")
     return content
 
 
 def _download(name):
     """Fetch one file into the cache; it gets its final name only after its contents are checked."""
-    import pooch
-
-    target = cache_dir() / "mnist" / f"{name}.gz"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        fetched = Path(pooch.retrieve(MNIST_URL + target.name, known_hash=None, fname=target.name, path=scratch))
-        content = _read_checked(fetched, name)
-        os.replace(fetched, target)
-    return content
+    target, content = cache_dir() / "mnist" / f"{name}.gz", []
+    url = MNIST_URL + target.name
+    fetch(url, target, lambda file: content.append(_checked(file, name, url, packed=True)))
+    return content[0]
 
 
 def _content(name):

@@ -1,3 +1,4 @@
+import hashlib
 import io
 import tarfile
 
@@ -118,11 +119,36 @@ def test_wrong_label(small, no_data):
         cifar.read_records(no_data / "test_batch.bin")
 
 
-def test_one_missing_file_is_named(small, no_data):
+def test_one_missing_file_is_named(small, no_data, monkeypatch):
     del small["data_batch_4.bin"]
-    write(small, no_data / "cache" / cifar.FOLDER)
+    write(small, no_data / "own" / cifar.FOLDER)
+    monkeypatch.setenv("DCVIZ_DATA", str(no_data / "own"))
     with pytest.raises(DataError, match=r"data_batch_4\.bin is missing"):
         cifar.cifar10("train")
+
+
+def test_an_unpacking_that_was_cut_short_is_done_again(small, no_data, monkeypatch):
+    archive = pack(no_data / "c.tar.gz", members(small))
+    write({"data_batch_1.bin": small["data_batch_1.bin"]}, no_data / "cache" / cifar.FOLDER)
+    with pytest.raises(DataError, match="CIFAR-10 not found"):
+        cifar.cifar10("train", download=False)
+    monkeypatch.setattr(cifar, "_download", lambda folder: archive)
+    assert len(cifar.cifar10("train")) == 5 * N
+
+
+def test_an_archive_with_other_contents_is_fetched_again_and_refused(no_data, monkeypatch):
+    archive = no_data / "cifar-10-binary.tar.gz"
+    archive.write_bytes(b"damaged")
+
+    def serve(url, path, check, progressbar):
+        assert url == cifar.URL
+        check(io.BytesIO(b"hostile"))
+
+    monkeypatch.setattr(cifar, "fetch", serve)
+    with pytest.raises(DataError, match="SHA-256"):
+        cifar._download(no_data)
+    monkeypatch.setattr(cifar, "SHA256", hashlib.sha256(b"damaged").hexdigest())
+    assert cifar._download(no_data) == archive  # already there and right: nothing is fetched
 
 
 def test_extract_writes_the_six_files_and_nothing_else(small, no_data):
