@@ -1,19 +1,26 @@
-"""From one source per chapter to the notebooks: student, instructor.
+"""From one source per chapter to the notebooks: student, instructor, lecture.
 
 A source is a Python file in notebooks/source: ``# %%`` starts a code cell, ``# %% [markdown]`` a text cell whose
 lines begin with ``# ``; ``# %% tags=["nbval-ignore-output"]`` tags a cell. Solutions stand between
 ``### BEGIN SOLUTION`` and ``### END SOLUTION``; the student edition has a stub there.
+
+Cells with a solution carry nbgrader's metadata. The lecture edition is cut into slides by `dcviz.lecture`; the tags
+that overrule it stand in no other edition.
 """
 
+import ast
 import hashlib
+import os
 import re
 from pathlib import Path
 
+from dcviz import lecture
 from dcviz.errors import DcvizError
 from dcviz.files import ROOT, atomic_write
 
 SOURCES = ROOT / "notebooks" / "source"
-EDITIONS = ("student", "instructor")
+NOTES = ROOT / "docs" / "teaching"
+EDITIONS = ("student", "instructor", "lecture")
 
 _SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION[ \t]*(\n|\Z)", re.S | re.M)
 _MARKS = re.compile(r"^[ \t]*### (BEGIN|END) SOLUTION[ \t]*(\n|\Z)", re.M)
@@ -55,29 +62,63 @@ def notebook(path, edition="student"):
     """The notebook (nbformat 4, not executed) that a source makes; cell ids depend on the source only."""
     import nbformat.v4 as v4
 
-    stem = Path(path).stem
+    path = Path(path)
+    source = path.read_text("utf-8")
+    made = []
+    for stub, (kind, text, tags) in zip(cells_of(source), cells_of(source, edition), strict=True):
+        exercise = stub[1] != text or (edition == "student" and "# your code here" in text)
+        if edition == "lecture":
+            made += [(*cell, tags) for cell in lecture.slides(kind, text, tags, exercise)]
+        else:
+            made.append((kind, text, {"nbgrader": _nbgrader(text)} if exercise and kind == "code" else {}, tags))
+    if edition == "lecture":
+        made = lecture.join(made, notes_of(path.stem))
     cells = []
-    for number, (kind, text, tags) in enumerate(cells_of(Path(path).read_text("utf-8"), edition)):
+    for number, (kind, text, metadata, tags) in enumerate(made):
         make = v4.new_markdown_cell if kind == "markdown" else v4.new_code_cell
-        cell = make(text, id=hashlib.sha256(f"{stem}/{number}".encode()).hexdigest()[:8])
-        if tags:
-            cell.metadata["tags"] = tags
+        cell = make(text, id=hashlib.sha256(f"{path.stem}/{number}".encode()).hexdigest()[:8], metadata=metadata)
+        kept = [tag for tag in tags if tag not in lecture.SLIDE_TAGS]
+        if kept:
+            cell.metadata["tags"] = kept
         cells.append(cell)
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     return v4.new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
 
 
+def notes_of(stem):
+    """The instructor's page about a chapter, Markdown from docs/teaching; "" if there is none."""
+    page = NOTES / f"{stem}.md"
+    return page.read_text("utf-8") if page.is_file() else ""
+
+
+def _nbgrader(text):
+    """nbgrader's metadata of a cell with a solution: the learner writes here, a person or a later cell grades."""
+    functions = [node.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    flags = {"grade": False, "locked": False, "solution": True, "task": False}
+    return {"schema_version": 3, "grade_id": functions[0], **flags}
+
+
 def execute(book, folder):
-    """Run a notebook in ``folder`` and keep what survives without a kernel: text, HTML and pictures."""
+    """Run a notebook in ``folder`` and keep what survives without a kernel: text, HTML and pictures.
+
+    No learner's progress is read or written.
+    """
     from nbclient import NotebookClient
 
-    NotebookClient(book, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+    alone = {**os.environ, "DCVIZ_PROGRESS": "off"}
+    NotebookClient(book, timeout=300, resources={"metadata": {"path": str(folder)}}).execute(env=alone)
     book.metadata.pop("widgets", None)  # with widget state nbconvert shows blanks in place of the pictures
     for cell in book.cells:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", ()):
             output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
     return book
+
+
+def sources(chapters=None):
+    """Paths of the chapters' sources in reading order; ``chapters`` keeps those whose names begin so."""
+    found = sorted(SOURCES.glob("[0-9][0-9]_*.py"))
+    return [path for path in found if not chapters or path.stem.startswith(tuple(chapters))]
 
 
 def write(edition, out, chapters=None, run=True):
@@ -89,13 +130,13 @@ def write(edition, out, chapters=None, run=True):
 
     out = Path(out)
     written = []
-    for source in sorted(SOURCES.glob("[0-9][0-9]_*.py")):
-        if chapters and not source.stem.startswith(tuple(chapters)):
-            continue
+    for source in sources(chapters):
         book = notebook(source, edition)
         if run:
             out.mkdir(parents=True, exist_ok=True)
             execute(book, out)
+            if edition == "lecture":
+                lecture.drop_empty(book)
         target = out / f"{source.stem}.ipynb"
         data = (nbformat.writes(book) + "\n").encode()
         atomic_write(target, lambda file, data=data: file.write(data))

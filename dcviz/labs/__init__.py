@@ -25,7 +25,7 @@ _HOMES = {
     "SpeedLab": "speed_lab",
     "PhoneLab": "phone_lab",
 }  # fmt: skip
-_PARTS = {"Lab": "base", "Prediction": "prediction", "HistogramView": "views"}
+_PARTS = {"Lab": "base", "Prediction": "prediction", "Progress": "progress", "HistogramView": "views"}
 
 ALL = tuple(_HOMES)
 """Names of all labs, in the order of the chapters."""

@@ -1,11 +1,12 @@
 """Predict first: a question with the learner's guess, kept and later shown beside the truth."""
 
+import html
 import numbers
 
 import ipywidgets as widgets
 import traitlets
 
-from dcviz.labs import learner
+from dcviz import learner
 from dcviz.labs.controls import Caption, labelled_slider, row
 
 
@@ -38,8 +39,9 @@ class Prediction(widgets.VBox):
         self.add_class("dcviz")
         self.add_class("dcviz-prediction")
         self.record.on_click(lambda _: self.commit())
-        if key is not None and self._possible(learner.answers().get(key)):
-            self.entry.value = self.guess = learner.answers()[key]
+        before = None if key is None else learner.recorded(learner.PREDICTIONS).get(key)
+        if before is not None and self._possible(before):
+            self.entry.value = self.guess = before
             self.note.value = f"You said {self._say(self.guess)} before; record again to change it."
 
     def commit(self, guess=None):
@@ -47,14 +49,20 @@ class Prediction(widgets.VBox):
         if guess is not None:
             self.entry.value = guess
         self.guess = self.entry.value
-        kept = self.key is None or learner.record(self.key, self.guess)
-        self.note.value = f"Recorded: {self._say(self.guess)}." + (
-            "" if kept else " (only until the kernel stops)"
-        )
+        why = "" if self.key is None else learner.record(learner.PREDICTIONS, self.key, self.guess)
+        lost = f" (Only until the kernel stops: {html.escape(why)}.)" if why else ""
+        self.note.value = f"Recorded: {self._say(self.guess)}.{lost}"
+
+    def tell(self, lab=None):
+        """Reveal the truth and print it; print nothing while there is none. For lectures."""
+        truth = self._truth_of(lab)
+        if truth is not None:
+            self.reveal(lab)
+            print(f"It is {self._say(truth)}.")
 
     def reveal(self, lab):
         """Show the truth beside the guess; labs call it once they are used."""
-        truth = self.truth(lab) if callable(self.truth) else self.truth
+        truth = self._truth_of(lab)
         if truth is None:
             return
         if self.guess is None:
@@ -71,6 +79,9 @@ class Prediction(widgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs):
         return {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}
+
+    def _truth_of(self, lab):
+        return self.truth(lab) if callable(self.truth) else self.truth
 
     def _possible(self, guess):
         if self.options is not None:

@@ -9,7 +9,7 @@
 
 # %%
 from dcviz import archive, datasets, machine, pipeline, reference, theme, training
-from dcviz.labs import PruningLab
+from dcviz.labs import Progress, PruningLab
 from dcviz.plots.picture import Picture
 from dcviz.plots.pipeline import byte_shares, digits
 
@@ -89,6 +89,16 @@ print(repr(lab))
 # Numbers come in three kinds, and never share a column: **measured now** (on your machine, as you watch), **recorded**
 # (measured once, with date, machine and command), and **quoted** from the paper.
 #
+# ## Your progress
+#
+# Your guesses and the exercises you passed are kept in a small file of yours, `dcviz-progress.json`, beside the
+# notebooks. It survives a restart; copy it, hand it in, or delete it. (The environment variable `DCVIZ_PROGRESS` names
+# another place, or `off`.)
+
+# %%
+Progress()
+
+# %% [markdown]
 # ## This machine
 #
 # No GPU is needed, and no network.

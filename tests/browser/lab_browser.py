@@ -54,7 +54,7 @@ class Server:
         env |= {
             "JUPYTER_PREFER_ENV_PATH": "1",
             "OMP_NUM_THREADS": "1",
-            "DCVIZ_STATE": str(private / "answers.json"),
+            "DCVIZ_PROGRESS": str(private / "progress.json"),
             "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         }
         for name, content in SETTINGS.items():

@@ -5,4 +5,4 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _own_answers(monkeypatch, tmp_path):
-    monkeypatch.setenv("DCVIZ_STATE", str(tmp_path / "answers.json"))
+    monkeypatch.setenv("DCVIZ_PROGRESS", str(tmp_path / "progress.json"))

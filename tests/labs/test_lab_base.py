@@ -1,7 +1,6 @@
 """The parts that labs are made of."""
 
 import io
-import json
 import threading
 
 import numpy as np
@@ -9,8 +8,7 @@ import pytest
 import traitlets
 from PIL import Image
 
-from dcviz import labs, theme
-from dcviz.labs import learner
+from dcviz import labs, learner, theme
 from dcviz.labs.base import FigureImage, Lab, Prediction, RunButton, labelled_slider, parse, plain, row
 
 
@@ -194,7 +192,7 @@ def test_prediction_is_recorded_and_revealed():
     lab = TinyLab(prediction=guess)
     assert guess in lab.children
     guess.commit(5)
-    assert learner.answers() == {"twice": 5}
+    assert learner.recorded("predictions") == {"twice": 5}
     assert "6" not in guess.note.value
     lab.number = 3
     assert "You guessed 5; it is 6" in guess.note.value
@@ -213,23 +211,17 @@ def test_prediction_by_choice_and_without_a_guess():
 
 
 def test_old_answers_that_no_longer_fit_are_ignored():
-    learner.record("k", "a word")
+    learner.record("predictions", "k", "a word")
     assert Prediction("?", low=0, high=1, key="k").guess is None
-    learner.record("k", "gone")
+    learner.record("predictions", "k", "gone")
     assert Prediction("?", options=["a"], key="k").guess is None
 
 
-def test_a_damaged_answers_file_never_stops_anything():
-    learner.path().write_text("{broken")
-    assert learner.answers() == {}
-    assert learner.record("a", 1)
-    assert json.loads(learner.path().read_text()) == {"a": 1}
-
-
-def test_answers_that_cannot_be_written(monkeypatch, tmp_path):
+def test_a_guess_that_cannot_be_kept_says_so_and_counts(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv("DCVIZ_STATE", str(tmp_path / "file" / "answers.json"))
-    assert not learner.record("a", 1)
+    monkeypatch.setenv("DCVIZ_PROGRESS", str(tmp_path / "file" / "progress.json"))
     guess = Prediction("?", low=0, high=1, key="a")
     guess.commit()
     assert "until the kernel stops" in guess.note.value
+    assert "cannot be written" in guess.note.value
+    assert guess.guess == 0
