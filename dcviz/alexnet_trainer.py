@@ -64,7 +64,7 @@ def sgd(constraint, decay):
 
 
 class Trainer:
-    """The state of one run: float32 weights, momentum, running average, step number.
+    """The state of one run: float32 weights, momentum, running average (unless ``averaging`` is 0), step number.
 
     start: state dict to begin with, or None for random weights
     constraint: function (net, steps) -> constraint as in ``training``; None lets every weight move
@@ -157,7 +157,8 @@ class Trainer:
         tensors = {}
         for name, weight, average in zip(self.names, self.weights, self.average, strict=True):
             tensors[f"weight/{name}"] = weight.detach()
-            tensors[f"average/{name}"] = average
+            if self.options.averaging:
+                tensors[f"average/{name}"] = average
             momentum = self.optimizer.state[weight].get("momentum_buffer")
             if momentum is not None:
                 tensors[f"momentum/{name}"] = momentum
@@ -181,7 +182,8 @@ class Trainer:
                 self.step = int(notes["step"])
                 for name, weight, average in zip(self.names, self.weights, self.average, strict=True):
                     weight.data.copy_(file.get_tensor(f"weight/{name}"))
-                    average.copy_(file.get_tensor(f"average/{name}"))
+                    if self.options.averaging:
+                        average.copy_(file.get_tensor(f"average/{name}"))
                     if self.step:
                         momentum = file.get_tensor(f"momentum/{name}").clone()
                         self.optimizer.state[weight]["momentum_buffer"] = momentum

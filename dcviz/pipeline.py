@@ -173,9 +173,9 @@ def compress(net, recipe, data, *, test=None, teacher=None, device="cpu", progre
     """Run the whole pipeline on a copy of ``net``: ``Compressed``.
 
     data: the ``Split`` to retrain and fine-tune on, or None where both schedules have no epochs (one-shot).
-    test: a ``Split`` whose error is measured after each stage, or None. teacher: net whose outputs the schedules' ``teacher_weight`` refers to (default: ``net`` itself
-    as given). progress(stage, done, total) is called often (by default bars on a terminal); stop() is asked often and
-    ends the run with ``Stopped``.
+    test: a ``Split`` whose error is measured after each stage, or None. teacher: net whose outputs the schedules'
+    ``teacher_weight`` refers to (default: ``net`` itself as given). progress(stage, done, total) is called often (by
+    default bars on a terminal); stop() is asked often and ends the run with ``Stopped``.
     RecipeError if the recipe's layers are not the net's; NetError for a layer type that cannot be compressed.
     """
     _check(net, recipe)

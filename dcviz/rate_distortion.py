@@ -14,7 +14,6 @@ import numpy as np
 from dcviz.errors import CodebookError
 from dcviz.kmeans import assign
 
-
 BLOCK = 1 << 16
 """Values compared with all centroids at once."""
 

@@ -61,10 +61,12 @@ def record(name):
         raise DataError(f"there is no measurement called {name!r}; known are {', '.join(RECORDINGS)}")
     module, function = RECORDINGS[name].split(":")
     rows = getattr(import_module(f"{__name__}.{module}"), function)()
-    recorded = Recorded(
-        name, f"python -m dcviz record {name}", datetime.date.today().isoformat(), machine.name(), rows
-    )  # fmt: skip
+    return keep(name, f"python -m dcviz record {name}", rows)
+
+
+def keep(name, command, rows):
+    """Write data/recorded/NAME.json: rows that ``command`` measured just now; returns the ``Recorded``."""
+    recorded = Recorded(name, command, datetime.date.today().isoformat(), machine.name(), rows)
     text = json.dumps(vars(recorded), indent=1)
     atomic_write(FOLDER / f"{name}.json", lambda file: file.write((text + "\n").encode()))
     return recorded
-

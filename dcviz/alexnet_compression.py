@@ -1,0 +1,275 @@
+"""Compress the AlexNet that ``alexnet_training`` made: ``python -m dcviz.alexnet_compression``.
+
+Two settings, one after the other, as in iterative pruning: first the densities and bits of the paper's Table 4, then,
+from what is left, far fewer weights. Each is pruned while it retrains, then its weights share values that are
+fine-tuned, then it is coded. Hours for one core; stopped at any moment, the same command goes on.
+
+All choices were made on 5,000 held-out training pictures; the test pictures are read once for each finished net.
+"""
+
+import argparse
+import json
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from dcviz import archive, cifar, models, paper, recordings, relative_index
+from dcviz.alexnet_trainer import Trainer, pixels_at
+from dcviz.archive import Coding, Layer, StoredNet
+from dcviz.errors import DataError
+from dcviz.files import atomic_write, cache_dir
+from dcviz.models_imagenet import AlexNet
+from dcviz.pipeline import LayerRecipe, Recipe, Schedule, codebooks, restore, round_biases, stored_net
+from dcviz.retraining import Gradual, drop_dead
+from dcviz.sketch import sketch, to_bytes
+from dcviz.trained_quantization import SharedWeights
+
+NET = "alexnet"
+LAYERS = dict(
+    zip(
+        ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"),
+        ("features.0", "features.3", "features.6", "features.8", "features.10",
+         "classifier.1", "classifier.4", "classifier.6"),
+        strict=True,
+    )
+)  # fmt: skip
+"""{the paper's name of a layer: its place in our net}."""
+
+PIXELS = 224
+"""Pictures are measured at the size whose last feature map is the 6 x 6 that fc6 was made for."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One compressed AlexNet: its recipe, and how long (pixels, epochs) and hard (learning rate) each part trains."""
+
+    recipe: Recipe
+    prune: tuple
+    prune_rate: float
+    share: tuple
+    share_rate: float
+
+
+def _recipe(densities, bits, index_bits, **options):
+    """Densities, bits and index bits in the order of ``LAYERS``."""
+    plan = zip(LAYERS.values(), densities, bits, index_bits, strict=True)
+    layers = {name: LayerRecipe(density, b, gap) for name, density, b, gap in plan}
+    none = Schedule(epochs=0)  # the training is this module's own
+    return Recipe(layers=layers, retrain=none, finetune=none, ramp=0.6, regrow=True, **options)
+
+
+def paper_recipe():
+    """Table 4's densities, 8 bits in convolutions and 5 in fully connected layers, 4 bits a gap, float32 codebooks."""
+    rows = paper.layers(NET)
+    columns = ("weights_pct_P", "weight_bits_PQ", "index_bits_PQ")
+    density, bits, gap = ([rows[name][column] for name in LAYERS] for column in columns)
+    return _recipe([d / 100 for d in density], bits, gap, cuts=12)
+
+
+SETTINGS = {
+    "paper": Setting(paper_recipe(), ((128, 1),), 4e-3, ((128, 0.2),), 1e-4),
+    "small": Setting(
+        _recipe(
+            (0.6, 0.28, 0.25, 0.25, 0.25, 0.010, 0.012, 0.15), (5, 5, 4, 4, 4, 4, 4, 4), [None] * len(LAYERS),
+            cuts=40, rate=0.02, drop_dead=True, dtype="float16", bias_dtype="float16",
+        ),
+        ((128, 4), (PIXELS, 1)), 8e-3, ((PIXELS, 0.3),), 3e-4,
+    ),
+}  # fmt: skip
+"""{name: Setting}, in the order in which they are made, each from the pruned net of the one before."""
+
+
+def run(options):
+    """All settings whose files are not there yet; returns True if everything is done, False after a stop."""
+    out = Path(options.out)
+    torch.set_num_threads(options.threads)
+    start = _state(Path(options.dense))
+    for name, setting in SETTINGS.items():
+        folder = out / name
+        folder.mkdir(parents=True, exist_ok=True)
+        pruned = folder / "pruned.safetensors"
+        if not pruned.exists() and not _prune(setting, start, folder, pruned, options):
+            return False
+        start = _state(pruned)
+        if not (folder / f"{NET}.dcz").exists() and not _share(setting, start, folder, options):
+            return False
+    return True
+
+
+def _options(options, phases, rate, averaging=0.0):
+    """What a ``Trainer`` reads from its command line."""
+    epochs = tuple((pixels, n) for pixels, n in phases)
+    return argparse.Namespace(
+        seed=options.seed, batch=128, phases=epochs, lr=rate, warmup=100, decay=5e-4, dropout=0.1, smoothing=0.1,
+        averaging=averaging, dtype=options.dtype,
+    )  # fmt: skip
+
+
+def _prune(setting, start, folder, target, options):
+    recipe = setting.recipe
+    densities = {name: layer.density for name, layer in recipe.layers.items()}
+
+    def cutting(net, steps):
+        return Gradual(net, densities, steps, recipe.cuts, recipe.ramp, recipe.regrow)
+
+    trainer = Trainer(
+        cifar.cifar10("train"), _options(options, setting.prune, setting.prune_rate), start=start, constraint=cutting
+    )
+    checkpoint = folder / "checkpoint.safetensors"
+    if checkpoint.exists():
+        trainer.resume(checkpoint)
+    if not _train(trainer, folder, options, checkpoint):
+        return False
+    if recipe.drop_dead:
+        drop_dead(trainer.master)
+    trainer.export(target, {"net": NET, "stage": "pruned", **trainer.identity()})
+    checkpoint.unlink(missing_ok=True)
+    return True
+
+
+def _share(setting, start, folder, options):
+    """Fine-tune the shared values and write the file; minutes, so a stop means to begin again."""
+    recipe = setting.recipe
+
+    def sharing(net, steps):
+        return SharedWeights(net, codebooks(net, recipe), rate=recipe.rate)
+
+    phases = tuple((pixels, 1) for pixels, _ in setting.share)
+    trainer = Trainer(
+        cifar.cifar10("train"), _options(options, phases, setting.share_rate), start=start, constraint=sharing,
+        optimizer=lambda constraint, decay: torch.optim.Adam(constraint.parameters()),
+    )  # fmt: skip
+    trainer.total = round(trainer.steps_per_epoch * setting.share[0][1])
+    if not _train(trainer, folder, options):
+        return False
+    trainer.constraint.round_to(recipe.dtype)
+    round_biases(trainer.master, recipe)
+    trainer.master.name = NET
+    archive.save(folder / f"{NET}.dcz", stored_net(trainer.master, recipe, "coded", copied=False))
+    return True
+
+
+def _train(trainer, folder, options, checkpoint=None):
+    """Steps until the schedule is over (True) or a signal asks to stop (False)."""
+    stop = []
+    signals = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda number, frame: stop.append(number)) for number in signals]
+    since, results = time.monotonic(), []
+    try:
+        while trainer.step < trainer.total and not stop:
+            results.append(trainer.advance())
+            if not np.isfinite(results[-1][0]):
+                raise DataError(f"{folder}: the loss is not finite at step {trainer.step}; try a lower rate")
+            late = time.monotonic() - since > options.every
+            if late or stop or trainer.step == trainer.total:
+                if checkpoint is not None:
+                    trainer.save(checkpoint)
+                pixels = pixels_at((trainer.step - 1) // trainer.steps_per_epoch, trainer.options.phases)
+                loss, right = np.mean(results, axis=0)
+                print(json.dumps({
+                    "folder": folder.name, "step": trainer.step, "total": trainer.total, "pixels": pixels,
+                    "loss": round(float(loss), 4), "right": round(float(right), 4),
+                    "held_out": None if stop else trainer.held_out_accuracy(pixels),
+                }), flush=True)  # fmt: skip
+                since, results = time.monotonic(), []
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
+    return not stop
+
+
+def report(options):
+    """Errors of the dense net and of every setting's net, on held-out and test pictures, and their sizes: rows."""
+    out = Path(options.out)
+    torch.set_num_threads(options.threads)
+    dense = AlexNet(10)
+    dense.load_state_dict(_state(Path(options.dense)))
+    dense_bytes = models.dense_bytes(dense)
+    rows = [_row("dense", dense, dense_bytes, dense_bytes)]
+    for name, setting in SETTINGS.items():
+        pruned = AlexNet(10)
+        pruned.load_state_dict(_state(out / name / "pruned.safetensors"))
+        stored = pruned_stage(pruned)
+        archive.save(out / name / f"{NET}-pruned.dcz", stored)
+        rows.append(_row(f"{name}, pruned", restore(stored), archive.file_bytes(stored), dense_bytes))
+        file = out / name / f"{NET}.dcz"
+        stages = (stored_net(restore(archive.load(file)), setting.recipe, stage) for stage in ("shared", "coded"))
+        shared, coded = (archive.file_bytes(stage) for stage in stages)
+        row = _row(f"{name}, coded", restore(archive.load(file)), coded, dense_bytes)
+        rows += [{**row, "stage": f"{name}, shared", "file_bytes": shared, "ratio": dense_bytes / shared}, row]
+    sketches = [sketch(layer.weight.detach().numpy(), name=name) for name, layer in models.weight_layers(dense).items()]
+    atomic_write(out / f"{NET}.sketches", lambda file: file.write(to_bytes(sketches)))
+    return rows
+
+
+def _row(stage, net, size, dense_bytes):
+    row = {
+        "stage": stage, "file_bytes": size, "ratio": dense_bytes / size, "pixels": PIXELS,
+        "held_out_error_percent": error_percent(net, held_out()),
+        "test_error_percent": error_percent(net, cifar.cifar10("test")),
+        "kept_percent": {
+            name: 100 * float((layer.weight != 0).float().mean()) for name, layer in models.weight_layers(net).items()
+        },
+    }  # fmt: skip
+    print(json.dumps(row), flush=True)
+    return row
+
+
+def pruned_stage(net):
+    """The ``StoredNet`` of a pruned net before any sharing: weights, rounded to float16 in place, and gaps."""
+    layers = []
+    for name, layer in models.weight_layers(net).items():
+        with torch.no_grad():
+            for parameter in (layer.weight, layer.bias):
+                parameter.copy_(parameter.half().float())
+        weight, bias = layer.weight.detach().numpy(), layer.bias.detach().numpy()
+        index_bits = relative_index.best_bits(np.flatnonzero(weight), value_bits=16)
+        layers.append(Layer(name, weight, bias, Coding(index_bits, dtype="float16", bias_dtype="float16")))
+    return StoredNet(NET, tuple(layers))
+
+
+def _state(path):
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); alexnet_training --report writes the dense net") from error
+
+
+@torch.inference_mode()
+def error_percent(net, split, pixels=PIXELS, size=125):
+    """Top-1 error in percent of a net on a ``CifarSplit`` whose pictures are up-scaled to ``pixels``."""
+    net.eval()
+    wrong = sum(int((net(x).argmax(1) != y).sum()) for x, y in cifar.batches(split, pixels, size))
+    return 100 * wrong / len(split)
+
+
+def held_out():
+    """The 5,000 training pictures that no training sees."""
+    split, (_, rows) = cifar.cifar10("train"), cifar.tuning_split()
+    return cifar.CifarSplit(split.images[rows], split.labels[rows])
+
+
+def main(arguments=None):
+    p = argparse.ArgumentParser(prog="python -m dcviz.alexnet_compression", description=__doc__.split("\n\n")[0])
+    p.add_argument("--dense", default=str(cache_dir() / "alexnet" / "alexnet-cifar10.safetensors"))
+    p.add_argument("--out", default=str(cache_dir() / "alexnet"), help="folder of checkpoints and results")
+    p.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--every", type=float, default=240, help="seconds between checkpoints")
+    p.add_argument("--report", action="store_true", help="no training: measure and record, once everything is made")
+    options = p.parse_args(arguments)
+    if options.report:
+        recordings.keep("alexnet_cifar10", f"{p.prog} --report", report(options))
+    else:
+        run(options)
+
+
+if __name__ == "__main__":
+    main()
