@@ -77,3 +77,32 @@ def lowest_density(densities, errors, limit):
             break
         lowest = float(density)
     return lowest
+
+
+def densities_for(budget, sizes, densities, errors):
+    """Densities whose layers suffer alike, and that keep ``budget`` (0..1) of all weights together: {layer: float}.
+
+    sizes: {layer: number of weights}; densities, errors: the curves of ``error_by_density``. One error limit for all
+    layers is sought: each layer keeps what its own curve needs to stay below it, read between the points on a
+    logarithmic scale. RecipeError if the curves do not reach so low a budget.
+
+        densities_for(0.05, {"fc1": 900, "fc2": 100}, [1, 0.1, 0.01], {"fc1": [1, 2, 9], "fc2": [1, 5, 9]})
+    """
+    at = np.argsort(densities)[::-1]
+    kept = np.log(np.asarray(densities, float)[at])
+    rising = 1e-9 * np.arange(len(at))  # equal errors in a row: the limit decides which one is meant
+    curves = {layer: np.maximum.accumulate(np.asarray(errors[layer], float)[at]) + rising for layer in sizes}
+
+    def within(limit):
+        return {layer: float(np.exp(np.interp(limit, curve, kept))) for layer, curve in curves.items()}
+
+    def share(found):
+        return sum(found[layer] * n for layer, n in sizes.items()) / sum(sizes.values())
+
+    low, high = 0.0, max(curve[-1] for curve in curves.values())
+    if not share(within(high)) <= budget <= 1:
+        raise RecipeError(f"the curves go down to {share(within(high)):.2%} of the weights, {budget:.2%} is asked for")
+    for _ in range(100):  # halve the interval of limits until it is as narrow as floats allow
+        limit = (low + high) / 2
+        low, high = (low, limit) if share(within(limit)) < budget else (limit, high)
+    return within(high)

@@ -94,3 +94,34 @@ def test_the_lowest_density(errors, limit, expected):
 def test_lengths_have_to_agree():
     with pytest.raises(RecipeError, match="2 densities, but 1 errors"):
         sensitivity.lowest_density([1, 0.5], [2.0], 3.0)
+
+
+GRID = [1.0, 0.5, 0.1, 0.02]
+
+
+def test_a_budget_is_kept_and_sensitive_layers_keep_more():
+    sizes = {"large": 9000, "small": 1000}
+    errors = {"large": [1.0, 1.0, 1.5, 6.0], "small": [1.0, 3.0, 9.0, 30.0]}
+    for budget in (0.9, 0.3, 0.1, 0.05):
+        found = sensitivity.densities_for(budget, sizes, GRID, errors)
+        assert sum(found[name] * n for name, n in sizes.items()) == pytest.approx(10_000 * budget, rel=1e-6)
+        assert found["small"] >= found["large"]
+
+
+def test_equal_curves_get_equal_densities_and_points_of_the_grid_are_met():
+    errors = {"a": [1.0, 2.0, 4.0, 8.0], "b": [1.0, 2.0, 4.0, 8.0]}
+    found = sensitivity.densities_for(0.1, {"a": 500, "b": 20}, GRID, errors)
+    assert found["a"] == pytest.approx(found["b"]) == pytest.approx(0.1, rel=1e-6)
+
+
+def test_a_lucky_dip_does_not_count_and_order_does_not_matter():
+    dip = {"a": [1.0, 5.0, 2.0, 8.0], "b": [1.0, 5.0, 5.0, 8.0]}
+    found = sensitivity.densities_for(0.3, {"a": 10, "b": 10}, GRID, dip)
+    assert found["a"] == pytest.approx(found["b"])
+    turned = {name: curve[::-1] for name, curve in dip.items()}
+    assert sensitivity.densities_for(0.3, {"a": 10, "b": 10}, GRID[::-1], turned) == pytest.approx(found)
+
+
+def test_a_budget_below_the_curves_is_refused():
+    with pytest.raises(RecipeError, match=r"down to 2\.00%"):
+        sensitivity.densities_for(0.01, {"a": 10}, GRID, {"a": [1.0, 2.0, 3.0, 4.0]})
