@@ -11,16 +11,18 @@ __version__ = "0.1.0"
 _MODULES = {
     "archive", "authors", "bits", "bitstream", "checks", "cifar", "coders", "datasets", "editions", "entropy", "errors",
     "files", "huffman", "kmeans", "kmeans_optimal", "labs", "machine", "models", "models_imagenet", "paper", "pipeline",
-    "plots", "pruning", "rate_distortion", "recipes", "recordings", "reference", "relative_index", "retraining",
-    "sketch", "sweeps", "tables", "theme", "trained_quantization", "training",
+    "plots", "pretrained", "pruning", "rate_distortion", "recipes", "recordings", "reference", "relative_index",
+    "retraining", "sketch", "sweeps", "tables", "theme", "trained_quantization", "training",
 }  # fmt: skip
 
-__all__ = sorted(_MODULES)
+__all__ = sorted([*_MODULES, "load"])
 
 
 def __getattr__(name):
     if name in _MODULES:
         return import_module(f"{__name__}.{name}")
+    if name == "load":
+        return import_module(f"{__name__}.pretrained").load
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -19,27 +19,18 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from dcviz import archive, cifar, models, paper, recordings, relative_index
+from dcviz import archive, cifar, models, recipes, recordings, relative_index
 from dcviz.alexnet_trainer import Trainer, pixels_at
 from dcviz.archive import Coding, Layer, StoredNet
 from dcviz.errors import DataError
 from dcviz.files import atomic_write, cache_dir
 from dcviz.models_imagenet import AlexNet
-from dcviz.pipeline import LayerRecipe, Recipe, Schedule, codebooks, restore, round_biases, stored_net
+from dcviz.pipeline import LayerRecipe, Recipe, codebooks, restore, round_biases, stored_net
 from dcviz.retraining import Gradual, drop_dead
 from dcviz.sketch import sketch, to_bytes
 from dcviz.trained_quantization import SharedWeights
 
 NET = "alexnet"
-LAYERS = dict(
-    zip(
-        ("conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"),
-        ("features.0", "features.3", "features.6", "features.8", "features.10",
-         "classifier.1", "classifier.4", "classifier.6"),
-        strict=True,
-    )
-)  # fmt: skip
-"""{the paper's name of a layer: its place in our net}."""
 
 PIXELS = 224
 """Pictures are measured at the size whose last feature map is the 6 x 6 that fc6 was made for."""
@@ -56,29 +47,22 @@ class Setting:
     share_rate: float
 
 
-def _recipe(densities, bits, index_bits, **options):
-    """Densities, bits and index bits in the order of ``LAYERS``."""
-    plan = zip(LAYERS.values(), densities, bits, index_bits, strict=True)
-    layers = {name: LayerRecipe(density, b, gap) for name, density, b, gap in plan}
-    none = Schedule(epochs=0)  # the training is this module's own
-    return Recipe(layers=layers, retrain=none, finetune=none, ramp=0.6, regrow=True, **options)
-
-
-def paper_recipe():
-    """Table 4's densities, 8 bits in convolutions and 5 in fully connected layers, 4 bits a gap, float32 codebooks."""
-    rows = paper.layers(NET)
-    columns = ("weights_pct_P", "weight_bits_PQ", "index_bits_PQ")
-    density, bits, gap = ([rows[name][column] for name in LAYERS] for column in columns)
-    return _recipe([d / 100 for d in density], bits, gap, cuts=12)
+def _small():
+    """Few weights, in as few bits as the net bears; gaps as wide as makes the smallest file."""
+    densities = (0.6, 0.28, 0.25, 0.25, 0.25, 0.010, 0.012, 0.15)
+    plan = zip(models.paper_names(NET), densities, (5, 5, 4, 4, 4, 4, 4, 4), strict=True)
+    return recipes.as_printed(
+        NET, layers={name: LayerRecipe(density, bits, None) for name, density, bits in plan}, cuts=40, ramp=0.6,
+        regrow=True, rate=0.02, drop_dead=True, dtype="float16", bias_dtype="float16",
+    )  # fmt: skip
 
 
 SETTINGS = {
-    "paper": Setting(paper_recipe(), ((128, 1),), 4e-3, ((128, 0.2),), 1e-4),
+    "paper": Setting(
+        recipes.as_printed(NET, cuts=12, ramp=0.6, regrow=True), ((128, 1),), 4e-3, ((128, 0.2),), 1e-4
+    ),
     "small": Setting(
-        _recipe(
-            (0.6, 0.28, 0.25, 0.25, 0.25, 0.010, 0.012, 0.15), (5, 5, 4, 4, 4, 4, 4, 4), [None] * len(LAYERS),
-            cuts=40, rate=0.02, drop_dead=True, dtype="float16", bias_dtype="float16",
-        ),
+        _small(),
         ((128, 4), (PIXELS, 1)), 8e-3, ((PIXELS, 0.3),), 3e-4,
     ),
 }  # fmt: skip

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from dcviz import relative_index
+from dcviz.archive import Coding, Layer, StoredNet, layer_bytes
 from dcviz.errors import ArchiveError
 
 INDEX_BITS = 4
@@ -177,6 +178,24 @@ def read(path, name, plan):
             raise ArchiveError(f"{path}: {layer.name} (bytes {at:,} to {end:,}): {error}") from None
         at = end
     return AuthorsNet(name, tuple(layers))
+
+
+def as_stored(net, index_bits=None):
+    """An ``AuthorsNet`` as a ``StoredNet`` for a .dcz file: the same weights and biases, Huffman-coded.
+
+    index_bits: of a gap, such as the 4 of the authors' file; None takes the width and the walking order, layer by
+    layer, that give the fewest bytes.
+    """
+    layers = []
+    for layer in net.layers:
+        codebook = np.unique(layer.weight[layer.weight != 0])
+        plans = [(index_bits, "C")] if index_bits else [(b, order) for b in range(2, 9) for order in ("C", "F")]
+        tried = [
+            Layer(layer.key, layer.weight, layer.bias, Coding(b, codebook, huffman=True, order=order))
+            for b, order in plans
+        ]
+        layers.append(min(tried, key=layer_bytes))
+    return StoredNet(net.name, tuple(layers))
 
 
 def _decode(plan, entries, data):

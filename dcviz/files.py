@@ -34,10 +34,8 @@ def replacing(path):
     scratch, lock = _scratch(path)
     try:
         yield scratch
-        with open(scratch, "rb+") as file:
-            os.fsync(file.fileno())
         os.chmod(scratch, 0o666 & ~_umask())
-        os.replace(scratch, path)
+        sync_and_replace(scratch, path)
     except BaseException:
         scratch.unlink(missing_ok=True)
         raise
@@ -54,6 +52,13 @@ def atomic_write(path, write):
     """
     with replacing(path) as scratch, open(scratch, "w+b") as file:
         return write(file)
+
+
+def sync_and_replace(scratch, path):
+    """Put a finished file in place of ``path`` in one step, its bytes on the disk first."""
+    with open(scratch, "rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(scratch, path)
 
 
 def fetch(url, path, check, progressbar=False):

@@ -6,6 +6,7 @@ The LeNets are here in full; AlexNet, VGG-16 and their kin are in ``models_image
 import torch
 from torch import nn
 
+from dcviz import paper
 from dcviz.errors import NetError
 
 
@@ -110,6 +111,16 @@ def weight_layers(net):
     if not layers:
         raise NetError(f"{type(net).__name__} has no Linear or Conv2d layer to compress")
     return layers
+
+
+def paper_names(name):
+    """{our name of a layer: the paper's} for a net of Tables 2 to 5; DataError for another.
+
+        paper_names("alexnet")["classifier.1"] -> "fc6"
+    """
+    printed = paper.layers(name)
+    with torch.device("meta"):
+        return dict(zip(weight_layers(build(name)), printed, strict=True))
 
 
 def dense_bytes(net):

@@ -1,6 +1,6 @@
 """Recipes by name: the paper's own settings, and simple ones for a lesson of a minute."""
 
-from dcviz import paper
+from dcviz import models, paper
 from dcviz.errors import RecipeError
 from dcviz.pipeline import LayerRecipe, Recipe, Schedule
 
@@ -9,6 +9,23 @@ PAPER_DENSITIES = {
     for net in ("lenet-300-100", "lenet-5")
 }
 """{net: {layer: share of weights kept}} as Tables 2 and 3 print it."""
+
+
+def as_printed(net, **options):
+    """What Tables 2 to 5 print: density, bits of a code and of a gap for every layer of the paper's four nets.
+
+    No training unless ``options``, which go to ``Recipe``, say so: with both schedules empty, ``pipeline.compress``
+    prunes, shares and codes a net in one go. DataError for a net that the paper has no table of.
+    """
+    none = Schedule(epochs=0)
+    rows = paper.layers(net)
+    layers = {
+        ours: LayerRecipe(
+            rows[theirs]["weights_pct_P"] / 100, rows[theirs]["weight_bits_PQ"], rows[theirs]["index_bits_PQ"]
+        )
+        for ours, theirs in models.paper_names(net).items()
+    }
+    return Recipe(**{"layers": layers, "retrain": none, "finetune": none, **options})
 
 
 def simple(net, scale=1.0, bits=5, index_bits=5, init="linear", epochs=4.0):

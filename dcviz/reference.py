@@ -122,6 +122,10 @@ REFERENCES = {
 }
 """The shipped compressed nets by name; the small ones go beyond the paper's ratios."""
 
+ALEXNETS = ("alexnet-cifar10", "alexnet-cifar10-pruned", "alexnet-cifar10-paper")
+"""Shipped files of AlexNet: the smallest, its pruned stage, and the paper's densities and bits. The dense net is too
+large to ship; ``alexnet_training`` and ``alexnet_compression`` make them."""
+
 
 def reference(name):
     """The ``Reference`` called ``name``; NetError lists the known ones."""
@@ -147,8 +151,9 @@ def dense(name):
 
 
 def compressed_path(name):
-    """Where the compressed file of a shipped net lies."""
-    reference(name)
+    """Where the compressed file of a shipped net lies; NetError lists the known names."""
+    if name not in (*REFERENCES, *ALEXNETS):
+        raise NetError(f"no file of {name!r} ships with dcviz; known are {', '.join((*REFERENCES, *ALEXNETS))}")
     return MODELS / f"{name}.dcz"
 
 

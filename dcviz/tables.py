@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from dcviz import archive, paper, reference
+from dcviz import archive, models, paper, reference
 
 PAPER, OURS = "paper (quoted)", "this workbook (measured now)"
 
@@ -29,14 +29,14 @@ def table1(rows):
 
 
 def layers(net, breakdown):
-    """Table 2 or 3 as a DataFrame: per layer the paper's P+Q+H columns beside a file's ``archive.Breakdown``.
+    """Table 2, 3, 4 or 5 as a DataFrame: per layer the paper's P+Q+H columns beside a file's ``archive.Breakdown``.
 
     "of dense %" is the layer's share of file bytes over its dense weights; ours counts code tables, checksums
     and biases, the paper's seems not to count biases.
     """
-    quoted, table = paper.layers(net), {}
+    quoted, names, table = paper.layers(net), models.paper_names(net), {}
     for layer in breakdown.layers:
-        row = quoted[layer.name]
+        row = quoted[names[layer.name]]
         table[f"{layer.name} ({row['layer']})"] = {
             (PAPER, "kept %"): row["weights_pct_P"],
             (PAPER, "weight bits"): row["weight_bits_PQH"],

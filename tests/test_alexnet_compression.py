@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from dcviz import alexnet_compression as ac
-from dcviz import alexnet_trainer, archive, paper
+from dcviz import alexnet_trainer, archive, models, paper
 from dcviz.cifar import CifarSplit
 from dcviz.errors import DataError
 from dcviz.pipeline import LayerRecipe, Recipe, Schedule
@@ -81,7 +81,7 @@ def test_a_stopped_compression_goes_on_to_the_same_bytes(main, monkeypatch):
 def test_the_papers_setting_is_table_4():
     rows = paper.layers("alexnet")
     recipe = ac.SETTINGS["paper"].recipe
-    for name, ours in ac.LAYERS.items():
+    for ours, name in models.paper_names("alexnet").items():
         layer, row = recipe.layers[ours], rows[name]
         assert 100 * layer.density == pytest.approx(row["weights_pct_P"])
         assert (layer.bits, layer.index_bits) == (row["weight_bits_PQ"], row["index_bits_PQ"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dcviz import authors, models, relative_index
+from dcviz import archive, authors, models, relative_index
 from dcviz.errors import ArchiveError
 
 PLAN = (authors._Plan("conv", "features.0", (3, 2, 3, 3)), authors._Plan("fc", "classifier.1", (5, 40)))
@@ -200,3 +200,13 @@ def test_authors_squeezenet_cut_or_padded(squeezenet, tmp_path):
         (tmp_path / "bad.net").write_bytes(bad)
         with pytest.raises(ArchiveError, match="bytes"):
             authors.read_squeezenet(tmp_path / "bad.net")
+
+
+def test_authors_squeezenet_recoded_is_the_same_net_in_fewer_bytes(squeezenet):
+    _, net = squeezenet
+    data = archive.dumps(authors.as_stored(net, authors.INDEX_BITS))
+    back = archive.loads(data).state_dict()
+    for key, value in net.state_dict().items():
+        assert back[key].tobytes() == value.tobytes(), key
+    assert len(data) < 563_700  # 675,763 as published
+    assert archive.file_bytes(authors.as_stored(net)) < len(data)

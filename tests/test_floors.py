@@ -17,11 +17,12 @@ LEAVES = {"errors", "files", "memories", "paper", "theme"}  # for anyone; import
 FLOORS = {
     0: """pruning relative_index kmeans kmeans_optimal rate_distortion huffman bits bitstream ans entropy sketch
           sparse_formats""",
-    1: """machine downloads models models_imagenet batchnorm datasets small_digits cifar training picture_training alexnet_trainer
-          alexnet_training retraining trained_quantization sparse_kernels sparse_kernels_""",
+    1: """machine downloads models models_imagenet batchnorm datasets small_digits cifar training picture_training
+          alexnet_trainer alexnet_training retraining trained_quantization sparse_kernels sparse_kernels_""",
     2: "archive archive_ authors",
-    3: """pipeline pretrained recipes reference reordering sweeps recordings. tables sensitivity coders coding_tables budgets storage_tables
-          frontier bounds timing timing_ alexnet_compression energy phones alternatives.""",
+    3: """pipeline pretrained recipes reference reordering sweeps recordings. tables sensitivity coders
+          coding_tables budgets storage_tables frontier bounds timing timing_ alexnet_compression energy phones
+          alternatives.""",
     4: "plots.",
     5: "labs. checks. editions learner __main__",
 }  # a name ending in . stands for a package, one ending in _ for all names that begin so

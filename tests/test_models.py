@@ -41,3 +41,9 @@ def test_a_layer_of_an_unknown_type_is_never_skipped():
         models.weight_layers(net)
     with pytest.raises(NetError, match="no Linear or Conv2d"):
         models.weight_layers(nn.Sequential(nn.ReLU()))
+
+
+def test_layers_of_the_papers_nets_have_the_papers_names():
+    assert models.paper_names("lenet-5") == {name: name for name in ("conv1", "conv2", "fc1", "fc2")}
+    assert models.paper_names("alexnet")["classifier.6"] == "fc8"
+    assert list(models.paper_names("vgg-16").values())[-4:] == ["conv5_3", "fc6", "fc7", "fc8"]

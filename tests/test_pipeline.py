@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from dcviz import archive, datasets, models, pipeline, reference, training
+from dcviz import archive, datasets, models, paper, pipeline, recipes, reference, training
 from dcviz.errors import NetError, RecipeError, WeightError
 from dcviz.pipeline import LayerRecipe, Recipe, Schedule
 
@@ -214,3 +214,14 @@ def test_files_of_unknown_nets_open_as_arrays_but_not_as_nets():
         pipeline.restore(archive.StoredNet("my-net", (layer,)))
     with pytest.raises(NetError, match="do not fit the net 'lenet-5'"):
         pipeline.restore(archive.StoredNet("lenet-5", (layer,)))
+
+
+def test_one_shot_at_the_papers_densities_needs_no_data():
+    net = reference.dense("lenet-5")
+    result = pipeline.compress(net, recipes.as_printed("lenet-5"), None, progress=lambda *_: None)
+    rows = paper.layers("lenet-5")
+    for layer in result.stored.layers:
+        kept = round(rows[layer.name]["weights_pct_P"] / 100 * layer.weight.size)
+        assert np.count_nonzero(layer.weight) == kept
+        assert layer.coding.codebook.size <= 2 ** rows[layer.name]["weight_bits_PQ"]
+    assert result.ratio > 20

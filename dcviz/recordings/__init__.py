@@ -20,11 +20,19 @@ RECORDINGS = {
     "pruning_methods": "pruning:methods",
     "pruning_penalties": "pruning:penalties",
     "squeezenet_fillers": "sparse_storage:squeezenet_fillers",
+    "squeezenet_recoded": "sparse_storage:squeezenet_recoded",
     "weight_sharing_bits": "weight_sharing:errors_by_bits_and_start",
     "quantization_bits": "trained_quantization:errors_by_bits",
     "layer_times": "speed:layer_times",
     "layer_densities": "speed:layer_densities",
     "speed_limits": "speed:speed_limits",
+    "other_roads": "other_roads:all_roads",
+    "other_roads_figure6": "other_roads:figure6",
+    "other_roads_filters": "other_roads:filters",
+    "other_roads_temperatures": "other_roads:temperatures",
+    "transfer_errors": "open_questions:transfer_errors",
+    "small_sets": "open_questions:small_sets",
+    "starts_finetuned": "open_questions:starts",
 }
 """{name: "module:function"} of every measurement, the module inside this package."""
 

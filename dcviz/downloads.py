@@ -1,0 +1,111 @@
+"""Large downloads that survive a cut connection: what has arrived is kept, and the same call goes on from there."""
+
+import hashlib
+import http.client
+import shutil
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+from dcviz.errors import DataError
+from dcviz.files import sync_and_replace
+
+PIECE = 1 << 20
+HERE = ("127.0.0.1", "localhost", "::1")
+
+
+def resume(url, path, sha256, attempts=3, progress=True):
+    """The file of ``url`` at ``path``: there already, or fetched, going on where an earlier call was cut off.
+
+    sha256: hexadecimal digits that the file's SHA-256 begins with. Bytes on their way lie in ``path`` + ".part" and
+    get the final name only when they are whole and the checksum is right. A cut connection is tried again, up to
+    ``attempts`` times. Only https, or http on this machine. progress: a bar on stderr where that is a terminal.
+
+    DataError says what happened and what to do: no network, cut off, disk full, not the file that was promised.
+    """
+    path = Path(path)
+    if path.exists():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(f"{path}.part")
+    for attempt in range(attempts):
+        try:
+            _go_on(url, part, progress)
+            break
+        except (http.client.HTTPException, OSError) as error:  # a broken connection has many names
+            if attempt + 1 == attempts or isinstance(error, urllib.error.HTTPError):
+                arrived = part.stat().st_size if part.exists() else 0
+                raise DataError(
+                    f"{url}: could not be fetched ({error}); {arrived:,} bytes have arrived and are kept in "
+                    f"{part}: with a network, the same call goes on from there"
+                ) from error
+    found = _sha256(part)
+    if not found.startswith(sha256):
+        part.unlink()
+        raise DataError(f"{url}: not the file that was promised, so it was removed: SHA-256 {found}, not {sha256}...")
+    sync_and_replace(part, path)
+    return path
+
+
+def _go_on(url, part, progress):
+    """Fetch what is missing of ``part``. Returns when the server has no more."""
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    _check_address(url)
+    try:
+        answer = urllib.request.build_opener(_SafeRedirects).open(request, timeout=30)
+    except urllib.error.HTTPError as error:
+        if error.code == 416 and have:  # nothing after what we have: whole, or not the same file any more
+            return
+        raise
+    with answer:
+        goes_on = answer.status == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+        total = int(answer.headers.get("Content-Length") or 0) + (have if goes_on else 0)
+        arrived = have if goes_on else 0
+        with _bar(part, total, arrived, progress) as bar:
+            while piece := answer.read(PIECE):
+                _append(part, piece, fresh=arrived == 0)
+                arrived += len(piece)
+                bar.update(len(piece))
+    if arrived < total:
+        raise http.client.IncompleteRead(b"", total - arrived)
+
+
+def _append(part, piece, fresh):
+    try:
+        with open(part, "wb" if fresh else "ab") as file:
+            file.write(piece)
+    except OSError as error:
+        free = shutil.disk_usage(part.parent).free
+        raise DataError(
+            f"{part}: cannot be written ({error}); {free:,} bytes are free there. What has arrived is kept: make room, "
+            "and the same call goes on"
+        ) from error
+
+
+class _SafeRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, request, fp, code, message, headers, new_url):
+        _check_address(new_url)
+        return super().redirect_request(request, fp, code, message, headers, new_url)
+
+
+def _check_address(url):
+    address = urllib.parse.urlsplit(url)
+    if address.scheme != "https" and not (address.scheme == "http" and address.hostname in HERE):
+        raise DataError(f"{url}: only https is fetched")
+
+
+def _bar(part, total, have, progress):
+    from tqdm import tqdm
+
+    return tqdm(
+        total=total or None, initial=have, unit="B", unit_scale=True, desc=part.name.removesuffix(".part"),
+        file=sys.stderr, disable=None if progress else True,
+    )  # fmt: skip
+
+
+def _sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
