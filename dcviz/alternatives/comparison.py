@@ -49,22 +49,24 @@ def milliseconds(nets, shape=(1, 28, 28), batch=1, readings=15, seconds=0.02):
     return [float(np.median(found)) for found in times]
 
 
-def entry(method, stored, split, dense_bytes, restore=rebuild.restore):
+def entry(method, stored, dense_bytes, restore=rebuild.restore, **splits):
     """One row for the table of all roads: a dict.
 
     method, file_bytes, ratio (of ``dense_bytes``), multiplications (dense kernels), used (those whose weight is not
-    zero), error_percent on ``split``. The net is the one that the bytes of the file decode to.
+    zero), and for every ``key=split`` the error in percent on that ``Split``. The net measured is the one that the
+    bytes of the file decode to.
     """
     data = archive.dumps(stored)
     net = restore(archive.loads(data))
     counts = multiplications(net)
     layers = models.weight_layers(net)
     density = {name: torch.count_nonzero(layer.weight).item() / layer.weight.numel() for name, layer in layers.items()}
+    errors = {key: training.error_percent(net, split) for key, split in splits.items()}
     return {
         "method": method,
         "file_bytes": len(data),
         "ratio": dense_bytes / len(data),
         "multiplications": sum(counts.values()),
         "used": round(sum(density[name] * count for name, count in counts.items())),
-        "error_percent": training.error_percent(net, split),
+        **errors,
     }
