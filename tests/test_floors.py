@@ -16,7 +16,7 @@ PACKAGE = Path(dcviz.__file__).parent
 LEAVES = {"errors", "files", "memories", "paper", "theme"}  # for anyone; import errors only
 FLOORS = {
     0: """pruning relative_index kmeans kmeans_optimal rate_distortion huffman bits bitstream ans entropy sketch
-          sparse_formats""",
+          sparse_formats context_coding""",
     1: """machine downloads models models_imagenet batchnorm datasets small_digits cifar training picture_training
           alexnet_trainer alexnet_training retraining trained_quantization sparse_kernels sparse_kernels_""",
     2: "archive archive_ authors",
