@@ -11,8 +11,6 @@ any time it is close to what a cooled-down learning rate would give.
 import copy
 import hashlib
 import math
-import os
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,6 +20,7 @@ from torch.nn import functional as F
 
 from dcviz.cifar import distort, tuning_split, upscale
 from dcviz.errors import DataError
+from dcviz.files import replacing
 from dcviz.models_imagenet import AlexNet, he_init
 from dcviz.training import Free
 
@@ -199,9 +198,6 @@ class Trainer:
 
 def replace_file(path, tensors, notes):
     """Write a safetensors file in one step: whatever happens, ``path`` is the old file or the new one."""
-    part = Path(f"{path}.part")
     tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    save_file(tensors, part, metadata={key: str(value) for key, value in notes.items()})
-    with open(part, "rb+") as file:
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    with replacing(path) as scratch:
+        save_file(tensors, scratch, metadata={key: str(value) for key, value in notes.items()})
