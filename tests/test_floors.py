@@ -1,4 +1,4 @@
-"""Imports go down only; the ground floor needs NumPy alone; nothing runs code out of data.
+"""Imports go down only; the ground floor needs NumPy alone.
 
 A new module has to be given a floor in the table below, or this test fails.
 """
@@ -27,8 +27,6 @@ FLOORS = {
     5: "labs. checks. editions learner __main__",
 }  # a name ending in . stands for a package, one ending in _ for all names that begin so
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names.split()}
-FORBIDDEN_IMPORTS = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib"}
-FORBIDDEN_CALLS = {"eval", "exec", "os.system", "os.popen"}
 
 
 def module_name(path):
@@ -88,29 +86,6 @@ def upward(name, found):
     return sorted(other for other in inside(found) if floor_of(other) > floor_of(name))
 
 
-def unsafe(tree):
-    """Ways of running code out of data or a shell -> list of 'line: what'."""
-    found = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
-            found += [(node.lineno, n) for n in names if n.partition(".")[0] in FORBIDDEN_IMPORTS]
-            if getattr(node, "module", None) == "os":
-                found += [(node.lineno, f"os.{n}") for n in names if f"os.{n}" in FORBIDDEN_CALLS]
-        elif isinstance(node, ast.Call):
-            called = ast.unparse(node.func)
-            options = {k.arg: ast.unparse(k.value) for k in node.keywords}
-            if called.removeprefix("builtins.") in FORBIDDEN_CALLS:
-                found.append((node.lineno, called))
-            if options.get("shell", "False") != "False":
-                found.append((node.lineno, "shell"))
-            if options.get("allow_pickle", "False") != "False":
-                found.append((node.lineno, "allow_pickle"))
-            if called == "torch.load" and options.get("weights_only") != "True":
-                found.append((node.lineno, "torch.load without weights_only=True"))
-    return [f"{line}: {what}" for line, what in found]
-
-
 @pytest.mark.parametrize("name", [name for name in SOURCES if name])
 def test_imports_go_down_only(name):
     assert upward(name, imports(name)) == []
@@ -124,11 +99,6 @@ def test_the_package_itself_imports_no_module_of_its_own():
 def test_the_ground_floor_needs_numpy_alone(name):
     outside = {other.partition(".")[0] for other in imports(name)} - {"dcviz"}
     assert outside - set(sys.stdlib_module_names) <= {"numpy"}
-
-
-@pytest.mark.parametrize("name", SOURCES)
-def test_nothing_runs_code_out_of_data(name):
-    assert unsafe(TREES[name]) == []
 
 
 def loaded_after(statement):
@@ -179,25 +149,3 @@ def test_an_unknown_module_would_be_found():
         floor_of("brand_new")
     assert floor_of("archive_reader") == 2
     assert floor_of("labs.base") == floor_of("labs") == 5
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "import pickle",
-        "from pickle import loads",
-        "eval('1')",
-        "exec('1')",
-        "import os\nos.system('ls')",
-        "from os import system",
-        "subprocess.run('ls', shell=True)",
-        "np.load(f, allow_pickle=True)",
-        "torch.load(f)",
-    ],
-)
-def test_unsafe_code_would_be_found(code):
-    assert unsafe(ast.parse(code))
-
-
-def test_safe_code_is_left_alone():
-    assert not unsafe(ast.parse("net.eval()\nast.literal_eval(s)\ntorch.load(f, weights_only=True)"))
