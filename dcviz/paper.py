@@ -90,6 +90,24 @@ def layers(net):
     return {row["layer"].replace("ip", "fc"): row for row in table(NETS[net][1]).rows}
 
 
+def published(model):
+    """Later results on a net: rows of records_since that were confirmed and have an error -> list of dicts.
+
+    Each has ``counts``: "bytes" where the ratio is of stored sizes, "parameters" where it only counts weights left,
+    and the errors before (None if not printed) and after, in percent. ``model`` is how the paper calls the net; for
+    "LeNet-5" its Caffe version is meant too.
+
+        published("LeNet-300-100")[0]["ratio"] -> 40
+    """
+    found = []
+    for row in table("records_since").rows:
+        if row["model"].removesuffix("-Caffe") == model and row["confirmed"] and row["error_after"] is not None:
+            kind = row.get("kind", "")
+            counted = "parameters" if "parameter" in kind or "sparse" in kind else "bytes"
+            found.append(row | {"counts": counted})
+    return found
+
+
 @lru_cache(maxsize=1)
 def _load():
     try:

@@ -233,3 +233,13 @@ def test_layers_go_by_our_names():
     assert {name for name, _ in paper.NETS.values()} == {row["net"] for row in paper.table("table1_overview").rows}
     with pytest.raises(DataError, match="no table of the layers of 'resnet'"):
         paper.layers("resnet")
+
+
+def test_published_results_are_confirmed_and_say_what_they_count():
+    for model, most in (("LeNet-300-100", 124), ("LeNet-5", 1110)):
+        rows = paper.published(model)
+        assert (rows[0]["method"], rows[0]["counts"]) == ("Deep Compression", "bytes")
+        assert max(row["ratio"] for row in rows if row["counts"] == "bytes") == most
+        assert all(row["confirmed"] and row["error_after"] > 0 for row in rows)
+        assert {row["counts"] for row in rows} == {"bytes", "parameters"}
+    assert paper.published("no such net") == []
