@@ -35,3 +35,15 @@ def test_damaged_files_are_refused_or_give_the_net_that_was_saved(seed):
             continue
         assert mended or any(fuzz_archive.same(net, original) for original in NETS)
     assert 200 < refused < 400, "most damage is seen, and some payloads with a right checksum are other sound nets"
+
+
+@pytest.mark.parametrize("lie", fuzz_archive.LIES)
+def test_a_lie_under_right_checksums_is_refused(lie):
+    for number in range(40):
+        with pytest.raises(ArchiveError):
+            archive.loads(fuzz_archive.forge(lie, random.Random(number)))
+
+
+def test_the_forger_would_be_believed_if_it_told_the_truth():
+    net = archive.loads(fuzz_archive.forge("nothing but the truth", random.Random(0)))
+    assert fuzz_archive.same(net, NETS[1])

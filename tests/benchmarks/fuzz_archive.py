@@ -21,8 +21,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
 
-from dcviz import archive
+from dcviz import archive, archive_streams, archive_writer, bitstream, huffman
 from dcviz.archive import Coding, Layer, StoredNet
+from dcviz.archive_streams import Writer
+from dcviz.entropy import histogram
 from dcviz.errors import ArchiveError
 
 SECONDS, EXTRA = 2.0, 64 << 20
@@ -69,10 +71,88 @@ def sections(data):
     return found
 
 
+LIES = (
+    "codes that are no prefix code", "fillers past the end", "gaps past the end", "a filler that bridges nothing",
+    "a filler as the last entry", "more entries than stored", "a code outside the codebook", "the sections swapped",
+)  # fmt: skip
+
+
+def forge(lie, rng):
+    """A file with right lengths and checksums whose contents are a lie that only a reader's own rules can find."""
+    net = list(nets())[3 if lie == "codes that are no prefix code" else 1]
+    layer = net.layers[0]
+    coding, (index, values) = layer.coding, archive_writer.entries(layer)
+    width = coding.index_bits or 4
+    codebook = archive_writer.stored_codebook(coding, index) if coding.codebook is not None else np.unique(values)
+    if 0 not in codebook:
+        codebook = np.concatenate([np.zeros(1, np.float32), codebook])
+    codes = archive_writer.codes_of(values, codebook, "forged")
+    gaps, zero, largest = index.gaps.astype(np.int64), int(np.flatnonzero(codebook == 0)[0]), 2**width - 1
+    at = rng.randrange(len(gaps))
+    if lie == "fillers past the end":
+        more = rng.randint(1, layer.weight.size // 2**width + 1)
+        gaps, codes = np.append(gaps, [largest] * more), np.append(codes, [zero] * more)
+    elif lie == "gaps past the end":
+        gaps = np.full_like(gaps, largest)
+        gaps, codes = np.tile(gaps, 4), np.tile(codes, 4)
+    elif lie == "a filler that bridges nothing":
+        gaps, codes = np.insert(gaps, at, rng.randrange(largest)), np.insert(codes, at, zero)
+    elif lie == "a filler as the last entry":
+        gaps[-1], codes[-1] = largest, zero
+    elif lie == "a code outside the codebook":
+        codes[at] = rng.randint(len(codebook), 15)
+    count = len(gaps)
+    if lie == "more entries than stored":
+        count += rng.choice((8, 1000, 2**31 - 1 - count, 2**31 - count, 2**63 - 1 - count))
+    payload = Writer([width])
+    payload.varint(count)
+    _write_lying_symbols(payload, gaps, width, rng if lie == "codes that are no prefix code" else None)
+    payload.varint(len(codebook))
+    payload.raw(codebook.astype("<f2" if coding.dtype == "float16" else "<f4").tobytes())
+    archive_streams.write_symbols(payload, codes, False, max(len(codebook) - 1, 15).bit_length())
+    payload.varint(layer.bias.size)
+    payload.raw(layer.bias.astype("<f4").tobytes())
+    header = Writer()
+    header.text(net.name)
+    header.varint(2)
+    for each in net.layers:
+        if each is layer:
+            said = Coding(width, codebook, dtype=coding.dtype, order=coding.order)
+            each = Layer(each.name, each.weight, each.bias, said)
+        archive_writer._write_layer_record(header, each)
+    second = archive_writer.write_layer(net.layers[1])
+    order = (second, payload) if lie == "the sections swapped" else (payload, second)
+    pieces = [archive.MAGIC + bytes([archive.VERSION])]
+    for part in (header, *order):
+        pieces += [varint(len(part)), bytes(part), zlib.crc32(part).to_bytes(4, "little")]
+    return b"".join(map(bytes, pieces))
+
+
+def _write_lying_symbols(payload, symbols, width, rng):
+    """Fixed-length symbols, or with ``rng`` a Huffman stream whose table has one code length changed."""
+    if rng is None:
+        archive_streams.write_symbols(payload, symbols, False, width)
+        return
+    lengths = huffman.code_lengths(histogram(symbols))
+    stream = bitstream.encode(symbols, lengths)
+    lengths = lengths.copy()
+    at = rng.choice(np.flatnonzero(lengths).tolist())
+    lengths[at] = rng.choice([n for n in range(1, int(lengths.max()) + 1) if n != lengths[at]])
+    payload.byte(1)
+    archive_streams._write_table(payload, lengths)
+    payload.varint(stream.chunk)
+    payload.varint(int(stream.chunk_bits.sum()))
+    payload.raw(stream.data)
+
+
 def damage(data, rng, others):
     """A damaged copy of a file, and whether its checksums were made right again."""
     data, parts = bytearray(data), sections(data)
-    how = rng.choice(("bits", "bytes", "cut", "splice", "swap", "number", "payload", "payload", "payload number"))
+    how = rng.choice(
+        ("bits", "bytes", "cut", "splice", "swap", "number", "payload", "payload", "payload number", "lie")
+    )
+    if how == "lie":
+        return forge(rng.choice(LIES), rng), True
     if how == "bits":
         for _ in range(rng.randint(1, 8)):
             data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
