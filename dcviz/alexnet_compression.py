@@ -9,6 +9,7 @@ All choices were made on 5,000 held-out training pictures; the test pictures are
 
 import argparse
 import json
+import math
 import signal
 import time
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from dcviz import archive, cifar, models, recipes, recordings, relative_index
-from dcviz.alexnet_trainer import Trainer, pixels_at
+from dcviz.alexnet_trainer import Trainer
 from dcviz.archive import Coding, Layer, StoredNet
 from dcviz.errors import DataError
 from dcviz.files import atomic_write, cache_dir
@@ -30,20 +31,20 @@ from dcviz.retraining import Gradual, drop_dead
 from dcviz.sketch import sketch, to_bytes
 from dcviz.trained_quantization import SharedWeights
 
-NET = "alexnet"
+NET, BATCH, WARMUP = "alexnet", 128, 40
 
 PIXELS = 224
-"""Pictures are measured at the size whose last feature map is the 6 x 6 that fc6 was made for."""
+"""Pictures are trained on and measured at the size whose last feature map is the 6 x 6 that fc6 was made for."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One compressed AlexNet: its recipe, and how long (pixels, epochs) and hard (learning rate) each part trains."""
+    """One compressed AlexNet: its recipe, and how long (epochs) and hard (learning rate) each part trains."""
 
     recipe: Recipe
-    prune: tuple
+    prune: float
     prune_rate: float
-    share: tuple
+    share: float
     share_rate: float
 
 
@@ -59,13 +60,10 @@ def _small():
 
 SETTINGS = {
     "paper": Setting(
-        recipes.as_printed(NET, cuts=12, ramp=0.6, regrow=True), ((128, 1),), 4e-3, ((128, 0.2),), 1e-4
+        recipes.as_printed(NET, cuts=12, ramp=0.6, regrow=True), prune=0.4, prune_rate=4e-3, share=0.1, share_rate=1e-4
     ),
-    "small": Setting(
-        _small(),
-        ((128, 4), (PIXELS, 1)), 8e-3, ((PIXELS, 0.3),), 3e-4,
-    ),
-}  # fmt: skip
+    "small": Setting(_small(), prune=2.0, prune_rate=6e-3, share=0.25, share_rate=3e-4),
+}
 """{name: Setting}, in the order in which they are made, each from the pruned net of the one before."""
 
 
@@ -86,13 +84,13 @@ def run(options):
     return True
 
 
-def _options(options, phases, rate, averaging=0.0):
-    """What a ``Trainer`` reads from its command line."""
-    epochs = tuple((pixels, n) for pixels, n in phases)
-    return argparse.Namespace(
-        seed=options.seed, batch=128, phases=epochs, lr=rate, warmup=100, decay=5e-4, dropout=0.1, smoothing=0.1,
-        averaging=averaging, dtype=options.dtype,
+def _trainer(options, epochs, rate, start, constraint, **more):
+    """A ``Trainer`` on the training pictures for so many epochs, of which the last may be a part of one."""
+    choices = argparse.Namespace(
+        seed=options.seed, batch=BATCH, phases=((PIXELS, math.ceil(epochs)),), lr=rate, warmup=WARMUP, decay=5e-4,
+        dropout=0.1, smoothing=0.1, averaging=0.0, dtype=options.dtype,
     )  # fmt: skip
+    return Trainer(cifar.cifar10("train"), choices, start, constraint, share=epochs / math.ceil(epochs), **more)
 
 
 def _prune(setting, start, folder, target, options):
@@ -102,9 +100,7 @@ def _prune(setting, start, folder, target, options):
     def cutting(net, steps):
         return Gradual(net, densities, steps, recipe.cuts, recipe.ramp, recipe.regrow)
 
-    trainer = Trainer(
-        cifar.cifar10("train"), _options(options, setting.prune, setting.prune_rate), start=start, constraint=cutting
-    )
+    trainer = _trainer(options, setting.prune, setting.prune_rate, start, cutting)
     checkpoint = folder / "checkpoint.safetensors"
     if checkpoint.exists():
         trainer.resume(checkpoint)
@@ -124,12 +120,10 @@ def _share(setting, start, folder, options):
     def sharing(net, steps):
         return SharedWeights(net, codebooks(net, recipe), rate=recipe.rate)
 
-    phases = tuple((pixels, 1) for pixels, _ in setting.share)
-    trainer = Trainer(
-        cifar.cifar10("train"), _options(options, phases, setting.share_rate), start=start, constraint=sharing,
-        optimizer=lambda constraint, decay: torch.optim.Adam(constraint.parameters()),
-    )  # fmt: skip
-    trainer.total = round(trainer.steps_per_epoch * setting.share[0][1])
+    def adam(constraint, decay):
+        return torch.optim.Adam(constraint.parameters())
+
+    trainer = _trainer(options, setting.share, setting.share_rate, start, sharing, optimizer=adam)
     if not _train(trainer, folder, options):
         return False
     trainer.constraint.round_to(recipe.dtype)
@@ -154,12 +148,11 @@ def _train(trainer, folder, options, checkpoint=None):
             if late or stop or trainer.step == trainer.total:
                 if checkpoint is not None:
                     trainer.save(checkpoint)
-                pixels = pixels_at((trainer.step - 1) // trainer.steps_per_epoch, trainer.options.phases)
                 loss, right = np.mean(results, axis=0)
                 print(json.dumps({
-                    "folder": folder.name, "step": trainer.step, "total": trainer.total, "pixels": pixels,
+                    "folder": folder.name, "step": trainer.step, "total": trainer.total,
                     "loss": round(float(loss), 4), "right": round(float(right), 4),
-                    "held_out": None if stop else trainer.held_out_accuracy(pixels),
+                    "held_out": None if stop else trainer.held_out_accuracy(PIXELS),
                 }), flush=True)  # fmt: skip
                 since, results = time.monotonic(), []
     finally:
@@ -169,7 +162,7 @@ def _train(trainer, folder, options, checkpoint=None):
 
 
 def report(options):
-    """Errors of the dense net and of every setting's net, on held-out and test pictures, and their sizes: rows."""
+    """Errors and sizes of the dense net and of every setting's stages: rows. Test pictures for finished nets only."""
     out = Path(options.out)
     torch.set_num_threads(options.threads)
     dense = AlexNet(10)
@@ -180,8 +173,8 @@ def report(options):
         pruned = AlexNet(10)
         pruned.load_state_dict(_state(out / name / "pruned.safetensors"))
         stored = pruned_stage(pruned)
-        archive.save(out / name / f"{NET}-pruned.dcz", stored)
-        rows.append(_row(f"{name}, pruned", restore(stored), archive.file_bytes(stored), dense_bytes))
+        size = archive.save(out / name / f"{NET}-pruned.dcz", stored)
+        rows.append(_row(f"{name}, pruned", restore(stored), size, dense_bytes, test=False))
         file = out / name / f"{NET}.dcz"
         stages = (stored_net(restore(archive.load(file)), setting.recipe, stage) for stage in ("shared", "coded"))
         shared, coded = (archive.file_bytes(stage) for stage in stages)
@@ -192,11 +185,11 @@ def report(options):
     return rows
 
 
-def _row(stage, net, size, dense_bytes):
+def _row(stage, net, size, dense_bytes, test=True):
     row = {
         "stage": stage, "file_bytes": size, "ratio": dense_bytes / size, "pixels": PIXELS,
         "held_out_error_percent": error_percent(net, held_out()),
-        "test_error_percent": error_percent(net, cifar.cifar10("test")),
+        "test_error_percent": error_percent(net, cifar.cifar10("test")) if test else None,
         "kept_percent": {
             name: 100 * float((layer.weight != 0).float().mean()) for name, layer in models.weight_layers(net).items()
         },

@@ -68,16 +68,17 @@ class Trainer:
     start: state dict to begin with, or None for random weights
     constraint: function (net, steps) -> constraint as in ``training``; None lets every weight move
     optimizer: function (constraint, weight decay) -> torch optimiser, whose rates are set at every step
+    share: of the epochs in the options, how much of them to train
     """
 
-    def __init__(self, split, options, start=None, constraint=None, optimizer=sgd):
+    def __init__(self, split, options, start=None, constraint=None, optimizer=sgd, share=1.0):
         torch.manual_seed(options.seed)
         self.options = options
         self.images, self.labels = torch.from_numpy(split.images), torch.from_numpy(split.labels).long()
         train, held_out = tuning_split()
         self.train, self.held_out = torch.from_numpy(train), torch.from_numpy(held_out)
         self.steps_per_epoch = len(train) // options.batch
-        self.total = sum(epochs for _, epochs in options.phases) * self.steps_per_epoch
+        self.total = round(share * sum(epochs for _, epochs in options.phases) * self.steps_per_epoch)
         self.step = 0
         dtype = getattr(torch, options.dtype)
         self.master = first_net(options.dropout)

@@ -24,7 +24,7 @@ def tiny_setting(densities):
     layers = {name: LayerRecipe(d, 3, 4) for name, d in zip(("0", "5"), densities, strict=True)}
     none = Schedule(epochs=0)
     recipe = Recipe(layers, none, none, cuts=3, ramp=0.5, regrow=True, dtype="float16", bias_dtype="float16")
-    return ac.Setting(recipe, ((64, 1), (72, 1)), 1e-2, ((72, 0.5),), 1e-3)
+    return ac.Setting(recipe, prune=1.5, prune_rate=1e-2, share=0.5, share_rate=1e-3)
 
 
 @pytest.fixture
@@ -35,6 +35,8 @@ def main(monkeypatch, tmp_path):
     monkeypatch.setattr(ac.cifar, "cifar10", lambda name: split)
     monkeypatch.setattr(alexnet_trainer, "tuning_split", lambda: (np.arange(260), np.arange(260, 300)))
     monkeypatch.setattr(alexnet_trainer, "first_net", tiny_net)
+    monkeypatch.setattr(ac, "PIXELS", 64)
+    monkeypatch.setattr(ac, "BATCH", 64)
     settings = {"paper": tiny_setting((0.5, 0.4)), "small": tiny_setting((0.3, 0.1))}
     monkeypatch.setattr(ac, "SETTINGS", settings)
     torch.manual_seed(0)
