@@ -48,6 +48,7 @@ import ast
 import base64
 import functools
 import html
+import os
 import re
 import textwrap
 
@@ -73,6 +74,10 @@ __all__ = [
     "LOCK", "Caption", "FigureImage", "Lab", "LabelledSlider", "Prediction", "RunButton", "Stopped",
     "css", "labelled_entry", "labelled_slider", "parse", "plain", "row",
 ]  # fmt: skip
+
+
+BOUND = "application/vnd.dcviz.bound+json"
+"""Beside a lab in an export: {state's name: [[model id, trait], ...]}, what `Lab.bind` bound."""
 
 
 class Lab(widgets.VBox):
@@ -103,6 +108,7 @@ class Lab(widgets.VBox):
         self._title = Caption(
             f"<div class='dcviz-heading'>{self.heading}</div>", role="heading", kind="title"
         )
+        self._bound = {}
         self._parts = self.build()
         self.prediction = prediction
         self._arrange()
@@ -131,7 +137,11 @@ class Lab(widgets.VBox):
     # what a lab uses ---------------------------------------------------------------------------
 
     def bind(self, widget, name, trait="value"):
-        """Link the lab's state `name` and `widget.trait`, both ways, starting from the lab's value."""
+        """Link the lab's state `name` and `widget.trait`, both ways, starting from the lab's value.
+
+        In a page without a kernel what is bound to the same name as a view still moves with it.
+        """
+        self._bound.setdefault(name, []).append((widget, trait))
         traitlets.link((self, name), (widget, trait))
 
     def guard(self, function):
@@ -177,6 +187,8 @@ class Lab(widgets.VBox):
     def _arrange(self):
         first = [] if self.prediction is None else [self.prediction]
         self.children = [self._title, *first, *self._parts, self.caption, self.alert]
+        figures = [widget for widget in _walk(self) if isinstance(widget, FigureImage)]
+        self.caption.alts = {view.place: f"{view.alt}; the numbers are in the caption" for view in figures}
 
     # how a lab shows itself --------------------------------------------------------------------
 
@@ -188,9 +200,12 @@ class Lab(widgets.VBox):
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.state().items())})"
 
     def png(self):
-        """The static picture with the caption under it, PNG bytes."""
+        """The static picture with the caption under it, PNG bytes; without it where DCVIZ_CAPTION is "beside"."""
         with LOCK:
             figure = self.picture()
+            if os.environ.get("DCVIZ_CAPTION") == "beside":  # a page that has room for real text
+                figure.canvas.draw()
+                return encode(figure.canvas, level=9)
             text = textwrap.fill(plain(self.caption.value), int(figure.get_figwidth() * 10))
             figure.supxlabel(text, x=0.01, ha="left", fontsize=13)
             figure.canvas.draw()
@@ -198,6 +213,8 @@ class Lab(widgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs):
         data = {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}
+        if os.environ.get("DCVIZ_CAPTION") == "beside":
+            data[BOUND] = {name: _ends(pairs) for name, pairs in self._bound.items()}
         try:
             data["image/png"] = base64.b64encode(self.png()).decode("ascii")
         except Exception as error:  # a lab without its picture is still a lab
@@ -225,6 +242,18 @@ def plain(markup):
     """The text of a line of HTML: plain('<b>9</b> of 10') -> '9 of 10'."""
     spaced = re.sub(r"<(p|br|li|div|tr|td)\b[^>]*>", " ", markup)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", "", spaced)).split())
+
+
+def _ends(pairs):
+    """[(widget, trait)] -> [[model id, trait]] of what a browser has: a labelled slider is its two parts."""
+    parts = [(w, t) for widget, t in pairs for w in getattr(widget, "children", None) or [widget]]
+    return [[widget.model_id, trait] for widget, trait in parts if widget.has_trait(trait)]
+
+
+def _walk(widget):
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from _walk(child)
 
 
 def _plain_value(value):

@@ -24,12 +24,16 @@ def css():
 
 
 class Caption(anywidget.AnyWidget):
-    """A line of HTML in a live region: `value` is announced by screen readers when it changes."""
+    """A line of HTML in a live region: `value` is announced by screen readers when it changes.
+
+    `alts` are words for a lab's pictures, {class of the picture: words}: ipywidgets' Image takes none.
+    """
 
     _esm = HERE / "caption.js"
     _css = css()
     value = traitlets.Unicode("").tag(sync=True)
     role = traitlets.Unicode("status").tag(sync=True)
+    alts = traitlets.Dict().tag(sync=True)
 
     def __init__(self, value="", role="status", kind="caption"):
         super().__init__(value=value, role=role)

@@ -5,18 +5,21 @@ background costs less than one. So name the artists that move, keep text out of 
 """
 
 import io
+import itertools
 
 import ipywidgets as widgets
 from PIL import Image
 
 from dcviz.labs.controls import LOCK
 
+_numbers = itertools.count(1)
+
 
 class FigureImage(widgets.Image):
     """Shows `figure`; after changing its artists call `refresh()`, or `redraw()` when anything else changed.
 
     moving   artists that change often (lines, images, patches; no text): drawn over a saved background
-    alt      what the picture shows, in words; the page's alt text points to the lab's caption
+    alt      what the picture shows, in words; the lab's caption hands it to the page
     sharp    pixels of the picture per pixel of the page; more looks crisper on a laptop's display
     exact    keep every colour (slower): for photographs, not for charts
     """
@@ -30,6 +33,8 @@ class FigureImage(widgets.Image):
         self.layout.width = f"{width * figure.dpi:.0f}px"
         self.layout.max_width = "100%"
         self.add_class("dcviz-figure")
+        self.place = f"dcviz-figure-{next(_numbers)}"
+        self.add_class(self.place)
         self.adopt(figure, moving)
 
     def adopt(self, figure, moving=()):

@@ -16,4 +16,5 @@ class Picture:
     def _repr_mimebundle_(self, **_):
         out = io.BytesIO()
         self.figure.canvas.print_png(out)
-        return {"text/plain": self.text, "image/png": base64.b64encode(out.getvalue()).decode("ascii")}
+        data = {"text/plain": self.text, "image/png": base64.b64encode(out.getvalue()).decode("ascii")}
+        return data, {"image/png": {"alt": self.text}}  # nbconvert writes it into its pages

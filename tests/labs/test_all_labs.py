@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from dcviz import labs
-from dcviz.labs.base import Lab, parse, plain
+from dcviz.labs.base import FigureImage, Lab, parse, plain
 from dcviz.labs.controls import LabelledSlider
 
 _made = {}
@@ -70,6 +70,14 @@ def test_every_control_says_what_it_is(lab):
     for widget, above in walk(lab):
         if isinstance(widget, (widgets.Button, widgets.Checkbox, widgets.Dropdown, widgets.Text)):
             assert widget.description, f"{type(widget).__name__} without a label in {above[-1]}"
+
+
+def test_every_picture_has_words(lab):
+    figures = [widget for widget, _ in walk(lab) if isinstance(widget, FigureImage)]
+    assert all(len(figure.alt) > 10 for figure in figures)
+    assert [lab.caption.alts[figure.place].partition(";")[0] for figure in figures] == [
+        figure.alt.partition(";")[0] for figure in figures
+    ]
 
 
 def test_without_a_kernel_there_is_a_picture(lab):
