@@ -1,4 +1,4 @@
-"""Command line: ``python -m dcviz table1 | inspect FILE | reproduce NET | record NAME | edition NAME OUT``."""
+"""Command line: ``python -m dcviz COMMAND``, one of table1, inspect, reproduce, record, edition, export."""
 
 import argparse
 import json
@@ -47,11 +47,18 @@ def _parser():
     record.set_defaults(run=_record)
 
     edition = commands.add_parser("edition", help="make the notebooks of an edition from their sources")
-    edition.add_argument("edition", choices=("student", "instructor"))
+    edition.add_argument("edition", choices=("student", "instructor", "lecture"))
     edition.add_argument("out", type=Path)
     edition.add_argument("--only", nargs="+", metavar="CHAPTER", help="chapters by the beginning of their names")
     edition.add_argument("--no-run", action="store_true", help="without outputs")
     edition.set_defaults(run=_edition)
+
+    export = commands.add_parser("export", help="chapters as web pages or slides, without kernel and network")
+    export.add_argument("kind", choices=("html", "slides"))
+    export.add_argument("out", type=Path)
+    export.add_argument("--only", nargs="+", metavar="CHAPTER", help="chapters by the beginning of their names")
+    export.add_argument("--edition", help="make pages of this edition (default: student)")
+    export.set_defaults(run=_export)
     return parser
 
 
@@ -126,6 +133,13 @@ def _edition(arguments):
     from dcviz import editions
 
     for path in editions.write(arguments.edition, arguments.out, arguments.only, run=not arguments.no_run):
+        print(path)
+
+
+def _export(arguments):
+    from dcviz import exports
+
+    for path in exports.write(arguments.kind, arguments.out, arguments.only, arguments.edition):
         print(path)
 
 

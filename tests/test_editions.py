@@ -25,12 +25,13 @@ answer(1)
 
 
 def test_student_cells_have_stubs_where_the_instructors_have_solutions():
-    student, instructor = (editions.cells_of(SOURCE, edition) for edition in editions.EDITIONS)
+    student, instructor, lecture = (editions.cells_of(SOURCE, edition) for edition in editions.EDITIONS)
     assert student[0] == ("markdown", "# Title\n\nText with *stars*.", [])
     assert student[1] == (
         "code", 'def answer(x):\n    """What to do."""\n    ...  # your code here', ["nbval-ignore-output", "slow"]
     )  # fmt: skip
     assert "y = x + 1\n    return y" in instructor[1][1]
+    assert lecture == instructor
     assert "SOLUTION" not in json.dumps([student, instructor])
     assert student[2] == instructor[2] == ("code", "answer(1)", [])
 

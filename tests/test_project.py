@@ -19,8 +19,14 @@ def test_conda_environment_and_pyproject_ask_for_the_same():
     conda = {_normal(item) for item in environment if isinstance(item, str)}
     pip = {_normal(item) for item in next(item for item in environment if isinstance(item, dict))["pip"]}
     wanted = {_normal(item) for item in PYPROJECT["project"]["dependencies"]}
+    wanted |= {_normal(item) for item in PYPROJECT["project"]["optional-dependencies"]["classroom"]}
     wanted.add("python" + PYPROJECT["project"]["requires-python"])
     assert (conda | pip) - {"pip", "-e."} == wanted
+
+
+def test_the_tests_ask_for_what_the_classroom_needs():
+    extras = PYPROJECT["project"]["optional-dependencies"]
+    assert set(extras["classroom"]) <= set(extras["test"])
 
 
 def test_prescribed_packages_are_dependencies_and_torchvision_is_not():
