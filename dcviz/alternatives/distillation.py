@@ -57,6 +57,14 @@ def shifted_answers(logits, digit, shift):
     return moved.argmax(1)
 
 
+def right_by_class(net, split, unseen=None):
+    """Percent of each class's pictures that the net names right -> list of ten; with ``fair_shift`` for ``unseen``."""
+    logits = answers(net, split.images)
+    shift = 0.0 if unseen is None else fair_shift(logits, unseen)
+    found = shifted_answers(logits, unseen or 0, shift)
+    return [100 * float(np.mean(found[split.labels == c] == c)) for c in range(logits.shape[1])]
+
+
 def student(widths, name="lenet-300-100", seed=0):
     """A fresh net of the same kind, but with other hidden widths: ``widths`` for every layer but the last.
 

@@ -50,19 +50,45 @@ def break_even(n, m):
     return max((n * m - 1) // (n + m), 0)
 
 
-def factorise(net, ranks):
-    """A copy of ``net`` with fully connected layers split in two: {layer: rank}. The second part has the bias.
+class LowRank:
+    """One fully connected layer of a net, decomposed once; every rank of it is then a slice.
 
-    NetError for a layer that the net lacks or that is a convolution; RecipeError for an impossible rank.
+    NetError for a layer that the net lacks or that is a convolution.
     """
-    known, layers = models.weight_layers(net), {}
-    for name, rank in ranks.items():
-        if not isinstance(known.get(name), nn.Linear):
-            linear = [key for key, layer in known.items() if isinstance(layer, nn.Linear)]
-            raise NetError(f"{name!r} is no fully connected layer of the net; those are {', '.join(linear)}")
-        weight = known[name].weight.detach()
-        layers[name] = rebuild.split(*factors(weight, rank), known[name].bias)
-    return rebuild.with_layers(net, layers)
+
+    def __init__(self, net, layer):
+        known = models.weight_layers(net)
+        if not isinstance(known.get(layer), nn.Linear):
+            linear = [name for name, module in known.items() if isinstance(module, nn.Linear)]
+            raise NetError(f"{layer!r} is no fully connected layer of the net; those are {', '.join(linear)}")
+        self.net, self.layer, self.module = net, layer, known[layer]
+        self.shape = tuple(self.module.weight.shape)
+        self.spectrum = spectrum(self.module.weight)
+        self._second, self._first = factors(self.module.weight, min(self.shape))
+
+    def factors(self, rank):
+        """float32 second (n, d), first (d, m), as the function ``factors``."""
+        return self._second[:, :rank], self._first[:rank]
+
+    def matrix(self, rank):
+        """The layer's weights at that rank: (n, m)."""
+        second, first = self.factors(rank)
+        return second @ first
+
+    def split(self, rank):
+        """The layer as two layers in a row, with its bias; RecipeError unless 1 <= rank <= min(n, m)."""
+        if not 1 <= rank <= min(self.shape):
+            raise RecipeError(f"the rank of {self.layer} is 1 to {min(self.shape)}, not {rank}")
+        return rebuild.split(*self.factors(rank), self.module.bias)
+
+    def cut(self, rank):
+        """A copy of the net with this layer at that rank."""
+        return rebuild.with_layers(self.net, {self.layer: self.split(rank)})
+
+
+def factorise(net, ranks):
+    """A copy of ``net`` with fully connected layers split in two: {layer: rank}. Errors as ``LowRank``."""
+    return rebuild.with_layers(net, {name: LowRank(net, name).split(rank) for name, rank in ranks.items()})
 
 
 def _matrix(weight):

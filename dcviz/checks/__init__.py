@@ -4,7 +4,7 @@ from importlib import import_module
 
 CHAPTERS = (
     "why_compress", "pruning", "sparse_storage", "weight_sharing", "trained_quantization",
-    "huffman", "full_pipeline", "speed", "open_questions",
+    "huffman", "full_pipeline", "speed", "other_roads", "how_small", "open_questions",
 )  # fmt: skip
 """Modules with the checks of a chapter."""
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from dcviz import datasets, models, recipes, reference, training
-from dcviz.alternatives import comparison, distillation, int8, rebuild, svd, taylor
+from dcviz.alternatives import comparison, distillation, int8, nnmf, rebuild, svd, taylor
 from dcviz.pipeline import LayerRecipe, Recipe, compress, stored_net
 from dcviz.training import Schedule
 
@@ -173,4 +173,34 @@ def temperatures():
             row["shifted_percent"] = 100 * float(np.mean(found != labels))
             row["found_percent"] = 100 * float(np.mean(found[labels == missing] == missing))
         rows.append(row)
+    return rows
+
+
+def factorisations():
+    """Rows for SVD against a network in place of the inner product: layer, road, numbers stored, errors.
+
+    ``relative_error`` of the layer's weights; ``error_percent`` of the net with only that layer replaced, nothing
+    retrained, on the held-out 1,000. Vectors of d + d' numbers stand beside SVD of that rank and of the next.
+    """
+    dense, test, rows = reference.dense(NET), datasets.digits().test, []
+    whole = models.dense_bytes(dense)
+
+    def add(layer, road, setting, numbers, relative_error, stored, restore):
+        row = comparison.entry(road, stored, whole, restore, error_percent=test)
+        rows.append({"layer": layer, "road": road, "setting": setting, "numbers": numbers,
+                     "relative_error": relative_error, "file_bytes": row["file_bytes"],
+                     "error_percent": row["error_percent"]})  # fmt: skip
+
+    for layer, rank in (("fc2", 4), ("fc2", 8), ("fc2", 12), ("fc1", 24)):
+        low = svd.LowRank(dense, layer)
+        n, m = low.shape
+        for d in (rank, rank + 1):
+            missing = svd.relative_error(low.spectrum, d)
+            add(layer, "SVD", f"rank {d}", svd.parameters(n, m, d), missing, stored_net(low.cut(d)), rebuild.restore)
+        for own in (0, 2):
+            shared = rank - own
+            fitted = nnmf.fit(low.module.weight.detach(), own, shared, steps=300, start=low.factors(shared))
+            stored = nnmf.store(dense, {layer: fitted.factors})
+            setting = f"d = {own}, d' = {shared}"
+            add(layer, "network", setting, fitted.parameters, fitted.relative_error, stored, nnmf.restore)
     return rows

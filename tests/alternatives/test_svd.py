@@ -51,11 +51,26 @@ def test_a_net_of_full_rank_answers_as_before_with_fewer_ranks_it_multiplies_les
     assert torch.equal(small.fc1[1].bias, net.fc1.bias)
 
 
+def test_one_decomposition_serves_every_rank(digits):
+    net = reference.dense("lenet-300-100")
+    low = svd.LowRank(net, "fc2")
+    for rank in (1, 30, 100):
+        second, first = svd.factors(net.fc2.weight, rank)
+        np.testing.assert_allclose(low.matrix(rank), second @ first, atol=1e-6)
+        missing = np.linalg.norm(net.fc2.weight.detach().numpy() - low.matrix(rank))
+        whole = np.linalg.norm(net.fc2.weight.detach().numpy())
+        assert missing / whole == pytest.approx(svd.relative_error(low.spectrum, rank), abs=1e-5)
+    pictures = training.to_input(digits.images)
+    assert torch.equal(low.cut(30)(pictures), svd.factorise(net, {"fc2": 30})(pictures))
+
+
 def test_what_cannot_be_factored_is_refused_by_name():
     net = models.build("lenet-5", seed=0)
     with pytest.raises(NetError, match="'conv1' is no fully connected layer of the net; those are fc1, fc2"):
         svd.factorise(net, {"conv1": 2})
-    with pytest.raises(RecipeError, match="1 to 10, not 11"):
+    with pytest.raises(RecipeError, match="rank of fc2 is 1 to 10, not 11"):
         svd.factorise(net, {"fc2": 11})
+    with pytest.raises(RecipeError, match="5 x 3 matrix is 1 to 3, not 4"):
+        svd.factors(np.ones((5, 3)), 4)
     with pytest.raises(NetError, match="only a matrix"):
         svd.spectrum(net.conv1.weight)
