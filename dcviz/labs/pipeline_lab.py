@@ -77,11 +77,11 @@ class PipelineLab(Lab):
     def _work(self, progress):
         recipe, digits, net = self.recipe, datasets.digits(), reference.dense(self.net)
         retrain, finetune = (s.steps(len(digits.train)) for s in (recipe.retrain, recipe.finetune))
-        doing = {"pruned": "pruning and retraining", "shared": "fine-tuning"}
-        before = {"pruned": 0, "shared": retrain}
+        doing = {"pruned": "pruning and retraining", "shared": "fine-tuning", "coded": "writing the file"}
+        before = {"pruned": 0, "shared": retrain, "coded": retrain + finetune}
 
         def report(stage, done, steps):
-            progress((before[stage] + done) / (retrain + finetune), doing[stage])
+            progress((before[stage] + done) / (retrain + finetune + 1), doing[stage])
 
         return recipe, pipeline.compress(net, recipe, digits.train, test=digits.test, progress=report)
 
