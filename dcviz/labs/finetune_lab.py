@@ -9,7 +9,7 @@ import traitlets
 from dcviz import theme
 from dcviz.errors import NetError
 from dcviz.kmeans import INITS, assign
-from dcviz.labs.base import LOCK, FigureImage, Lab, RunButton, row
+from dcviz.labs.base import LOCK, FigureImage, Lab, RunButton, Stopped, row
 from dcviz.labs.codebook_view import CodebookView
 from dcviz.labs.inline import choice_buttons, inline_slider
 from dcviz.plots.quantization import centroid_paths, error_axes, path_axes
@@ -97,7 +97,7 @@ class FinetuneLab(Lab):
             (self.rate_slider, "learning_rate"), (self.epochs_slider, "epochs"),
         ):  # fmt: skip
             self.bind(widget, name)
-        self.run = RunButton("Fine-tune", self._train, self._done, self.fail)
+        self.run = RunButton("Fine-tune", self._train, lambda _: None, self.fail)
         figure, (self._paths, self._right) = theme.figure(11, 3.7, columns=2)
         path_axes(self._paths)
         self.error_line = error_axes(self._right, self.unshared)
@@ -144,7 +144,7 @@ class FinetuneLab(Lab):
             return text + " Press <b>Fine-tune</b> to train the centroids on 4,000 digits."
         moved = np.abs(self.centroids[self.layer] - self.before[self.layer])
         return (
-            f"{text} After {self.steps[-1]} steps with learning rate {self.learning_rate:.3g} the centroids moved by "
+            f"{text} After {self.steps[-1]} steps with learning rate {self._trained_at:.3g} the centroids moved by "
             f"up to <b>{moved.max():.3g}</b>. Error on 1,000 digits, measured here: pruned {self.unshared:.1f}%, "
             f"shared <b>{self.errors[0]:.1f}%</b>, fine-tuned <b>{self.errors[-1]:.1f}%</b>."
         )
@@ -175,10 +175,11 @@ class FinetuneLab(Lab):
         from dcviz.recordings.weight_sharing import share
         from dcviz.training import Schedule
 
+        key, rate = (self.bits, self.init), self.learning_rate
         net = copy.deepcopy(self._pruned)
-        shared = share(net, self.bits, self.init)
+        shared = share(net, *key)
         with LOCK:
-            self.before = shared.codebooks()
+            self.before, self._trained_at = shared.codebooks(), rate
             self.steps, self.path, self.errors = [0], [self.before], [self._error(net)]
 
         def look(done, steps, loss):
@@ -187,14 +188,16 @@ class FinetuneLab(Lab):
                 error = self._error(net)
                 net.train()
                 with LOCK:
-                    self.steps.append(done)
-                    self.path.append(shared.codebooks())
-                    self.errors.append(error)
+                    if self._prepared != key:  # other codes are on show by now
+                        raise Stopped
+                    more = [*self.steps, done], [*self.path, shared.codebooks()], [*self.errors, error]
+                    self.steps, self.path, self.errors = more  # at once, so that an interrupt cuts none of them off
                     self._show()
 
-        schedule = Schedule(epochs=self.epochs, lr=self.learning_rate, batch_size=64)
-        training.fit(net, datasets.digits().train, schedule, constraint=shared, report=look)
-
-    def _done(self, _):
-        self.refresh()
-        self.touch()
+        schedule = Schedule(epochs=self.epochs, lr=rate, batch_size=64)
+        try:
+            training.fit(net, datasets.digits().train, schedule, constraint=shared, report=look)
+        finally:  # also when it was stopped: what has been trained so far stays on show
+            with LOCK:
+                self.refresh()
+                self.touch()

@@ -15,6 +15,7 @@ BINS = 56
 class Film:
     """What a run looked like. ``of`` says what was pruned how, ``total`` how many steps were planned.
 
+    pictures        one tuple each of the four below, so that an interrupt never leaves half a picture
     steps, errors   step number and error in percent of each picture
     counts, inside  per picture {layer: histogram} and {layer: non-zero weights below the old threshold}
     """
@@ -22,14 +23,15 @@ class Film:
     of: tuple
     label: str
     total: int
-    steps: list = field(default_factory=list)
-    errors: list = field(default_factory=list)
-    counts: list = field(default_factory=list)
-    inside: list = field(default_factory=list)
+    pictures: list = field(default_factory=list)
+
+    steps, errors, counts, inside = (
+        property(lambda self, part=part: [picture[part] for picture in self.pictures]) for part in range(4)
+    )
 
     def at(self, moment):
         """Index of the picture for a moment 0..MOMENTS; the last one if the run has not come that far."""
-        return min(moment, len(self.steps) - 1)
+        return min(moment, len(self.pictures) - 1)
 
     def shoot(self, net, data, schedule, constraint, edges, thresholds, progress, looked):
         """Train `net` in place and take pictures; `looked()` is called after each, what `progress` raises ends it.
@@ -38,19 +40,17 @@ class Film:
         """
 
         def look(step):
-            self.steps.append(step)
-            self.errors.append(training.error_percent(net, data.test))
+            error = training.error_percent(net, data.test)
             net.train()
             weights = {name: w[w != 0] for name, w in retraining.weights_of(net).items()}
-            self.counts.append({name: counts(w, edges[name]) for name, w in weights.items()})
-            self.inside.append(
-                {name: int(np.sum(np.abs(w) < thresholds[name])) for name, w in weights.items()}
-            )
+            histograms = {name: counts(w, edges[name]) for name, w in weights.items()}
+            inside = {name: int(np.sum(np.abs(w) < thresholds[name])) for name, w in weights.items()}
+            self.pictures.append((step, error, histograms, inside))
             looked()
 
         def report(done, steps, loss):
-            progress(done / steps, f"step {done:,} of {steps:,}, error {self.errors[-1]:.1f}%")
-            if done >= math.ceil(steps * len(self.steps) / MOMENTS):
+            progress(done / steps, f"step {done:,} of {steps:,}, error {self.pictures[-1][1]:.1f}%")
+            if done >= math.ceil(steps * len(self.pictures) / MOMENTS):
                 look(done)
 
         look(0)
