@@ -140,3 +140,27 @@ def by_compressor(stored):
     least = sum(coders.bound(stream) for stream in streams)
     table = {"entropy of gaps and codes, no tables": f"{least:,.0f}"} | {name: f"{size:,}" for size, name in rows}
     return pd.DataFrame({"bytes": table | dict.fromkeys(missing, "not installed here")})
+
+
+def mask_formula(layer):
+    """n H(p) with a layer's numbers in it: LaTeX."""
+    kept = mask(layer)
+    n, p = kept.size, kept.mean()
+    one, other = p * np.log2(1 / p), (1 - p) * np.log2(1 / (1 - p))
+    return (
+        rf"n\,H(p) = n\left(p\log_2\frac1p + (1-p)\log_2\frac1{{1-p}}\right) = {n}\,({one:.4f} + {other:.4f})"
+        rf" = {n * (one + other):.0f}\ \text{{bits}} = {mask_bound(layer):.0f}\ \text{{bytes}}"
+    )
+
+
+def conditional_formula(layer):
+    """The conditional entropy of a layer's mask, given the neighbour on the left, with its numbers: LaTeX."""
+    bits = mask(layer).astype(int)
+    left = context_coding.contexts(bits, (1,))
+    terms, total = [], 0.0
+    for context in (0, 1):
+        own = bits[left == context]
+        each = entropy(histogram(own, 2))
+        total += own.size * each / 8
+        terms.append(rf"{own.size}\cdot H({own.mean():.3f})")
+    return rf"n\,H(\text{{kept}} \mid \text{{left}}) = {' + '.join(terms)} = {total:.0f}\ \text{{bytes}}"
