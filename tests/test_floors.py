@@ -21,7 +21,8 @@ FLOORS = {
           alexnet_trainer alexnet_training retraining trained_quantization sparse_kernels sparse_kernels_""",
     2: "archive archive_ authors",
     3: """pipeline pretrained recipes reference reordering sweeps recordings. tables sensitivity coders
-          coding_tables budgets storage_tables frontier frontier_tables bounds timing timing_ alexnet_compression energy phones
+          coding_tables budgets storage_tables frontier frontier_tables bounds
+          timing timing_ alexnet_compression energy phones
           alternatives.""",
     4: "plots.",
     5: "labs. checks. editions lecture exports. learner __main__",
