@@ -1,0 +1,150 @@
+"""Chapter 11: GoogLeNet and SqueezeNet, two nets without a large fully connected layer, through the pipeline."""
+
+import copy
+
+from dcviz import archive, authors, batchnorm, cifar, models, pipeline, trained_quantization
+from dcviz.files import MODELS, cache_dir
+from dcviz.picture_training import PictureSchedule, error_percent, fit
+from dcviz.pipeline import LayerRecipe, Recipe
+from dcviz.recordings.sparse_storage import _squeezenet as squeezenet_path
+from dcviz.retraining import Gradual
+from dcviz.trained_quantization import SharedWeights
+
+PIXELS = 48
+DENSE = PictureSchedule(phases=((PIXELS, 3),))
+PRUNE = PictureSchedule(phases=((PIXELS, 1),), lr=6e-4, warmup=10, decay=0.0, smoothing=0.0)
+SHARE = PictureSchedule(phases=((PIXELS, 1),), lr=3e-4, warmup=5, decay=0.0, smoothing=0.0)
+PRUNE_PICTURES, SHARE_PICTURES = 22_500, 5_120
+"""Of the 45,000 to train on: half an epoch of pruning, a ninth of fine-tuning."""
+PATH = MODELS / "googlenet.dcz"
+
+
+def pictures():
+    """(45,000 to train on, 5,000 held out) of CIFAR-10's training pictures, as CifarSplits."""
+    whole = cifar.cifar10("train")
+    return [cifar.CifarSplit(whole.images[rows], whole.labels[rows]) for rows in cifar.tuning_split()]
+
+
+def dense_googlenet(train, report=None):
+    """GoogLeNet for ten classes, trained by DENSE; goes on from data/cache/googlenet/dense.safetensors."""
+    path = cache_dir() / "googlenet" / "dense.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    net = models.build("googlenet", seed=0, num_classes=10)
+    fit(net, train, DENSE, checkpoint=path, report=report)
+    return net
+
+
+def recipe(net):
+    """Densities by size of the layer: the first and the last keep most, large layers a fifth; 5 bits a code."""
+    layers = {}
+    for name, layer in models.weight_layers(net).items():
+        n = layer.weight.numel()
+        density = 0.7 if name == "conv1.conv" else 0.4 if n < 20_000 else 0.3 if n < 60_000 else 0.2
+        layers[name] = LayerRecipe(density, bits=5, index_bits=4)
+    return Recipe(layers, dtype="float16", bias_dtype="float16", order="C")
+
+
+def compressed_googlenet(dense, train, measure=lambda stage, net, plan: None):
+    """Fold, prune while retraining, share and fine-tune -> (net, its recipe); ``measure`` hears of each stage."""
+    net = batchnorm.fold(copy.deepcopy(dense))
+    plan = recipe(net)
+    measure("dense", net, plan)
+    part = cifar.CifarSplit(train.images[:PRUNE_PICTURES], train.labels[:PRUNE_PICTURES])
+    densities = {name: layer.density for name, layer in plan.layers.items()}
+    fit(net, part, PRUNE, constraint=Gradual(net, densities, PRUNE.steps(len(part)), cuts=20, ramp=0.5, regrow=True))
+    measure("pruned", net, plan)
+    k = {name: layer.k for name, layer in plan.layers.items()}
+    shared = SharedWeights(net, trained_quantization.codebooks(net, k))
+    part = cifar.CifarSplit(train.images[-SHARE_PICTURES:], train.labels[-SHARE_PICTURES:])
+    fit(net, part, SHARE, constraint=shared)
+    shared.round_to(plan.dtype)
+    pipeline.round_biases(net, plan)
+    measure("coded", net, plan)
+    return net, plan
+
+
+def googlenet_layers():
+    """GoogLeNet on CIFAR-10 through the pipeline; writes data/models/googlenet.dcz. Needs CIFAR-10 and a quarter hour.
+
+    Rows with a ``stage`` (dense, pruned, coded): bytes of the file, error percent of the 10,000 test pictures.
+    Rows with a ``layer``: shape, weights, kept, bytes in the compressed file.
+    """
+    train, _ = pictures()
+    test, rows = cifar.cifar10("test"), []
+
+    def measure(stage, net, plan):
+        stored = pipeline.stored_net(net, plan, stage)
+        row = {"stage": stage, "bytes": len(archive.dumps(stored)), "error_percent": error_percent(net, test, PIXELS)}
+        rows.append(row)
+
+    net, plan = compressed_googlenet(dense_googlenet(train), train, measure)
+    archive.save(PATH, pipeline.stored_net(net, plan, "coded"))
+    return [*rows, *layer_rows(archive.describe(PATH))]
+
+
+def squeezenet_layers():
+    """The authors' compressed SqueezeNet as a .dcz file: rows as the layers of ``googlenet_layers``.
+
+    Reads $DCVIZ_DATA/authors/compressed_SqueezeNet.net; DataError without it.
+    """
+    net = authors.read_squeezenet(squeezenet_path())
+    rows = layer_rows(archive.breakdown(authors.as_stored(net)))
+    return [{**row, "layer": layer.name} for row, layer in zip(rows, net.layers, strict=True)]
+
+
+def layer_rows(breakdown):
+    """One dict a layer of an ``archive.Breakdown``: layer, shape, weights, kept, bytes."""
+    return [
+        {
+            "layer": layer.name, "shape": list(layer.shape), "weights": layer.weights, "kept": layer.nonzeros,
+            "bytes": layer.file_bytes,
+        }
+        for layer in breakdown.layers
+    ]  # fmt: skip
+
+
+def by_block(rows):
+    """Rows of layers added up by block: {"inception3a": {"weights", "kept", "bytes"}, ...}."""
+    blocks = {}
+    for row in rows:
+        name = row["layer"].replace("/", ".").split(".")[0]
+        block = blocks.setdefault(name, dict.fromkeys(("weights", "kept", "bytes"), 0))
+        for key in block:
+            block[key] += row[key]
+    return blocks
+
+
+def by_filter_size(rows):
+    """Rows of layers added up by kind: {"1 x 1": {...}, "3 x 3": ..., "fully connected": ...}."""
+    kinds = {}
+    for row in rows:
+        shape = row["shape"]
+        name = "fully connected" if len(shape) == 2 else f"{shape[2]} x {shape[3]}"
+        kind = kinds.setdefault(name, dict.fromkeys(("layers", "weights", "kept", "bytes"), 0))
+        kind["layers"] += 1
+        for key in ("weights", "kept", "bytes"):
+            kind[key] += row[key]
+    return dict(sorted(kinds.items()))
+
+
+def ratios(rows):
+    """Rows of layers added up: bytes of the weights as float32 over bytes in the file, and the share kept."""
+    weights, kept, size = (sum(row[key] for row in rows if "layer" in row) for key in ("weights", "kept", "bytes"))
+    return 4 * weights / size, kept / weights
+
+
+def filter_table(nets):
+    """{net: rows of layers} -> DataFrame: layers, weights, kept, bits a weight and ratio, by size of the filter."""
+    import pandas as pd
+
+    table = {}
+    for net, rows in nets.items():
+        for kind, found in by_filter_size([row for row in rows if "layer" in row]).items():
+            table[f"{net}, {kind}"] = {
+                "layers": found["layers"],
+                "weights": f"{found['weights']:,}",
+                "kept %": f"{100 * found['kept'] / found['weights']:.1f}",
+                "bits per kept weight": f"{8 * found['bytes'] / found['kept']:.1f}",
+                "times smaller": f"{4 * found['weights'] / found['bytes']:.1f}",
+            }
+    return pd.DataFrame.from_dict(table, orient="index")
