@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dcviz import __version__
 from dcviz.errors import DcvizError
+from dcviz.files import atomic_write
 
 
 def main(argv=None):
@@ -59,6 +60,9 @@ def _parser():
     export.add_argument("--only", nargs="+", metavar="CHAPTER", help="chapters by the beginning of their names")
     export.add_argument("--edition", help="make pages of this edition (default: student)")
     export.set_defaults(run=_export)
+    api = commands.add_parser("api", help="a page of everything public, made from the docstrings")
+    api.add_argument("out", type=Path)
+    api.set_defaults(run=_api)
     return parser
 
 
@@ -141,6 +145,14 @@ def _export(arguments):
 
     for path in exports.write(arguments.kind, arguments.out, arguments.only, arguments.edition):
         print(path)
+
+
+def _api(arguments):
+    from dcviz import api_page
+
+    text = api_page.page().encode()
+    atomic_write(arguments.out, lambda file: file.write(text))
+    print(arguments.out)
 
 
 if __name__ == "__main__":

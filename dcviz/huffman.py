@@ -25,7 +25,7 @@ class Merge(NamedTuple):
     node: int
     left: int
     right: int
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody needs here
 
 
 @dataclass(frozen=True, eq=False)

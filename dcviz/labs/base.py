@@ -84,7 +84,7 @@ class Lab(widgets.VBox):
     """Base class, see the top of this module. A `prediction` comes first, its truth once the lab is used."""
 
     heading = "Lab"
-    state_names = ()
+    state_names: tuple[str, ...] = ()
 
     error = traitlets.Unicode("", help="what the last failing callback said, or ''")
     used = traitlets.Bool(False, help="True once the learner has changed something")

@@ -40,9 +40,9 @@ def _chapter(path):
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "Prediction":
             key = next((word.value for word in node.keywords if word.arg == "key"), None)
             if isinstance(key, ast.Constant):
-                predictions.append(key.value)
+                predictions.append(str(key.value))
         elif isinstance(node, ast.Call) and ast.unparse(node.func).startswith("check."):
-            exercises.append(node.func.attr)
+            exercises.append(ast.unparse(node.func).removeprefix("check."))
     keys = dict.fromkeys(f"{module}.{name}" for name in exercises)
     return Chapter(path.stem, title[1] if title else path.stem, tuple(dict.fromkeys(predictions)), tuple(keys))
 

@@ -8,8 +8,8 @@ from matplotlib.patches import Patch
 
 from dcviz import theme
 
-KEPT_MAP = LinearSegmentedColormap.from_list("kept", ["#FFFFFF", theme.role("kept").colour])
-KEPT_MAP = KEPT_MAP.with_extremes(bad="#BDBDBD")  # the gaps between filters
+_RAMP = LinearSegmentedColormap.from_list("kept", ["#FFFFFF", theme.role("kept").colour])
+KEPT_MAP = _RAMP.with_extremes(bad="#BDBDBD")  # the gaps between filters
 
 
 def mask_image(mask, across=600, down=300):
