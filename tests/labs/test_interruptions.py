@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import traitlets
 from test_all_labs import lab  # noqa: F401  (a fixture: one lab of each kind, made once)
 
 from dcviz import datasets, reference, training
@@ -127,17 +128,18 @@ def test_after_a_restart_the_deep_link_gives_the_lab_back(kernel):
 
 
 def test_a_callback_that_raises_shows_its_message_and_the_lab_goes_on(lab, monkeypatch):  # noqa: F811
-    caption = lab.caption.value
+    caption, name = lab.caption.value, lab.state_names[-1]
+    change = traitlets.Bunch(name=name, old=getattr(lab, name), new=getattr(lab, name), owner=lab, type="change")
 
     def fail():
         raise ValueError("<fell & over>")
 
     with monkeypatch.context() as patch:
         patch.setattr(lab, "update", fail)
-        lab._changed(None)
+        lab._changed(change)
     assert lab.error == "ValueError: <fell & over>"
     assert "&lt;fell &amp; over&gt;" in lab.alert.value
-    lab._changed(None)
+    lab._changed(change)
     assert lab.error == lab.alert.value == ""
     assert lab.caption.value == caption
 
