@@ -24,6 +24,9 @@ _HOMES = {
     "PipelineLab": "pipeline_lab",
     "SpeedLab": "speed_lab",
     "PhoneLab": "phone_lab",
+    "RankLab": "rank_lab",
+    "FilterLab": "filter_lab",
+    "TemperatureLab": "temperature_lab",
     "TransferLab": "transfer_lab",
 }  # fmt: skip
 _PARTS = {"Lab": "base", "Prediction": "prediction", "Progress": "progress", "HistogramView": "views"}

@@ -30,6 +30,7 @@ RECORDINGS = {
     "other_roads_figure6": "other_roads:figure6",
     "other_roads_filters": "other_roads:filters",
     "other_roads_temperatures": "other_roads:temperatures",
+    "other_roads_factorisations": "other_roads:factorisations",
     "transfer_errors": "open_questions:transfer_errors",
     "small_sets": "open_questions:small_sets",
     "starts_finetuned": "open_questions:starts",
