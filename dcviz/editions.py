@@ -4,7 +4,8 @@ A source is a Python file in notebooks/source: ``# %%`` starts a code cell, ``# 
 lines begin with ``# ``; ``# %% tags=["nbval-ignore-output"]`` tags a cell. Solutions stand between
 ``### BEGIN SOLUTION`` and ``### END SOLUTION``; the student edition has a stub there.
 
-Cells with a solution carry nbgrader's metadata. The lecture edition is cut into slides by `dcviz.lecture`; the tags
+Cells with a solution carry nbgrader's metadata, and the instructor edition keeps the marks: it is what nbgrader
+takes as the source of an assignment. The lecture edition is cut into slides by `dcviz.lecture`; the tags
 that overrule it stand in no other edition.
 """
 
@@ -52,10 +53,12 @@ def cells_of(source, edition="student"):
 def _text(kind, lines, edition):
     if kind == "markdown":
         lines = [re.sub(r"^# ?", "", line) for line in lines]
-    text = "\n".join(lines).strip("\n")
+    text = "\n".join(lines).strip("\n") + "\n"
     if edition == "student":
-        return _SOLUTION.sub(r"\1...  # your code here\n", text + "\n").strip("\n")
-    return _MARKS.sub("", text + "\n").strip("\n")
+        text = _SOLUTION.sub(r"\1...  # your code here\n", text)
+    elif edition == "lecture":
+        text = _MARKS.sub("", text)
+    return text.strip("\n")
 
 
 def notebook(path, edition="student"):
@@ -92,9 +95,12 @@ def notes_of(stem):
 
 
 def _nbgrader(text):
-    """nbgrader's metadata of a cell with a solution: the learner writes here, a person or a later cell grades."""
+    """nbgrader's metadata of a cell with a solution: the learner writes here, a person gives the point.
+
+    The verdict of the check stands in the cell's output when nbgrader has run it.
+    """
     functions = [node.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
-    flags = {"grade": False, "locked": False, "solution": True, "task": False}
+    flags = {"grade": True, "points": 1, "locked": False, "solution": True, "task": False}
     return {"schema_version": 3, "grade_id": functions[0], **flags}
 
 
