@@ -118,11 +118,12 @@ def soft_targets(axes, probabilities, label):
 
 def all_roads(axes, rows, size="file_bytes", error="error_percent"):
     """Error against bytes, both logarithmic, a line of points for every road. Returns {road: Line2D}."""
-    roads, lines = list(dict.fromkeys(row["road"] for row in rows)), {}
-    for i, road in enumerate(roads):
+    roads = sorted(dict.fromkeys(row["road"] for row in rows), key=lambda road: road != "Deep Compression")
+    styles = {road: theme.series(i) for i, road in enumerate(road for road in roads if road != "dense")}
+    lines = {}
+    for road in roads:
         found = sorted((row[size], row[error]) for row in rows if row["road"] == road)
-        style = theme.line_style("dense" if road == "dense" else theme.series(i - 1), label=road)
-        (lines[road],) = axes.plot(*zip(*found, strict=True), **style)
+        (lines[road],) = axes.plot(*zip(*found, strict=True), **theme.line_style(styles.get(road, "dense"), label=road))
     axes.set(xscale="log", yscale="log", xlabel="bytes in the file (log scale)", ylabel="error (%)")
     low, high = min(r[error] for r in rows), max(r[error] for r in rows)
     log_error_axis(axes.yaxis, [e for e in (0.8, 1, 1.2, 1.5, 2, 3, 5, 10, 20) if low / 1.3 < e < high * 1.3])
