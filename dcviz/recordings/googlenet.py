@@ -11,7 +11,7 @@ from dcviz.retraining import Gradual
 from dcviz.trained_quantization import SharedWeights
 
 PIXELS = 48
-DENSE = PictureSchedule(phases=((PIXELS, 3),))
+DENSE = PictureSchedule(phases=((PIXELS, 2),))
 PRUNE = PictureSchedule(phases=((PIXELS, 1),), lr=6e-4, warmup=10, decay=0.0, smoothing=0.0)
 SHARE = PictureSchedule(phases=((PIXELS, 1),), lr=3e-4, warmup=5, decay=0.0, smoothing=0.0)
 PRUNE_PICTURES, SHARE_PICTURES = 22_500, 5_120
@@ -26,12 +26,12 @@ def pictures():
 
 
 def dense_googlenet(train, report=None):
-    """GoogLeNet for ten classes, trained by DENSE; goes on from data/cache/googlenet/dense.safetensors."""
+    """(GoogLeNet for ten classes trained by DENSE, steps), going on from data/cache/googlenet/dense.safetensors."""
     path = cache_dir() / "googlenet" / "dense.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     net = models.build("googlenet", seed=0, num_classes=10)
-    fit(net, train, DENSE, checkpoint=path, report=report)
-    return net
+    steps = fit(net, train, DENSE, checkpoint=path, report=report)
+    return net, steps
 
 
 def recipe(net):
@@ -44,41 +44,49 @@ def recipe(net):
     return Recipe(layers, dtype="float16", bias_dtype="float16", order="C")
 
 
-def compressed_googlenet(dense, train, measure=lambda stage, net, plan: None):
-    """Fold, prune while retraining, share and fine-tune -> (net, its recipe); ``measure`` hears of each stage."""
-    net = batchnorm.fold(copy.deepcopy(dense))
-    plan = recipe(net)
-    measure("dense", net, plan)
+def train_on(net, train, densities=None):
+    """The half epoch of PRUNE on a folded net, in place: pruned to {layer: density}, or without pruning (the rival)."""
     part = cifar.CifarSplit(train.images[:PRUNE_PICTURES], train.labels[:PRUNE_PICTURES])
-    densities = {name: layer.density for name, layer in plan.layers.items()}
-    fit(net, part, PRUNE, constraint=Gradual(net, densities, PRUNE.steps(len(part)), cuts=20, ramp=0.5, regrow=True))
-    measure("pruned", net, plan)
+    steps = PRUNE.steps(len(part))
+    gradual = densities and Gradual(net, densities, steps, cuts=20, ramp=0.5, regrow=True)
+    fit(net, part, PRUNE, constraint=gradual)
+
+
+def share(net, train, plan):
+    """Share the weights of a pruned net as its recipe says, fine-tune the values and round them, in place."""
     k = {name: layer.k for name, layer in plan.layers.items()}
     shared = SharedWeights(net, trained_quantization.codebooks(net, k))
-    part = cifar.CifarSplit(train.images[-SHARE_PICTURES:], train.labels[-SHARE_PICTURES:])
-    fit(net, part, SHARE, constraint=shared)
+    fit(net, cifar.CifarSplit(train.images[-SHARE_PICTURES:], train.labels[-SHARE_PICTURES:]), SHARE, constraint=shared)
     shared.round_to(plan.dtype)
     pipeline.round_biases(net, plan)
-    measure("coded", net, plan)
-    return net, plan
 
 
 def googlenet_layers():
-    """GoogLeNet on CIFAR-10 through the pipeline; writes data/models/googlenet.dcz. Needs CIFAR-10 and a quarter hour.
+    """GoogLeNet on CIFAR-10 through the pipeline; writes data/models/googlenet.dcz. Needs CIFAR-10 and half an hour.
 
-    Rows with a ``stage`` (dense, pruned, coded): bytes of the file, error percent of the 10,000 test pictures.
+    Rows with a ``stage``: dense, "dense, longer" (the rival that trains on while the other is pruned), pruned, coded;
+    bytes of the file, error percent of the 10,000 test pictures, steps of training so far.
     Rows with a ``layer``: shape, weights, kept, bytes in the compressed file.
     """
     train, _ = pictures()
     test, rows = cifar.cifar10("test"), []
 
-    def measure(stage, net, plan):
-        stored = pipeline.stored_net(net, plan, stage)
-        row = {"stage": stage, "bytes": len(archive.dumps(stored)), "error_percent": error_percent(net, test, PIXELS)}
-        rows.append(row)
+    def note(stage, net, steps, form):
+        size = len(archive.dumps(pipeline.stored_net(net, plan, form)))
+        rows.append({"stage": stage, "bytes": size, "error_percent": error_percent(net, test, PIXELS), "steps": steps})
 
-    net, plan = compressed_googlenet(dense_googlenet(train), train, measure)
+    net, steps = dense_googlenet(train)
+    net = batchnorm.fold(net)
+    plan = recipe(net)
+    note("dense", net, steps, "dense")
+    rival, steps = copy.deepcopy(net), steps + PRUNE.steps(PRUNE_PICTURES)
+    train_on(net, train, {name: layer.density for name, layer in plan.layers.items()})
+    note("pruned", net, steps, "pruned")
+    share(net, train, plan)
+    note("coded", net, steps + SHARE.steps(SHARE_PICTURES), "coded")
     archive.save(PATH, pipeline.stored_net(net, plan, "coded"))
+    train_on(rival, train)
+    note("dense, longer", rival, steps, "dense")
     return [*rows, *layer_rows(archive.describe(PATH))]
 
 

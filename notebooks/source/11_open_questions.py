@@ -1,0 +1,403 @@
+# %% [markdown]
+# # 11 · Open questions
+#
+# *What the paper left for you.*
+#
+# **You will learn** what a compressed net can still learn, and how few bytes such a lesson needs; whether the start of
+# k-means matters once training is over; whether compression can make a net *better*; and what is left to gain where
+# no layer is large. And how to ask such questions so that the answer means something: with a fair rival, several seeds
+# and a spread.
+#
+# **You need** chapters 02, 04 and 05; 07 helps. **Time:** 60 minutes. No network, no GPU.
+
+# %%
+import numpy as np
+import torch
+
+from dcviz import archive, batchnorm, datasets, models, paper, recordings, reference, small_digits, theme, training
+from dcviz.checks import open_questions as check
+from dcviz.labs import Prediction, TransferLab
+from dcviz.labs.base import plain
+from dcviz.pipeline import restore
+from dcviz.plots import transfer as plots
+from dcviz.plots.picture import Picture
+from dcviz.recordings import googlenet, open_questions, open_tables
+
+# %% [markdown]
+# ## 1 · The same net, another task
+#
+# Imagine a million phones that hold the 33 kB of `lenet-5.dcz`. Now other digits arrive, from another scanner: 8 × 8
+# pixels, 17 levels of grey. We stretch them to the 28 × 28 pixels that the net reads.
+
+# %%
+other = small_digits.digits()
+figure, axes = theme.figure(12, 2.9)
+rows = {"MNIST": datasets.digits().train.images[:12], "8 × 8,\nstretched": other.train.images[:12]}
+plots.digit_rows(axes, rows)
+Picture(figure, "Above: twelve MNIST digits. Below: twelve of the other digits, larger and blurred.")
+
+# %% tags=["nbval-ignore-output"]
+for name, net in (("dense", reference.dense("lenet-5")), ("compressed", restore(reference.compressed("lenet-5")))):
+    familiar, new = (training.error_percent(net, split) for split in (datasets.digits().test, other.test))
+    print(f"{name:<12}error on MNIST's digits {familiar:5.1f} %      on the other digits {new:5.1f} %")
+
+# %% [markdown]
+# Both nets fail alike: this is no fault of compression. They have to learn. But a phone that keeps its file needs only
+# the **difference**, and what that costs depends on what may change:
+#
+# | what learns | what stays | what must be sent |
+# |---|---|---|
+# | biases | all weights | the biases |
+# | codebook + biases | the codes: which weight has which value | the shared values, the biases |
+# | kept weights + biases | the mask: which weights are zero | one number for each kept weight |
+# | everything | nothing | one number for each weight, the zeros too |
+#
+# A rival without compression: the **dense net**, in which everything learns. And a check that the old task helps at
+# all: a net **from scratch**. Every number travels as a 16-bit float; sizes are lengths of real updates which, put
+# into the old file, give the new net (`dcviz/alternatives/transfer.py`).
+
+# %%
+guess = Prediction(
+    "Codebook and biases learn, everything else stands still. How many bytes does the update of LeNet-5 have?",
+    options=["about 1,300", "about 13,000", "about 130,000", "about 860,000"],
+    key="ch11-update-bytes",
+    truth="about 1,300",
+)
+lab = TransferLab(prediction=guess)
+lab
+
+# %% [markdown]
+# Press **Teach**. Each press takes a second or two: 150 steps of training, on as many examples as you choose. Stars
+# are your own runs; lines are means of three recorded draws, bands their spread.
+#
+# **Try:** 10 examples, then 1,000. Who profits from more? Another **draw** takes other examples: how far do your
+# stars scatter? Then *kept weights*. Or let the next cell press for you.
+
+# %% tags=["nbval-ignore-output"]
+lab.examples, lab.road = 30, "kept"
+lab.teach()
+Picture(lab.picture(), plain(lab.caption.value))
+
+# %% [markdown]
+# All recorded errors in one table, on 797 digits that no road has seen:
+
+# %%
+recorded = recordings.load("transfer_errors")
+print(f"mean error in %, three draws of examples; {recorded.note}")
+open_tables.transfer_table(recorded.rows)
+
+# %% [markdown]
+# **What the table says**, row against row:
+#
+# * *Few examples: all roads are alike.* With 10 or 30 examples the spread of the draws is larger than the difference
+#   between the roads that know MNIST. What limits is not freedom, it is what so few pictures can teach. So send the
+#   kilobyte.
+# * *Many examples: freedom pays.* The codebook and the biases are a few hundred numbers; soon they have
+#   no more to give. The kept weights go on, and everything goes further still.
+# * *Most of the kilobyte's success is the biases.* The shared values add a little to them, and only late.
+# * *Compression did not make the net unable to learn.* With everything free, the compressed net does as well as the
+#   dense one, or better. Its zeros can grow again.
+# * *The old task is worth a lot*: from scratch it takes about three times as many examples.
+#
+# And an honest surprise: compare the update of the kept weights with the length of the whole compressed file.
+
+# %%
+sent = {row["road"]: row["bytes"] for row in recorded.rows if row["road"]}
+print(f"update of the kept weights, 16 bits each: {sent['kept']:,} bytes")
+print(f"the whole of lenet-5.dcz, positions included: {reference.compressed_path('lenet-5').stat().st_size:,} bytes")
+
+# %% [markdown]
+# The difference is larger than the thing! In the file a weight is a code of 4 or 5 bits, shorter still after Huffman.
+# Whoever changes all kept weights had better share them again and send a new file. The road that pays is the first
+# one: leave the codes alone.
+#
+# **Look at the data first.** MNIST's digits fill 20 of the 28 pixels; ours fill all 28, because we stretched them
+# without thinking. What if we had framed them as the net is used to?
+
+# %% tags=["nbval-ignore-output"]
+framed = small_digits.digits(size=20)
+print(f"compressed LeNet-5, nothing trained, digits framed as in MNIST: "
+      f"{training.error_percent(restore(reference.compressed('lenet-5')), framed.test):.1f} %")
+
+# %% [markdown]
+# Zero bytes sent, zero examples used. No update of 1,300 bytes does as well as five minutes of looking at pictures.
+# We keep the stretched digits here, because they make the better exercise.
+#
+# ### Build it yourself: the step that a file allows
+#
+# What does "only the codebook learns" mean for the gradient? Weights that share a value must move together, zeros not
+# at all. Turn any gradient into one that keeps mask and codes.
+
+
+# %%
+def my_allowed_gradient(weights, gradient):
+    """A gradient of the weights' shape: 0 for pruned weights, one sum for all weights of the same value."""
+    ### BEGIN SOLUTION
+    allowed = np.zeros(weights.shape)
+    for value in np.unique(weights[weights != 0]):
+        shared = weights == value
+        allowed[shared] = gradient[shared].sum()
+    return allowed
+    ### END SOLUTION
+
+
+check.allowed_gradient(my_allowed_gradient)
+
+# %% [markdown]
+# ## 2 · Does the start still matter?
+#
+# Section 3.2 of the paper compares three starts of k-means and prefers *linear*; our chapter 04 found the same on
+# LeNet. But those nets were read **before** fine-tuning. Training moves the centroids anyway. And we own a rival that
+# the paper did not have: the **best codebook there is**, by dynamic programming (`kmeans_optimal`).
+
+# %%
+recorded = recordings.load("starts_finetuned")
+before, ks = open_tables.start_groups(recorded.rows, "error_percent")
+after, _ = open_tables.start_groups(recorded.rows, "finetuned_error_percent")
+guess = Prediction(
+    "Pruned LeNet-300-100, 4 values a layer. Which start makes the fewest mistakes before fine-tuning?",
+    options=list(open_questions.STARTS),
+    key="ch11-start",
+    truth=lambda groups: min(groups, key=lambda start: groups[start][0][0]),
+)
+guess
+
+# %%
+guess.reveal(before)
+figure, axes = theme.figure(13, 4.8, columns=2, sharey=True)
+labels = [f"k = {k}" for k in ks]
+for ax, groups, title in zip(axes, (before, after), ("before fine-tuning", "after fine-tuning"), strict=True):
+    plots.bars_of_error(ax, groups, labels)
+    ax.set_title(title)
+LEVEL = next(row["error_percent"] for row in recorded.rows if row["start"] is None)
+for ax in axes:
+    ax.axhline(LEVEL, color="black", linestyle="--", linewidth=1.8, label="pruned, not shared")
+axes[0].set_ylabel("error (%)")
+axes[0].legend(ncols=2, loc="upper right")
+said = "; ".join(
+    f"{start}: " + ", ".join(f"{b[0]:.2f} to {a[0]:.2f}" for b, a in zip(before[start], after[start], strict=True))
+    for start in open_questions.STARTS
+)
+Picture(figure, f"Error %, 10,000 test images, before and after, k = {', '.join(map(str, ks))}. {said}. "
+                f"Not shared: {LEVEL:.2f}. {recorded.note}.")
+
+# %% [markdown]
+# How good are the same codebooks as *codebooks*? Their squared error, equation 2, over that of the best there is:
+
+# %%
+inertia, _ = open_tables.start_groups(recorded.rows, "inertia")
+print(f"{'':<10}" + "".join(f"{f'k = {k}':>9}" for k in ks) + f"     ({recorded.note})")
+for start, found in inertia.items():
+    print(f"{start:<10}" + "".join(f"{mean / best[0]:>9.2f}" for (mean, *_), best in zip(found, inertia["optimal"])))
+
+# %% [markdown]
+# **Two lessons.**
+#
+# * *The closest codebook is not always the best net.* With four values the optimum fits the weights far better than
+#   *linear* and yet answers no better; with eight it leads. Squared error counts every weight alike; but the few large
+#   weights do more for the answer, and *linear* keeps them: the paper's own argument.
+# * *After fine-tuning it hardly matters.* What is left is about a tenth of a point, ten images of ten thousand, and who
+#   leads depends on k. All of them end below the dashed line: these few values trained on while the pruned net stood
+#   still. (Remember that for the next section.)
+#
+# Our net is forgiving, and ten classes are few. Whether the start matters for AlexNet at 2 bits is still open.
+#
+# ## 3 · Can compression make a net better?
+#
+# In the paper's Table 1 and in many reports since, the compressed net is sometimes a little *better* than the dense
+# one. One explanation: a net with fewer free numbers cannot learn its training digits by heart. If that is the reason,
+# the gain must grow where there is little to learn from. That can be tested.
+#
+# **The trap.** Pruning comes with *more training*. So the fair rival is not the dense net before pruning, but the
+# dense net **trained for just as long**. And a single run proves nothing: other digits, other first weights, another
+# result. First the tool.
+#
+# ### Build it yourself: mean and spread
+
+
+# %%
+def my_mean_and_spread(errors):
+    """(mean, standard deviation) of the errors of several runs."""
+    ### BEGIN SOLUTION
+    errors = np.asarray(errors, float)
+    mean = errors.mean()
+    return mean, np.sqrt(((errors - mean) ** 2).sum() / (len(errors) - 1))
+    ### END SOLUTION
+
+
+check.mean_and_spread(my_mean_and_spread)
+
+# %% [markdown]
+# Now LeNet-300-100, trained on 250, 500, 1,000 or 4,000 digits, four times each with other digits and other first
+# weights; then pruned while it trains on, then with 15 shared values a layer.
+
+# %%
+guess = Prediction(
+    "250 digits to learn from. Prune 80 % of the weights. Against the dense net that trained as long, the error...",
+    options=["falls by more than a point", "stays within a point", "rises by more than a point"],
+    key="ch11-regularisation",
+    truth=lambda gain: open_tables.in_words(gain["pruned", 0.2][0]),
+)
+guess
+
+# %%
+recorded = recordings.load("small_sets")
+guess.reveal(open_tables.gains(recorded.rows, 250))
+figure, axes = theme.figure(15, 4.6, columns=4)
+for ax, n in zip(axes, open_tables.sizes(recorded.rows), strict=True):
+    points, levels = open_tables.small_set_points(recorded.rows, n)
+    plots.density_curves(ax, points, levels, f"{n:,} digits")
+axes[0].set_ylabel("error (%)")
+handles, names = axes[0].get_legend_handles_labels()
+figure.legend(handles, names, loc="outside lower center", ncols=4)
+Picture(figure, f"Error %, 10,000 test images, mean and deviation of four runs; {recorded.note}. The table has the numbers.")
+
+# %% [markdown]
+# Each run of one seed shares digits and first weights with its rival, so we may take the difference run by run: it
+# scatters less than the errors themselves.
+
+# %%
+print(f"points by which the error falls against 'dense, longer': mean ± deviation of four runs; {recorded.note}")
+open_tables.gain_table(recorded.rows)
+
+# %% [markdown]
+# **What came out: no gain that outgrows its own spread.** The story is tempting, and for this net and these digits we
+# cannot confirm it. Two things we can say:
+#
+# * *The less there is to learn, the less must be kept.* With few digits four of five weights go for nothing; with
+#   4,000 the same cut costs. How far a net can be compressed is a fact about the net **and** its data.
+# * *Sharing costs nothing on top.* "Pruned + shared" (with its own short fine-tuning) is nowhere worse than "pruned"
+#   by more than the spread.
+#
+# And the trap is real. Take 4,000 digits and a fifth of the weights, and compare with either rival:
+
+# %%
+for rival in ("dense", "dense, longer"):
+    mean, deviation, n = open_tables.gains(recorded.rows, 4000, rival)["pruned", 0.2]
+    print(f"against {rival!r:<17} the pruned net's error falls by {mean:+.1f} ± {deviation:.1f} points ({n} runs)")
+
+# %% [markdown]
+# Against the wrong rival, pruning *improves* the net. Against the fair one, it harms it. Same runs, opposite titles.
+#
+# **What this does not say:** all training here is short, 200 steps and 200 more; one small net; one way to prune. The
+# paper's gains are a tenth of a point on well-trained nets; four runs cannot see that. How many could? (The spread
+# of a mean shrinks with the root of the number of runs.)
+#
+# ## 4 · No large layer
+#
+# Most of AlexNet's 61 million weights sit in three fully connected layers, and there nine of ten can go. But newer
+# nets dropped those layers. **SqueezeNet** has none at all; **GoogLeNet** has one of 0.2 % of its size. Is there
+# anything left to compress?
+#
+# The authors answered for SqueezeNet themselves: they published the compressed net, 675,763 bytes. We read their
+# file and write the same numbers as `.dcz`, bit for bit. For GoogLeNet they did not. There is one obstacle: it has **batch normalisation**, and the pipeline knows only weights and biases. But once
+# training is over, normalisation is a fixed factor and a fixed shift for each channel,
+#
+# $$ y = \gamma \, \frac{(w x + b) - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta , $$
+#
+# and a convolution with other weights and another bias does just that.
+#
+# ### Build it yourself: fold it
+
+
+# %%
+def my_fold(weight, bias, gamma, beta, mean, variance, eps):
+    """(weight, bias) of one layer that does what layer and normalisation do."""
+    ### BEGIN SOLUTION
+    scale = gamma / np.sqrt(variance + eps)
+    return weight * scale.reshape(-1, *[1] * (weight.ndim - 1)), beta + scale * (bias - mean)
+    ### END SOLUTION
+
+
+check.fold_batchnorm(my_fold)
+
+# %% [markdown]
+# On the whole net, with random statistics: 57 normalisations gone, nothing changed but the last digits.
+
+# %% tags=["nbval-ignore-output"]
+net = models.build("googlenet", seed=0, num_classes=10)
+pictures = torch.rand(4, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+net.train()(pictures)  # one pass, so that the statistics are not the trivial ones
+with torch.no_grad():
+    before, after = net.eval()(pictures), batchnorm.fold(net)(pictures)
+print(f"largest difference {(before - after).abs().max():.1e} of outputs up to {before.abs().max():.2f}")
+
+# %% [markdown]
+# ### What is left, layer by layer
+
+# %%
+squeezed = recordings.load("squeezenet_layers")
+own = googlenet.layer_rows(archive.describe(reference.compressed_path("lenet-5")))
+figure, axes = theme.figure(14, 5.6, columns=2)
+for ax, title, rows in zip(axes, ("LeNet-5", "SqueezeNet"), (own, squeezed.rows), strict=True):
+    blocks = googlenet.by_block(rows)
+    plots.layer_shares(ax, list(blocks), *([block[key] for block in blocks.values()] for key in ("weights", "bytes")))
+    ax.set_title(title)
+axes[1].legend(loc="upper right")
+text = "; ".join(
+    f"{title}: {100 * kept:.0f} % kept, weights {ratio:.1f} times smaller"
+    for title, (ratio, kept) in (("LeNet-5", googlenet.ratios(own)), ("SqueezeNet", googlenet.ratios(squeezed.rows)))
+)
+Picture(figure, f"{text}. LeNet-5: our file, measured now. SqueezeNet: the authors' weights as .dcz, {squeezed.note}.")
+
+# %%
+print(f"LeNet-5: measured now. SqueezeNet: {squeezed.note}")
+googlenet.filter_table({"LeNet-5": own, "SqueezeNet": squeezed.rows})
+
+# %% [markdown]
+# **Where is the gain?** In LeNet-5 one layer, `fc1`, holds nearly all weights, and almost all of them can go: one
+# generous layer makes the whole ratio. SqueezeNet is frugal by design. A third of its weights stay, its first layer and
+# most of its small squeezing layers are not pruned at all, and what is won there comes from shorter codes alone.
+#
+# One layer stands out, `conv_final`, the largest: pruned most, and it earns the best ratio. A 1 × 1 convolution with a
+# thousand outputs *is* a fully connected layer, applied to every pixel. So the rule is not "convolutions cannot be
+# compressed". It is: **a layer can be compressed as far as it is larger than its task**. Where the designer took the
+# surplus out, the pruner finds little.
+#
+# Which is no defeat. Design and compression multiply:
+
+# %%
+quoted = paper.table("table1_overview")
+row = next(row for row in quoted.rows if row["net"] == "AlexNet")
+print(f"AlexNet, {quoted.source}: {row['ref']['size']}, compressed {row['compressed']['size']}")
+print(f"SqueezeNet: {4 * sum(r['weights'] for r in squeezed.rows) / 1e6:.1f} MB, compressed "
+      f"{sum(r['bytes'] for r in squeezed.rows) / 1e6:.2f} MB (weights and biases; {squeezed.note})")
+
+# %% [markdown]
+# ## 5 · The whole workbook on one page
+#
+# | chapter | step | what to remember |
+# |---|---|---|
+# | 01 | why | memory and energy are spent on moving weights, not on multiplying them |
+# | 02 | prune, retrain | small weights go; retraining, cut by cut, is what makes it free |
+# | 03 | store | a position costs bits too: relative index, fillers, the right width |
+# | 04 | share | sixteen or thirty-two values serve a whole layer |
+# | 05 | train the values | the gradient of a shared value is a sum; the codes stay |
+# | 06 | Huffman | frequent symbols get short codes; never more than one bit from the entropy |
+# | 07 | pipeline | the stages multiply; the file decodes bit for bit |
+# | 08 | speed, energy | fewer bytes are fewer joules; fewer milliseconds only where memory was the limit |
+# | 09 | other roads | factorise, remove filters, distil, int8: what they win and what combines |
+# | 10 | how small | beyond the paper's ratios, and where the floor is |
+# | 11 | open questions | tested with rivals, seeds and a spread |
+#
+# The paper's Table 1 once more, beside the files that came with this workbook: `python -m dcviz table1`.
+#
+# ### Where to go next
+#
+# * **Hardware**: the same authors' EIE (ISCA 2016) computes straight from the compressed form, as chapter 08 did.
+# * **Why does it work?** The lottery ticket hypothesis (Frankle and Carbin, ICLR 2019): a small part of the dense net,
+#   trained alone from the same first weights, does as well. Try it: `dcviz.retraining.Masked` and the first weights.
+# * **Is it the weights or the comparison?** Blalock and others (*What is the state of neural network pruning?*, 2020)
+#   found that most papers had no fair rival. After section 3 you know what they mean.
+# * **Language models**: GPTQ and SparseGPT (Frantar and others, 2022 and 2023) prune and quantize nets a thousand times
+#   larger, without retraining. Their one idea more: correct the remaining weights for the error just made.
+#
+# ### Questions that are open here, too
+#
+# 1. An update of *some* codes: which 100 weights should change their value? What would it cost to say which?
+# 2. Our update sends 16-bit floats. Differences are small: how few bits would do? (You own a Huffman coder.)
+# 3. Does a net pruned for one task keep what the next task needs? Prune on the digits 0 to 4, teach 5 to 9.
+#
+# Answer one of them with a fair rival, five seeds and a spread, and you have done research.
+#
+# Back to [the map](00_start_here.ipynb).

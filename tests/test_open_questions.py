@@ -1,0 +1,83 @@
+"""Chapter 11's measurements: how rows become means, gains and blocks, and the recorded rows are whole."""
+
+import numpy as np
+import pytest
+
+from dcviz import archive, models, recordings
+from dcviz.kmeans_optimal import optimal
+from dcviz.recordings import googlenet, open_questions, open_tables
+from dcviz.recordings.weight_sharing import pruned_net
+from dcviz.retraining import weights_of
+
+
+def test_spread_is_the_sample_deviation():
+    rows = [{"k": 1, "error_percent": e} for e in (2.0, 4.0, 9.0)] + [{"k": 2, "error_percent": 7.0}]
+    assert open_tables.spread(rows, lambda r: r["k"]) == {1: (5.0, pytest.approx(13**0.5), 3), 2: (7.0, 0.0, 1)}
+
+
+def test_gains_are_taken_seed_by_seed():
+    rows = [
+        {"examples": 9, "seed": s, "net": net, "density": d, "error_percent": e}
+        for s, net, d, e in [
+            (0, "dense", 1.0, 12.0), (0, "dense, longer", 1.0, 10.0), (0, "pruned", 0.1, 9.0),
+            (1, "dense", 1.0, 22.0), (1, "dense, longer", 1.0, 20.0), (1, "pruned", 0.1, 18.0),
+        ]
+    ]  # fmt: skip
+    assert open_tables.gains(rows, 9) == {("pruned", 0.1): (1.5, pytest.approx(0.5**0.5), 2)}
+    points, levels = open_tables.small_set_points(rows, 9)
+    assert points["pruned"][0.1][0] == 13.5
+    assert levels["dense, longer"][0] == 15.0
+
+
+def test_examples_grow_and_differ_by_draw():
+    few, many, other = (open_questions.examples(*which) for which in ((10, 0), (30, 0), (10, 1)))
+    assert np.array_equal(few.images, many.images[:10])
+    assert not np.array_equal(few.images, other.images)
+
+
+def test_starts_are_k_means_and_the_optimum():
+    net = pruned_net("lenet-300-100")
+    values = weights_of(net)["fc3"]
+    values = values[values != 0]
+    found = {start: open_questions.start_codebooks(net, 4, start)["fc3"] for start in open_questions.STARTS}
+    assert np.allclose(found["optimal"], optimal(values, 4).centroids)
+    inertia = {s: float(((values[:, None] - c) ** 2).min(1).sum()) for s, c in found.items()}
+    assert min(inertia, key=inertia.get) == "optimal" or np.isclose(min(inertia.values()), inertia["optimal"])
+
+
+@pytest.mark.parametrize("name", ["transfer_errors", "small_sets", "starts_finetuned", "squeezenet_layers"])
+def test_the_recordings_are_there(name):
+    rows = recordings.load(name).rows
+    assert all(np.isfinite(v) and v >= 0 for row in rows for v in row.values() if isinstance(v, float | int))
+
+
+def test_layers_add_up_to_blocks_and_kinds():
+    rows = [
+        {"layer": "inception3a.branch1.conv", "shape": [4, 2, 1, 1], "weights": 8, "kept": 4, "bytes": 10},
+        {"layer": "inception3a.branch2.1.conv", "shape": [4, 2, 3, 3], "weights": 72, "kept": 7, "bytes": 20},
+        {"layer": "fire2/conv1x1_1", "shape": [4, 2, 1, 1], "weights": 8, "kept": 1, "bytes": 5},
+        {"layer": "fc", "shape": [10, 4], "weights": 40, "kept": 4, "bytes": 9},
+    ]
+    assert googlenet.by_block(rows) == {
+        "inception3a": {"weights": 80, "kept": 11, "bytes": 30},
+        "fire2": {"weights": 8, "kept": 1, "bytes": 5},
+        "fc": {"weights": 40, "kept": 4, "bytes": 9},
+    }
+    kinds = googlenet.by_filter_size(rows)
+    assert kinds["1 x 1"] == {"layers": 2, "weights": 16, "kept": 5, "bytes": 15}
+    assert list(kinds) == ["1 x 1", "3 x 3", "fully connected"]
+
+
+def test_squeezenets_layers_are_the_net():
+    rows = recordings.load("squeezenet_layers").rows
+    shapes = [list(layer.weight.shape) for layer in models.weight_layers(models.build("squeezenet")).values()]
+    assert [row["shape"] for row in rows] == shapes
+
+
+def test_the_shipped_googlenet_is_what_was_recorded():
+    if not googlenet.PATH.exists():
+        pytest.skip("not shipped")
+    rows = recordings.load("googlenet_layers").rows
+    breakdown = archive.describe(googlenet.PATH)
+    assert googlenet.layer_rows(breakdown) == [row for row in rows if "layer" in row]
+    assert breakdown.file_bytes == next(row["bytes"] for row in rows if row.get("stage") == "coded")
