@@ -149,3 +149,26 @@ def test_decode_does_not_wrap_around_in_the_gaps_own_type():
     gaps = np.full(1000, 255, np.uint8)
     assert ri.decode(gaps)[-1] == 256 * 1000 - 1
     assert ri.decode(np.full(3, 2**32 - 1, np.uint32)).tolist() == [2**32 * i - 1 for i in (1, 2, 3)]
+
+
+def test_the_most_entries_are_allowed_and_one_more_is_not(monkeypatch):
+    monkeypatch.setattr(ri, "MAX_ENTRIES", 4)
+    index = ri.encode([0, 1, 5], 1)  # one filler
+    assert len(index.gaps) == 4
+    assert ri.decode(index.gaps).tolist() == [0, 1, 3, 5]
+    with pytest.raises(CodeError, match="more than 4: use more bits"):
+        ri.encode([0, 1, 5, 6], 1)
+    with pytest.raises(CodeError, match="^5 entries, more than 4$"):
+        ri.decode([0, 0, 0, 0, 0])
+
+
+def test_gaps_have_the_smallest_type_that_holds_their_bits():
+    for bits, dtype in ((8, np.uint8), (9, np.uint16), (16, np.uint16), (17, np.uint32), (32, np.uint32)):
+        assert ri.encode([3], bits).gaps.dtype == dtype
+
+
+def test_the_first_position_that_does_not_increase_is_named():
+    with pytest.raises(CodeError, match="entry 3 is 4, after 6$"):
+        ri.encode([4, 5, 6, 4, 3], 4)
+    with pytest.raises(CodeError, match="^no candidate widths to choose from$"):
+        ri.best_bits([1], 5, [])
