@@ -82,6 +82,7 @@ print(repr(lab))
 # | [06 Huffman coding](06_huffman.ipynb) | Why do frequent things deserve short names? |
 # | [07 The full pipeline](07_full_pipeline.ipynb) | Is 40 times smaller real? |
 # | [08 Speed and energy](08_speed_and_energy.ipynb) | Is it any faster? |
+# | [09 Other roads](09_other_roads.ipynb) | Which rivals does Deep Compression have, and which are partners? |
 # | [11 Open questions](11_open_questions.ipynb) | What can a compressed net still learn, and what did the paper leave open? |
 #
 # Each chapter goes the same way: *predict*, find out in a lab, read why, build the step yourself, and have it checked. The

@@ -402,4 +402,4 @@ PhoneLab(net="alexnet", phone="Tegra K1 (2014)", rate=20.0, prediction=viable)
 # **Discuss:** Today's phones multiply 8-bit dense matrices in hardware. Which columns of this chapter would that
 # change? What would pruning in blocks of 16 neighbours do to the awkwardness of section 1, and to the accuracy?
 #
-# That is the last chapter so far. Back to [the map](00_start_here.ipynb).
+# **Next:** [chapter 09](09_other_roads.ipynb) puts Deep Compression's rivals on the same scales.
