@@ -1,5 +1,6 @@
 // A live region that stays in the page while its text changes, so that screen readers announce it. A lab's caption
-// also names what ipywidgets leaves without a name: handles and entries of sliders, play buttons, pictures.
+// also names what ipywidgets leaves without a name (handles and entries of sliders, play buttons, pictures), and
+// keeps JupyterLab's one-key commands away from controls: an arrow on a drop-down would choose another cell.
 const PLAY = { "fa-play": "play", "fa-pause": "pause", "fa-stop": "stop", "fa-repeat": "repeat" };
 const attended = new WeakSet();
 
@@ -7,6 +8,8 @@ function name(lab) {
   const say = (element, text) => {
     if (element && text && element.getAttribute("aria-label") !== text) element.setAttribute("aria-label", text);
   };
+  for (const control of lab.querySelectorAll("select, button, input, .noUi-handle, [tabindex]"))
+    control.setAttribute("data-lm-suppress-shortcuts", "true");
   for (const slider of lab.querySelectorAll(".dcviz-slider")) {
     const text = slider.querySelector(".widget-label")?.textContent.trim();
     for (const handle of slider.querySelectorAll(".noUi-handle")) say(handle, text);

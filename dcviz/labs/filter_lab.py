@@ -146,7 +146,9 @@ class FilterLab(Lab):
         for name, line in lines.items():
             found = sorted((v for k, v in self.errors.items() if k[:2] == (self.layer, name)), reverse=True)
             line.set_data([work for work, _ in found], [max(error, 0.3) for _, error in found])
-        here = self.errors[self.layer, self.criterion, self.gone]
+        here = self.errors.get((self.layer, self.criterion, self.gone))
+        if here is None:  # changed meanwhile, on another thread: that change is waiting and will draw it
+            return
         dot.set_data([here[0]], [max(here[1], 0.3)])
         again = self.retrained.get((self.layer, self.criterion, self.gone))
         star.set_data(([], []) if again is None else ([here[0]], [max(again, 0.3)]))
