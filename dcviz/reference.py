@@ -16,6 +16,7 @@ from dcviz import archive, datasets, models, training
 from dcviz.errors import NetError
 from dcviz.files import MODELS, atomic_write
 from dcviz.pipeline import Bars, LayerRecipe, Recipe, Schedule, compress, restore
+from dcviz.sketch import from_bytes
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,25 @@ def compressed_path(name):
 def compressed(name):
     """The ``StoredNet`` in a shipped compressed file."""
     return archive.load(compressed_path(name))
+
+
+@functools.cache
+def stored_weights(name):
+    """{layer: float32 weights} of a shipped compressed file; read only."""
+    weights = {layer.name: layer.weight for layer in compressed(name).layers}
+    for values in weights.values():
+        values.setflags(write=False)
+    return weights
+
+
+@functools.cache
+def sketches(name):
+    """[Sketch] of a dense net that is too large to ship, layer by layer: "alexnet-cifar10". NetError for another."""
+    path = MODELS / f"{name}.sketches"
+    try:
+        return from_bytes(path.read_bytes())
+    except OSError as error:
+        raise NetError(f"no sketches of {name!r} ship with dcviz: {path} cannot be read ({error})") from error
 
 
 def report_split():

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from dcviz import archive, models, paper, reference
+from dcviz import archive, models, paper, recordings, reference
 
 PAPER, OURS = "paper (quoted)", "this workbook (measured now)"
 
@@ -49,6 +49,19 @@ def layers(net, breakdown):
             (OURS, "of dense %"): round(100 * layer.file_bytes / (4 * layer.weights), 2),
         }
     return pd.DataFrame.from_dict(table, orient="index")
+
+
+def alexnet():
+    """Stages of the shipped AlexNets as recorded: a DataFrame. Sizes are lengths of files, errors in percent."""
+    rows = {}
+    for row in recordings.load("alexnet_cifar10").rows:
+        rows[row["stage"]] = {
+            "file bytes": f"{row['file_bytes']:,}",
+            "ratio": f"{row['ratio']:.1f}x",
+            "held-out error %": round(row["held_out_error_percent"], 2),
+            "test error %": "" if row["test_error_percent"] is None else f"{row['test_error_percent']:.2f}",
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def parts(net):

@@ -23,7 +23,7 @@ class Source:
             from dcviz import reference
 
             stored = reference.compressed(net) if isinstance(net, str) else net
-            self.net = stored.name
+            self.net = net if isinstance(net, str) else stored.name
             for layer in stored.layers:
                 try:
                     self.layers[layer.name] = coders.streams(layer)

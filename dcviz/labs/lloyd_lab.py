@@ -4,7 +4,7 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from dcviz import theme
+from dcviz import reference, theme
 from dcviz.errors import NetError
 from dcviz.kmeans import INITS, Lloyd, initialise
 from dcviz.kmeans_optimal import MAX_DISTINCT, optimal
@@ -21,6 +21,7 @@ class LloydLab(Lab):
 
         LloydLab()                                       # LeNet-300-100, pruned and retrained, fc1
         LloydLab("lenet-5", layer="conv2", k=8, init="forgy", steps=4)
+        LloydLab("alexnet-cifar10-pruned", layer="classifier.1")
         LloydLab("mine", weights={"fc1": array})
 
     start      k centroids to start from, from the mouse or from you; [] or None lets `init` choose
@@ -45,7 +46,9 @@ class LloydLab(Lab):
     log_y = traitlets.Bool(False)
 
     def __init__(self, net="lenet-300-100", layer=None, *, weights=None, start=None, **more):
-        if weights is None:
+        if weights is None and net in reference.ALEXNETS:
+            weights = reference.stored_weights(net)
+        elif weights is None:
             from dcviz.recordings.weight_sharing import pruned_net
             from dcviz.retraining import weights_of
 

@@ -6,7 +6,7 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from dcviz import theme
+from dcviz import reference, theme
 from dcviz.errors import NetError
 from dcviz.kmeans import INITS, Lloyd, compression_rate, kmeans
 from dcviz.labs.base import FigureImage, Lab, RunButton, row
@@ -22,6 +22,7 @@ class SharingLab(Lab):
 
         SharingLab()                                       # LeNet-300-100, pruned and retrained
         SharingLab("lenet-5", layer="conv2", k=16, init="density")
+        SharingLab("alexnet-cifar10-pruned", layer="classifier.6")
         SharingLab("mine", weights={"fc1": array})
 
     net       a shipped net's name;  pruned: its surviving weights after pruning, or all of the dense net
@@ -46,6 +47,8 @@ class SharingLab(Lab):
     log_y = traitlets.Bool(False)
 
     def __init__(self, net="lenet-300-100", pruned=True, layer=None, *, weights=None, **more):
+        if weights is None and net in reference.ALEXNETS:
+            weights = reference.stored_weights(net)
         self._given, self._shown, self._values = weights, None, {}
         self.measured = {}
         self._nets = {} if weights is not None else _nets(net)
@@ -242,7 +245,6 @@ class SharingLab(Lab):
 
 def _nets(name):
     """{pruned?: torch net} of a shipped net."""
-    from dcviz import reference
     from dcviz.recordings.weight_sharing import pruned_net
 
     return {False: reference.dense(name), True: pruned_net(name)}

@@ -27,6 +27,18 @@ def bytes_bars(axes, dense_bytes, parts=("weight bits", "index bits", "filler"))
     return patches
 
 
+def density_bars(axes, layers, printed):
+    """Share of weights kept (%) of each layer: empty bars of ours beside the paper's (0..1). Returns our bars."""
+    places = range(len(layers))
+    ours = axes.bar([x - 0.2 for x in places], [0] * len(layers), 0.4, label="here", **theme.bar_style("ours"))
+    quoted = [100 * density for density in printed]
+    axes.bar([x + 0.2 for x in places], quoted, 0.4, label="paper, Table 4 (quoted)", **theme.bar_style("paper"))
+    axes.set(ylim=(0, 105), ylabel="weights kept (%)", xticks=list(places), xticklabels=layers)
+    axes.legend(loc="upper right", ncols=2)
+    axes.grid(axis="y")
+    return ours.patches
+
+
 def error_axes(axes, lowest=0.2):
     """Empty axes of error (%, log) against weights kept (%). Returns (dots, vertical line), to be moved."""
     (dots,) = axes.plot([], [], **theme.line_style("ours", linewidth=1.5))
