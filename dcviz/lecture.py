@@ -19,7 +19,7 @@ import math
 import re
 
 SLIDE_TAGS = ("slide", "subslide", "fragment", "notes", "skip")
-LINES, WIDTH = 11.5, 68
+LINES, WIDTH = 13.5, 66
 """Lines on a slide and characters in a line, at the size that the last row can read."""
 
 
