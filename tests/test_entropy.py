@@ -60,3 +60,24 @@ def test_mean_length_refuses_symbols_without_code(counts, lengths):
 def test_huffman_is_within_a_bit_of_entropy(counts):
     h, mean = entropy(counts), mean_length(counts, code_lengths(counts))
     assert h - 1e-9 <= mean < h + 1
+
+
+def test_refusals_say_what_is_wrong():
+    for call, words in (
+        (lambda: histogram([0.5]), "^symbols must be integers, not float64$"),
+        (lambda: histogram([3, -2]), "^symbols must not be negative: found -2$"),
+        (lambda: entropy([1, -1]), "^counts must be finite and not negative$"),
+        (lambda: entropy([1, float("inf")]), "^counts must be finite and not negative$"),
+        (lambda: mean_length([1, 2], [1]), "^2 counts but 1 lengths$"),
+        (lambda: mean_length([0, 1, 2], [0, 1, 0]), "^symbol 2 occurs but has no code$"),
+    ):
+        with pytest.raises(CodeError, match=words):
+            call()
+
+
+def test_counts_of_any_shape_and_size():
+    assert entropy(np.array([[1, 1], [1, 1]])) == 2.0
+    assert entropy([2.0**70, 2.0**70]) == 1.0
+    assert entropy([7]) == entropy([]) == entropy([0, 0]) == 0.0
+    assert histogram(np.array([[0, 2], [2, 2]])).tolist() == [1, 0, 3]
+    assert histogram([5], size=3).tolist() == [0, 0, 0, 0, 0, 1]
