@@ -1,0 +1,83 @@
+"""voila serves a notebook with a lab as a dashboard, live; what it cannot fetch it does without."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from urllib.parse import urlparse
+
+import pytest
+from lab_browser import ROOT, write_notebook
+from playwright.sync_api import expect
+
+pytest.importorskip("voila")
+CELLS = [
+    "import numpy as np\nfrom dcviz.labs import PruningLab",
+    "weights = {'fc1': np.random.default_rng(1).normal(0, 0.1, (300, 784))}",
+    "PruningLab('mine', weights=weights, threshold=0.05)",
+]
+
+
+@pytest.fixture
+def dashboard(tmp_path):
+    """URL of voila serving one notebook."""
+    notebook = write_notebook(tmp_path / "dashboard.ipynb", *CELLS)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    places = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime", "IPYTHONDIR": "ipython"}
+    env = {**os.environ, **{name: str(tmp_path / folder) for name, folder in places.items()}}
+    env |= {"OMP_NUM_THREADS": "1", "DCVIZ_PROGRESS": "off", "JUPYTER_PREFER_ENV_PATH": "1"}
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-m", "voila", str(notebook), "--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
+    with (tmp_path / "voila.log").open("wb") as log:
+        process = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
+    end = time.monotonic() + 90
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/voila/static/voila.js", timeout=5).close()
+            break
+        except urllib.error.HTTPError:
+            break  # it answers
+        except OSError:
+            time.sleep(0.2)
+    yield f"http://127.0.0.1:{port}/"
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def test_a_lab_lives_in_voila(browser, dashboard, shots):
+    context = browser.new_context(viewport={"width": 1300, "height": 1200})
+    foreign = []
+
+    def route(request):
+        if urlparse(request.request.url).hostname in ("127.0.0.1", "localhost", None):
+            request.continue_()
+        else:
+            foreign.append(request.request.url)
+            request.abort()
+
+    context.route("**/*", route)
+    page = context.new_page()
+    page.goto(dashboard, timeout=120_000)
+    handle = page.locator(".dcviz-histogram [role=slider]")
+    expect(handle).to_be_visible(timeout=60_000)
+    said = page.locator(".dcviz-caption .dcviz-text")
+    expect(said).to_contain_text("0.05")
+    before = said.inner_text()
+    handle.focus()
+    for _ in range(3):
+        handle.press("ArrowRight")
+    expect(said).not_to_have_text(before)  # the kernel behind the dashboard heard of it
+    page.screenshot(path=shots / "voila.png")
+    context.close()
+    known = "mathjax", "fontawesome"  # voila's own page asks for formulas and icons; the labs need neither
+    assert not [url for url in foreign if not any(name in url.lower() for name in known)], foreign
