@@ -61,3 +61,12 @@ def test_data_stays_small_and_every_file_has_its_origin():
         relative = path.relative_to(ROOT / "data")
         named = str(relative) in origins or f"{relative.parts[0]}/*{path.suffix}" in origins
         assert named or path.name == "README.md", f"{relative} has no line in data/README.md"
+
+
+def test_the_moving_picture_moves_and_is_small():
+    from PIL import Image
+
+    path = ROOT / "docs" / "pruning-lab.webp"
+    assert path.stat().st_size < 1_000_000
+    with Image.open(path) as picture:
+        assert picture.n_frames >= 12

@@ -16,6 +16,7 @@ PAGES = sorted(
     for page in (ROOT / folder).glob(pattern)
 )
 LINK = re.compile(r"(?<!`)\[[^\]\n]*\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)")
+CODE = re.compile(r"^```python\n(.*?)^```", re.S | re.M)
 
 
 def tool(*command):
@@ -104,3 +105,11 @@ def test_web_addresses_are_whole():
         for target in LINK.findall(prose(path)):
             if re.match(r"[a-z]+:", target):
                 assert re.fullmatch(r"https://[\w.-]+\.[a-z]+(/\S*)?|mailto:\S+@\S+", target), f"{path.name}: {target}"
+
+
+def test_python_in_the_pages_compiles():
+    pages = [path for path in PAGES if path.suffix == ".md"]
+    blocks = [(path.name, block) for path in pages for block in CODE.findall(path.read_text("utf-8"))]
+    assert len(blocks) >= 2
+    for name, block in blocks:
+        compile(block, name, "exec")

@@ -15,8 +15,8 @@ from PIL import Image
 from playwright.sync_api import expect
 
 CELL = "from dcviz.labs import PruningLab\nPruningLab('lenet-300-100', layer='fc1', threshold=0.02)"
-STEPS, REACH = 20, 0.22  # of the drag, there and as many back; how far, as a share of the histogram's width
-WIDTH = 800  # pixels of the picture
+STEPS, REACH = 14, 0.22  # of the drag, there and as many back; how far, as a share of the histogram's width
+WIDTH = 720  # pixels of the picture
 LIMIT = 1_000_000  # bytes of the file
 
 
@@ -70,9 +70,9 @@ def main(out):
         pictures = list(frames(Path(folder)))
     height = min(picture.height for picture in pictures)  # a caption may take one line more
     pictures = [picture.crop((0, 0, WIDTH, height)) for picture in pictures]
-    for quality in (80, 70, 60, 50, 40, 30):
+    for quality in (60, 45, 30, 20):
         pictures[0].save(
-            out, "WEBP", save_all=True, append_images=pictures[1:], duration=140, loop=0, quality=quality, method=6
+            out, "WEBP", save_all=True, append_images=pictures[1:], duration=160, loop=0, quality=quality, method=3
         )
         size = Path(out).stat().st_size
         if size < LIMIT:
