@@ -59,7 +59,7 @@ for name, net in (("dense", reference.dense("lenet-5")), ("compressed", restore(
 # %%
 guess = Prediction(
     "Codebook and biases learn, everything else stands still. How many bytes does the update of LeNet-5 have?",
-    options=["about 1,300", "about 13,000", "about 130,000", "about 860,000"],
+    options=["about 860,000", "about 130,000", "about 13,000", "about 1,300"],
     key="ch11-update-bytes",
     truth="about 1,300",
 )
@@ -120,8 +120,8 @@ print(f"compressed LeNet-5, nothing trained, digits framed as in MNIST: "
       f"{training.error_percent(restore(reference.compressed('lenet-5')), framed.test):.1f} %")
 
 # %% [markdown]
-# Zero bytes sent, zero examples used. No update of 1,300 bytes does as well as five minutes of looking at pictures.
-# We keep the stretched digits here, because they make the better exercise.
+# Zero bytes sent, zero examples used. Find in the table how many examples the codebook needs to get there. Five minutes
+# of looking at pictures are worth hundreds of labels. (We stay with the stretched digits, for the sake of the exercise.)
 #
 # ### Build it yourself: the step that a file allows
 #
@@ -146,9 +146,9 @@ check.allowed_gradient(my_allowed_gradient)
 # %% [markdown]
 # ## 2 · Does the start still matter?
 #
-# Section 3.2 of the paper compares three starts of k-means and prefers *linear*; our chapter 04 found the same on
-# LeNet. But those nets were read **before** fine-tuning. Training moves the centroids anyway. And we own a rival that
-# the paper did not have: the **best codebook there is**, by dynamic programming (`kmeans_optimal`).
+# Section 3.2 of the paper compares three starts of k-means and prefers *linear*; chapter 04 looked at why. But training
+# moves the centroids anyway: is the start forgotten? And we own a rival that the paper did not have: the **best
+# codebook there is**, by dynamic programming (`kmeans_optimal`).
 
 # %%
 recorded = recordings.load("starts_finetuned")
@@ -156,7 +156,7 @@ before, ks = open_tables.start_groups(recorded.rows, "error_percent")
 after, _ = open_tables.start_groups(recorded.rows, "finetuned_error_percent")
 guess = Prediction(
     "Pruned LeNet-300-100, 4 values a layer. Which start makes the fewest mistakes before fine-tuning?",
-    options=list(open_questions.STARTS),
+    options=["forgy", "density", "optimal", "linear"],
     key="ch11-start",
     truth=lambda groups: min(groups, key=lambda start: groups[start][0][0]),
 )
@@ -286,11 +286,11 @@ for rival in ("dense", "dense, longer"):
 # ## 4 · No large layer
 #
 # Most of AlexNet's 61 million weights sit in three fully connected layers, and there nine of ten can go. But newer
-# nets dropped those layers. **SqueezeNet** has none at all; **GoogLeNet** has one of 0.2 % of its size. Is there
-# anything left to compress?
+# nets dropped those layers. **SqueezeNet** has none at all; **GoogLeNet** has a single one, a seventh of its weights. Is
+# there anything left to compress?
 #
 # The authors answered for SqueezeNet themselves: they published the compressed net, 675,763 bytes. We read their
-# file and write the same numbers as `.dcz`, bit for bit. For GoogLeNet they did not. There is one obstacle: it has **batch normalisation**, and the pipeline knows only weights and biases. But once
+# file and write the same numbers as `.dcz`, bit for bit. For GoogLeNet they did not, and there is an obstacle: it has **batch normalisation**, and the pipeline knows only weights and biases. But once
 # training is over, normalisation is a fixed factor and a fixed shift for each channel,
 #
 # $$ y = \gamma \, \frac{(w x + b) - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta , $$
@@ -388,15 +388,17 @@ print(f"SqueezeNet: {4 * sum(r['weights'] for r in squeezed.rows) / 1e6:.1f} MB,
 # * **Why does it work?** The lottery ticket hypothesis (Frankle and Carbin, ICLR 2019): a small part of the dense net,
 #   trained alone from the same first weights, does as well. Try it: `dcviz.retraining.Masked` and the first weights.
 # * **Is it the weights or the comparison?** Blalock and others (*What is the state of neural network pruning?*, 2020)
-#   found that most papers had no fair rival. After section 3 you know what they mean.
-# * **Language models**: GPTQ and SparseGPT (Frantar and others, 2022 and 2023) prune and quantize nets a thousand times
-#   larger, without retraining. Their one idea more: correct the remaining weights for the error just made.
+#   found that few papers compare on equal terms. After section 3 you know what they mean.
+# * **Language models**: GPTQ and SparseGPT (Frantar and others, 2022 and 2023) quantize and prune nets thousands of
+#   times larger, without retraining. Their one idea more: correct the remaining weights for the error just made.
 #
 # ### Questions that are open here, too
 #
 # 1. An update of *some* codes: which 100 weights should change their value? What would it cost to say which?
 # 2. Our update sends 16-bit floats. Differences are small: how few bits would do? (You own a Huffman coder.)
 # 3. Does a net pruned for one task keep what the next task needs? Prune on the digits 0 to 4, teach 5 to 9.
+# 4. GoogLeNet, folded: how far does it go? All tools are here (`dcviz.picture_training`, `dcviz.recordings.googlenet`),
+#    and a night on your computer is more than we had.
 #
 # Answer one of them with a fair rival, five seeds and a spread, and you have done research.
 #
