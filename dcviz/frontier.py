@@ -19,7 +19,6 @@ from dcviz.training import Schedule
 NET = "lenet-300-100"
 DENSITIES = {
     8.0: {"fc1": 0.08, "fc2": 0.09, "fc3": 0.26},
-    5.0: {"fc1": 0.05, "fc2": 0.07, "fc3": 0.26},
     3.0: {"fc1": 0.03, "fc2": 0.05, "fc3": 0.26},
     1.5: {"fc1": 0.015, "fc2": 0.03, "fc3": 0.2},
 }

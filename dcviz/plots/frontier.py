@@ -66,7 +66,7 @@ def frontier_picture(model, shipped, seeds=(), low=15, high=1500, errors=(0.5, 1
     figure, (axes, key) = theme.figure(13.5, 6.2, columns=2, width_ratios=(2.1, 1))
     ground(axes, low, high, errors)
     if len(seeds):
-        ours(axes, seeds, "recorded", "our recipes, other seeds", markersize=9)
+        ours(axes, seeds, "recorded", "ours, 8 epochs, three seeds", markersize=9)
     ours(axes, shipped, "ours", "our shipped files", markersize=13, markeredgecolor="black", markeredgewidth=0.8)
     rows = published(axes, model)
     legend(axes, loc="lower right")
@@ -128,7 +128,7 @@ def bound_picture(table, name):
 
 def mask_picture(layer, neurons=3, seed=0):
     """Kept weights of the busiest neurons of a layer that sees 28 x 28 pixels, and the same number at random places."""
-    figure, axes = theme.figure(13, 4.6, rows=1, columns=2 * neurons)
+    figure, axes = theme.figure(13, 2.9, rows=1, columns=2 * neurons)
     mask = bounds.mask(layer).reshape(len(layer.weight), 28, 28)
     busy = np.argsort(-mask.sum((1, 2)), kind="stable")[:neurons]
     rng = np.random.default_rng(seed)

@@ -1,0 +1,52 @@
+import functools
+
+import pytest
+
+from dcviz import datasets, frontier, recordings
+from dcviz.recordings import how_small
+
+
+@pytest.fixture
+def few(monkeypatch, tmp_path):
+    """A few digits in place of all, results in a folder of the test's own."""
+    digits = datasets.digits()
+    monkeypatch.setattr(how_small.datasets, "mnist_without_bundled", lambda: digits.train.take(slice(0, 256)))
+    monkeypatch.setattr(how_small.datasets, "unseen", lambda: digits.test.take(slice(0, 100)))
+    monkeypatch.setattr(how_small, "FOLDER", tmp_path)
+    return tmp_path
+
+
+def test_a_training_is_done_once_and_kept(few, monkeypatch):
+    some = functools.partial(frontier.coded, sets=[(), ("tables",)])
+    monkeypatch.setattr(how_small.frontier, "coded", some)
+    row = how_small.run(8.0, ("gradual",))
+    assert (row["density"], row["parts"]) == (8.0, ["gradual"])
+    assert row["files"]["tables"][0] < row["files"][""][0]
+    monkeypatch.setattr(how_small, "pruned", None)
+    assert how_small.run(8.0, ("gradual",)) == row
+    assert [path.name for path in (few / "grid").iterdir()] == ["8.0-gradual.json"]
+
+
+def test_coding_a_pruned_net_is_the_rest_of_the_pipeline(few):
+    recipe = frontier.recipe(3.0, ("gradual", "tables"), epochs=2)
+    size, error = how_small.code(how_small.pruned(recipe)[0], recipe)
+    whole = how_small.pipeline.compress(
+        how_small.reference.dense(frontier.NET), recipe, how_small.datasets.mnist_without_bundled(),
+        test=how_small.datasets.unseen(), progress=lambda *_: None,
+    ).stages[-1]  # fmt: skip
+    assert (size, error) == (whole.file_bytes, whole.error_percent)
+
+
+def test_the_recorded_grid_is_the_one_that_the_command_makes():
+    rows = [row for row in recordings.load("frontier_grid").rows if row["experiment"] == "parts"]
+    assert [(row["density"], tuple(row["parts"])) for row in rows] == how_small.GRID
+    sets = {"+".join(parts) for parts in frontier.subsets(tuple(frontier.CODING))}
+    assert all(set(row["files"]) == sets for row in rows)
+
+
+def test_recorded_seeds_are_three():
+    rows = recordings.load("three_seeds").rows
+    assert [row["seed"] for row in rows] == list(how_small.SEEDS)
+    assert len({row["file_bytes"] for row in rows}) == 3
+
+
