@@ -1,6 +1,6 @@
 """kill -9 at random moments while something is written: the old file or the new one is there and whole.
 
-    python tests/kill_writers.py {saving,downloading,unpacking} FOLDER [--kills 200]
+    python tests/kill_writers.py {saving,downloading,resuming,unpacking} FOLDER [--kills 200]
 
 A forked child writes in a loop. It is killed a random moment after it began, up to the time that two writes take, or
 before a random line of dcviz, up to as many as two writes run; then its parent looks at what it left. Scratch files
@@ -28,7 +28,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from dcviz import archive, cifar, datasets
+from dcviz import archive, cifar, datasets, downloads
 from dcviz.archive import Coding, Layer, StoredNet
 
 
@@ -151,11 +151,17 @@ def slow_server(content):
 
     class Slow(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(content)))
+            begin = int(self.headers.get("Range", "bytes=0-")[len("bytes=") : -1])
+            if begin >= len(content):
+                self.send_error(416)
+                return
+            self.send_response(206 if begin else 200)
+            self.send_header("Content-Length", str(len(content) - begin))
+            if begin:
+                self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
             self.end_headers()
             with contextlib.suppress(OSError):  # whoever asked may be dead by now
-                for start in range(0, len(content), len(content) // 4):
+                for start in range(begin, len(content), len(content) // 4):
                     self.wfile.write(content[start : start + len(content) // 4])
                     self.wfile.flush()
                     time.sleep(0.001)
@@ -193,6 +199,35 @@ def downloading(folder, kills):
     assert os.listdir(path.parent) == ["digits.gz"]
 
 
+def resuming(folder, kills):
+    """A large file comes from the network in pieces; what has arrived before a kill is not asked for again."""
+    import tqdm  # noqa: F401  (once, not in every child)
+
+    content = np.random.default_rng(0).bytes(50_000)
+    sha256, path, part = hashlib.sha256(content).hexdigest(), folder / "file", folder / "file.part"
+    downloads.PIECE, cut = 5_000, 0
+    os.environ["no_proxy"] = "127.0.0.1"
+
+    def work(number):
+        path.unlink(missing_ok=True)
+        downloads.resume(url, path, sha256, progress=False)
+
+    def check():
+        nonlocal cut
+        assert set(os.listdir(folder)) <= {path.name, part.name}
+        assert not path.exists() or path.read_bytes() == content
+        if part.exists():
+            assert content.startswith(part.read_bytes())
+            cut += 0 < part.stat().st_size < len(content)
+
+    with slow_server(content) as url:
+        kill_often(work, check, kills)
+        assert cut, "no kill came in the middle of a download"
+        work(0)
+    assert os.listdir(folder) == [path.name]
+    assert path.read_bytes() == content
+
+
 def unpacking(folder, kills):
     """The six files of CIFAR-10 come out of their archive."""
     os.environ["DCVIZ_CACHE"] = str(folder)
@@ -227,7 +262,7 @@ def unpacking(folder, kills):
     assert sorted(os.listdir(place)) == sorted(content)
 
 
-SCENES = {"saving": saving, "downloading": downloading, "unpacking": unpacking}
+SCENES = {"saving": saving, "downloading": downloading, "resuming": resuming, "unpacking": unpacking}
 
 
 def main():
