@@ -233,6 +233,7 @@ def held_out():
 
 
 def main(arguments=None):
+    """The command line; see the top of this module."""
     p = argparse.ArgumentParser(prog="python -m dcviz.alexnet_compression", description=__doc__.split("\n\n")[0])
     p.add_argument("--dense", default=str(cache_dir() / "alexnet" / "alexnet-cifar10.safetensors"))
     p.add_argument("--out", default=str(cache_dir() / "alexnet"), help="folder of checkpoints and results")

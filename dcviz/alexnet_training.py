@@ -135,6 +135,7 @@ def parser():
 
 
 def main(arguments=None):
+    """The command line; see the top of this module."""
     options = parser().parse_args(arguments)
     report(options) if options.report else run(options)
 

@@ -22,7 +22,7 @@ CODE = re.compile(r"^```python\n(.*?)^```", re.S | re.M)
 def tool(*command):
     """Run a tool of this environment on the project; returns what it says, "" if it has nothing to say."""
     done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True)
-    return "" if done.returncode == 0 else done.stdout + done.stderr
+    return "" if done.returncode == 0 else f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
 
 
 def tracked(*suffixes):
@@ -51,7 +51,12 @@ def test_style():
 
 
 def test_public_names_have_docstrings():
-    assert tool("interrogate", "-q", "-c", "pyproject.toml", "dcviz") == ""
+    assert tool("interrogate", "-v", "-c", "pyproject.toml", "dcviz") == ""
+
+
+def test_a_missing_docstring_would_be_found(tmp_path):
+    (tmp_path / "module.py").write_text('"""Doc."""\n\n\ndef bare():\n    return 1\n')
+    assert "50.0%" in tool("interrogate", "-v", "-c", "pyproject.toml", str(tmp_path / "module.py"))
 
 
 def test_types():
