@@ -1,10 +1,16 @@
 """Chapter 11's measurements: how rows become means, gains and blocks, and the recorded rows are whole."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import torch
 
-from dcviz import archive, models, recordings
+from dcviz import models, recordings
+from dcviz.cifar import CifarSplit
 from dcviz.kmeans_optimal import optimal
+from dcviz.pipeline import LayerRecipe, Recipe
 from dcviz.recordings import googlenet, open_questions, open_tables
 from dcviz.recordings.weight_sharing import pruned_net
 from dcviz.retraining import weights_of
@@ -74,10 +80,28 @@ def test_squeezenets_layers_are_the_net():
     assert [row["shape"] for row in rows] == shapes
 
 
-def test_the_shipped_googlenet_is_what_was_recorded():
-    if not googlenet.PATH.exists():
-        pytest.skip("not shipped")
-    rows = recordings.load("googlenet_layers").rows
-    breakdown = archive.describe(googlenet.PATH)
-    assert googlenet.layer_rows(breakdown) == [row for row in rows if "layer" in row]
-    assert breakdown.file_bytes == next(row["bytes"] for row in rows if row.get("stage") == "coded")
+def test_googlenets_recipe_names_every_layer_and_spares_the_small_ones():
+    net = models.build("googlenet-folded", num_classes=10)
+    plan, layers = googlenet.recipe(net), models.weight_layers(net)
+    assert list(plan.layers) == list(layers)
+    densities = {name: layer.density for name, layer in plan.layers.items()}
+    assert densities["conv1.conv"] == max(densities.values())
+    largest = max(layers, key=lambda name: layers[name].weight.numel())
+    assert densities[largest] == min(densities.values())
+
+
+def test_the_pipelines_parts_run_on_a_small_net(monkeypatch):
+    """Pruning while training, the rival, and sharing: on a net of one convolution and 128 random pictures."""
+    layers = [torch.nn.Conv2d(3, 4, 5), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(4 * 28**2, 10)]
+    net = torch.nn.Sequential(*layers)
+    rng = np.random.default_rng(0)
+    train = CifarSplit(rng.integers(0, 256, (128, 3, 32, 32), dtype=np.uint8), np.arange(128, dtype=np.uint8) % 10)
+    for name in ("PRUNE", "SHARE"):
+        monkeypatch.setattr(googlenet, name, replace(getattr(googlenet, name), phases=((32, 2),), batch=32))
+    rival = copy.deepcopy(net)
+    googlenet.train_on(net, train, {"0": 0.5, "3": 0.1})
+    googlenet.train_on(rival, train)
+    assert {name: round(float((w != 0).mean()), 2) for name, w in weights_of(net).items()} == {"0": 0.5, "3": 0.1}
+    assert all(w.all() for w in weights_of(rival).values())
+    googlenet.share(net, train, Recipe({"0": LayerRecipe(0.5, 3), "3": LayerRecipe(0.1, 3)}, dtype="float16"))
+    assert all(len(np.unique(w[w != 0])) <= 7 for w in weights_of(net).values())
