@@ -1,8 +1,13 @@
-"""Shared by all tests: one torch thread, so that parallel jobs do not fight and results repeat."""
+"""Shared by all tests: one torch thread, so that parallel jobs do not fight and results repeat; no deadlines."""
 
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A loaded machine is no bug: how long an example takes is not what the tests are about.
+settings.register_profile("dcviz", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("dcviz")
 
 
 @pytest.fixture(autouse=True)
