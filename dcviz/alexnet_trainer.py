@@ -25,6 +25,7 @@ from dcviz.models_imagenet import AlexNet, he_init
 from dcviz.training import Free
 
 CLIP = 5.0  # gradients of a larger norm are scaled down to it: guards the first steps
+TEMPERATURE = 2.0  # of a teacher's answers
 AVERAGE_EVERY = 4  # steps between updates of the running average
 
 
@@ -69,9 +70,10 @@ class Trainer:
     constraint: function (net, steps) -> constraint as in ``training``; None lets every weight move
     optimizer: function (constraint, weight decay) -> torch optimiser, whose rates are set at every step
     share: of the epochs in the options, how much of them to train
+    teacher: state dict of a net whose softened answers take the place of the labels, or None
     """
 
-    def __init__(self, split, options, start=None, constraint=None, optimizer=sgd, share=1.0):
+    def __init__(self, split, options, start=None, constraint=None, optimizer=sgd, share=1.0, teacher=None):
         torch.manual_seed(options.seed)
         self.options = options
         self.images, self.labels = torch.from_numpy(split.images), torch.from_numpy(split.labels).long()
@@ -88,6 +90,11 @@ class Trainer:
         self.names = [name for name, _ in self.master.named_parameters()]
         self.weights = list(self.master.parameters())
         self.average = [w.detach() if options.averaging == 0 else w.detach().clone() for w in self.weights]
+        self.teacher = None
+        if teacher is not None:
+            self.teacher = copy.deepcopy(self.master).eval()
+            self.teacher.load_state_dict(teacher)
+            self.teacher.to(dtype).to(memory_format=torch.channels_last)
         self.net = copy.deepcopy(self.master).to(dtype).to(memory_format=torch.channels_last)
         self.dtype = dtype
         self.optimizer = optimizer(self.constraint, options.decay)
@@ -112,7 +119,7 @@ class Trainer:
         x, y = self.batch()
         self.net.train()
         logits = self.net(x).float()
-        loss = F.cross_entropy(logits, y, label_smoothing=options.smoothing)
+        loss = self._loss(x, y, logits)
         loss.backward()
         for weight, p in zip(self.weights, self.net.parameters(), strict=True):
             # fused SGD pairs weights and gradients by place in memory, so both must have one layout
@@ -130,6 +137,13 @@ class Trainer:
             keep = min(options.averaging, self.step / (self.step + 10 * AVERAGE_EVERY)) ** AVERAGE_EVERY
             torch._foreach_lerp_(self.average, [w.detach() for w in self.weights], 1 - keep)
         return loss.item(), (logits.argmax(1) == y).float().mean().item()
+
+    def _loss(self, x, y, logits):
+        if self.teacher is None:
+            return F.cross_entropy(logits, y, label_smoothing=self.options.smoothing)
+        with torch.no_grad():
+            soft = F.softmax(self.teacher(x).float() / TEMPERATURE, 1)
+        return TEMPERATURE * F.cross_entropy(logits / TEMPERATURE, soft)
 
     @torch.no_grad()
     def _load(self, weights):

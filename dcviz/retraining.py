@@ -74,6 +74,9 @@ class Masked:
         """Pruned weights are zero again."""
         self._zero()
 
+    def resume(self, step):
+        """An interrupted run goes on at ``step``: the masks are what they were."""
+
     def _zero(self):  # to +0.0: a -0.0 would be another bit pattern in the file
         with torch.no_grad():
             for name, mask in self.masks.items():

@@ -24,7 +24,7 @@ def tiny_setting(densities):
     layers = {name: LayerRecipe(d, 3, 4) for name, d in zip(("0", "5"), densities, strict=True)}
     none = Schedule(epochs=0)
     recipe = Recipe(layers, none, none, cuts=3, ramp=0.5, regrow=True, dtype="float16", bias_dtype="float16")
-    return ac.Setting(recipe, prune=1.5, prune_rate=1e-2, share=0.5, share_rate=1e-3)
+    return ac.Setting(recipe, prune=1.5, prune_rate=1e-2, settle=0.5, settle_rate=1e-2, share=0.5, share_rate=1e-3)
 
 
 @pytest.fixture

@@ -6,17 +6,17 @@ from dcviz import recordings
 from dcviz.errors import DataError
 
 
-@pytest.mark.parametrize("name", recordings.RECORDINGS)
+@pytest.mark.parametrize("name", [*recordings.RECORDINGS, *recordings.PROGRAMS])
 def test_every_recording_ships_with_its_command_date_and_machine(name):
     recorded = recordings.load(name)
-    assert recorded.command == f"python -m dcviz record {name}"
+    assert recorded.command == recordings.PROGRAMS.get(name, f"python -m dcviz record {name}")
     assert recorded.rows
     assert recorded.date in recorded.note
     assert recorded.machine in recorded.note
 
 
 def test_nothing_is_shipped_that_no_command_makes():
-    assert {path.stem for path in recordings.FOLDER.glob("*.json")} == set(recordings.RECORDINGS)
+    assert {path.stem for path in recordings.FOLDER.glob("*.json")} == {*recordings.RECORDINGS, *recordings.PROGRAMS}
 
 
 def test_recording_writes_what_was_measured(monkeypatch, tmp_path):

@@ -42,6 +42,12 @@ RECORDINGS = {
 }
 """{name: "module:function"} of every measurement, the module inside this package."""
 
+PROGRAMS = {
+    "alexnet_training": "python -m dcviz.alexnet_training",
+    "alexnet_cifar10": "python -m dcviz.alexnet_compression --report",
+}
+"""{name: command} of what programs of their own measured and kept."""
+
 
 @dataclass(frozen=True)
 class Recorded:
