@@ -158,7 +158,7 @@ def test_the_most_entries_are_allowed_and_one_more_is_not(monkeypatch):
     assert ri.decode(index.gaps).tolist() == [0, 1, 3, 5]
     with pytest.raises(CodeError, match="more than 4: use more bits"):
         ri.encode([0, 1, 5, 6], 1)
-    with pytest.raises(CodeError, match="^5 entries, more than 4$"):
+    with pytest.raises(CodeError, match=r"^5 entries, more than 4$"):
         ri.decode([0, 0, 0, 0, 0])
 
 
@@ -168,7 +168,7 @@ def test_gaps_have_the_smallest_type_that_holds_their_bits():
 
 
 def test_the_first_position_that_does_not_increase_is_named():
-    with pytest.raises(CodeError, match="entry 3 is 4, after 6$"):
+    with pytest.raises(CodeError, match=r"entry 3 is 4, after 6$"):
         ri.encode([4, 5, 6, 4, 3], 4)
-    with pytest.raises(CodeError, match="^no candidate widths to choose from$"):
+    with pytest.raises(CodeError, match=r"^no candidate widths to choose from$"):
         ri.best_bits([1], 5, [])
