@@ -38,6 +38,7 @@ RECORDINGS = {
     "transfer_errors": "open_questions:transfer_errors",
     "small_sets": "open_questions:small_sets",
     "starts_finetuned": "open_questions:starts",
+    "googlenet_layers": "googlenet:googlenet_layers",
     "squeezenet_layers": "googlenet:squeezenet_layers",
 }
 """{name: "module:function"} of every measurement, the module inside this package."""

@@ -64,8 +64,6 @@ def share(net, train, plan):
 def googlenet_layers():
     """GoogLeNet on CIFAR-10 through the pipeline; writes data/models/googlenet.dcz. Needs CIFAR-10 and half an hour.
 
-    Not among RECORDINGS: nobody has waited for it yet, so no result of it ships.
-
     Rows with a ``stage``: dense, "dense, longer" (the rival that trains on while the other is pruned), pruned, coded;
     bytes of the file, error percent of the 10,000 test pictures, steps of training so far.
     Rows with a ``layer``: shape, weights, kept, bytes in the compressed file.
