@@ -175,8 +175,8 @@ Picture(figure, ", ".join(f"{layer.name}: {layer.file_bytes:,} bytes" for layer 
 # %% [markdown]
 # ## 5 · AlexNet, and every byte of it
 #
-# LeNets are small. The paper's headline is AlexNet: 240 MB in 6.9. Nobody can download the authors' dense and
-# compressed pair and check; here is one that can be checked. This AlexNet has all 57 million weights of the layers that
+# LeNets are small. The paper's headline is AlexNet: 240 MB in 6.9. Here is one whose making you can follow and whose
+# every byte you can check. This AlexNet has all 57 million weights of the layers that
 # the paper compresses (its last layer has 10 classes, not 1,000), and was trained on CIFAR-10: 32-pixel pictures, scaled
 # up to the 224 pixels that fc6's 9,216 inputs are made for. It is an easier task than ImageNet. Read the ratios with that
 # in mind.
