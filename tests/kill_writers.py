@@ -201,8 +201,10 @@ def downloading(folder, kills):
 
 def resuming(folder, kills):
     """A large file comes from the network in pieces; what has arrived before a kill is not asked for again."""
-    import tqdm  # noqa: F401  (once, not in every child)
+    import tqdm  # once, not in every child
 
+    # its own lock is shared by all forked processes: a child killed while it holds it would stop every later one
+    tqdm.tqdm.set_lock(threading.RLock())
     content = np.random.default_rng(0).bytes(50_000)
     sha256, path, part = hashlib.sha256(content).hexdigest(), folder / "file", folder / "file.part"
     downloads.PIECE, cut = 5_000, 0
@@ -272,6 +274,7 @@ def main():
     parser.add_argument("--kills", type=int, default=200)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
+    signal.alarm(240)  # whatever hangs, ends
     SCENES[options.scene](options.folder, options.kills)
 
 
