@@ -45,14 +45,19 @@ def test_training_goes_on_from_every_kill_as_if_nothing_had_been(main, capfd):  
         main("parts", *options, "--every", "0")
         time.sleep(10)
 
+    patience, stuck = begin + 4 * step, 0
     for _ in range(KILLS):
+        before = steps[-1:]
         with kill_writers.child(work):
-            time.sleep(rng.uniform(0, begin + 4 * step))
+            time.sleep(rng.uniform(0, patience))
         if path.exists():
             with safe_open(path, framework="pt") as file:
                 steps.append(int(file.metadata()["step"]))
                 assert torch.isfinite(file.get_tensor("weight/0.bias")).all()
             assert len(kill_writers.scratch(folder)) <= 1
+        stuck = stuck + 1 if steps[-1:] == before and before != [400] else 0
+        if stuck > 5:  # a machine that has become slower since: longer lives
+            patience, stuck = 1.3 * patience, 0
     assert steps == sorted(steps), "what was reached stays reached"
     assert len(set(steps)) > 10
     main("parts", *options)

@@ -1,5 +1,6 @@
 """Spelling, links, docstrings, style and types of the whole project; no network."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -117,4 +118,4 @@ def test_python_in_the_pages_compiles():
     blocks = [(path.name, block) for path in pages for block in CODE.findall(path.read_text("utf-8"))]
     assert len(blocks) >= 2
     for name, block in blocks:
-        compile(block, name, "exec")
+        ast.parse(block, name)
