@@ -12,7 +12,6 @@ import copy
 import hashlib
 import json
 import math
-import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from dcviz import archive, cifar, models, recipes, recordings, relative_index
-from dcviz.alexnet_trainer import Trainer
+from dcviz.alexnet_trainer import Trainer, stop_signals
 from dcviz.archive import Coding, Layer, StoredNet
 from dcviz.errors import DataError
 from dcviz.files import atomic_write, cache_dir
@@ -158,11 +157,8 @@ def _share(setting, start, teacher, folder, options):
 
 def _train(trainer, folder, options, checkpoint=None):
     """Steps until the schedule is over (True) or a signal asks to stop (False)."""
-    stop = []
-    signals = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(number, lambda number, frame: stop.append(number)) for number in signals]
     since, results = time.monotonic(), []
-    try:
+    with stop_signals() as stop:
         while trainer.step < trainer.total and not stop:
             results.append(trainer.advance())
             if not np.isfinite(results[-1][0]):
@@ -178,9 +174,6 @@ def _train(trainer, folder, options, checkpoint=None):
                     "held_out": None if stop else trainer.held_out_accuracy(PIXELS),
                 }), flush=True)  # fmt: skip
                 since, results = time.monotonic(), []
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
     return not stop
 
 
@@ -199,9 +192,9 @@ def report(options):
         size = archive.save(out / name / f"{NET}-pruned.dcz", stored)
         rows.append(_row(options, out, f"{name}, pruned", restore(stored), size, dense_bytes, test=False))
         file = out / name / f"{NET}.dcz"
-        stages = (stored_net(restore(archive.load(file)), setting.recipe, stage) for stage in ("shared", "coded"))
-        shared, coded = (archive.file_bytes(stage) for stage in stages)
-        row = _row(options, out, f"{name}, coded", restore(archive.load(file)), coded, dense_bytes)
+        net = restore(archive.load(file))
+        shared, coded = (archive.file_bytes(stored_net(net, setting.recipe, stage)) for stage in ("shared", "coded"))
+        row = _row(options, out, f"{name}, coded", net, coded, dense_bytes)
         rows += [{**row, "stage": f"{name}, shared", "file_bytes": shared, "ratio": dense_bytes / shared}, row]
     sketches = [sketch(layer.weight.detach().numpy(), name=name) for name, layer in models.weight_layers(dense).items()]
     atomic_write(out / f"{NET}.sketches", lambda file: file.write(to_bytes(sketches)))

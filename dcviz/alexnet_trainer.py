@@ -11,6 +11,8 @@ any time it is close to what a cooled-down learning rate would give.
 import copy
 import hashlib
 import math
+import signal
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -44,6 +46,30 @@ def learning_rate(step, total, peak, warmup):
         return peak * (step + 1) / warmup
     x = min(1.0, (step - warmup) / max(1, total - warmup))
     return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * x)))
+
+
+def rows_at(seed, step, pictures, batch):
+    """Which of so many pictures a step sees: every epoch has its own shuffle, what does not fill a batch waits."""
+    epoch, place = divmod(step, max(1, pictures // batch))
+    order = np.random.default_rng([seed, epoch]).permutation(pictures)
+    return order[place * batch :][:batch]
+
+
+def seed_at(seed, step):
+    """The seed of all other random numbers of a step."""
+    return int(np.random.SeedSequence([seed, step, 1]).generate_state(1, np.uint64)[0] >> 1)
+
+
+@contextmanager
+def stop_signals():
+    """A list that is empty until SIGTERM or Ctrl-C arrives within the block."""
+    stop, signals = [], (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda number, frame: stop.append(number)) for number in signals]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(signals, before, strict=True):
+            signal.signal(number, handler)
 
 
 def first_net(dropout):
@@ -101,14 +127,12 @@ class Trainer:
 
     def batch(self):
         """The pictures of this step, distorted and up-scaled, and their labels."""
-        epoch, place = divmod(self.step, self.steps_per_epoch)
-        order = np.random.default_rng([self.options.seed, epoch]).permutation(len(self.train))
-        chosen = self.train[order[place * self.options.batch :][: self.options.batch]]
-        words = np.random.SeedSequence([self.options.seed, self.step, 1]).generate_state(1, np.uint64)
-        seed = int(words[0] >> 1)
+        options = self.options
+        chosen = self.train[rows_at(options.seed, self.step, len(self.train), options.batch)]
+        seed = seed_at(options.seed, self.step)
         torch.manual_seed(seed)  # for dropout
         x = distort(self.images[chosen], torch.Generator().manual_seed(seed))
-        return self._inputs(x, pixels_at(epoch, self.options.phases)), self.labels[chosen]
+        return self._inputs(x, pixels_at(self.step // self.steps_per_epoch, options.phases)), self.labels[chosen]
 
     def _inputs(self, images, pixels):
         return upscale(images, pixels).to(self.dtype).to(memory_format=torch.channels_last)

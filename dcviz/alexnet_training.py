@@ -11,7 +11,6 @@ pictures are read only by ``--report``.
 import argparse
 import json
 import math
-import signal
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dcviz.alexnet_trainer import Trainer, pixels_at
+from dcviz.alexnet_trainer import Trainer, pixels_at, stop_signals
 from dcviz.cifar import cifar10
 from dcviz.errors import DataError
 from dcviz.files import cache_dir
@@ -55,14 +54,8 @@ def run(options):
     if (out / CHECKPOINT).exists():
         trainer.resume(out / CHECKPOINT)
     _note(out / LOG, event="start", step=trainer.step, total=trainer.total, **vars(options))
-    stop = []
-    signals = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(number, lambda number, frame: stop.append(number)) for number in signals]
-    try:
+    with stop_signals() as stop:
         _train(trainer, options, out, stop)
-    finally:
-        for number, handler in zip(signals, before, strict=True):
-            signal.signal(number, handler)
     _note(out / LOG, event="stop", step=trainer.step, total=trainer.total)
 
 

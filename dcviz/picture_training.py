@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch.nn import functional as F
 
-from dcviz.alexnet_trainer import learning_rate, pixels_at, replace_file
+from dcviz.alexnet_trainer import learning_rate, pixels_at, replace_file, rows_at, seed_at
 from dcviz.cifar import distort, upscale
 from dcviz.errors import DataError, RecipeError
 from dcviz.training import Free
@@ -69,8 +69,8 @@ def fit(net, split, schedule, *, constraint=None, checkpoint=None, every=60.0, r
     net.train()
     saved = time.monotonic()
     while step < total and not (stop is not None and stop()):
-        chosen = torch.from_numpy(_rows(schedule, step, len(split)))
-        torch.manual_seed(seed := _seed(schedule, step))  # for dropout
+        chosen = torch.from_numpy(rows_at(schedule.seed, step, len(split), schedule.batch))
+        torch.manual_seed(seed := seed_at(schedule.seed, step))  # for dropout
         x = images[chosen]
         if schedule.distorted:
             x = distort(x, torch.Generator().manual_seed(seed))
@@ -113,16 +113,6 @@ def error_percent(net, split, pixels, size=250):
         guesses = run(net, torch.from_numpy(split.images[i : i + size]), pixels).argmax(1).numpy()
         wrong += int(np.count_nonzero(guesses != split.labels[i : i + size]))
     return 100.0 * wrong / len(split)
-
-
-def _rows(schedule, step, pictures):
-    epoch, place = divmod(step, max(1, pictures // schedule.batch))
-    order = np.random.default_rng([schedule.seed, epoch]).permutation(pictures)
-    return order[place * schedule.batch :][: schedule.batch]
-
-
-def _seed(schedule, step):
-    return int(np.random.SeedSequence([schedule.seed, step, 1]).generate_state(1, np.uint64)[0] >> 1)
 
 
 MOMENTS = ("exp_avg", "exp_avg_sq")

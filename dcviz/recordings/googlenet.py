@@ -6,7 +6,7 @@ from dcviz import archive, authors, batchnorm, cifar, models, pipeline, trained_
 from dcviz.files import MODELS, cache_dir
 from dcviz.picture_training import PictureSchedule, error_percent, fit
 from dcviz.pipeline import LayerRecipe, Recipe
-from dcviz.recordings.sparse_storage import _squeezenet as squeezenet_path
+from dcviz.recordings.sparse_storage import squeezenet_path
 from dcviz.retraining import Gradual
 from dcviz.trained_quantization import SharedWeights
 

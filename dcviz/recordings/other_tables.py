@@ -23,9 +23,7 @@ def roads(rows, combined=False):
                 "held-out error %": f"{row['held_out_percent']:.2f}",
                 "test error %": f"{row['error_percent']:.2f}",
             }
-    frame = pd.DataFrame.from_dict(table, orient="index")
-    frame.columns = pd.MultiIndex.from_product([["recorded"], frame.columns])
-    return frame
+    return _recorded(table)
 
 
 def table7(rows, figure6):
@@ -142,6 +140,11 @@ def factorisations(rows):
             "of the weights missing": f"{100 * row['relative_error']:.1f} %",
             "error of the net %": f"{row['error_percent']:.1f}",
         }
+    return _recorded(table)
+
+
+def _recorded(table):
+    """{row: {column: text}} as a DataFrame whose columns all stand under "recorded"."""
     frame = pd.DataFrame.from_dict(table, orient="index")
     frame.columns = pd.MultiIndex.from_product([["recorded"], frame.columns])
     return frame

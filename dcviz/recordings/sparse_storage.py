@@ -14,7 +14,7 @@ def squeezenet_fillers():
     $DCVIZ_DATA/authors/compressed_SqueezeNet.net; DataError without it.
     """
     rows = []
-    for layer in authors.read_squeezenet(_squeezenet()).layers:
+    for layer in authors.read_squeezenet(squeezenet_path()).layers:
         weights, stored = layer.weight.size, layer.n_entries - layer.n_fillers
         if 2 * stored < weights:
             entries = sparse_formats.expected_entries(stored / weights, authors.INDEX_BITS) * weights
@@ -29,7 +29,7 @@ def squeezenet_recoded():
 
     Reads $DCVIZ_DATA/authors/compressed_SqueezeNet.net; DataError without it.
     """
-    path = _squeezenet()
+    path = squeezenet_path()
     data, net = path.read_bytes(), authors.read_squeezenet(path)
     rows = [{"file": "as published (fixed-length codes, 4-bit gaps)", "bytes": len(data)}]
     rows += [{"file": f"published file, {name}", "bytes": size} for name, size in coders.files(data).items()]
@@ -38,7 +38,8 @@ def squeezenet_recoded():
     return rows
 
 
-def _squeezenet():
+def squeezenet_path():
+    """Where the authors' file lies; DataError without it."""
     path = Path(os.environ.get("DCVIZ_DATA") or ".") / "authors" / "compressed_SqueezeNet.net"
     if not path.exists():
         raise DataError(f"{path} is missing; it is in github.com/songhan/SqueezeNet-Deep-Compression")
