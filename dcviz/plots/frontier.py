@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from dcviz import bounds, paper, theme
+from dcviz.plots.labels import number_points
 from dcviz.plots.picture import Picture
 
 
@@ -23,28 +24,22 @@ def ground(axes, low, high, errors, log=False):
     axes.grid(color=theme.RC["grid.color"])
 
 
-def published(axes, model, numbers=True):
+def published(axes, model, others=()):
     """Published results on a net, numbered: full squares count bytes, hollow ones parameters. Returns {number: row}.
 
-    A thin line leads from the error before to the error after, where both are printed.
+    A thin line leads from the error before to the error after, where both are printed. others: (error, ratio) of
+    points that numbers keep clear of.
     """
-    found, labelled = {}, []
-    for number, row in enumerate(paper.published(model), 1):
+    rows = dict(enumerate(paper.published(model), 1))
+    for row in rows.values():
         style = theme.line_style("paper", linestyle="", markersize=9, zorder=3)
         if row["counts"] == "parameters":
             style |= {"markerfacecolor": "white", "markeredgewidth": 1.8}
         axes.plot(row["error_after"], row["ratio"], **style)
         if row["error_before"] is not None:
             axes.plot([row["error_before"], row["error_after"]], [row["ratio"]] * 2, color="#9A9A9A", lw=1.2, zorder=2)
-        if numbers:
-            at = row["error_after"], row["ratio"]
-            crowd = sum(abs(e - at[0]) < 0.06 and abs(np.log(r / at[1])) < 0.12 for e, r in labelled)
-            offset, side = ((8, -13), "left") if crowd == 2 else ((-8, 4), "right") if crowd else ((8, 4), "left")
-            axes.annotate(str(number), at, offset, textcoords="offset points", ha=side, zorder=6,
-                          fontsize=theme.FONT_SMALL)  # fmt: skip
-            labelled.append(at)
-            found[number] = row
-    return found
+    number_points(axes, [(row["error_after"], row["ratio"]) for row in rows.values()], rows, others)
+    return rows
 
 
 def ours(axes, points, role="ours", label="ours", **style):
@@ -68,9 +63,9 @@ def frontier_picture(model, shipped, seeds=(), low=15, high=1500, errors=(0.5, 1
     if len(seeds):
         ours(axes, seeds, "recorded", "ours, 8 epochs, three seeds", markersize=9)
     ours(axes, shipped, "ours", "our shipped files", markersize=13, markeredgecolor="black", markeredgewidth=0.8)
-    rows = published(axes, model)
-    legend(axes, loc="lower right")
     axes.set_title(f"{model}: up and left is better", loc="left", fontsize=theme.FONT)
+    legend(axes, loc="lower right")
+    rows = published(axes, model, [*shipped, *seeds])
     key.set_axis_off()
     lines = [f"{number:>2}  {row['method']}" for number, row in rows.items()]
     key.text(0, 1, "\n".join(lines), va="top", fontsize=theme.FONT_SMALL, linespacing=1.35, transform=key.transAxes)
