@@ -18,7 +18,7 @@ def quantise(counts):
 
     CodeError when there are no symbols, or more than fit.
     """
-    counts = np.asarray(counts, np.int64)
+    counts = np.asarray(counts)
     present = np.flatnonzero(counts)
     total = 1 << PRECISION
     if not 0 < present.size <= total:

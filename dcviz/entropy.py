@@ -10,20 +10,20 @@ import numpy as np
 from dcviz.errors import CodeError
 
 
-def histogram(symbols, size=None):
+def histogram(symbols, size=0):
     """How often each symbol occurs: ``symbols`` (n,) integers >= 0 -> int64 counts (alphabet,).
 
-    The alphabet ends at the largest symbol, or holds at least ``size`` symbols when that is given.
+    The alphabet ends at the largest symbol, but holds at least ``size`` symbols.
     Raises CodeError for negative or non-integer symbols.
     """
     symbols = np.asarray(symbols).reshape(-1)
     if symbols.size == 0:
-        return np.zeros(size or 0, np.int64)
+        return np.zeros(size, np.int64)
     if symbols.dtype.kind not in "iu":
         raise CodeError(f"symbols must be integers, not {symbols.dtype}")
     if symbols.min() < 0:
         raise CodeError(f"symbols must not be negative: found {symbols.min()}")
-    return np.bincount(symbols.astype(np.intp, copy=False), minlength=size or 0).astype(np.int64)
+    return np.bincount(symbols.astype(np.intp), minlength=size).astype(np.int64)
 
 
 def entropy(counts):
@@ -46,7 +46,7 @@ def mean_length(counts, lengths):
     symbol that occurs has no code (length 0).
     """
     counts = _counts(counts)
-    lengths = np.asarray(lengths, np.float64)
+    lengths = np.asarray(lengths)
     if counts.shape != lengths.shape:
         raise CodeError(f"{counts.size} counts but {lengths.size} lengths")
     without = np.flatnonzero((counts > 0) & (lengths <= 0))

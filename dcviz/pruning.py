@@ -88,7 +88,7 @@ def mask_from_threshold(weights, threshold):
     weights = check_weights(weights)
     if not threshold >= 0:
         raise WeightError(f"threshold must be a number >= 0, got {threshold}")
-    return (np.abs(weights) >= _round_up(threshold, weights.dtype)) & (weights != 0)
+    return (np.abs(weights) >= np.float64(threshold)) & (weights != 0)
 
 
 def mask_from_density(weights, density):
@@ -135,10 +135,3 @@ def _kept(n, density):
     if not 0 <= density <= 1:
         raise WeightError(f"density must lie between 0 and 1, got {density}")
     return round(float(density) * n)
-
-
-def _round_up(threshold, dtype):
-    """The smallest value of dtype that is >= threshold: then w >= it exactly when w >= threshold."""
-    with np.errstate(over="ignore"):
-        rounded = np.float64(threshold).astype(dtype)
-        return rounded if rounded >= np.float64(threshold) else np.nextafter(rounded, dtype.type(np.inf))

@@ -25,7 +25,7 @@ def assign_by_rate(values, centroids, price, rounds=20):
     """
     if not price >= 0:
         raise CodebookError(f"the price of a bit must not be negative, but is {price}")
-    values, centroids = np.asarray(values, np.float64).reshape(-1), np.asarray(centroids, np.float64)
+    values, centroids = np.asarray(values, np.float64).reshape(-1), np.asarray(centroids)
     codes = assign(values, centroids).astype(np.intp)
     if price == 0 or not values.size:
         return codes

@@ -27,11 +27,6 @@ def width(count):
     return max(1, (int(count) - 1).bit_length())
 
 
-def dense_bits(mask, value_bits):
-    """Every weight, zero or not, in its place -> int."""
-    return _mask(mask).size * _value_bits(value_bits)
-
-
 def bitmap_bits(mask, value_bits):
     """One bit per weight that says whether it is stored, then the stored ones -> int."""
     mask = _mask(mask)

@@ -179,6 +179,22 @@ def test_ans_refuses_what_it_cannot_code():
             ans.decode(damaged, 150, frequencies)
 
 
+def test_ans_frequencies_by_hand():
+    # 1820.4, 9102.2, 5461.3: the most frequent one gets what is missing
+    assert ans.quantise([1, 5, 3]).tolist() == [1820, 9103, 5461]
+    # 3 x 5461 + 3000 is 2999 too many: an eighth (682) of each, then 597 and the last 356
+    assert ans.quantise([10**9] * 3 + [1] * 3000)[:3].tolist() == [4182, 4423, 4779]
+
+
+def test_ans_decodes_to_the_narrowest_type_and_says_where_it_must_end():
+    for alphabet, kind in ((1, np.uint8), (256, np.uint8), (257, np.uint16)):
+        frequencies = ans.quantise(np.ones(alphabet, np.int64))
+        data = ans.encode([alphabet - 1] * 3, frequencies)
+        assert ans.decode(data, 3, frequencies).dtype == kind
+        with pytest.raises(CodeError, match="^damaged ANS stream: it does not end where it should$"):
+            ans.decode(data + b"\0\0", 3, frequencies)
+
+
 # ------------------------------------------------------------------ tables of the chapter
 
 

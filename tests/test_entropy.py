@@ -70,6 +70,7 @@ def test_refusals_say_what_is_wrong():
         (lambda: entropy([1, float("inf")]), "^counts must be finite and not negative$"),
         (lambda: mean_length([1, 2], [1]), "^2 counts but 1 lengths$"),
         (lambda: mean_length([0, 1, 2], [0, 1, 0]), "^symbol 2 occurs but has no code$"),
+        (lambda: mean_length([2, 1], [1, 0]), "^symbol 1 occurs but has no code$"),
     ):
         with pytest.raises(CodeError, match=words):
             call()

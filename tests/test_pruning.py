@@ -134,3 +134,17 @@ def test_density_of_nothing_is_an_error():
     for nothing in (np.zeros(0, bool), np.zeros(0)):
         with pytest.raises(WeightError, match=r"empty|float"):
             pruning.density(nothing)
+
+
+def test_sparsity_and_density_add_up_and_name_what_they_were_given():
+    assert pruning.sparsity(np.array([0.0, 2.0, 0.0, 0.0])) == 0.75
+    with pytest.raises(WeightError, match="^mask or weights: empty"):
+        pruning.density(np.zeros(0))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_thresholds_between_two_floats_are_compared_exactly(dtype):
+    weights = np.array([0.1, np.nextafter(dtype(0.1), dtype(1))], dtype)
+    between = (float(weights[0]) + float(weights[1])) / 2
+    assert pruning.mask_from_threshold(weights, between).tolist() == [False, True]
+    assert pruning.mask_from_threshold(weights, 1e300).tolist() == [False, False]

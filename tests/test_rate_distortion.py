@@ -43,3 +43,18 @@ def test_bad_prices_are_refused():
     for price in (-1.0, float("nan")):
         with pytest.raises(CodebookError, match="price"):
             assign_by_rate(np.ones(3), np.ones(1), price)
+
+
+def test_counts_of_one_need_a_code_and_a_price_of_one_is_a_price():
+    values = np.array([0.0] * 9 + [0.6])
+    assert assign_by_rate(values, [0.0, 1.0], 1.0).tolist() == [0] * 10
+
+
+def test_narrow_floats_and_arrays_of_any_shape_are_compared_in_double_precision():
+    values = np.array([[1e-4, 2e-4], [3e-4, 2.4e-4]], np.float16)  # squares of such numbers are zero in float16
+    assert assign_by_rate(values, np.array([1e-4, 2e-4, 3e-4], np.float16), 1e-15).tolist() == [0, 1, 2, 1]
+
+
+def test_an_unused_code_is_no_reason_to_warn():
+    with np.errstate(all="raise"):
+        assert assign_by_rate(np.zeros(5), np.array([0.0, 9.0]), 0.1).tolist() == [0] * 5

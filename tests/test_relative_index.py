@@ -172,3 +172,9 @@ def test_the_first_position_that_does_not_increase_is_named():
         ri.encode([4, 5, 6, 4, 3], 4)
     with pytest.raises(CodeError, match=r"^no candidate widths to choose from$"):
         ri.best_bits([1], 5, [])
+
+
+def test_refusals_name_what_was_given():
+    for function, name in ((lambda one: ri.encode(one, 3), "positions"), (ri.decode, "gaps")):
+        with pytest.raises(CodeError, match=f"^{name}: expected one dimension"):
+            function([[1]])

@@ -106,3 +106,11 @@ def test_bad_numbers():
             sparse_formats.csr_bits(np.ones((2, 2), bool), value_bits)
     with pytest.raises(CodeError, match="density"):
         sparse_formats.expected_entries(1.5, 4)
+
+
+def test_a_vector_is_one_row_and_values_may_cost_nothing():
+    mask = np.array([1, 0, 0, 1], bool)
+    for size in (sparse_formats.csr_bits, sparse_formats.csc_bits):
+        assert size(mask, 5) == size(mask[None], 5)
+    assert sparse_formats.compressed_rows(mask)[1].tolist() == [0, 2]
+    assert sparse_formats.bitmap_bits(mask, 0) == 4

@@ -101,8 +101,9 @@ def main():
             before = mutants(folder, module)
             names = chosen(before, options, module)
             todo = [name for name in names if before[name] in (None, SURVIVED, *UNREACHED)]
-            if todo:
-                mutmut(folder, "run", "--max-children", "1", *todo)
+            said = mutmut(folder, "run", "--max-children", "1", *todo) if todo else ""
+            if todo and all(status is None for status in mutants(folder, module).values()):
+                raise SystemExit(f"{module}: mutmut ran nothing\n{said[-3000:]}")
         after = mutants(folder, module)
         run = [name for name in chosen(after, options, module) if after[name] is not None]
         alive = [name for name in run if after[name] in (SURVIVED, *UNREACHED)]
