@@ -191,7 +191,7 @@ def test_ans_decodes_to_the_narrowest_type_and_says_where_it_must_end():
         frequencies = ans.quantise(np.ones(alphabet, np.int64))
         data = ans.encode([alphabet - 1] * 3, frequencies)
         assert ans.decode(data, 3, frequencies).dtype == kind
-        with pytest.raises(CodeError, match="^damaged ANS stream: it does not end where it should$"):
+        with pytest.raises(CodeError, match=r"^damaged ANS stream: it does not end where it should$"):
             ans.decode(data + b"\0\0", 3, frequencies)
 
 

@@ -245,3 +245,27 @@ def test_bad_values(values):
     for call in (km.kmeans, optimal):
         with pytest.raises(WeightError):
             call(np.array(values), 1)
+
+
+def test_forgy_draws_from_seed_zero_unless_told_otherwise():
+    values = np.random.default_rng(5).normal(size=200)
+    assert km.initialise(values, 6, "forgy").tolist() == km.initialise(values, 6, "forgy", 0).tolist()
+    assert km.initialise(values, 6, "forgy").tolist() != km.initialise(values, 6, "forgy", 1).tolist()
+    assert km.kmeans(values, 6, "forgy").centroids.tolist() == km.kmeans(values, 6, "forgy", 0).centroids.tolist()
+
+
+def test_refusals_are_whole_sentences():
+    with pytest.raises(CodebookError, match=r"^unknown initialisation 'x', expected one of linear, density, forgy$"):
+        km.initialise([1.0, 2.0], 1, "x")
+    with pytest.raises(WeightError, match=r"^values: "):
+        km.assign([np.nan], [0.0])
+
+
+def test_one_weight_of_one_bit_cannot_be_compressed():
+    assert km.compression_rate(1, 1, 1) == 1.0
+
+
+def test_wide_sums_of_narrow_values():
+    values = np.full(1000, 0.1, np.float32)
+    values[0] = 7
+    assert km.kmeans(values, 2).centroids == pytest.approx([float(np.float32(0.1)), 7], rel=1e-12)

@@ -138,7 +138,7 @@ def test_density_of_nothing_is_an_error():
 
 def test_sparsity_and_density_add_up_and_name_what_they_were_given():
     assert pruning.sparsity(np.array([0.0, 2.0, 0.0, 0.0])) == 0.75
-    with pytest.raises(WeightError, match="^mask or weights: empty"):
+    with pytest.raises(WeightError, match=r"^mask or weights: empty"):
         pruning.density(np.zeros(0))
 
 

@@ -157,3 +157,25 @@ def test_the_input_stays_as_it_is(layer):
     copy = layer.copy()
     sk.sketch(layer)
     np.testing.assert_array_equal(copy, layer)
+
+
+def test_refusals_say_what_is_wrong():
+    with pytest.raises(WeightError, match=r"^cannot sketch weights: they hold NaN or infinity$"):
+        sk.sketch(np.array([1.0, np.nan]))
+    with pytest.raises(WeightError, match=r"^cannot sketch fc1: 0 values of type float64$"):
+        sk.sketch(np.zeros(0), name="fc1")
+    data = bytearray(sk.to_bytes([sk.sketch(LAYERS["tiny"], name="tiny")]))
+    data[data.index(b"{")] = 0xFF
+    with pytest.raises(DataError, match=r"^the header of the sketches is damaged: "):
+        sk.from_bytes(bytes(data))
+
+
+def test_more_magnitudes_than_weights_that_are_not_zero_are_a_contradiction():
+    s = sk.sketch(LAYERS["tiny"], name="tiny")  # three of four weights are not zero
+    with pytest.raises(DataError, match=r"tiny"):
+        sk.from_arrays(s.header(), s.counts, np.append(s.magnitudes, s.magnitudes[-1]))
+
+
+def test_a_sketch_without_a_name_has_an_empty_one():
+    assert sk.sketch(LAYERS["tiny"]).name == ""
+    assert sk.sketch(LAYERS["tiny"]).count_below(np.float32(0.5)) == 2
