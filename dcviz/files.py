@@ -98,6 +98,24 @@ def _sweep(path):
             os.unlink(path.parent / name)
 
 
+@contextmanager
+def alone(folder):
+    """For reading a file and writing it anew: one process at a time, by the lock of the folder it lies in.
+
+    Where there are no locks (Windows, some network drives), or the folder cannot be made, nobody waits.
+    """
+    handle = None
+    with suppress(OSError, AttributeError):  # fcntl is None on Windows
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
 def _umask():
     mask = os.umask(0)
     os.umask(mask)

@@ -15,7 +15,7 @@ import os
 import threading
 from pathlib import Path
 
-from dcviz.files import atomic_write
+from dcviz.files import alone, atomic_write
 
 VERSION = 1
 PREDICTIONS, EXERCISES = KINDS = "predictions", "exercises"
@@ -44,7 +44,7 @@ def record(kind, key, value):
     where = path()
     if where is None:
         return "DCVIZ_PROGRESS is off"
-    with _LOCK:
+    with _LOCK, alone(where.parent):  # two open chapters are two processes
         content, why, keep = _load()
         if why and keep:
             return why
@@ -64,7 +64,7 @@ def reset():
     where = path()
     if where is None:
         return ""
-    with _LOCK:
+    with _LOCK, alone(where.parent):
         _, why, keep = _load()
         if why and keep:
             return why

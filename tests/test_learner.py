@@ -32,6 +32,17 @@ def test_a_kernel_restart_loses_nothing(file):
     }  # fmt: skip
 
 
+def test_chapters_open_at_the_same_time_do_not_undo_one_another(file):
+    code = """import sys
+from dcviz import learner
+for n in range(60):
+    learner.record("predictions", sys.argv[1] + str(n), n)
+"""
+    open_chapters = [subprocess.Popen([sys.executable, "-c", code, name], cwd=ROOT) for name in "abc"]
+    assert [chapter.wait(120) for chapter in open_chapters] == [0, 0, 0]
+    assert learner.recorded("predictions") == {f"{name}{n}": n for name in "abc" for n in range(60)}
+
+
 def test_by_default_it_lies_in_the_working_folder_where_git_ignores_it(monkeypatch, tmp_path):
     monkeypatch.delenv("DCVIZ_PROGRESS")
     monkeypatch.chdir(tmp_path)
