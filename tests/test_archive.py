@@ -314,3 +314,9 @@ def test_the_length_of_a_file_is_known_without_holding_it():
     net = StoredNet("net", (Layer("fc", np.arange(12, dtype=np.float32).reshape(3, 4), np.ones(3, np.float32)),))
     assert archive.file_bytes(net) == len(archive.dumps(net))
     assert archive.describe_bytes(archive.dumps(net)).file_bytes == archive.file_bytes(net)
+
+
+def test_a_bias_that_its_type_cannot_hold_is_refused_by_name():
+    layer = Layer("fc1", np.ones((1, 2), np.float32), np.array([1 / 3], np.float32), Coding(bias_dtype="float16"))
+    with pytest.raises(WeightError, match=r"^bias of layer 'fc1' .* float16"):
+        archive.dumps(archive.StoredNet("mine", (layer,)))

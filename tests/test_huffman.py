@@ -256,3 +256,9 @@ def test_kraft_decides(lengths):
 
 def test_canonical_order_is_by_length_then_symbol():
     assert huffman.canonical_order(np.array([2, 0, 1, 2])).tolist() == [2, 0, 3]
+
+
+def test_the_longest_word_alone_is_no_code_and_two_symbols_take_one_bit():
+    with pytest.raises(CodeError, match="incomplete"):
+        check_lengths([MAX_LENGTH])
+    assert code_lengths([3, 1], max_length=1).tolist() == [1, 1]
