@@ -42,6 +42,10 @@ class CifarSplit:
     def __len__(self):
         return len(self.labels)
 
+    def take(self, rows):
+        """The same split with only the given rows (slice, index array or boolean mask)."""
+        return CifarSplit(self.images[rows], self.labels[rows])
+
 
 def cifar10(split="train", download=True):
     """The 50,000 training or 10,000 test pictures as a ``CifarSplit``.
@@ -63,6 +67,12 @@ def tuning_split(seed=0):
     """
     order = np.random.default_rng(seed).permutation(len(FILES["train"]) * RECORDS_PER_FILE)
     return np.sort(order[:-HELD_OUT]), np.sort(order[-HELD_OUT:])
+
+
+def tuning_pictures():
+    """(45,000 to train on, 5,000 held out) of the training pictures, as ``CifarSplit``s."""
+    whole = cifar10("train")
+    return [whole.take(rows) for rows in tuning_split()]
 
 
 def read_records(path, records=RECORDS_PER_FILE):

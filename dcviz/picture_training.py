@@ -63,7 +63,7 @@ def fit(net, split, schedule, *, constraint=None, checkpoint=None, every=60.0, r
         raise RecipeError("a checkpoint holds no constraint's state: train under a constraint in one go")
     constraint = constraint or Free(net)
     parameters, total = constraint.parameters(), schedule.steps(len(split))
-    optimizer = torch.optim.AdamW(parameters, schedule.lr, weight_decay=schedule.decay)
+    optimizer = torch.optim.AdamW(parameters, schedule.lr, weight_decay=schedule.decay, fused=True)
     images, labels = torch.from_numpy(split.images), torch.from_numpy(split.labels).long()
     step = _resume(checkpoint, net, optimizer, parameters) if checkpoint and Path(checkpoint).exists() else 0
     net.train()
@@ -81,6 +81,8 @@ def fit(net, split, schedule, *, constraint=None, checkpoint=None, every=60.0, r
         net.zero_grad(set_to_none=True)
         loss.backward()
         constraint.after_backward()
+        for parameter in parameters:  # the fused step pairs weights and gradients by place in memory: one layout
+            parameter.grad = parameter.grad.contiguous()
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, total, schedule.lr, schedule.warmup)
         optimizer.step()

@@ -151,14 +151,17 @@ def _inputs_of(channels, layer, following, name, next_name):
     return (channels[:, None] * each + torch.arange(each)).reshape(-1)
 
 
-def lowest(net, split, fraction, criterion="taylor", layers=None, seed=0, to_input=training.to_input):
+def lowest(net, split, fraction, criterion="taylor", layers=None, seed=0, to_input=training.to_input, even=False):
     """{layer: indices to keep} after the ``fraction`` of all channels with the lowest scores goes; 0 <= fraction < 1.
 
-    Layers compete, as scores are normalised; each keeps one channel at least.
+    Layers compete, as scores are normalised, unless ``even``: then each loses this fraction of its own. Each keeps one
+    channel at least.
     """
     if not 0 <= fraction < 1:
         raise RecipeError(f"the fraction to remove must be at least 0 and below 1, not {fraction}")
     found = scores(net, split, criterion, layers, seed, to_input)
+    if even:
+        return {name: sorted(values.argsort()[_gone(fraction, values) :].tolist()) for name, values in found.items()}
     ranked = sorted((score, name, i) for name, values in found.items() for i, score in enumerate(values))
     kept = {name: set(range(len(values))) for name, values in found.items()}
     budget = round(fraction * len(ranked))
@@ -171,13 +174,30 @@ def lowest(net, split, fraction, criterion="taylor", layers=None, seed=0, to_inp
     return {name: sorted(channels) for name, channels in kept.items()}
 
 
-def prune(net, data, fraction, rounds, schedule, criterion="taylor", layers=None, seed=0, teacher=None, ranking=1000):
-    """Remove a ``fraction`` of the channels in ``rounds``, training by ``schedule`` after each -> smaller net.
+def _gone(fraction, values):
+    return min(round(fraction * len(values)), len(values) - 1)
 
-    Each round keeps the same share of what is there. ``ranking``: how many of the pictures scores are taken from.
+
+def prune(
+    net, data, fraction, rounds, retrain, criterion="taylor", layers=None, seed=0, ranking=1000,
+    to_input=training.to_input, even=False,
+):  # fmt: skip
+    """Remove a ``fraction`` of the channels in ``rounds``, with ``retrain(net, turn)`` after each -> smaller net.
+
+    Each round keeps the same share of what is there. ``retrain`` trains a net in place (``on_digits`` makes one).
+    ``ranking``: how many of the pictures in ``data`` scores are taken from.
     """
-    share = (1 - fraction) ** (1 / rounds)
+    share, few = (1 - fraction) ** (1 / rounds), data.take(slice(0, ranking))
     for turn in range(rounds):
-        net = remove(net, lowest(net, data.take(slice(0, ranking)), 1 - share, criterion, layers, seed + turn))
-        training.fit(net, data, schedule, teacher=teacher, seed=seed + turn)
+        net = remove(net, lowest(net, few, 1 - share, criterion, layers, seed + turn, to_input, even))
+        retrain(net, turn)
     return net
+
+
+def on_digits(data, schedule, teacher=None, seed=0):
+    """The ``retrain`` of ``prune`` for a ``Split`` of digits: ``training.fit`` by a ``Schedule``."""
+
+    def retrain(net, turn):
+        training.fit(net, data, schedule, teacher=teacher, seed=seed + turn)
+
+    return retrain

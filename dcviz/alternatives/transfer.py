@@ -18,6 +18,7 @@ the receiver's. Numbers are sent as 16-bit floats.
 import copy
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,12 +47,22 @@ class BiasesOnly(Free):
         return [p for p in self.net.parameters() if p.dim() == 1]
 
 
+def reset(net):
+    """Every layer draws new weights as torch does it, in place."""
+    for layer in models.weight_layers(net).values():
+        layer.reset_parameters()
+
+
 @dataclass(frozen=True)
 class Old:
-    """What sender and receiver both have: the compressed net's ``StoredNet`` and the dense torch net it was made of."""
+    """What sender and receiver both have: the compressed net's ``StoredNet`` and the dense torch net it was made of.
+
+    ``start(net)`` draws random weights in place, for the road from scratch.
+    """
 
     stored: object
     dense: torch.nn.Module
+    start: Callable[[torch.nn.Module], None] = reset
 
     def net(self, road, seed=0):
         """A fresh net from which a road starts; ``seed`` draws the weights of "scratch". NetError: unknown road."""
@@ -63,8 +74,7 @@ class Old:
         if road == "scratch":
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)
-                for layer in models.weight_layers(net).values():
-                    layer.reset_parameters()
+                self.start(net)
         return net
 
 

@@ -61,32 +61,6 @@ def transfer_errors():
     return rows
 
 
-def alexnet_transfer(old, pixels=64, examples=(50, 500), epochs=10, roads=("biases", "codebook", "kept", "everything")):
-    """Five CIFAR-10 classes to the other five, as ``transfer_errors`` but for any net on pictures; needs CIFAR-10.
-
-    old: an ``Old`` of a net with five outputs trained on classes 0 to 4; ``examples`` pictures a class are learnt.
-    Rows: road, examples, bytes, error_percent on the test pictures of classes 5 to 9.
-    """
-    from dcviz import picture_training
-    from dcviz.cifar import CifarSplit, cifar10
-
-    def others(split, most=None):
-        rows = np.concatenate([np.flatnonzero(split.labels == label)[:most] for label in range(5, 10)])
-        return CifarSplit(split.images[rows], split.labels[rows] - 5)
-
-    train, test, rows = cifar10("train"), others(cifar10("test")), []
-    for n in examples:
-        for road in roads:
-            schedule = picture_training.PictureSchedule(((pixels, epochs),), lr=RATES[road], batch=32, decay=0.0)
-            split = others(train, n)
-            net, size = transfer.learn(
-                old, road, lambda net, moves, s=split, h=schedule: picture_training.fit(net, s, h, constraint=moves)
-            )
-            error = picture_training.error_percent(net, test, pixels)
-            rows.append({"road": road, "examples": 5 * n, "bytes": size, "error_percent": error})
-    return rows
-
-
 # small training sets -------------------------------------------------------------------------------
 
 DENSITIES = (0.5, 0.2, 0.1, 0.05)

@@ -70,7 +70,8 @@ def all_roads():
     low = {ranks: _tuned(svd.factorise(dense, dict(zip(("fc1", "fc2"), ranks, strict=True)))) for ranks in RANKS}
     for ranks, net in low.items():
         add("SVD", f"rank {ranks[0]} and {ranks[1]}", stored_net(net))
-    narrow = {f: taylor.prune(dense, _data(), f, 3, replace(TUNE, epochs=1)) for f in FRACTIONS}
+    retrain = taylor.on_digits(_data(), replace(TUNE, epochs=1))
+    narrow = {f: taylor.prune(dense, _data(), f, 3, retrain) for f in FRACTIONS}
     for fraction, net in narrow.items():
         add("Taylor", f"{fraction:.0%} of the neurons gone", stored_net(net))
     taught = {}
@@ -141,8 +142,8 @@ def filters():
     for criterion, fraction in itertools.product(taylor.CRITERIA, (0.3, 0.6, 0.8, 0.9, 0.95)):
         for seed in range(2 if criterion == "random" else 1):
             raw = taylor.remove(dense, taylor.lowest(dense, ranking, fraction, criterion, seed=seed))
-            schedule = Schedule(epochs=1, lr=1e-3, batch_size=64)
-            net = taylor.prune(dense, data.train, fraction, 3, schedule, criterion, seed=seed)
+            retrain = taylor.on_digits(data.train, Schedule(epochs=1, lr=1e-3, batch_size=64), seed=seed)
+            net = taylor.prune(dense, data.train, fraction, 3, retrain, criterion, seed=seed)
             row = comparison.entry(criterion, stored_net(net), whole, error_percent=data.test)
             widths = [layer.weight.shape[0] for layer in models.weight_layers(net).values()]
             rows.append({"criterion": row.pop("method"), "fraction": fraction, "seed": seed, **row, "widths": widths,

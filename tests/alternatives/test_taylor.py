@@ -96,6 +96,15 @@ def test_alexnet_loses_channels_of_convolutions_and_neurons():
     assert comparison.multiplications(small, (3, 96, 96))["features.3"] == 12 * 2 * 25 * 11 * 11
 
 
+def test_fc6_loses_the_36_columns_of_each_channel_that_conv5_loses():
+    net = tiny_alexnet()
+    with torch.no_grad():
+        net.classifier[1].weight.copy_(torch.arange(16 * 36).expand(256, -1))  # each column says where it was
+    small = taylor.remove(net, {"features.10": [3, 15, 4]})
+    columns = small.classifier[1].weight[0].int().tolist()
+    assert columns == [*range(3 * 36, 5 * 36), *range(15 * 36, 16 * 36)]
+
+
 def test_alexnet_is_ranked_on_colour_pictures(digits):
     torch.manual_seed(0)
     net, split = tiny_alexnet(), digits.take(digits.labels < 5).take(slice(0, 20))
@@ -121,10 +130,38 @@ def test_a_fraction_goes_from_all_layers_together_and_none_is_left_empty(digits)
 
 
 def test_pruning_in_rounds_leaves_the_share_asked_for(digits):
-    small = taylor.prune(reference.dense("lenet-300-100"), digits, 0.75, 3, Schedule(epochs=1))
+    retrain = taylor.on_digits(digits, Schedule(epochs=1))
+    small = taylor.prune(reference.dense("lenet-300-100"), digits, 0.75, 3, retrain)
     left = small.fc1.out_features + small.fc2.out_features
     assert left == pytest.approx(100, abs=2)
     assert training.error_percent(small, digits) < 20
+
+
+def test_each_layer_loses_its_own_share_where_layers_do_not_compete(digits):
+    net = reference.dense("lenet-300-100")
+    kept = taylor.lowest(net, digits, 0.6, "magnitude", even=True)
+    assert {name: len(channels) for name, channels in kept.items()} == {"fc1": 120, "fc2": 40}
+    norms = net.fc2.weight.detach().norm(dim=1).numpy()
+    assert kept["fc2"] == sorted(np.argsort(norms)[60:])
+    assert min(map(len, taylor.lowest(net, digits, 0.999, even=True).values())) == 1
+
+
+def test_any_retraining_may_follow_each_round(digits):
+    turns, asked = [], []
+
+    def retrain(net, turn):
+        turns.append((turn, net.fc1.out_features + net.fc2.out_features))
+
+    def to_input(images):
+        asked.append(len(images))
+        return training.to_input(images)
+
+    net = reference.dense("lenet-300-100")
+    small = taylor.prune(net, digits, 0.75, 2, retrain, ranking=50, to_input=to_input)
+    assert turns == [(0, 200), (1, 100)]
+    assert asked == [50, 50]
+    assert small.fc1.out_features + small.fc2.out_features == 100
+    assert net.fc1.out_features == 300
 
 
 def test_what_cannot_be_ranked_or_removed_is_refused(digits):

@@ -1,0 +1,141 @@
+"""Chapter 11: an AlexNet that knows five classes of CIFAR-10, compressed, learns the other five.
+
+All at 64 pixels, where a core trains on 400 pictures a second; the map that fc6 sees is then a single place, stretched
+to 6 x 6. Choices are made on the 5,000 held-out training pictures; the test pictures are for the rows.
+"""
+
+import functools
+import itertools
+
+import numpy as np
+import torch
+from torch import nn
+
+from dcviz import archive, cifar, models, picture_training, pipeline
+from dcviz.alternatives import transfer
+from dcviz.files import cache_dir
+from dcviz.models_imagenet import he_init
+from dcviz.picture_training import PictureSchedule
+from dcviz.pipeline import LayerRecipe, Recipe
+from dcviz.recordings import resumed
+from dcviz.retraining import Gradual
+from dcviz.trained_quantization import SharedWeights
+
+PIXELS, DROPOUT = 64, 0.1
+DENSE = PictureSchedule(phases=((PIXELS, 5),), lr=5e-4, batch=256)
+PRUNE = PictureSchedule(phases=((PIXELS, 2),), lr=2e-4, batch=256, warmup=20, decay=0.0)
+SHARE = PictureSchedule(phases=((PIXELS, 1),), lr=1e-4, warmup=5, decay=0.0)
+SHARE_PICTURES = 5_120
+DENSITIES = (0.7, 0.35, 0.35, 0.35, 0.35, 0.05, 0.05, 0.3)
+CUTS = 6
+OLD_CLASSES, NEW_CLASSES = range(5), range(5, 10)
+
+STEPS, BATCH = 60, 50
+EXAMPLES = (50, 500, 3_000)
+"""Pictures of the new classes to learn from, as many of each; every lesson has the same number of steps."""
+RATES = {"biases": 3e-3, "codebook": 3e-4, "kept": 1e-4, "everything": 1e-4, "dense": 1e-4, "scratch": 2e-4}
+"""Learning rate of each road, chosen on the held-out pictures of the new classes with 500 examples."""
+
+
+def only(split, classes):
+    """The pictures of classes in a row, labelled from 0."""
+    chosen = split.take((split.labels >= classes.start) & (split.labels < classes.stop))
+    return cifar.CifarSplit(chosen.images, chosen.labels - classes.start)
+
+
+def start(net):
+    """New random weights, in place: as large as signals need; small in the last layer, for even first guesses."""
+    nn.init.normal_(list(models.weight_layers(he_init(net)).values())[-1].weight, std=0.01)
+
+
+def folder():
+    """Where the nets and the rows measured so far are kept."""
+    return cache_dir() / "alexnet-transfer"
+
+
+def dense_net(train, schedule=DENSE, report=None):
+    """AlexNet with five outputs trained on the old classes, going on from its checkpoint."""
+    net = models.build("alexnet", num_classes=len(OLD_CLASSES), dropout=DROPOUT)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        start(net)
+    path = folder() / "dense.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture_training.fit(net, train, schedule, checkpoint=path, report=report)
+    return net
+
+
+def compressed(net, train, prune=PRUNE, share=SHARE, share_pictures=SHARE_PICTURES):
+    """``net`` pruned while it trains on, its weights shared and fine-tuned, coded -> ``StoredNet``; changes ``net``."""
+    layers = {name: LayerRecipe(d, 4, None) for name, d in zip(models.weight_layers(net), DENSITIES, strict=True)}
+    recipe = Recipe(layers, dtype="float16", bias_dtype="float16", order="C")
+    gradual = Gradual(net, {name: layer.density for name, layer in layers.items()}, prune.steps(len(train)), CUTS)
+    picture_training.fit(net, train, prune, constraint=gradual)
+    shared = SharedWeights(net, pipeline.codebooks(net, recipe))
+    picture_training.fit(net, train.take(slice(0, share_pictures)), share, constraint=shared)
+    shared.round_to(recipe.dtype)
+    pipeline.round_biases(net, recipe)
+    return pipeline.stored_net(net, recipe, "coded")
+
+
+def old_nets(train):
+    """The ``transfer.Old`` of the five old classes, made once and kept in ``folder``."""
+    train = only(train, OLD_CLASSES)
+    dense, path = dense_net(train), folder() / "compressed.dcz"
+    if not path.exists():
+        archive.save(path, compressed(dense_net(train), train))
+    return transfer.Old(archive.load(path), dense, start)
+
+
+def examples(train, n, seed=0):
+    """n pictures of the new classes, as many of each, drawn by ``seed``; labels 0 to 4."""
+    rng, new = np.random.default_rng(seed), only(train, NEW_CLASSES)
+    each = [rng.permutation(np.flatnonzero(new.labels == label))[: n // 5] for label in range(len(NEW_CLASSES))]
+    return new.take(np.concatenate(each))
+
+
+def teach(net, constraint, split, road, seed=0, rate=None, steps=STEPS, pixels=PIXELS):
+    """Train on a few examples as the road's learning rate says: equally many steps, however few examples there are."""
+    for module in net.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = DROPOUT
+    batch = min(BATCH, len(split))
+    phases = ((pixels, max(1, steps * batch // len(split))),)
+    schedule = PictureSchedule(phases, rate or RATES[road], batch, warmup=10, decay=0.0, seed=seed)
+    picture_training.fit(net, split, schedule, constraint=constraint)
+
+
+def one(old, train, test, n, road, seed, pixels=PIXELS, **more):
+    """One row: a road taken from ``old`` with n examples; bytes of the update, the receiver's error on ``test``."""
+    split = examples(train, n, seed)
+    net, size = transfer.learn(
+        old, road, lambda net, moves: teach(net, moves, split, road, seed, pixels=pixels, **more), seed
+    )
+    error = picture_training.error_percent(net, test, pixels)
+    return {"road": road, "examples": n, "seed": seed, "bytes": size, "error_percent": error}
+
+
+def before(old, start_from, test):
+    """One row of a net as it was: bytes of its file, error on the old classes' test pictures and on the new ones'."""
+    net = old.net(start_from)
+    size = archive.file_bytes(old.stored if start_from in transfer.COMPRESSED else pipeline.stored_net(net))
+    known, new = (picture_training.error_percent(net, only(test, c), PIXELS) for c in (OLD_CLASSES, NEW_CLASSES))
+    return {
+        "road": None, "start": start_from, "examples": 0, "bytes": size, "old_error_percent": known,
+        "error_percent": new,
+    }  # fmt: skip
+
+
+def transfer_rows(seeds=2):
+    """Classes 0 to 4 to classes 5 to 9, rows as ``open_questions.transfer_errors``; those of old nets have bytes, too.
+
+    Errors on the 5,000 test pictures of the new classes. Needs CIFAR-10 and 45 minutes; goes on where it was stopped.
+    """
+    torch.set_num_threads(1)
+    (train, _), test = cifar.tuning_pictures(), cifar.cifar10("test")
+    old, new = old_nets(train), only(test, NEW_CLASSES)
+    jobs = {which: functools.partial(before, old, which, test) for which in ("everything", "dense")}
+    for seed, n, road in itertools.product(range(seeds), EXAMPLES, transfer.ROADS):
+        jobs[f"{road} {n} {seed}"] = functools.partial(one, old, train, new, n, road, seed)
+    with resumed.rows(folder() / "rows.json", jobs) as rows:
+        return rows
