@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
+from dcviz.downloads import resume
 from dcviz.errors import DataError
-from dcviz.files import atomic_write, cache_dir, fetch
+from dcviz.files import atomic_write, cache_dir
 
 MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 
@@ -137,7 +138,7 @@ def _download(name):
     """Fetch one file into the cache; it gets its final name only after its contents are checked."""
     target, content = cache_dir() / "mnist" / f"{name}.gz", []
     url = MNIST_URL + target.name
-    fetch(url, target, lambda file: content.append(_checked(file, name, url, packed=True)))
+    resume(url, target, lambda file: content.append(_checked(file, name, url, packed=True)))
     return content[0]
 
 
@@ -147,7 +148,7 @@ def _content(name):
             return _read_checked(place, name)
     try:
         return _download(name)
-    except (OSError, ValueError) as error:  # requests' errors are OSErrors
+    except (OSError, DataError) as error:
         raise DataError(
             f"the MNIST file {name} is not on this machine and could not be downloaded ({error}). Either set "
             "the environment variable DCVIZ_DATA to a folder that has mnist/"

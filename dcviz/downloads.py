@@ -10,25 +10,32 @@ import urllib.request
 from pathlib import Path
 
 from dcviz.errors import DataError
-from dcviz.files import sync_and_replace
+from dcviz.files import alone, sync_and_replace
 
 PIECE = 1 << 20
 HERE = ("127.0.0.1", "localhost", "::1")
 
 
-def resume(url, path, sha256, attempts=3, progress=True):
+def resume(url, path, check, attempts=3, progress=True):
     """The file of ``url`` at ``path``: there already, or fetched, going on where an earlier call was cut off.
 
-    sha256: hexadecimal digits that the file's SHA-256 begins with. Bytes on their way lie in ``path`` + ".part" and
-    get the final name only when they are whole and the checksum is right. A cut connection is tried again, up to
-    ``attempts`` times. Only https, or http on this machine. progress: a bar on stderr where that is a terminal.
+    check: function of the whole file, open for reading, that raises DataError unless it is the one that was promised;
+    for example ``sha256_begins(digits)``. Bytes on their way lie in ``path`` + ".part" and get the final name only when
+    they have passed it. A cut connection is tried again, up to ``attempts`` times. Only https, or http on this machine.
+    progress: a bar on stderr where that is a terminal.
 
     DataError says what happened and what to do: no network, cut off, disk full, not the file that was promised.
     """
     path = Path(path)
-    if path.exists():
-        return path
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with alone(path.parent):  # who comes second waits, and finds the file
+            if not path.exists():
+                _fetch(url, path, check, attempts, progress)
+    return path
+
+
+def _fetch(url, path, check, attempts, progress):
     part = Path(f"{path}.part")
     for attempt in range(attempts):
         try:
@@ -41,12 +48,24 @@ def resume(url, path, sha256, attempts=3, progress=True):
                     f"{url}: could not be fetched ({error}); {arrived:,} bytes have arrived and are kept in "
                     f"{part}: with a network, the same call goes on from there"
                 ) from error
-    found = _sha256(part)
-    if not found.startswith(sha256):
+    try:
+        with open(part, "rb") as file:
+            check(file)
+    except DataError as error:
         part.unlink()
-        raise DataError(f"{url}: not the file that was promised, so it was removed: SHA-256 {found}, not {sha256}...")
+        raise DataError(f"{url}: not the file that was promised, so it was removed: {error}") from error
     sync_and_replace(part, path)
-    return path
+
+
+def sha256_begins(digits):
+    """A check for ``resume``: the file's SHA-256 begins with these hexadecimal digits."""
+
+    def check(file):
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+        if not found.startswith(digits):
+            raise DataError(f"SHA-256 {found}, not {digits}{'' if len(digits) == len(found) else '...'}")
+
+    return check
 
 
 def _go_on(url, part, progress):
@@ -104,8 +123,3 @@ def _bar(part, total, have, progress):
         total=total or None, initial=have, unit="B", unit_scale=True, desc=part.name.removesuffix(".part"),
         file=sys.stderr, disable=None if progress else True,
     )  # fmt: skip
-
-
-def _sha256(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

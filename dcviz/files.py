@@ -61,21 +61,6 @@ def sync_and_replace(scratch, path):
     os.replace(scratch, path)
 
 
-def fetch(url, path, check, progressbar=False):
-    """Download ``url`` to ``path``, in one step and only if ``check(file)``, which reads it all, raises nothing.
-
-    Raises OSError without a network, and what ``check`` raises; ``path`` is as it was then.
-    """
-    from pooch import HTTPDownloader
-
-    def write(file):
-        HTTPDownloader(progressbar=progressbar)(url, file, None)
-        file.seek(0)
-        check(file)
-
-    atomic_write(path, write)
-
-
 def _scratch(path):
     """A new scratch file and the open handle whose lock says that somebody is at work on it (None on Windows)."""
     while True:

@@ -4,7 +4,7 @@ import torch
 
 from dcviz import models, reference
 from dcviz.batchnorm import fold
-from dcviz.downloads import resume
+from dcviz.downloads import resume, sha256_begins
 from dcviz.errors import DataError, NetError
 from dcviz.files import cache_dir
 from dcviz.pipeline import restore
@@ -45,7 +45,7 @@ def load(name, server=PUBLISHED):
 def _imagenet(name, server):
     net_name, file = IMAGENET[name]
     digits = file.rsplit("-", 1)[1].removesuffix(".pth")
-    fetched = resume(server + file, cache_dir() / "imagenet" / file, digits)
+    fetched = resume(server + file, cache_dir() / "imagenet" / file, sha256_begins(digits))
     with torch.device("meta"):
         net = models.build(net_name)
     try:

@@ -212,7 +212,7 @@ def resuming(folder, kills):
 
     def work(number):
         path.unlink(missing_ok=True)
-        downloads.resume(url, path, sha256, progress=False)
+        downloads.resume(url, path, downloads.sha256_begins(sha256), progress=False)
 
     def check():
         nonlocal cut

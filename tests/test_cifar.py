@@ -140,15 +140,18 @@ def test_an_archive_with_other_contents_is_fetched_again_and_refused(no_data, mo
     archive = no_data / "cifar-10-binary.tar.gz"
     archive.write_bytes(b"damaged")
 
-    def serve(url, path, check, progressbar):
+    def serve(url, path, check):
         assert url == cifar.URL
+        assert not path.exists()
         check(io.BytesIO(b"hostile"))
 
-    monkeypatch.setattr(cifar, "fetch", serve)
+    monkeypatch.setattr(cifar, "resume", serve)
     with pytest.raises(DataError, match="SHA-256"):
         cifar._download(no_data)
-    monkeypatch.setattr(cifar, "SHA256", hashlib.sha256(b"damaged").hexdigest())
-    assert cifar._download(no_data) == archive  # already there and right: nothing is fetched
+    archive.write_bytes(b"right")
+    monkeypatch.setattr(cifar, "SHA256", hashlib.sha256(b"right").hexdigest())
+    monkeypatch.setattr(cifar, "resume", lambda url, path, check: path)
+    assert cifar._download(no_data).read_bytes() == b"right"
 
 
 def test_extract_writes_the_six_files_and_nothing_else(small, no_data):

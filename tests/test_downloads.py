@@ -1,6 +1,7 @@
 """Downloads against a server on loopback that cuts, lies and forgets."""
 
 import hashlib
+import multiprocessing
 import resource
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -65,16 +66,16 @@ def server():
 
 
 def test_a_file_arrives_whole_and_is_not_fetched_twice(server, tmp_path):
-    path = downloads.resume(server.url, tmp_path / "a" / "file", SHA256[:8])
+    path = downloads.resume(server.url, tmp_path / "a" / "file", downloads.sha256_begins(SHA256[:8]))
     assert path.read_bytes() == CONTENT
-    assert downloads.resume(server.url, path, SHA256[:8]) == path
+    assert downloads.resume(server.url, path, downloads.sha256_begins(SHA256[:8])) == path
     assert server.asked == [None]
     assert [p.name for p in path.parent.iterdir()] == ["file"]
 
 
 def test_a_cut_connection_goes_on_where_it_was_cut(server, tmp_path):
     server.budget = 1_100_000
-    path = downloads.resume(server.url, tmp_path / "file", SHA256)
+    path = downloads.resume(server.url, tmp_path / "file", downloads.sha256_begins(SHA256))
     assert path.read_bytes() == CONTENT
     assert server.asked == [None, "bytes=1100000-", "bytes=2200000-"]
 
@@ -82,35 +83,35 @@ def test_a_cut_connection_goes_on_where_it_was_cut(server, tmp_path):
 def test_after_too_many_cuts_the_message_says_what_is_kept_and_the_next_call_goes_on(server, tmp_path):
     server.budget = 500_000
     with pytest.raises(DataError, match=r"1,500,000 bytes have arrived and are kept .* goes on from there"):
-        downloads.resume(server.url, tmp_path / "file", SHA256)
+        downloads.resume(server.url, tmp_path / "file", downloads.sha256_begins(SHA256))
     assert not (tmp_path / "file").exists()
     server.budget = None
-    assert downloads.resume(server.url, tmp_path / "file", SHA256).read_bytes() == CONTENT
+    assert downloads.resume(server.url, tmp_path / "file", downloads.sha256_begins(SHA256)).read_bytes() == CONTENT
     assert server.asked[-1] == "bytes=1500000-"
 
 
 def test_a_server_that_knows_no_ranges_starts_over(server, tmp_path):
     server.ranges = False
     (tmp_path / "file.part").write_bytes(CONTENT[:1000])
-    assert downloads.resume(server.url, tmp_path / "file", SHA256).read_bytes() == CONTENT
+    assert downloads.resume(server.url, tmp_path / "file", downloads.sha256_begins(SHA256)).read_bytes() == CONTENT
 
 
 def test_what_had_fully_arrived_only_needs_its_name(server, tmp_path):
     (tmp_path / "file.part").write_bytes(CONTENT)
-    assert downloads.resume(server.url, tmp_path / "file", SHA256).read_bytes() == CONTENT
+    assert downloads.resume(server.url, tmp_path / "file", downloads.sha256_begins(SHA256)).read_bytes() == CONTENT
 
 
 def test_another_file_than_promised_is_removed(server, tmp_path):
     with pytest.raises(DataError, match="not the file that was promised"):
-        downloads.resume(server.url, tmp_path / "file", "0123abcd")
+        downloads.resume(server.url, tmp_path / "file", downloads.sha256_begins("0123abcd"))
     assert not list(tmp_path.iterdir())
 
 
 def test_old_bytes_of_another_file_are_found_out(server, tmp_path):
     (tmp_path / "file.part").write_bytes(b"\0" * 1_000_000)
     with pytest.raises(DataError, match="not the file that was promised"):
-        downloads.resume(server.url, tmp_path / "file", SHA256)
-    assert downloads.resume(server.url, tmp_path / "file", SHA256).read_bytes() == CONTENT
+        downloads.resume(server.url, tmp_path / "file", downloads.sha256_begins(SHA256))
+    assert downloads.resume(server.url, tmp_path / "file", downloads.sha256_begins(SHA256)).read_bytes() == CONTENT
 
 
 def test_a_full_disk_is_named_and_loses_nothing(server, tmp_path):
@@ -118,33 +119,33 @@ def test_a_full_disk_is_named_and_loses_nothing(server, tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, hard))  # the system refuses to write more
     try:
         with pytest.raises(DataError, match=r"cannot be written .* bytes are free .* make room"):
-            downloads.resume(server.url, tmp_path / "file", SHA256)
+            downloads.resume(server.url, tmp_path / "file", downloads.sha256_begins(SHA256))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert downloads.resume(server.url, tmp_path / "file", SHA256).read_bytes() == CONTENT
+    assert downloads.resume(server.url, tmp_path / "file", downloads.sha256_begins(SHA256)).read_bytes() == CONTENT
     assert server.asked[-1].startswith("bytes=")
 
 
 def test_a_missing_file_and_no_network_give_a_message(server, tmp_path):
     missing = server.url.rsplit("/", 1)[0] + "/missing"
     with pytest.raises(DataError, match="404"):
-        downloads.resume(missing, tmp_path / "file", SHA256)
+        downloads.resume(missing, tmp_path / "file", downloads.sha256_begins(SHA256))
     server.shutdown()
     server.server_close()
     with pytest.raises(DataError, match="with a network, the same call goes on"):
-        downloads.resume(server.url, tmp_path / "file", SHA256)
+        downloads.resume(server.url, tmp_path / "file", downloads.sha256_begins(SHA256))
 
 
 @pytest.mark.parametrize("url", ["http://example.invalid/x", "ftp://example.invalid/x", "file:///etc/hostname"])
 def test_only_https_is_fetched(url, tmp_path):
     with pytest.raises(DataError, match="only https"):
-        downloads.resume(url, tmp_path / "file", SHA256)
+        downloads.resume(url, tmp_path / "file", downloads.sha256_begins(SHA256))
 
 
 def test_a_redirection_cannot_leave_https(server, tmp_path, monkeypatch):
     elsewhere = server.url.rsplit("/", 1)[0] + "/elsewhere"
     with pytest.raises(DataError, match="only https"):
-        downloads.resume(elsewhere, tmp_path / "file", SHA256, attempts=1)
+        downloads.resume(elsewhere, tmp_path / "file", downloads.sha256_begins(SHA256), attempts=1)
     assert not (tmp_path / "file").exists()
 
 
@@ -193,3 +194,17 @@ def test_names():
     assert pretrained.load("lenet-5").name == "lenet-5"
     with pytest.raises(NetError, match="alexnet-cifar10"):
         pretrained.load("resnet")
+
+
+def test_two_at_once_do_not_write_into_the_same_bytes(server, tmp_path):
+    """A class that opens the same chapter: one fetches, the others wait for it."""
+    context, path = multiprocessing.get_context("fork"), tmp_path / "file"
+    sha256 = downloads.sha256_begins(SHA256)
+    together = [context.Process(target=downloads.resume, args=(server.url, path, sha256)) for _ in range(4)]
+    for process in together:
+        process.start()
+    for process in together:
+        process.join(60)
+    assert [process.exitcode for process in together] == [0] * 4
+    assert path.read_bytes() == CONTENT
+    assert server.asked == [None]

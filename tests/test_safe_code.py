@@ -27,7 +27,7 @@ CALLS = {
 }  # fmt: skip
 PREFIXES = ("os.exec", "os.spawn", "os.posix_spawn")
 METHODS = {"extractall": "writes wherever an archive says", "to_pickle": "pickle", "query": "evaluates text"}
-FETCHERS = {"urllib.request", "urllib3", "http.client", "requests", "httpx", "aiohttp", "ftplib", "socket", "pooch"}
+FETCHERS = {"urllib.request", "urllib3", "http.client", "requests", "httpx", "aiohttp", "ftplib", "socket"}
 FETCHING_MODULES = {"files.py", "downloads.py"}
 
 DOWNLOADS = {
