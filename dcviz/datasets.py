@@ -136,10 +136,10 @@ def _checked(file, name, where, packed):
 
 def _download(name):
     """Fetch one file into the cache; it gets its final name only after its contents are checked."""
-    target, content = cache_dir() / "mnist" / f"{name}.gz", []
+    target = cache_dir() / "mnist" / f"{name}.gz"
     url = MNIST_URL + target.name
-    resume(url, target, lambda file: content.append(_checked(file, name, url, packed=True)))
-    return content[0]
+    resume(url, target, lambda file: _checked(file, name, url, packed=True))
+    return _read_checked(target, name)
 
 
 def _content(name):

@@ -1,6 +1,6 @@
 """kill -9 at random moments while something is written: the old file or the new one is there and whole.
 
-    python tests/kill_writers.py {saving,downloading,resuming,unpacking} FOLDER [--kills 200]
+    python tests/kill_writers.py {saving,downloading,unpacking} FOLDER [--kills 200]
 
 A forked child writes in a loop. It is killed a random moment after it began, up to the time that two writes take, or
 before a random line of dcviz, up to as many as two writes run; then its parent looks at what it left. Scratch files
@@ -10,7 +10,6 @@ something was lost.
 
 import argparse
 import contextlib
-import gzip
 import hashlib
 import http.server
 import io
@@ -28,7 +27,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from dcviz import archive, cifar, datasets, downloads
+from dcviz import archive, cifar, downloads
 from dcviz.archive import Coding, Layer, StoredNet
 
 
@@ -177,29 +176,6 @@ def slow_server(content):
 
 
 def downloading(folder, kills):
-    """A file of MNIST comes from the network, checked, into the cache."""
-    import requests  # noqa: F401  (once, not in every child)
-
-    os.environ |= {"DCVIZ_CACHE": str(folder), "no_proxy": "127.0.0.1"}
-    os.environ.pop("DCVIZ_DATA", None)
-    unpacked = np.random.default_rng(0).integers(0, 9, 20_000).astype(np.uint8).tobytes()
-    datasets.MNIST_FILES["digits"] = (hashlib.sha256(unpacked).hexdigest(), len(unpacked))
-    path, cut = folder / "mnist" / "digits.gz", 0
-
-    def check():
-        nonlocal cut
-        assert datasets._read_checked(path, "digits") == unpacked
-        assert len(os.listdir(path.parent)) <= 2
-        cut += len(scratch(folder))
-
-    with slow_server(gzip.compress(unpacked)) as datasets.MNIST_URL:
-        kill_often(lambda _: datasets._download("digits"), check, kills)
-        assert cut, "no kill came in the middle of a download"
-        datasets._download("digits")
-    assert os.listdir(path.parent) == ["digits.gz"]
-
-
-def resuming(folder, kills):
     """A large file comes from the network in pieces; what has arrived before a kill is not asked for again."""
     import tqdm  # once, not in every child
 
@@ -264,7 +240,7 @@ def unpacking(folder, kills):
     assert sorted(os.listdir(place)) == sorted(content)
 
 
-SCENES = {"saving": saving, "downloading": downloading, "resuming": resuming, "unpacking": unpacking}
+SCENES = {"saving": saving, "downloading": downloading, "unpacking": unpacking}
 
 
 def main():

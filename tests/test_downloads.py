@@ -1,5 +1,6 @@
 """Downloads against a server on loopback that cuts, lies and forgets."""
 
+import gzip
 import hashlib
 import multiprocessing
 import resource
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from dcviz import downloads, models, pretrained
+from dcviz import datasets, downloads, models, pretrained
 from dcviz.errors import DataError, NetError
 
 CONTENT = np.random.default_rng(0).bytes(3_000_000)
@@ -208,3 +209,18 @@ def test_two_at_once_do_not_write_into_the_same_bytes(server, tmp_path):
     assert [process.exitcode for process in together] == [0] * 4
     assert path.read_bytes() == CONTENT
     assert server.asked == [None]
+
+
+def test_mnist_comes_by_the_same_road_and_is_checked_when_it_was_there_before(server, tmp_path, monkeypatch):
+    unpacked = bytes(range(250)) * 40
+    server.contents, name = gzip.compress(unpacked), "digits"
+    monkeypatch.setenv("DCVIZ_CACHE", str(tmp_path))
+    monkeypatch.delenv("DCVIZ_DATA", raising=False)
+    monkeypatch.setattr(datasets, "MNIST_URL", server.url.rsplit("/", 1)[0] + "/")
+    monkeypatch.setitem(datasets.MNIST_FILES, name, (hashlib.sha256(unpacked).hexdigest(), len(unpacked)))
+    assert datasets._content(name) == datasets._download(name) == unpacked  # the second time it lies there
+    assert server.asked == [None]
+    (tmp_path / "mnist" / "digits.gz").unlink()
+    server.contents = gzip.compress(unpacked[:-1] + b"!")
+    with pytest.raises(DataError, match=r"(?s)could not be downloaded.*SHA-256 differs"):
+        datasets._content(name)
