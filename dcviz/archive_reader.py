@@ -103,7 +103,7 @@ def _read_layer(payload, name, flags, shape):
     if flags & CODED:
         codebook = payload.floats(payload.varint("codebooks"), FLOATS[dtype], "codebooks")
         codes = read_symbols(payload, entries, len(codebook), "weight_bits")
-        values = codebook[codes.symbols] if entries else np.zeros(0, np.float32)
+        values = codebook[codes.symbols]
     else:
         values = payload.floats(entries, FLOATS[dtype], "weight_bits")
     if flags & BIAS:
@@ -113,7 +113,7 @@ def _read_layer(payload, name, flags, shape):
                 raise ArchiveError(f"layer {name!r} declares {length:,} biases for {size:,} weights")
             bias_codebook = payload.floats(payload.varint("codebooks"), FLOATS[bias_dtype], "codebooks")
             bias_codes = read_symbols(payload, length, len(bias_codebook), "biases")
-            bias = bias_codebook[bias_codes.symbols] if length else np.zeros(0, np.float32)
+            bias = bias_codebook[bias_codes.symbols]
         else:
             bias = payload.floats(length, FLOATS[bias_dtype], "biases")
     payload.end(f"layer {name!r}")

@@ -134,7 +134,7 @@ class Symbols:
 
     def bits(self, which):
         """Bits that the symbols at ``which`` (boolean mask) take in the stream."""
-        return int(self.costs[self.symbols[which]].sum(dtype=np.int64)) if len(self.symbols) else 0
+        return int(self.costs[self.symbols[which]].sum(dtype=np.int64))
 
 
 def write_symbols(writer, symbols, use_huffman, width):

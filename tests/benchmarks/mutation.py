@@ -22,10 +22,12 @@ ROOT = Path(__file__).parents[2]
 TESTS = {
     "relative_index": "relative_index", "entropy": "entropy", "rate_distortion": "rate_distortion",
     "pruning": "pruning",
-    "sparse_formats": "sparse_formats", "ans": "coders", "bits": "bitstream archive", "huffman": "huffman bitstream",
+    "sparse_formats": "sparse_formats", "ans": "coders", "bits": "bits bitstream archive",
+    "huffman": "huffman bitstream",
     "kmeans": "kmeans rate_distortion", "kmeans_optimal": "kmeans", "sketch": "sketch", "bitstream": "bitstream",
-    "archive": "archive fuzz_archive", "archive_types": "archive", "archive_streams": "archive fuzz_archive coders",
-    "archive_writer": "archive fuzz_archive", "archive_reader": "archive fuzz_archive",
+    "archive": "archive fuzz_archive", "archive_types": "archive",
+    "archive_streams": "archive archive_refusals fuzz_archive coders", "archive_writer": "archive fuzz_archive",
+    "archive_reader": "archive archive_refusals fuzz_archive",
 }  # fmt: skip
 """{module: its tests}"""
 
