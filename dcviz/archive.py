@@ -54,7 +54,7 @@ def describe(path):
 
 def breakdown(net):
     """The ``Breakdown`` of the file that a ``StoredNet`` would make."""
-    return describe_bytes(dumps(net), net.name)
+    return describe_bytes(dumps(net))
 
 
 def describe_bytes(data, where="these bytes"):

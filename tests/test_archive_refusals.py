@@ -135,3 +135,19 @@ def test_fillers_are_charged_what_they_take(shared, dtype, width):
     assert found.weight_bits == width
     assert found.parts["weight_bits_fillers"] == round(63 * 15 * width / 8)
     assert found.parts["index_bits_fillers"] == round(63 * 15 * 2 / 8)
+
+
+def test_messages_begin_with_what_was_read(tmp_path):
+    path = tmp_path / "net.dcz"
+    path.write_bytes(b"ours?")
+    for call, begins in (
+        (lambda: archive.load(path), f"{path}: "),
+        (lambda: archive.describe(path), f"{path}: "),
+        (lambda: archive.loads(b"ours?"), "these bytes: "),
+        (lambda: archive.describe_bytes(b"ours?"), "these bytes: "),
+        (lambda: archive.loads(b"ours?", "the reply"), "the reply: "),
+        (lambda: archive.describe_bytes(b"ours?", "the reply"), "the reply: "),
+    ):
+        with pytest.raises(ArchiveError) as error:
+            call()
+        assert str(error.value).startswith(begins)

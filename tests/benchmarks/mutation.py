@@ -25,7 +25,7 @@ TESTS = {
     "sparse_formats": "sparse_formats", "ans": "coders", "bits": "bits bitstream archive",
     "huffman": "huffman bitstream",
     "kmeans": "kmeans rate_distortion", "kmeans_optimal": "kmeans", "sketch": "sketch", "bitstream": "bitstream",
-    "archive": "archive fuzz_archive", "archive_types": "archive",
+    "archive": "archive archive_refusals", "archive_types": "archive",
     "archive_streams": "archive archive_refusals fuzz_archive coders", "archive_writer": "archive fuzz_archive",
     "archive_reader": "archive archive_refusals fuzz_archive",
 }  # fmt: skip
