@@ -6,6 +6,7 @@ computes in bfloat16 (twice as fast on CPUs that have it), its weights stay floa
 that was cut off goes on from its checkpoint and takes the steps that it would have taken.
 """
 
+import json
 import math
 import time
 from dataclasses import dataclass
@@ -80,6 +81,7 @@ def fit(net, split, schedule, *, constraint=None, checkpoint=None, every=60.0, r
             raise DataError(f"the loss is not finite at step {step}; train with a lower lr than {schedule.lr}")
         net.zero_grad(set_to_none=True)
         loss.backward()
+        torch.clear_autocast_cache()  # if our caller is in autocast, too, it would keep the weights of the first step
         constraint.after_backward()
         for parameter in parameters:  # the fused step pairs weights and gradients by place in memory: one layout
             parameter.grad = parameter.grad.contiguous()
@@ -97,6 +99,29 @@ def fit(net, split, schedule, *, constraint=None, checkpoint=None, every=60.0, r
         _save(checkpoint, net, optimizer, parameters, step)
     net.eval()
     return step
+
+
+def printed(what, every=60.0):
+    """A ``report`` for ``fit`` that prints a line of JSON every so many seconds and at the end: how far ``what`` is.
+
+    Loss and share right are means since the last line; ``seconds`` since the first step of this run.
+    """
+    begin = since = time.monotonic()
+    results = []
+
+    def report(step, total, loss, right):
+        nonlocal since
+        results.append((loss, right))
+        if time.monotonic() - since >= every or step == total:
+            loss, right = np.mean(results, axis=0)
+            print(json.dumps({
+                "training": what, "step": step, "total": total, "loss": round(float(loss), 4),
+                "right": round(float(right), 4), "seconds": round(time.monotonic() - begin),
+            }), flush=True)  # fmt: skip
+            since = time.monotonic()
+            results.clear()
+
+    return report
 
 
 def run(net, images, pixels):

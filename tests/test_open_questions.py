@@ -90,6 +90,26 @@ def test_googlenets_recipe_names_every_layer_and_spares_the_small_ones():
     assert densities[largest] == min(densities.values())
 
 
+def test_other_phases_go_on_from_another_checkpoint(monkeypatch):
+    first = googlenet.checkpoint()
+    monkeypatch.setattr(googlenet, "DENSE", replace(googlenet.DENSE, phases=((48, 2), (64, 1))))
+    assert googlenet.checkpoint().name == "dense-48x2-64x1.safetensors" != first.name
+    assert googlenet.checkpoint().parent == first.parent
+
+
+def test_the_dense_net_is_trained_once_and_then_found(monkeypatch, tmp_path):
+    """A killed run's steps are not taken again: with all steps in the checkpoint, none is taken."""
+    monkeypatch.setenv("DCVIZ_CACHE", str(tmp_path))
+    monkeypatch.setattr(googlenet, "DENSE", replace(googlenet.DENSE, phases=((32, 1),), batch=8, warmup=1))
+    rng = np.random.default_rng(0)
+    train = CifarSplit(rng.integers(0, 256, (16, 3, 32, 32), dtype=np.uint8), np.arange(16, dtype=np.uint8) % 10)
+    net, steps = googlenet.dense_googlenet(train)
+    again, same = googlenet.dense_googlenet(train)
+    assert steps == same == 2
+    found = again.state_dict()
+    assert all(torch.equal(value, found[name]) for name, value in net.state_dict().items())
+
+
 def test_the_pipelines_parts_run_on_a_small_net(monkeypatch):
     """Pruning while training, the rival, and sharing: on a net of one convolution and 128 random pictures."""
     layers = [torch.nn.Conv2d(3, 4, 5), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(4 * 28**2, 10)]

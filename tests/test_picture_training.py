@@ -1,5 +1,6 @@
 """Training on pictures: it learns, it resumes exactly, and it works under the constraints that digits have."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -57,6 +58,14 @@ def test_a_resumed_run_takes_the_same_steps(split, tmp_path):
     assert all(torch.equal(ours, theirs) for ours, theirs in zip(whole.parameters(), other.parameters(), strict=True))
 
 
+def test_training_within_autocast_sees_the_weights_move(split):
+    inside, outside = Tiny(), Tiny()
+    pt.fit(outside, split, SHORT)
+    with torch.autocast("cpu", torch.bfloat16):
+        pt.fit(inside, split, SHORT)
+    assert all(torch.equal(a, b) for a, b in zip(inside.parameters(), outside.parameters(), strict=True))
+
+
 def test_masked_weights_stay_zero(split):
     net = Tiny()
     masks = {name: mask_from_density(w, 0.3) for name, w in weights_of(net).items()}
@@ -110,3 +119,14 @@ def test_a_loss_that_explodes_is_reported(split):
         net.fc.weight[0, 0] = float("nan")
     with pytest.raises(DataError, match="step 0"):
         pt.fit(net, split, SHORT)
+
+
+def test_progress_is_printed_at_the_end_and_every_so_many_seconds(split, capsys):
+    often, seldom = pt.printed("often", every=0.0), pt.printed("seldom")
+    for step in (1, 2, 3):
+        often(step, 3, 2.0 * step, 0.5)
+        seldom(step, 3, 2.0 * step, 0.5)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["step"] for line in lines if line["training"] == "often"] == [1, 2, 3]
+    (line,) = [line for line in lines if line["training"] == "seldom"]
+    assert (line["step"], line["total"], line["loss"], line["right"]) == (3, 3, 4.0, 0.5)

@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from dcviz import alexnet_compression, archive, cifar, models, picture_training
+from dcviz import archive, cifar, models, picture_training
 from dcviz.alternatives import comparison, taylor
 from dcviz.errors import DataError
 from dcviz.files import cache_dir
@@ -77,20 +77,14 @@ def one(net, train, error, criterion, even, fraction, retrain=None, convert=to_i
 
     error: function (net) -> percent. ``net`` as it is for ``fraction`` 0; ``error_percent`` is None without a lesson.
     """
-    row = {"criterion": criterion, "even": even, "fraction": fraction}
-
-    def lesson(smaller, turn):
-        with torch.autocast("cpu", enabled=False):
-            row.update(work(smaller), raw_percent=error(smaller))
-            if retrain is not None:
-                retrain(smaller, turn)
-            row["error_percent"] = None if retrain is None else error(smaller)
-
-    with torch.autocast("cpu", torch.bfloat16):  # twice as fast; the ranking needs no more digits
-        taylor.prune(
-            net, train, fraction, 1, lesson, criterion, CONVOLUTIONS, ranking=ranking, to_input=convert, even=even
-        )  # fmt: skip
-    return row
+    few = train.take(slice(0, ranking))
+    with torch.autocast("cpu", torch.bfloat16):  # twice as fast; not around the lesson, which would see stale weights
+        kept = taylor.lowest(net, few, fraction, criterion, CONVOLUTIONS, to_input=convert, even=even)
+    smaller = taylor.remove(net, kept)
+    row = {"criterion": criterion, "even": even, "fraction": fraction, **work(smaller), "raw_percent": error(smaller)}
+    if retrain is not None:
+        retrain(smaller, 0)
+    return row | {"error_percent": None if retrain is None else error(smaller)}
 
 
 def with_times(rows, net, pixels=PIXELS):
@@ -109,7 +103,7 @@ def filters():
     torch.set_num_threads(1)
     net, (train, held_out) = dense_net(), cifar.tuning_pictures()
     few = held_out.take(slice(0, MEASURED))
-    error = functools.partial(alexnet_compression.error_percent, split=few, dtype="bfloat16")
+    error = functools.partial(picture_training.error_percent, split=few, pixels=PIXELS)
     jobs = {}
     for fraction, (criterion, even) in [(0.0, ("random", True)), *itertools.product(FRACTIONS, WAYS)]:
         taught = fraction in (0, *RETRAINED) and (criterion, even) != ("magnitude", False)

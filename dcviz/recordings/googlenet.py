@@ -4,33 +4,33 @@ import copy
 
 from dcviz import archive, authors, batchnorm, cifar, models, pipeline, trained_quantization
 from dcviz.files import MODELS, cache_dir
-from dcviz.picture_training import PictureSchedule, error_percent, fit
+from dcviz.picture_training import PictureSchedule, error_percent, fit, printed
 from dcviz.pipeline import LayerRecipe, Recipe
 from dcviz.recordings.sparse_storage import squeezenet_path
 from dcviz.retraining import Gradual
 from dcviz.trained_quantization import SharedWeights
 
-PIXELS = 48
-DENSE = PictureSchedule(phases=((PIXELS, 2),))
-PRUNE = PictureSchedule(phases=((PIXELS, 1),), lr=6e-4, warmup=10, decay=0.0, smoothing=0.0)
+PIXELS = 64
+DENSE = PictureSchedule(phases=((48, 11), (PIXELS, 2)))
+PRUNE = PictureSchedule(phases=((PIXELS, 1),), lr=4e-4, warmup=10, decay=0.0, smoothing=0.0)
 SHARE = PictureSchedule(phases=((PIXELS, 1),), lr=3e-4, warmup=5, decay=0.0, smoothing=0.0)
-PRUNE_PICTURES, SHARE_PICTURES = 22_500, 5_120
-"""Of the 45,000 to train on: half an epoch of pruning, a ninth of fine-tuning."""
+PRUNE_PICTURES, SHARE_PICTURES = 45_000, 10_240
+"""Of the 45,000 to train on: an epoch of pruning, a quarter of fine-tuning."""
 PATH = MODELS / "googlenet.dcz"
 
 
-def pictures():
-    """(45,000 to train on, 5,000 held out) of CIFAR-10's training pictures, as CifarSplits."""
-    whole = cifar.cifar10("train")
-    return [cifar.CifarSplit(whole.images[rows], whole.labels[rows]) for rows in cifar.tuning_split()]
+def checkpoint():
+    """Where the dense training stands: another file for other phases, so that none goes on from another's steps."""
+    phases = "-".join(f"{pixels}x{epochs}" for pixels, epochs in DENSE.phases)
+    return cache_dir() / "googlenet" / f"dense-{phases}.safetensors"
 
 
-def dense_googlenet(train, report=None):
-    """(GoogLeNet for ten classes trained by DENSE, steps), going on from data/cache/googlenet/dense.safetensors."""
-    path = cache_dir() / "googlenet" / "dense.safetensors"
+def dense_googlenet(train):
+    """(GoogLeNet for ten classes trained by DENSE, steps), going on from ``checkpoint()``."""
+    path = checkpoint()
     path.parent.mkdir(parents=True, exist_ok=True)
     net = models.build("googlenet", seed=0, num_classes=10)
-    steps = fit(net, train, DENSE, checkpoint=path, report=report)
+    steps = fit(net, train, DENSE, checkpoint=path, report=printed("dense"))
     return net, steps
 
 
@@ -45,35 +45,39 @@ def recipe(net):
 
 
 def train_on(net, train, densities=None):
-    """The half epoch of PRUNE on a folded net, in place: pruned to {layer: density}, or without pruning (the rival)."""
-    part = cifar.CifarSplit(train.images[:PRUNE_PICTURES], train.labels[:PRUNE_PICTURES])
+    """The epoch of PRUNE on a folded net, in place: pruned to {layer: density}, or without pruning (the rival)."""
+    part = train.take(slice(0, PRUNE_PICTURES))
     steps = PRUNE.steps(len(part))
     gradual = densities and Gradual(net, densities, steps, cuts=20, ramp=0.5, regrow=True)
-    fit(net, part, PRUNE, constraint=gradual)
+    fit(net, part, PRUNE, constraint=gradual, report=printed("pruned" if densities else "dense, longer"))
 
 
 def share(net, train, plan):
     """Share the weights of a pruned net as its recipe says, fine-tune the values and round them, in place."""
     k = {name: layer.k for name, layer in plan.layers.items()}
     shared = SharedWeights(net, trained_quantization.codebooks(net, k))
-    fit(net, cifar.CifarSplit(train.images[-SHARE_PICTURES:], train.labels[-SHARE_PICTURES:]), SHARE, constraint=shared)
+    fit(net, train.take(slice(-SHARE_PICTURES, None)), SHARE, constraint=shared, report=printed("shared"))
     shared.round_to(plan.dtype)
     pipeline.round_biases(net, plan)
 
 
 def googlenet_layers():
-    """GoogLeNet on CIFAR-10 through the pipeline; writes data/models/googlenet.dcz. Needs CIFAR-10 and half an hour.
+    """GoogLeNet on CIFAR-10 through the pipeline; writes data/models/googlenet.dcz.
+
+    Needs CIFAR-10 and 40 minutes of one core; stopped while the dense net trains, the same command goes on.
 
     Rows with a ``stage``: dense, "dense, longer" (the rival that trains on while the other is pruned), pruned, coded;
     bytes of the file, error percent of the 10,000 test pictures, steps of training so far.
     Rows with a ``layer``: shape, weights, kept, bytes in the compressed file.
     """
-    train, _ = pictures()
+    train, _ = cifar.tuning_pictures()
     test, rows = cifar.cifar10("test"), []
 
     def note(stage, net, steps, form):
         size = len(archive.dumps(pipeline.stored_net(net, plan, form)))
-        rows.append({"stage": stage, "bytes": size, "error_percent": error_percent(net, test, PIXELS), "steps": steps})
+        error = error_percent(net, test, PIXELS)
+        rows.append({"stage": stage, "bytes": size, "error_percent": error, "steps": steps, "pixels": PIXELS})
+        print(rows[-1], flush=True)
 
     net, steps = dense_googlenet(train)
     net = batchnorm.fold(net)
