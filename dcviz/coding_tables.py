@@ -18,6 +18,11 @@ def streams(net):
     return {layer.name: coders.streams(layer) for layer in reference.compressed(net).layers}
 
 
+def last_streams(net):
+    """{"weight codes": Stream, "gaps": Stream} of the last layer of a shipped compressed net."""
+    return coders.streams(reference.compressed(net).layers[-1])
+
+
 def layers(net):
     """Bits per symbol of every layer, before and after Huffman coding, beside Table 2 or 3: a DataFrame."""
     quoted, table = paper.layers(net), {}
@@ -88,7 +93,7 @@ def figure5():
 
 def last_layers(net):
     """The two distributions of a net's last layer beside those of Figure 5: a DataFrame."""
-    ours, table = list(streams(net).values())[-1], {}
+    ours, table = last_streams(net), {}
     for name, theirs in figure5().items():
         table[name] = {
             (head, what): value

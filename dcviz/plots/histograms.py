@@ -1,22 +1,17 @@
-"""Weight histograms from sketches: with a pruning threshold, centroids, a second histogram."""
+"""Weight histograms from sketches: with a pruning threshold, or before and after pruning."""
 
 import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from dcviz import theme
+from dcviz.plots.picture import Picture
 
 
-def weight_histogram(
-    axes, sketch, threshold=None, *, log_y=False, cdf=False, centroids=(), overlay=None, overlay_label="after"
-):
+def weight_histogram(axes, sketch, threshold=None, *, log_y=False, cdf=False):
     """Draw a `Sketch` into `axes`: what |w| < threshold prunes is hatched, the rest solid.
 
-    centroids   values drawn as numbered vertical lines
-    overlay     second Sketch with the same bins, drawn as a dashed outline
-    cdf         adds the share of weights below |w|, on an axis of its own at the right
-
-    Returns {'kept': ..., 'pruned': ..., 'lines': [...], 'centroids': [...], 'overlay': ..., 'cdf': ...} with
-    the artists that were drawn.
+    ``cdf`` adds the share of weights below |w|, on an axis of its own at the right. Returns {'kept': ...,
+    'pruned': ..., 'lines': [...], 'cdf': ...} with the artists that were drawn.
     """
     artists = {}
     counts, edges = sketch.counts, sketch.edges
@@ -33,12 +28,6 @@ def weight_histogram(
             axes.axvline(x, color="black", linewidth=2, zorder=3) for x in (-threshold, threshold)
         ]
         axes.legend(loc="upper right")
-    if overlay is not None:
-        ends = np.append(overlay.counts, overlay.counts[-1])
-        style = theme.line_style("retrained", marker="", linestyle="--", drawstyle="steps-post")
-        artists["overlay"] = axes.plot(overlay.edges, ends, label=overlay_label, zorder=4, **style)[0]
-        axes.legend(loc="upper right")
-    artists["centroids"] = centroid_lines(axes, centroids)
     if log_y:
         axes.set_yscale("symlog", linthresh=1)
     axes.set(xlim=(-sketch.limit, sketch.limit), xlabel="weight", ylabel="weights per bin")
@@ -56,20 +45,21 @@ def weight_histogram(
     return artists
 
 
-def centroid_lines(axes, centroids, numbered=16):
-    """Vertical lines with a diamond at the foot; numbers on top if there are at most `numbered`."""
-    role = theme.role("centroid")
-    lines = []
-    for i, x in enumerate(centroids):
-        lines.append(axes.axvline(x, color="black", linestyle=role.line, linewidth=1.2, zorder=3))
-        if len(centroids) <= numbered:
-            axes.annotate(str(i), (x, 1), xycoords=("data", "axes fraction"), ha="center", va="bottom")
-    if len(centroids):
-        axes.plot(
-            centroids, np.zeros(len(centroids)), linestyle="", color=role.colour, marker=role.marker,
-            markeredgecolor="black", clip_on=False, zorder=4, label="centroid",
-        )  # fmt: skip
-    return lines
+def two_humps(dense, survivors, layer):
+    """A layer dense (a Sketch) and what is left of it after pruning and retraining (a Sketch of the kept weights)."""
+    figure, axes = theme.figure(13, 4.4, columns=2)
+    for place, one, what in ((axes[0], dense, "dense"), (axes[1], survivors, "pruned and retrained: what is left")):
+        weight_histogram(place, one)
+        place.set_title(f"{layer}, {what}", loc="left", fontsize=theme.FONT)
+    reach = max(dense.limit, survivors.limit)
+    for place in axes:
+        place.set_xlim(-reach, reach)
+        place.xaxis.set_major_locator(MaxNLocator(5))
+    words = ", ".join(
+        f"{name}: {one.n:,} weights, standard deviation {one.std:.4f}"
+        for name, one in (("dense", dense), ("left", survivors))
+    )
+    return Picture(figure, f"{words}; the smallest of these {survivors.magnitudes[0]:.4f} in magnitude")
 
 
 def short(count):
