@@ -151,3 +151,22 @@ def test_messages_begin_with_what_was_read(tmp_path):
         with pytest.raises(ArchiveError) as error:
             call()
         assert str(error.value).startswith(begins)
+
+
+def test_numbers_have_at_most_63_bits():
+    assert Reader(b"\xff" * 8 + b"\x7f").varint("header") == 2**63 - 1
+    with pytest.raises(ArchiveError, match=r"^a number among the header is malformed$"):
+        Reader(b"\x80" * 9 + b"\x01").varint("header")
+
+
+def test_a_cut_names_what_is_missing():
+    with pytest.raises(ArchiveError, match=r"^cut short: 3 more bytes of biases expected, 2 left$"):
+        Reader(b"ab").raw(3, "biases")
+    with pytest.raises(ArchiveError, match=r"^cut short: 5 more bytes of payload expected, 1 left$"):
+        Reader(b"\x05a").section("the header")
+
+
+def test_a_single_value_takes_no_bits():
+    writer = Writer()
+    archive_streams.write_symbols(writer, np.zeros(100, np.uint8), False, 0)
+    assert bytes(writer) == b"\0\0"
