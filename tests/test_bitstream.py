@@ -332,3 +332,14 @@ def test_unpack_of_random_bytes_gives_code_error_or_a_valid_stream(data, n, widt
     except CodeError:
         return
     assert pack_fixed(symbols, width) == data
+
+
+def test_refusals_name_the_field():
+    for change, lengths, message in (
+        ({"n": 1.5}, LENGTHS, "n must be an integer, not float"),
+        ({"chunk_bits": [-1]}, LENGTHS, "chunk_bits must not be negative: found -1"),
+        ({}, np.zeros(3, np.uint8), f"{STREAM.n} symbols, but the code has no words"),
+    ):
+        with pytest.raises(CodeError) as error:
+            decode(dataclasses.replace(STREAM, **change), lengths)
+        assert str(error.value) == message

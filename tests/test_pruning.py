@@ -148,3 +148,8 @@ def test_thresholds_between_two_floats_are_compared_exactly(dtype):
     between = (float(weights[0]) + float(weights[1])) / 2
     assert pruning.mask_from_threshold(weights, between).tolist() == [False, True]
     assert pruning.mask_from_threshold(weights, 1e300).tolist() == [False, False]
+
+
+@pytest.mark.parametrize("density", [0, 0.5, 1])
+def test_a_mask_is_of_bools_whatever_it_keeps(density):
+    assert pruning.mask_from_density(np.ones(4), density).dtype == bool
