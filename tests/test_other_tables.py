@@ -31,6 +31,23 @@ def test_filter_rows_are_averaged_over_seeds():
     assert table.loc["50% of the channels gone", ("multiplications left % (recorded)", "taylor")] == "50"
 
 
+def test_alexnets_filters_have_a_row_a_net_and_curves_that_begin_at_the_whole_one():
+    rows = recordings.load("alexnet_filters").rows
+    assert rows[0]["criterion"] is None
+    table = other_tables.alexnet_filters(rows)
+    taught = {row["fraction"] for row in rows if row["error_percent"] is not None}
+    assert len(table) == sum(row["fraction"] in taught for row in rows)
+    assert table.index[0] == ("0% gone", "nothing removed")
+    compete = table.loc[("50% gone", "magnitude, layers compete")]
+    assert compete["recorded", "error % after the lesson"] == "not taught"
+    curves = other_tables.alexnet_curves(rows, "raw_percent")
+    assert len(curves) == 5
+    for curve in curves.values():
+        assert curve[0] == (100.0, rows[0]["raw_percent"])
+        assert [left for left, _ in curve] == sorted((left for left, _ in curve), reverse=True)
+    assert len(other_tables.alexnet_curves(rows, "error_percent")) == 4
+
+
 @pytest.mark.parametrize("combined", [False, True])
 def test_one_table_holds_every_road_with_the_dense_net_first(combined):
     rows = recordings.load("other_roads").rows

@@ -90,6 +90,21 @@ def error_against_work(axes, names, dense_error):
     return lines
 
 
+def filter_curves(axes, curves, names, title):
+    """Error against multiplications left: {name: [(percent, error), ...]}, styled by its place in ``names``.
+
+    Returns {name: Line2D}.
+    """
+    axes.set(yscale="log", xlim=(103, -3), ylim=(12, 105), title=title, xlabel="multiplications left (%)")
+    log_error_axis(axes.yaxis, (15, 20, 30, 50, 90))
+    axes.grid()
+    return {
+        name: axes.plot(*zip(*curves[name], strict=True), label=name, **theme.line_style(theme.series(i)))[0]
+        for i, name in enumerate(names)
+        if name in curves
+    }
+
+
 def right_by_digit(axes, shares, missing=None):
     """Bars side by side of how many pictures of each digit are named right: {who: ten percentages}. Returns them."""
     width, bars = 0.8 / len(shares), {}

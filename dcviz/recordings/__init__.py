@@ -33,6 +33,7 @@ RECORDINGS = {
     "other_roads": "other_roads:all_roads",
     "other_roads_figure6": "other_roads:figure6",
     "other_roads_filters": "other_roads:filters",
+    "alexnet_filters": "alexnet_filters:filters",
     "other_roads_temperatures": "other_roads:temperatures",
     "other_roads_factorisations": "other_roads:factorisations",
     "transfer_errors": "open_questions:transfer_errors",

@@ -148,3 +148,43 @@ def _recorded(table):
     frame = pd.DataFrame.from_dict(table, orient="index")
     frame.columns = pd.MultiIndex.from_product([["recorded"], frame.columns])
     return frame
+
+
+def way(row):
+    """How the channels of a row of ``alexnet_filters.filters`` were chosen, in words."""
+    if row["criterion"] is None:
+        return "nothing removed"
+    return f"{row['criterion']}, {'each layer its share' if row['even'] else 'layers compete'}"
+
+
+def alexnet_filters(rows):
+    """``alexnet_filters.filters`` -> DataFrame: all nets of the fractions that got a lesson, and the whole one."""
+    whole, fractions = rows[0], {row["fraction"] for row in rows if row["error_percent"] is not None}
+    table = {}
+    for row in rows:
+        if row["fraction"] in fractions:
+            after = row["error_percent"]
+            table[f"{row['fraction']:.0%} gone", way(row)] = {
+                "filters left, conv1 to conv5": ", ".join(map(str, row["widths"])),
+                "multiplications left %": f"{100 * row['multiplications'] / whole['multiplications']:.0f}",
+                "file MB": f"{row['file_bytes'] / 1e6:.0f}",
+                "ms a picture": f"{row['milliseconds']:.1f}",
+                "error % at once": f"{row['raw_percent']:.1f}",
+                "error % after the lesson": "not taught" if after is None else f"{after:.1f}",
+            }
+    return _recorded(table)
+
+
+def alexnet_curves(rows, key):
+    """Rows of ``alexnet_filters.filters`` -> {way: [(percent of the multiplications left, error percent), ...]}.
+
+    key: "raw_percent" or "error_percent"; every curve begins at the whole net; points that were not measured are left
+    out, and so are ways without any.
+    """
+    whole, curves = rows[0], {}
+    for row in rows[1:]:
+        if row[key] is not None:
+            start = [(100.0, whole[key])]
+            left = 100 * row["multiplications"] / whole["multiplications"]
+            curves.setdefault(way(row), start).append((left, row[key]))
+    return curves

@@ -220,6 +220,47 @@ tables.filters(pruned_filters.rows)
 #   as those prefer to remove neurons, which are many and cheap. If time is what you want to save, the ranking must
 #   know the price: Molchanov and others subtract a little of each channel's cost from its score.
 #
+# ### The same for AlexNet
+#
+# Recorded: the AlexNet that `dcviz.alexnet_training` taught CIFAR-10 at 224 pixels loses a quarter to nine tenths of the
+# channels of its five convolutions, all at once. Each channel of `conv5` takes 36 columns of `fc6` with it. Layers
+# compete, as Molchanov and others have it, or each loses the same share. Then a short lesson, the same for all: 64
+# steps, an eleventh of an epoch. The whole net gets it too; it is the fair rival.
+
+# %% tags=["nbval-ignore-output"]
+cut_alexnet = recordings.load("alexnet_filters")
+ways = [tables.way(row) for row in cut_alexnet.rows[1:6]]
+figure, (left, right) = theme.figure(13, 5.8, columns=2, sharey=True)
+lines = plots.filter_curves(left, tables.alexnet_curves(cut_alexnet.rows, "raw_percent"), ways, "at once (recorded)")
+after = tables.alexnet_curves(cut_alexnet.rows, "error_percent")
+plots.filter_curves(right, after, ways, "after a short lesson (recorded)")
+left.set_ylabel("error (%)")
+figure.legend(handles=list(lines.values()), loc="outside upper center", ncols=3)
+Picture(figure, "AlexNet: error on 1,000 held-out pictures against multiplications left, at once and after a lesson. "
+                f"The table has the numbers. {cut_alexnet.note}.")
+
+# %% tags=["nbval-ignore-output"]
+print(cut_alexnet.note)
+tables.alexnet_filters(cut_alexnet.rows)
+
+# %% [markdown]
+# **What to see.**
+#
+# * **Here the ranking matters, and Molchanov's claim holds.** LeNet-5 forgave everything; AlexNet does not. With half of
+#   every layer's filters gone, the lesson brings *taylor* back to within five points of the whole net; *magnitude* stays
+#   well behind it, *random* much further. The lesson is short, which is the hard case: the longer one trains, the
+#   closer the three would come.
+# * **Competing layers find what is cheap, if the scores can be compared.** *Taylor* hardly touches `conv1`, and with a
+#   quarter of all filters gone it loses nothing, untaught. (After the lesson it is no better than *taylor* with equal
+#   shares at equal *work*: look along the curve, not down the column.) By *magnitude* the same competition leaves **one**
+#   of the 384 filters of `conv3`: the norms within a layer are much alike, and divided by the layer's l2 norm they are
+#   all about $1/\sqrt{n}$, so the widest layer goes first. A normalisation that is right for one criterion ruins another.
+# * **A third of the work is not a third of the time.** One picture at a time, the fully connected layers wait for memory
+#   (chapter 08), and only `conv5` makes one of them smaller.
+#
+# What this does not say: one net, one seed, 1,000 held-out pictures, so two points up or down are chance. Molchanov and
+# others remove a few channels at a time, with training in between, and far more of it.
+#
 # ### Build it yourself
 
 

@@ -56,3 +56,13 @@ def test_soft_targets_mark_the_right_digit_by_more_than_colour():
     bars = plots.soft_targets(axes, np.full(10, 0.1), 3)
     assert [bar.get_width() for bar in bars] == pytest.approx([0.1] * 10)
     assert bars[3].get_hatch() != bars[2].get_hatch()
+
+
+def test_filter_curves_keep_a_way_its_look_where_another_is_missing():
+    _, axes = theme.figure(8, 4, columns=2)
+    curves = {"a": [(100, 19.0), (40, 29.0)], "b": [(100, 19.0), (30, 55.0)]}
+    whole = plots.filter_curves(axes[0], curves, ["a", "b"], "at once")
+    part = plots.filter_curves(axes[1], {"b": curves["b"]}, ["a", "b"], "taught")
+    assert list(part) == ["b"]
+    assert part["b"].get_color() == whole["b"].get_color() != whole["a"].get_color()
+    assert whole["a"].get_xydata().tolist() == [[100, 19], [40, 29]]
