@@ -35,11 +35,9 @@ def test_alexnets_filters_have_a_row_a_net_and_curves_that_begin_at_the_whole_on
     rows = recordings.load("alexnet_filters").rows
     assert rows[0]["criterion"] is None
     table = other_tables.alexnet_filters(rows)
-    taught = {row["fraction"] for row in rows if row["error_percent"] is not None}
-    assert len(table) == sum(row["fraction"] in taught for row in rows)
-    assert table.index[0] == ("0% gone", "nothing removed")
-    compete = table.loc[("50% gone", "magnitude, layers compete")]
-    assert compete["recorded", "error % after the lesson"] == "not taught"
+    assert len(table) == 1 + sum(row["fraction"] == 0.5 for row in rows)
+    assert table.index[0] == "nothing removed"
+    assert table.loc["magnitude, layers compete", ("recorded", "error % after the lesson")] == "not taught"
     curves = other_tables.alexnet_curves(rows, "raw_percent")
     assert len(curves) == 5
     for curve in curves.values():

@@ -157,14 +157,13 @@ def way(row):
     return f"{row['criterion']}, {'each layer its share' if row['even'] else 'layers compete'}"
 
 
-def alexnet_filters(rows):
-    """``alexnet_filters.filters`` -> DataFrame: all nets of the fractions that got a lesson, and the whole one."""
-    whole, fractions = rows[0], {row["fraction"] for row in rows if row["error_percent"] is not None}
-    table = {}
+def alexnet_filters(rows, fraction=0.5):
+    """``alexnet_filters.filters`` -> DataFrame: the whole net, and all those that lost a fraction of their filters."""
+    whole, table = rows[0], {}
     for row in rows:
-        if row["fraction"] in fractions:
+        if row["fraction"] in (0, fraction):
             after = row["error_percent"]
-            table[f"{row['fraction']:.0%} gone", way(row)] = {
+            table[way(row)] = {
                 "filters left, conv1 to conv5": ", ".join(map(str, row["widths"])),
                 "multiplications left %": f"{100 * row['multiplications'] / whole['multiplications']:.0f}",
                 "file MB": f"{row['file_bytes'] / 1e6:.0f}",
