@@ -121,7 +121,7 @@ def old():
     net.load_state_dict(dense.state_dict())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(alexnet_transfer, "DENSITIES", (0.3,) * len(models.weight_layers(net)))
-        stored = alexnet_transfer.compressed(net, pictures(48, 5), short, replace(short, lr=1e-4), 16)
+        stored = alexnet_transfer.compressed(net, pictures(48, 5), short, replace(short, lr=1e-4))
     return transfer.Old(archive.loads(archive.dumps(stored)), dense, alexnet_transfer.start)
 
 

@@ -51,7 +51,9 @@ def test_starts_are_k_means_and_the_optimum():
     assert min(inertia, key=inertia.get) == "optimal" or np.isclose(min(inertia.values()), inertia["optimal"])
 
 
-@pytest.mark.parametrize("name", ["transfer_errors", "small_sets", "starts_finetuned", "squeezenet_layers"])
+@pytest.mark.parametrize(
+    "name", ["transfer_errors", "small_sets", "starts_finetuned", "squeezenet_layers", "alexnet_transfer"]
+)
 def test_the_recordings_are_there(name):
     rows = recordings.load(name).rows
     assert all(np.isfinite(v) and v >= 0 for row in rows for v in row.values() if isinstance(v, float | int))

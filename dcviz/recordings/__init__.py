@@ -37,6 +37,7 @@ RECORDINGS = {
     "other_roads_temperatures": "other_roads:temperatures",
     "other_roads_factorisations": "other_roads:factorisations",
     "transfer_errors": "open_questions:transfer_errors",
+    "alexnet_transfer": "alexnet_transfer:transfer_rows",
     "small_sets": "open_questions:small_sets",
     "starts_finetuned": "open_questions:starts",
     "googlenet_layers": "googlenet:googlenet_layers",
