@@ -9,7 +9,6 @@ All choices were made on 5,000 held-out training pictures; the test pictures are
 
 import argparse
 import copy
-import hashlib
 import json
 import math
 import time
@@ -21,15 +20,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from dcviz import archive, cifar, models, recipes, recordings, relative_index
+from dcviz import archive, cifar, models, recipes
 from dcviz.alexnet_trainer import Trainer, stop_signals
-from dcviz.archive import Coding, Layer, StoredNet
 from dcviz.errors import DataError
-from dcviz.files import atomic_write, cache_dir
-from dcviz.models_imagenet import AlexNet
-from dcviz.pipeline import LayerRecipe, Recipe, codebooks, restore, round_biases, stored_net
+from dcviz.files import cache_dir
+from dcviz.pipeline import LayerRecipe, Recipe, codebooks, round_biases, stored_net
 from dcviz.retraining import Gradual, Masked, drop_dead, weights_of
-from dcviz.sketch import sketch, to_bytes
 from dcviz.trained_quantization import SharedWeights
 
 NET, BATCH, WARMUP = "alexnet", 128, 40
@@ -53,21 +49,21 @@ class Setting:
 
 def _small():
     """Few weights, in as few bits as the net bears; gaps as wide as makes the smallest file."""
-    densities = (0.7, 0.35, 0.35, 0.35, 0.35, 0.012, 0.015, 0.2)
+    densities = (0.7, 0.35, 0.3, 0.25, 0.25, 0.027, 0.027, 0.2)
     plan = zip(models.paper_names(NET), densities, (5, 5, 4, 4, 4, 4, 4, 4), strict=True)
     return recipes.as_printed(
-        NET, layers={name: LayerRecipe(density, bits, None) for name, density, bits in plan}, cuts=40, ramp=0.6,
-        regrow=True, rate=0.02, drop_dead=True, dtype="float16", bias_dtype="float16",
+        NET, layers={name: LayerRecipe(density, bits, None) for name, density, bits in plan}, cuts=40, ramp=0.5,
+        regrow=True, rate=0.01, drop_dead=True, dtype="float16", bias_dtype="float16",
     )  # fmt: skip
 
 
 SETTINGS = {
     "paper": Setting(
-        recipes.as_printed(NET, cuts=12, ramp=0.6, regrow=True), prune=0.35, prune_rate=6e-3,
-        settle=0.35, settle_rate=4e-3, share=0.1, share_rate=1e-4,
+        recipes.as_printed(NET, cuts=12, ramp=0.5, regrow=True), prune=1.25, prune_rate=6e-3,
+        settle=1.0, settle_rate=2e-3, share=0.2, share_rate=1e-4,
     ),
     "small": Setting(
-        _small(), prune=2.5, prune_rate=8e-3, settle=1.0, settle_rate=6e-3, share=0.2, share_rate=3e-4
+        _small(), prune=5.0, prune_rate=8e-3, settle=2.0, settle_rate=2e-3, share=0.5, share_rate=3e-4
     ),
 }
 """{name: Setting}."""
@@ -77,7 +73,7 @@ def run(options):
     """The settings asked for whose files are not there yet; returns True if all are done, False after a stop."""
     out = Path(options.out)
     torch.set_num_threads(options.threads)
-    dense = _state(Path(options.dense))
+    dense = state(Path(options.dense))
     for name in options.settings:
         setting = SETTINGS[name]
         folder = out / name
@@ -85,9 +81,9 @@ def run(options):
         cut, pruned = folder / "cut.safetensors", folder / "pruned.safetensors"
         if not cut.exists() and not _prune(setting, dense, folder, cut, options):
             return False
-        if not pruned.exists() and not _settle(setting, _state(cut), dense, folder, pruned, options):
+        if not pruned.exists() and not _settle(setting, state(cut), dense, folder, pruned, options):
             return False
-        if not (folder / f"{NET}.dcz").exists() and not _share(setting, _state(pruned), dense, folder, options):
+        if not (folder / f"{NET}.dcz").exists() and not share(setting, state(pruned), dense, folder, options):
             return False
     return True
 
@@ -135,8 +131,8 @@ def _retrain(trainer, recipe, folder, target, options):
     return True
 
 
-def _share(setting, start, teacher, folder, options):
-    """Fine-tune the shared values and write the file; minutes, so a stop means to begin again."""
+def share(setting, start, teacher, folder, options):
+    """Fine-tune the shared values and write the file; minutes, so a stop means to begin again. True when done."""
     recipe = setting.recipe
 
     def sharing(net, steps):
@@ -177,71 +173,8 @@ def _train(trainer, folder, options, checkpoint=None):
     return not stop
 
 
-def report(options):
-    """Errors and sizes of the dense net and of every setting's stages: rows. Test pictures for finished nets only."""
-    out = Path(options.out)
-    torch.set_num_threads(options.threads)
-    dense = AlexNet(10)
-    dense.load_state_dict(_state(Path(options.dense)))
-    dense_bytes = models.dense_bytes(dense)
-    rows = [_row(options, out, "dense", dense, dense_bytes, dense_bytes)]
-    for name in options.settings:
-        setting, pruned = SETTINGS[name], AlexNet(10)
-        pruned.load_state_dict(_state(out / name / "pruned.safetensors"))
-        stored = pruned_stage(pruned)
-        size = archive.save(out / name / f"{NET}-pruned.dcz", stored)
-        rows.append(_row(options, out, f"{name}, pruned", restore(stored), size, dense_bytes, test=False))
-        file = out / name / f"{NET}.dcz"
-        net = restore(archive.load(file))
-        shared, coded = (archive.file_bytes(stored_net(net, setting.recipe, stage)) for stage in ("shared", "coded"))
-        row = _row(options, out, f"{name}, coded", net, coded, dense_bytes)
-        rows += [{**row, "stage": f"{name}, shared", "file_bytes": shared, "ratio": dense_bytes / shared}, row]
-    sketches = [sketch(layer.weight.detach().numpy(), name=name) for name, layer in models.weight_layers(dense).items()]
-    atomic_write(out / f"{NET}.sketches", lambda file: file.write(to_bytes(sketches)))
-    return rows
-
-
-def _row(options, out, stage, net, size, dense_bytes, test=True):
-    row = {
-        "stage": stage, "file_bytes": size, "ratio": dense_bytes / size, "pixels": PIXELS,
-        "computed_in": options.dtype, **_errors(out, net, test, options.dtype),
-        "kept_percent": {
-            name: 100 * float((layer.weight != 0).float().mean()) for name, layer in models.weight_layers(net).items()
-        },
-    }  # fmt: skip
-    print(json.dumps(row), flush=True)
-    return row
-
-
-def _errors(out, net, test, dtype):
-    """Errors of a net, minutes of work: kept in ``out``/measured under the net's hash, so a second report is quick."""
-    digest = hashlib.sha256(dtype.encode())
-    for value in net.state_dict().values():
-        digest.update(value.contiguous().numpy())
-    path = out / "measured" / f"{digest.hexdigest()[:16]}{'-tested' if test else ''}.json"
-    if not path.exists():
-        errors = {
-            "held_out_error_percent": error_percent(net, held_out(), dtype),
-            "test_error_percent": error_percent(net, cifar.cifar10("test"), dtype) if test else None,
-        }
-        atomic_write(path, lambda file: file.write(json.dumps(errors).encode()))
-    return json.loads(path.read_text("utf-8"))
-
-
-def pruned_stage(net):
-    """The ``StoredNet`` of a pruned net before any sharing: weights, rounded to float16 in place, and gaps."""
-    layers = []
-    for name, layer in models.weight_layers(net).items():
-        with torch.no_grad():
-            for parameter in (layer.weight, layer.bias):
-                parameter.copy_(parameter.half().float())
-        weight, bias = layer.weight.detach().numpy(), layer.bias.detach().numpy()
-        index_bits = relative_index.best_bits(np.flatnonzero(weight), value_bits=16)
-        layers.append(Layer(name, weight, bias, Coding(index_bits, dtype="float16", bias_dtype="float16")))
-    return StoredNet(NET, tuple(layers))
-
-
-def _state(path):
+def state(path):
+    """The state dict in a safetensors file; DataError if it is not there."""
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
@@ -260,30 +193,23 @@ def error_percent(net, split, dtype="float32", size=125):
     return 100 * wrong / len(split)
 
 
-def held_out():
-    """The 5,000 training pictures that no training sees."""
-    split, (_, rows) = cifar.cifar10("train"), cifar.tuning_split()
-    return cifar.CifarSplit(split.images[rows], split.labels[rows])
-
-
-def main(arguments=None):
-    """The command line; see the top of this module."""
-    p = argparse.ArgumentParser(prog="python -m dcviz.alexnet_compression", description=__doc__.split("\n\n")[0])
+def arguments(prog, about):
+    """The options that making and measuring share: an ``ArgumentParser``."""
+    p = argparse.ArgumentParser(prog=f"python -m dcviz.{prog}", description=about)
     p.add_argument("--dense", default=str(cache_dir() / "alexnet" / "alexnet-cifar10.safetensors"))
     p.add_argument("--out", default=str(cache_dir() / "alexnet"), help="folder of checkpoints and results")
-    p.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS), help="what to make")
-    p.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    p.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="what training computes in")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--every", type=float, default=240, help="seconds between checkpoints")
-    p.add_argument("--report", action="store_true", help="no training: measure, and record if all settings are made")
-    options = p.parse_args(arguments)
-    if options.report:
-        rows = report(options)
-        if options.settings == list(SETTINGS):
-            recordings.keep("alexnet_cifar10", recordings.PROGRAMS["alexnet_cifar10"], rows)
-    else:
-        run(options)
+    return p
+
+
+def main(options=None):
+    """The command line; see the top of this module."""
+    p = arguments("alexnet_compression", __doc__.split("\n\n")[0])
+    p.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS), help="what to make")
+    run(p.parse_args(options))
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ class Trainer:
     constraint: function (net, steps) -> constraint as in ``training``; None lets every weight move
     optimizer: function (constraint, weight decay) -> torch optimiser, whose rates are set at every step
     share: of the epochs in the options, how much of them to train
-    teacher: state dict of a net whose softened answers take the place of the labels, or None
+    teacher: state dict of a net whose softened answers count as much as the labels, or None
     """
 
     def __init__(self, split, options, start=None, constraint=None, optimizer=sgd, share=1.0, teacher=None):
@@ -163,11 +163,12 @@ class Trainer:
         return loss.item(), (logits.argmax(1) == y).float().mean().item()
 
     def _loss(self, x, y, logits):
+        labelled = F.cross_entropy(logits, y, label_smoothing=self.options.smoothing)
         if self.teacher is None:
-            return F.cross_entropy(logits, y, label_smoothing=self.options.smoothing)
+            return labelled
         with torch.no_grad():
             soft = F.softmax(self.teacher(x).float() / TEMPERATURE, 1)
-        return TEMPERATURE * F.cross_entropy(logits / TEMPERATURE, soft)
+        return (labelled + TEMPERATURE * F.cross_entropy(logits / TEMPERATURE, soft)) / 2
 
     @torch.no_grad()
     def _load(self, weights):

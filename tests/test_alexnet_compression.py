@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from dcviz import alexnet_compression as ac
-from dcviz import alexnet_trainer, archive, models, paper
+from dcviz import alexnet_report, alexnet_trainer, archive, models, paper, recordings
 from dcviz.cifar import CifarSplit
 from dcviz.errors import DataError
 from dcviz.pipeline import LayerRecipe, Recipe, Schedule
@@ -18,6 +18,13 @@ from dcviz.pipeline import LayerRecipe, Recipe, Schedule
 def tiny_net(dropout):
     pooled = [torch.nn.AdaptiveAvgPool2d(4), torch.nn.Flatten(), torch.nn.Dropout(dropout)]
     return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 11, 4), torch.nn.ReLU(), *pooled, torch.nn.Linear(64, 10))
+
+
+def restore_tiny(stored):
+    net = tiny_net(0)
+    net.load_state_dict({key: torch.from_numpy(value.copy()) for key, value in stored.state_dict().items()})
+    net.name = stored.name
+    return net.eval()
 
 
 def tiny_setting(densities):
@@ -93,9 +100,33 @@ def test_the_pruned_stage_is_what_the_net_computes_with():
     net = tiny_net(0)
     with torch.no_grad():
         net[0].weight[torch.rand_like(net[0].weight) < 0.7] = 0
-    stored = archive.loads(archive.dumps(ac.pruned_stage(net)))
+    stored = archive.loads(archive.dumps(alexnet_report.pruned_stage(net)))
     for key, value in net.state_dict().items():
         assert np.array_equal(stored.state_dict()[key], value.numpy()), key
+
+
+def test_a_report_measures_files_and_table_6_its_bits(main, monkeypatch, tmp_path):
+    folder, kept = main("out"), {}
+    monkeypatch.setattr(recordings, "keep", lambda name, _, rows: kept.update({name: rows}))
+    monkeypatch.setattr(alexnet_report, "AlexNet", lambda classes: tiny_net(0))
+    monkeypatch.setattr(alexnet_report, "restore", restore_tiny)
+    monkeypatch.setattr(alexnet_report, "SETTINGS", ac.SETTINGS)
+    monkeypatch.setattr(alexnet_report, "PIXELS", 64)
+    split = CifarSplit(*(array[:20] for array in vars(ac.cifar.cifar10("test")).values()))
+    monkeypatch.setattr(alexnet_report, "SPLITS", dict.fromkeys(("held_out", "test"), lambda: split))
+    for options in ([], ["--bits"]):
+        alexnet_report.main(["--dense", str(tmp_path / "dense.safetensors"), "--out", str(folder), *options])
+    stages = {row["stage"]: row for row in kept["alexnet_cifar10"]}
+    assert list(stages) == ["dense", *(f"{n}, {s}" for n in ac.SETTINGS for s in ("pruned", "shared", "coded"))]
+    for name in ac.SETTINGS:
+        assert stages[f"{name}, coded"]["file_bytes"] == (folder / name / "alexnet.dcz").stat().st_size
+        assert stages[f"{name}, pruned"]["file_bytes"] == (folder / name / "alexnet-pruned.dcz").stat().st_size
+        assert stages[f"{name}, pruned"]["test_error_percent"] is None
+        assert 0 <= stages[f"{name}, coded"]["test_error_percent"] <= 100
+    first, *pairs = kept["alexnet_bits"]
+    assert first["layers"] == "none"
+    assert [(row["conv_bits"], row["fc_bits"]) for row in pairs] == [(8, 5), (8, 4), (4, 2)]
+    assert pairs[2]["file_bytes"] < pairs[0]["file_bytes"]
 
 
 def test_a_missing_dense_net_says_how_to_make_it(tmp_path):

@@ -22,7 +22,7 @@ FLOORS = {
     2: "archive archive_ authors",
     3: """pipeline pretrained recipes reference reordering sweeps recordings. tables sensitivity coders
           coding_tables budgets storage_tables frontier frontier_tables bounds
-          timing timing_ alexnet_compression energy phones
+          timing timing_ alexnet_compression alexnet_report energy phones
           alternatives.""",
     4: "plots.",
     5: "labs. checks. api_page editions lecture exports. learner __main__",

@@ -47,7 +47,8 @@ RECORDINGS = {
 
 PROGRAMS = {
     "alexnet_training": "python -m dcviz.alexnet_training",
-    "alexnet_cifar10": "python -m dcviz.alexnet_compression --report",
+    "alexnet_cifar10": "python -m dcviz.alexnet_report",
+    "alexnet_bits": "python -m dcviz.alexnet_report --bits",
 }
 """{name: command} of what programs of their own measured and kept."""
 

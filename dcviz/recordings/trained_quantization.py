@@ -78,8 +78,8 @@ def slopes(name, layer, bits, nudge=1e-5):
 PAPER, OURS = "paper, AlexNet (quoted)", "LeNet-5 (recorded)"
 
 
-def table6(rows):
-    """Table 6 beside recorded rows of errors_by_bits -> DataFrame, a row for each pair of bits."""
+def table6(rows, ours_is=OURS):
+    """Table 6 beside recorded rows of a net of ours, errors_by_bits or alexnet_report's -> DataFrame, a row a pair."""
     import pandas as pd
 
     table = {}
@@ -91,13 +91,13 @@ def table6(rows):
             (PAPER, "change"): "" if quoted["top1_increase"] is None else f"{quoted['top1_increase']:+.2f}",
         }
         if (conv, fc) == (32, 32):
-            row |= {(OURS, "error %"): f"{before:.2f}", (OURS, "change"): "", (OURS, "not fine-tuned %"): ""}
+            row |= {(ours_is, "error %"): f"{before:.2f}", (ours_is, "change"): "", (ours_is, "not fine-tuned %"): ""}
         else:
             ours = next(r for r in rows if r["experiment"] == "table6" and (r["conv_bits"], r["fc_bits"]) == (conv, fc))
             row |= {
-                (OURS, "error %"): f"{ours['finetuned_error_percent']:.2f}",
-                (OURS, "change"): f"{ours['finetuned_error_percent'] - before:+.2f}",
-                (OURS, "not fine-tuned %"): f"{ours['error_percent']:.2f}",
+                (ours_is, "error %"): f"{ours['finetuned_error_percent']:.2f}",
+                (ours_is, "change"): f"{ours['finetuned_error_percent'] - before:+.2f}",
+                (ours_is, "not fine-tuned %"): f"{ours['error_percent']:.2f}",
             }
         table[f"conv {conv} bits, fc {fc} bits"] = row
     return pd.DataFrame.from_dict(table, orient="index")

@@ -17,11 +17,12 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from dcviz import archive, datasets, models, paper, pruning, recordings, reference, retraining, sensitivity, theme
+from dcviz import archive, datasets, models, paper, pruning, recordings, reference, retraining, sensitivity, sketch, theme
 from dcviz.checks import pruning as check
 from dcviz.labs import BigNetLab, Prediction, PruningLab, RetrainingLab, SensitivityLab
 from dcviz.labs.base import plain
 from dcviz.plots import retraining as plot
+from dcviz.plots.histograms import two_humps
 from dcviz.plots.picture import Picture
 from dcviz.recordings import pruning as chapter
 
@@ -413,6 +414,15 @@ BigNetLab(layer="classifier.1", prediction=guess)
 # * **fc6 and fc7 decide.** Ninety-five of a hundred weights are in them. Whatever is done to the convolutions hardly
 #   shows in the megabytes.
 #
+# Pruned and retrained, a layer has **two humps** again, on AlexNet as on LeNet. Here is conv3, first dense, then what
+# is left of it in the file that ships:
+
+# %%
+dense = next(one for one in reference.sketches("alexnet-cifar10") if one.name == "features.6")
+left = reference.stored_weights("alexnet-cifar10-pruned")["features.6"]
+two_humps(dense, sketch.sketch(left[left != 0], bins=len(dense.counts), limit=dense.limit), "AlexNet's conv3")
+
+# %% [markdown]
 # Two compressed AlexNets ship, one with the paper's densities, one pruned much harder. Chapter 07 says what that does to
 # the error.
 

@@ -344,10 +344,10 @@ Picture(
 # ### A layer of AlexNet
 #
 # The same lab on the weights of AlexNet that survived pruning (trained by us on CIFAR-10; they ship as a file).
-# fc7 has 16.8 million weights, of which about one in a hundred is left.
+# Fig. 4 of the paper is about conv3, with 13 clusters; so is this one.
 
 # %%
-SharingLab("alexnet-cifar10-pruned", layer="classifier.4", k=15)
+SharingLab("alexnet-cifar10-pruned", layer="features.6", k=13)
 
 # %% [markdown]
 # Two hills and a gap between them: that is what the threshold has cut out. The *linear* start wastes centroids on the
