@@ -18,6 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from dcviz import labs
 
 VIEW_LABS = ("PruningLab", "SharingLab", "LloydLab", "HuffmanLab", "RelativeIndexLab")
+MOVED = {"HuffmanLab": ("step",), "LloydLab": ("steps",)}
+"""States to choose from where a lab's first number is none that a hand drags."""
 
 
 def memory():
@@ -31,7 +33,7 @@ def memory():
 
 def mover(lab):
     """A function (number) that moves the lab's first numeric state a little, up and down."""
-    for name in lab.state_names:
+    for name in MOVED.get(type(lab).__name__, lab.state_names):
         value, trait = getattr(lab, name), lab.traits()[name]
         if isinstance(value, bool) or not isinstance(value, int | float):
             continue
