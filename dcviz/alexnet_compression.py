@@ -8,7 +8,6 @@ All choices were made on 5,000 held-out training pictures; the test pictures are
 """
 
 import argparse
-import copy
 import json
 import math
 import time
@@ -179,18 +178,6 @@ def state(path):
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path}: cannot be read ({error}); alexnet_training --report writes the dense net") from error
-
-
-@torch.inference_mode()
-def error_percent(net, split, dtype="float32", size=125):
-    """Top-1 error in percent of a net on a ``CifarSplit`` at ``PIXELS``, computed in a dtype; bfloat16 is quicker."""
-    dtype = getattr(torch, dtype)
-    net = copy.deepcopy(net).eval().to(dtype).to(memory_format=torch.channels_last)
-    batches = cifar.batches(split, PIXELS, size)
-    wrong = sum(
-        int((net(x.to(dtype).to(memory_format=torch.channels_last)).argmax(1) != y).sum()) for x, y in batches
-    )
-    return 100 * wrong / len(split)
 
 
 def arguments(prog, about):

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dcviz import archive, cifar, models, paper, picture_training, recordings, relative_index
+from dcviz import archive, cifar, models, paper, picture_training, recordings, relative_index, sweeps
 from dcviz.alexnet_compression import NET, PIXELS, SETTINGS, arguments, share, state
 from dcviz.archive import Coding, Layer, StoredNet
 from dcviz.files import atomic_write
@@ -53,8 +53,8 @@ def by_bits(options):
     test pictures.
     """
     out, setting, dense = Path(options.out), SETTINGS["paper"], state(options.dense)
-    pruned = state(out / "paper" / "pruned.safetensors")
-    error = error_percent(out, _net(out / "paper" / "pruned.safetensors"), "test")
+    pruned = _net(out / "paper" / "pruned.safetensors")
+    error = error_percent(out, pruned, "test")
     rows = [{"experiment": "table6", "net": "pruned", "layers": "none", "conv_bits": None, "fc_bits": None,
              "error_percent": error}]  # fmt: skip
     for quoted in paper.table("table6_alexnet_bits").rows[1:]:
@@ -64,13 +64,13 @@ def by_bits(options):
             for name, layer in setting.recipe.layers.items()
         }
         recipe = replace(setting.recipe, layers=layers)
-        folder = out / ("paper" if recipe == setting.recipe else f"bits-{conv}-{fc}")
+        with_bits = replace(setting, recipe=recipe)
+        folder = out / ("paper" if with_bits == setting else f"bits-{conv}-{fc}")
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{NET}.dcz"
-        if not file.exists() and not share(replace(setting, recipe=recipe), pruned, dense, folder, options):
+        if not file.exists() and not share(with_bits, pruned.state_dict(), dense, folder, options):
             raise SystemExit("stopped; the same command goes on")
-        untuned = AlexNet(10)
-        untuned.load_state_dict(pruned)
+        untuned = copy.deepcopy(pruned)
         SharedWeights(untuned, codebooks(untuned, recipe), rate=recipe.rate)
         tuned = restore(archive.load(file))
         rows.append({
@@ -106,11 +106,8 @@ def error_percent(out, net, split):
     digest = hashlib.sha256()
     for value in net.state_dict().values():
         digest.update(value.contiguous().numpy())
-    path = out / "measured" / f"{digest.hexdigest()[:16]}-{split}.json"
-    if not path.exists():
-        error = picture_training.error_percent(copy.deepcopy(net), SPLITS[split](), PIXELS)
-        atomic_write(path, lambda file: file.write(json.dumps(error).encode()))
-    return json.loads(path.read_text("utf-8"))
+    file = out / "measured" / f"{digest.hexdigest()[:16]}-{split}.json"
+    return sweeps.kept(file, lambda: picture_training.error_percent(net, SPLITS[split](), PIXELS))
 
 
 def pruned_stage(net):

@@ -9,12 +9,9 @@ import itertools
 import time
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
-from dcviz import archive, cifar, models, picture_training
+from dcviz import alexnet_compression, archive, cifar, models, picture_training
 from dcviz.alternatives import comparison, taylor
-from dcviz.errors import DataError
 from dcviz.files import cache_dir
 from dcviz.models_imagenet import AlexNet
 from dcviz.picture_training import PictureSchedule
@@ -36,12 +33,8 @@ CONVOLUTIONS = tuple(f"features.{i}" for i in (0, 3, 6, 8, 10))
 
 def dense_net():
     """The trained AlexNet from data/cache/alexnet; DataError if ``alexnet_training`` did not make it."""
-    path = cache_dir() / "alexnet" / "alexnet-cifar10.safetensors"
     net = AlexNet(10, DROPOUT)
-    try:
-        net.load_state_dict(load_file(path))
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); make it: python -m dcviz.alexnet_training") from error
+    net.load_state_dict(alexnet_compression.state(cache_dir() / "alexnet" / "alexnet-cifar10.safetensors"))
     return net.eval()
 
 

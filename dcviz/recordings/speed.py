@@ -56,8 +56,7 @@ def alexnet_activity():
 
     At 224 pixels, of CIFAR-10; DataError without it.
     """
-    split, (_, held_out) = cifar.cifar10("train"), cifar.tuning_split()
-    pictures = cifar.upscale(split.images[held_out[:500]], 224)
+    pictures = cifar.upscale(cifar.tuning_pictures()[1].images[:500], 224)
     names = models.paper_names("alexnet")
     rows = []
     for name in ("alexnet-cifar10-paper", "alexnet-cifar10"):
