@@ -61,12 +61,12 @@ def _write_layer_record(header, layer):
         header.varint(size)
 
 
-def write_layer(layer):
-    """The payload of a layer's section."""
+def write_layer(layer, kept=None):
+    """The payload of a layer's section; ``kept`` is what ``walk`` gives, for who has it already."""
     coding = layer.coding
     if not layer.weight.size:
         raise WeightError(f"layer {layer.name!r} is empty")
-    index, values = entries(layer)
+    index, values = entries(layer, kept)
     payload = Writer()
     if index is not None:
         payload.byte(coding.index_bits)
@@ -89,25 +89,31 @@ def write_layer(layer):
     return payload
 
 
-def entries(layer):
+def entries(layer, kept=None):
     """What a layer stores: its ``RelativeIndex``, or None if every position is stored, and the entries' values."""
     coding = layer.coding
-    weight = _exact_floats(layer.weight, "float32", f"layer {layer.name!r}")
     if coding.index_bits is None:
-        return None, weight.ravel(order=coding.order)
+        return None, _exact_floats(layer.weight, "float32", f"layer {layer.name!r}").ravel(order=coding.order)
     if not 1 <= coding.index_bits <= 16:
         raise CodeError(f"layer {layer.name!r}: index_bits must be 1 to 16, not {coding.index_bits}")
-    flat = weight.ravel()
-    kept = np.flatnonzero(flat.view(np.uint32))  # by bit pattern: a -0.0 is an entry
-    positions = kept
-    if coding.order == "F":  # move the few entries rather than the whole layer
-        positions = np.ravel_multi_index(np.unravel_index(kept, weight.shape), weight.shape, order="F")
-        walk = np.argsort(positions, kind="stable")
-        kept, positions = kept[walk], positions[walk]
+    positions, found = walk(layer, coding.order) if kept is None else kept
     index = relative_index.encode(positions, coding.index_bits)
     values = np.zeros(len(index.gaps), np.float32)
-    values[index.real] = flat[kept]
+    values[index.real] = found
     return index, values
+
+
+def walk(layer, order):
+    """Where weights are that are not zero, and their values, row by row ("C") or column by column ("F")."""
+    weight = _exact_floats(layer.weight, "float32", f"layer {layer.name!r}")
+    flat = weight.ravel()
+    kept = np.flatnonzero(flat.view(np.uint32))  # by bit pattern: a -0.0 is an entry
+    if order != "F":
+        return kept, flat[kept]
+    # move the few entries rather than the whole layer
+    positions = np.ravel_multi_index(np.unravel_index(kept, weight.shape), weight.shape, order="F")
+    along = np.argsort(positions, kind="stable")
+    return positions[along], flat[kept[along]]
 
 
 def stored_codebook(coding, index):

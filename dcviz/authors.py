@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from dcviz import relative_index
-from dcviz.archive import Coding, Layer, StoredNet, layer_bytes
+from dcviz.archive import Coding, Layer, StoredNet, shortest
 from dcviz.errors import ArchiveError
 
 INDEX_BITS = 4
@@ -190,11 +190,8 @@ def as_stored(net, index_bits=None):
     for layer in net.layers:
         codebook = np.unique(layer.weight[layer.weight != 0])
         plans = [(index_bits, "C")] if index_bits else [(b, order) for b in range(2, 9) for order in ("C", "F")]
-        tried = [
-            Layer(layer.key, layer.weight, layer.bias, Coding(b, codebook, huffman=True, order=order))
-            for b, order in plans
-        ]
-        layers.append(min(tried, key=layer_bytes))
+        codings = [Coding(bits, codebook, huffman=True, order=order) for bits, order in plans]
+        layers.append(shortest(Layer(layer.key, layer.weight, layer.bias), codings))
     return StoredNet(net.name, tuple(layers))
 
 

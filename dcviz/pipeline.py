@@ -295,10 +295,8 @@ def _coded(layer, recipe, layer_recipe, stage):
             bias_dtype=recipe.bias_dtype,
         )
     orders = ("C", "F") if recipe.order == "best" and layer_recipe.sparse else (recipe.order.replace("best", "C"),)
-    choices = [
-        replace(layer, coding=replace(coding, index_bits=bits, order=order)) for bits in widths for order in orders
-    ]
-    return min(choices, key=archive.layer_bytes) if len(choices) > 1 else choices[0]
+    codings = [replace(coding, index_bits=bits, order=order) for bits in widths for order in orders]
+    return archive.shortest(layer, codings)
 
 
 def restore(stored):

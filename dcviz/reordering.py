@@ -92,7 +92,7 @@ def best_order(layer, orders=("C", "F")):
     """A ``Layer`` stored in whichever direction makes it smaller; one that stores every position stays as it is."""
     if layer.coding.index_bits is None:
         return layer
-    return min((replace(layer, coding=replace(layer.coding, order=o)) for o in orders), key=archive.layer_bytes)
+    return archive.shortest(layer, [replace(layer.coding, order=order) for order in orders])
 
 
 def _by_neuron(first, second):

@@ -1,4 +1,5 @@
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -320,3 +321,16 @@ def test_a_bias_that_its_type_cannot_hold_is_refused_by_name():
     layer = Layer("fc1", np.ones((1, 2), np.float32), np.array([1 / 3], np.float32), Coding(bias_dtype="float16"))
     with pytest.raises(WeightError, match=r"^bias of layer 'fc1' .* float16"):
         archive.dumps(archive.StoredNet("mine", (layer,)))
+
+
+def test_the_shortest_coding_is_found_as_if_each_were_written():
+    rng = np.random.default_rng(0)
+    weight = (rng.integers(1, 5, (30, 40)) * (rng.random((30, 40)) < 0.05)).astype(np.float32)
+    layer = Layer("fc", weight)
+    values = np.float32([1, 2, 3, 4])
+    codings = [Coding(b, values, huffman=True, order=o) for b in (2, 3, 4, 5, 6, 9) for o in ("C", "F")]
+    codings += [Coding(None, np.float32([0, 1, 2, 3, 4]), huffman=True), Coding()]
+    sizes = [archive.layer_bytes(replace(layer, coding=coding)) for coding in codings]
+    assert archive.shortest(layer, codings).coding is codings[sizes.index(min(sizes))]
+    assert archive.shortest(layer, codings[-1:]).coding is codings[-1]
+    assert archive.shortest(layer, codings[:1] * 2).coding is codings[0]
