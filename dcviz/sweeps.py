@@ -12,8 +12,6 @@ from concurrent.futures import CancelledError, Executor, Future, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-
 from dcviz import archive, datasets, pipeline, reference
 from dcviz.errors import RecipeError
 from dcviz.files import atomic_write
@@ -47,25 +45,6 @@ class Job:
         return f"{self.name}-{hashlib.sha256(settings.encode()).hexdigest()[:10]}"
 
 
-class Remembered:
-    """A teacher that is asked about each image once: with shifts of a pixel there are only nine of every digit.
-
-    Answers are those of the net up to the last bit (it may round otherwise in a batch of another size).
-    """
-
-    def __init__(self, net):
-        self.net, self._known = net, {}
-
-    def __call__(self, batch):
-        """Logits (n, classes) of images (n, 1, h, w)."""
-        keys = [hash(image.tobytes()) for image in batch.numpy()]
-        new = {key: at for at, key in enumerate(keys) if key not in self._known}
-        if new:
-            with torch.no_grad():
-                self._known |= zip(new, self.net(batch[list(new.values())]), strict=True)
-        return torch.stack([self._known[key] for key in keys])
-
-
 def kept(path, function):
     """What ``function()`` gives, plain values, or gave the last time: it is kept as JSON in the file ``path``."""
     try:
@@ -87,7 +66,7 @@ def run(job, folder):
     full = job.data == "full"
     train = datasets.mnist_without_bundled() if full else datasets.digits().train
     held_out = datasets.unseen() if full else datasets.digits().test
-    teacher = Remembered(reference.dense(job.teacher)) if job.teacher else None
+    teacher = reference.dense(job.teacher) if job.teacher else None
     result = pipeline.compress(
         reference.dense(job.net), job.recipe, train, test=held_out, teacher=teacher, progress=lambda *step: None
     )

@@ -4,7 +4,6 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import pytest
-import torch
 
 from dcviz import archive, recipes, sweeps
 from dcviz.errors import RecipeError
@@ -86,20 +85,6 @@ def test_the_same_call_runs_on_a_dask_cluster(tmp_path):
         rows, errors = sweeps.sweep([job(), job(seed=1)], tmp_path / "dask", client.get_executor())
     assert errors == {}
     assert rows == sweeps.sweep([job(), job(seed=1)], tmp_path / "here")[0]
-
-
-def test_a_teacher_is_asked_about_each_image_once():
-    asked = []
-
-    def net(batch):
-        asked.append(len(batch))
-        return batch.flatten(1)[:, :10] * 2
-
-    teacher = sweeps.Remembered(net)
-    images = torch.arange(4 * 784, dtype=torch.float32).reshape(4, 1, 28, 28)
-    for batch in (images[:2], images[[1, 0, 1]], images[[3, 1, 2, 3]], images):
-        assert torch.equal(teacher(batch), batch.flatten(1)[:, :10] * 2)
-    assert asked == [2, 2]
 
 
 def test_what_was_computed_is_kept_and_damage_is_mended(tmp_path):
