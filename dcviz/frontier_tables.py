@@ -121,6 +121,19 @@ def seeds(rows):
     return pd.DataFrame.from_dict(table, orient="index")
 
 
+def standard(rows):
+    """Weights of shipped nets under three coders, as recorded: bytes, and how much less than Huffman: a DataFrame."""
+    table = {}
+    for row in rows:
+        table[row["name"]] = {
+            (RECORDED, "Huffman: the file"): f"{row['huffman']:,}",
+            (RECORDED, "by neighbours"): f"{row['neighbours']:,}",
+            (RECORDED, "NNC"): f"{row['nnc']:,}",
+            (RECORDED, "NNC to Huffman"): f"{100 * (row['nnc'] / row['huffman'] - 1):+.1f} %",
+        }
+    return pd.DataFrame.from_dict(table, orient="index")
+
+
 def shipped(rows):
     """Every shipped net: file and error measured now, beside the recorded error on the official images: a DataFrame."""
     table, split = {}, report_split()

@@ -7,13 +7,15 @@ that is assumed stands in ``Assumptions`` or ``Phone`` and can be changed.
 """
 
 import functools
+import json
 from dataclasses import dataclass
 
 import torch
 
 from dcviz import budgets, models, paper
-from dcviz.errors import NetError
-from dcviz.timing_layers import paper_layers, speed_data
+from dcviz.errors import DataError, NetError
+from dcviz.files import DATA
+from dcviz.timing_layers import paper_layers
 
 FORMS = ("dense", "compressed")
 NETS = ("alexnet", "vgg-16")
@@ -86,8 +88,12 @@ class Estimate:
 
 
 def phones():
-    """Systems on a chip to choose from, oldest first -> list of Phone. Raises DataError as ``speed_data``."""
-    return [Phone(**record) for record in speed_data()["phones"]]
+    """Systems on a chip to choose from, oldest first -> list of Phone. DataError if data/phones.json cannot be read."""
+    path = DATA / "phones.json"
+    try:
+        return [Phone(**record) for record in json.loads(path.read_text("utf-8"))["phones"]]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
 
 
 def phone(name):

@@ -43,7 +43,7 @@ DENSE = {
 """First training of the dense nets."""
 
 
-def _small(densities, index_bits, layers, epochs, finetune, lr, bias_bits=4):
+def _small(densities, index_bits, layers, epochs, finetune, lr, bias_bits=4, reorder=False, seed=0):
     """All that makes a file smaller at once: few weights, 4-bit codes that pay for their length, shared biases."""
     coded = zip(layers, densities, index_bits, strict=True)
     return Recipe(
@@ -55,9 +55,11 @@ def _small(densities, index_bits, layers, epochs, finetune, lr, bias_bits=4):
         regrow=True,
         rate=0.02,
         drop_dead=True,
+        reorder=reorder,
         dtype="float16",
         bias_dtype="float16",
         bias_bits=bias_bits,
+        seed=seed,
     )
 
 
@@ -103,6 +105,15 @@ REFERENCES = {
         "lenet-300-100",
         DENSE["lenet-300-100"],
         recipe=_small((0.03, 0.05, 0.26), (8, 7, 4), ("fc1", "fc2", "fc3"), epochs=40, finetune=6, lr=1e-3),
+        teacher="lenet-5",
+    ),
+    "lenet-300-100-tiny": Reference(
+        "lenet-300-100",
+        DENSE["lenet-300-100"],
+        recipe=_small(
+            (0.016, 0.033, 0.2), (None, None, None), ("fc1", "fc2", "fc3"),
+            epochs=40, finetune=6, lr=1e-3, reorder=True, seed=2,
+        ),
         teacher="lenet-5",
     ),
     "lenet-5-small": Reference(

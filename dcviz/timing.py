@@ -4,8 +4,9 @@
     timing.measure(layer, batch=1, active=0.35) -> [Timing(method="dense", ...), Timing(method="csr", ...), ...]
 
 Contestants run in turn, A B C A B C, so that a busy moment of the machine meets all alike; medians count, the
-quartiles tell the spread. On a GPU every reading of the clock waits for the device. Layers are made by
-``timing_layers``; ``timing_tables`` shows, saves and compares.
+quartiles tell the spread. On a GPU every reading of the clock waits for the device. Layers of a large net are timed
+``cold``: between two pictures the rest of the net has gone through the caches, and nothing of the layer is left there.
+Layers are made by ``timing_layers``; ``timing_tables`` shows, saves and compares.
 """
 
 import time
@@ -42,7 +43,8 @@ CLOCKS = {"wall": benchmark.timer, "processor": time.thread_time}
 
 The second is the one to trust on a machine that others use too; it says nothing about other threads or a GPU.
 """
-_BLOCK_SECONDS = 0.004  # one reading of the clock spans at least this long
+_BLOCK_SECONDS = 0.004  # one reading of the clock spans at least this long, if not cold
+_COLD_FLOATS = 32_000_000  # 128 MB, more than a processor's or a GPU's caches hold
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Timing:
     resident_bytes: int
     moved_bytes: float
     operations: float
+    cold: bool = False
 
 
 def contestants(forms, x, methods=METHODS, kernel=None):
@@ -103,12 +106,13 @@ def measure(
     kernel=None,
     seed=0,
     clock="wall",
+    cold=False,
 ):
     """Time one layer with the given methods -> list of Timing, one per method.
 
     active: share of inputs that are not zero; device: "cpu" or "cuda"; threads: for torch (our compiled kernel
-    uses one); clock: one of CLOCKS, "processor" for one thread of the CPU only. All must agree with the first
-    method within float32 rounding, else WeightError.
+    uses one); clock: one of CLOCKS, "processor" for one thread of the CPU only; cold: empty the caches before each
+    call. All must agree with the first method within float32 rounding, else WeightError.
     """
     if clock not in CLOCKS or (clock == "processor" and (threads > 1 or torch.device(device).type != "cpu")):
         raise NetError(
@@ -117,11 +121,15 @@ def measure(
     x = inputs(forms.dense.shape[1], batch, active, seed, device)
     calls = contestants(forms, x, methods, kernel)
     agree(calls)
+    large = torch.ones(_COLD_FLOATS if cold else 1, device=device)
     timers = {
-        method: benchmark.Timer("call()", globals={"call": call}, num_threads=threads, timer=CLOCKS[clock])
+        method: benchmark.Timer(
+            "call()", "large.sum()", globals={"call": call, "large": large}, num_threads=threads, timer=CLOCKS[clock]
+        )
         for method, call in calls.items()
     }
-    number = {m: max(1, round(_BLOCK_SECONDS / max(t.timeit(1).median, 1e-7))) for m, t in timers.items()}
+    block = 0 if cold else _BLOCK_SECONDS
+    number = {m: max(1, round(block / max(t.timeit(1).median, 1e-7))) for m, t in timers.items()}
     seconds = {method: [] for method in calls}
     for _ in range(readings):
         for method, timer in timers.items():
@@ -145,6 +153,7 @@ def measure(
                 forms.resident_bytes(method),
                 forms.moved_bytes(method, batch, active),
                 forms.operations(method, batch, active),
+                cold,
             )
         )
     return rows

@@ -18,7 +18,8 @@ from dcviz import models, paper, sparse_formats, sparse_kernels
 from dcviz.errors import DataError, WeightError
 from dcviz.files import DATA
 
-_NETS = ("alexnet", "vgg-16", "lenet-300-100", "lenet-5")  # the large ones first: speed is about them
+_LARGE = ("alexnet", "vgg-16")
+_NETS = (*_LARGE, "lenet-300-100", "lenet-5")  # the large ones first: speed is about them
 
 
 class Costs:
@@ -52,7 +53,9 @@ class FcLayer(Costs):
     """A fully connected layer of the paper: rows are outputs, columns inputs. Its costs are expected ones.
 
     density: share of weights kept (Tables 2 to 5); bits: of a weight code
-    active: share of inputs that are not zero, or None if nobody has counted (see ``activity``)
+    active: share of inputs that are not zero, or None for the LeNets (see ``activity``). AlexNet's were counted on the
+        shipped net with the paper's densities; VGG-16's layers take those, as no trained VGG-16 is at hand
+    cold: whether the rest of its net drives it out of all caches between two pictures
     """
 
     name: str
@@ -61,6 +64,7 @@ class FcLayer(Costs):
     density: float
     bits: int
     active: float | None = None
+    cold: bool = False
 
     @property
     def kept(self):
@@ -122,24 +126,23 @@ class Forms(Costs):
 @functools.cache
 def paper_layers():
     """{"alexnet/fc6": FcLayer, ...}: fully connected layers of the paper's four nets, with its densities."""
-    quoted, layers = speed_data()["active"]["percent"], {}
+    counted, layers = _counted(), {}
     for net in _NETS:
         with torch.device("meta"):
             modules = models.weight_layers(models.build(net)).values()
         linear = [module for module in modules if isinstance(module, torch.nn.Linear)]
         rows = {name: row for name, row in paper.layers(net).items() if name.startswith("fc")}
         for module, (name, row) in zip(linear, rows.items(), strict=True):
-            active = quoted.get(net, {}).get(name)
             layers[f"{net}/{name}"] = FcLayer(
                 f"{net}/{name}", module.out_features, module.in_features, row["weights_pct_P"] / 100,
-                row["weight_bits_PQ"], active and active / 100,
+                row["weight_bits_PQ"], counted.get(name), net in _LARGE,
             )  # fmt: skip
     return layers
 
 
 def six_layers():
     """Names of the six layers of Tables 8 and 9, in their order -> list of str."""
-    return [f"{net}/{name}" for net in ("alexnet", "vgg-16") for name in ("fc6", "fc7", "fc8")]
+    return [f"{net}/{name}" for net in _LARGE for name in ("fc6", "fc7", "fc8")]
 
 
 def random_layer(layer, seed=0):
@@ -190,13 +193,14 @@ def inputs(columns, batch=1, active=1.0, seed=0, device="cpu"):
     return (values * (torch.rand(batch, columns, generator=generator) < active)).to(device)
 
 
-@functools.cache
-def speed_data():
-    """What data/speed.json holds: active inputs as published, and phones. Raises DataError if it cannot be read."""
+def _counted():
+    """{"fc6": share of inputs that are not zero, ...} in our AlexNet at the paper's densities, as recorded."""
+    path = DATA / "recorded" / "alexnet_activity.json"
     try:
-        return json.loads((DATA / "speed.json").read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{DATA / 'speed.json'} cannot be read: {error}") from error
+        rows = json.loads(path.read_text("utf-8"))["rows"]
+        return {r["layer"]: round(r["active"], 3) for r in rows if r["net"] == "alexnet-cifar10-paper"}
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
 
 
 def _keep_share(shares, name, module, arguments):

@@ -42,7 +42,8 @@ def table(rows):
             "speed-up": round(dense.get(tuple(row[k] for k in key), np.nan) / row["seconds"], 2),
             "resident bytes": row["resident_bytes"],
             "GB/s": round(row["moved_bytes"] / row["seconds"] / 1e9, 1),
-            "on": f"{row['device']}, {row['threads']} thread{'s' * (row['threads'] > 1)}, {row['clock']} time",
+            "on": f"{row['device']}, {row['threads']} thread{'s' * (row['threads'] > 1)}, {row['clock']} time"
+            + ", caches emptied" * row["cold"],
         }
         for row in rows
     )
@@ -68,7 +69,7 @@ def compare(before, after):
     import pandas as pd
 
     def key(row):
-        return row.layer, row.method, row.batch, row.active, row.device
+        return row.layer, row.method, row.batch, row.active, row.device, row.cold
 
     old = {key(row): row for row in before}
     rows = [(*key(row)[:3], old[key(row)].seconds, row.seconds) for row in after if key(row) in old]

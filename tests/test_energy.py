@@ -6,7 +6,7 @@ import types
 import pytest
 
 from dcviz import energy, paper, phones, timing
-from dcviz.errors import NetError
+from dcviz.errors import DataError, NetError
 
 
 @pytest.fixture(scope="module")
@@ -174,3 +174,9 @@ def test_phones_are_sourced_and_errors_told():
     for wrong in (("lenet-5", "dense"), ("alexnet", "csr")):
         with pytest.raises(NetError):
             phones.estimate(*wrong, phones.phones()[0])
+
+
+def test_missing_phones_are_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(phones, "DATA", tmp_path)
+    with pytest.raises(DataError, match=r"phones\.json cannot be read"):
+        phones.phones()

@@ -21,7 +21,7 @@ FLOORS = {
           alexnet_trainer alexnet_training retraining trained_quantization sparse_kernels sparse_kernels_""",
     2: "archive archive_ authors",
     3: """pipeline pretrained recipes reference reordering sweeps recordings. tables sensitivity coders
-          coding_tables budgets storage_tables frontier frontier_tables bounds
+          coding_tables budgets storage_tables frontier frontier_tables bounds nnc
           timing timing_ alexnet_compression alexnet_report energy phones
           alternatives.""",
     4: "plots.",

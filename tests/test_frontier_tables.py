@@ -101,3 +101,10 @@ def test_published_results_are_sorted_by_what_they_count(model):
     table = frontier_tables.published(model)
     assert table["ratio counts"].tolist() == sorted(table["ratio counts"])
     assert "Deep Compression" in table.index
+
+
+def test_the_standards_coder_stands_beside_huffman():
+    row = {"name": "a", "coder": "nncodec 1", "huffman": 2000, "neighbours": 1900, "nnc": 1850}
+    table = frontier_tables.standard([row])["recorded"]
+    assert table.loc["a", "NNC"] == "1,850"
+    assert table.loc["a", "NNC to Huffman"] == "-7.5 %"

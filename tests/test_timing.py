@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dcviz import paper, timing, timing_tables
+from dcviz import paper, recordings, timing, timing_layers, timing_tables
 from dcviz.errors import DataError, NetError, WeightError
 
 SMALL = timing.FcLayer("small", 120, 200, 0.1, 4, 0.3)
@@ -33,7 +33,20 @@ def test_the_layers_are_the_papers():
     assert (layers["lenet-5/fc1"].rows, layers["lenet-5/fc1"].active) == (500, None)
     named = [name.replace("/", "_").replace("-", "").lower() for name in timing.six_layers()]
     assert named == [name.lower() for name in paper.table("table8_time_us")["layers"]]
-    assert all(0.18 < layers[name].active < 0.42 for name in timing.six_layers())
+
+
+def test_active_inputs_are_those_counted_on_our_alexnet():
+    layers, counted = timing.paper_layers(), recordings.load("alexnet_activity").rows
+    for row in counted:
+        if row["net"] == "alexnet-cifar10-paper":
+            for net in ("alexnet", "vgg-16"):
+                assert layers[f"{net}/{row['layer']}"].active == round(row["active"], 3)
+
+
+def test_without_the_count_it_is_said_what_is_missing(monkeypatch, tmp_path):
+    monkeypatch.setattr(timing_layers, "DATA", tmp_path)
+    with pytest.raises(DataError, match=r"alexnet_activity\.json cannot be read"):
+        timing_layers.paper_layers.__wrapped__()
 
 
 def test_a_random_layer_has_the_density_and_one_set_of_weights(forms):
@@ -124,7 +137,7 @@ def test_readings_go_round_in_turn(forms, monkeypatch):
     seen = []
 
     class Clocked:
-        def __init__(self, statement, globals, num_threads, timer):
+        def __init__(self, statement, setup, globals, num_threads, timer):
             self.call = globals["call"]
 
         def timeit(self, number):
@@ -136,6 +149,30 @@ def test_readings_go_round_in_turn(forms, monkeypatch):
     assert len(seen) == 9
     assert seen[:3] == seen[3:6] == seen[6:]
     assert all(row.seconds == 1.0 for row in rows)
+
+
+def test_cold_readings_are_one_call_each_after_much_else(forms, monkeypatch):
+    seen = []
+
+    class Clocked:
+        def __init__(self, statement, setup, globals, num_threads, timer):
+            exec(setup, globals)
+            self.size = globals["large"].numel()
+
+        def timeit(self, number):
+            seen.append((self.size, number))
+            return type("Measurement", (), {"median": 1e-4})
+
+    monkeypatch.setattr(timing.benchmark, "Timer", Clocked)
+    for cold, expected in ((True, (32_000_000, 1)), (False, (1, 40))):
+        rows = timing.measure(forms, readings=2, cold=cold)
+        assert {row.cold for row in rows} == {cold}
+        assert seen.pop() == expected
+
+
+def test_layers_of_large_nets_are_cold():
+    layers = timing.paper_layers()
+    assert {name for name, layer in layers.items() if layer.cold} == set(timing.six_layers())
 
 
 def test_wrong_requests_are_told(forms):

@@ -61,7 +61,7 @@ def frontier_picture(model, shipped, seeds=(), low=15, high=1500, errors=(0.5, 1
     figure, (axes, key) = theme.figure(13.5, 6.2, columns=2, width_ratios=(2.1, 1))
     ground(axes, low, high, errors)
     if len(seeds):
-        ours(axes, seeds, "recorded", "ours, 8 epochs, three seeds", markersize=9)
+        ours(axes, seeds, "recorded", "the same recipes, other seeds", markersize=9)
     ours(axes, shipped, "ours", "our shipped files", markersize=13, markeredgecolor="black", markeredgewidth=0.8)
     axes.set_title(f"{model}: up and left is better", loc="left", fontsize=theme.FONT)
     legend(axes, loc="lower right")

@@ -119,6 +119,31 @@ def density_curves(axes, rows):
     return lines
 
 
+def activity_curves(axes, rows, counted):
+    """Speed-up over dense by share of active inputs, geometric means over layers; thin lines: each layer, compressed.
+
+    rows: layer, method, active, seconds; counted: shares to be marked. Returns {method: Line2D}.
+    """
+    seconds = {(row["layer"], row["method"], row["active"]): row["seconds"] for row in rows}
+    layers, shares = (sorted({key[part] for key in seconds}) for part in (0, 2))
+    percent = [100 * share for share in shares]
+    axes.axvspan(100 * min(counted), 100 * max(counted), color=theme.tint("#000000", 0.85), label="counted on AlexNet")
+    lines = {}
+    for method in ("compressed", "csr"):
+        gains = np.array([[seconds[n, "dense", s] / seconds[n, method, s] for s in shares] for n in layers])
+        style = theme.line_style(METHOD_ROLES[method])
+        if method == "compressed":
+            axes.plot(percent, gains.T, color=style["color"], linewidth=0.9, alpha=0.5)
+        lines[method] = axes.plot(percent, np.exp(np.log(gains).mean(0)), label=METHODS[method], **style)[0]
+    axes.set(yscale="log", xlabel="active inputs (%)", ylabel="times faster\nthan dense", xlim=(0, 103))
+    axes.yaxis.set_major_locator(FixedLocator((0.5, 1, 2, 5, 10, 20, 50, 100)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.grid()
+    axes.legend()
+    return lines
+
+
 def ratio_bars(axes, labels, series, ylabel):
     """Groups of bars on a logarithmic axis. series: {name: (role, values)}. Returns {name: bars}."""
     width, bars = 0.8 / len(series), {}

@@ -10,16 +10,20 @@ import torch
 from dcviz import cifar, datasets, energy, models, pipeline, reference, timing
 
 DENSITIES = (0.01, 0.02, 0.04, 0.09, 0.15, 0.25, 0.5, 1.0)
+SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 SWEEP = "alexnet/fc7"
-_HOW = {"readings": 5, "clock": "processor"}
+_HOW = {"readings": 15, "clock": "processor"}
 
 
 def layer_times():
-    """Every layer of the paper's four nets at batch 1 to 128, in all forms, inputs as active as counted."""
+    """Every layer of the paper's four nets at batch 1 to 128, in all forms, inputs as active as counted.
+
+    Layers of the large nets with empty caches, as their net leaves them.
+    """
     rows = []
     for name, layer in timing.paper_layers().items():
         active = layer.active or lenet_activity(name.split("/")[0])[name]
-        rows += timing.crossover(timing.random_layer(layer), active=round(active, 3), **_HOW)
+        rows += timing.crossover(timing.random_layer(layer), active=round(active, 3), cold=layer.cold, **_HOW)
     return [asdict(row) for row in rows]
 
 
@@ -28,8 +32,18 @@ def layer_densities():
     rows = []
     for density in DENSITIES:
         forms = timing.random_layer(replace(timing.paper_layers()[SWEEP], density=density))
-        rows += [{"density": density, **asdict(row)} for row in timing.measure(forms, **_HOW)]
+        rows += [{"density": density, **asdict(row)} for row in timing.measure(forms, cold=True, **_HOW)]
     return rows
+
+
+def layer_activity():
+    """The six layers of Table 8 at batch 1, other shares of active inputs: rows as ``layer_times``."""
+    rows = []
+    for name in timing.six_layers():
+        forms = timing.random_layer(timing.paper_layers()[name])
+        for share in SHARES:
+            rows += timing.measure(forms, active=share, cold=True, **_HOW)
+    return [asdict(row) for row in rows]
 
 
 def speed_limits():

@@ -22,9 +22,9 @@ def recorded(method, batch, layer="vgg-16/fc7"):
 
 
 def test_a_layer_brings_its_density_and_inputs(lab):
-    assert (lab.density, lab.active) == (4.0, 37.5)
+    assert (lab.density, lab.active) == (4.0, 45.9)
     lab.layer = "alexnet/fc8"
-    assert (lab.density, lab.active) == (25.0, 37.5)
+    assert (lab.density, lab.active) == (25.0, 45.0)
     assert "alexnet/fc8" in lab.caption.value
     assert lab.is_published
 
@@ -93,7 +93,7 @@ def test_no_gpu_is_told():
 
 def test_repr_and_unknown_layer(lab):
     lab.density = 12.5
-    assert repr(lab) == "SpeedLab(layer='vgg-16/fc7', batch=1, density=12.5, active=37.5, device='cpu')"
+    assert repr(lab) == "SpeedLab(layer='vgg-16/fc7', batch=1, density=12.5, active=45.9, device='cpu')"
     assert repr(labs.recreate(repr(lab))) == repr(lab)
     with pytest.raises(NetError, match="no layer 'fc6'"):
         SpeedLab(layer="fc6")
