@@ -31,7 +31,7 @@ def layers(size, repetitions):
         layer = timing.paper_layers()[name]
         forms = timing.random_layer(layer)
         options = {"readings": repetitions, "clock": CLOCK, "cold": layer.cold}
-        sparse_inputs += timing.measure(forms, active=layer.active, **options)
+        sparse_inputs += timing.measure(forms, active=layer.active or 1.0, **options)
         dense_inputs += timing.measure(forms, active=1.0, **options)
     total = {m: sum(row.seconds for row in sparse_inputs if row.method == m) for m in timing.METHODS}
     ours = geometric_mean_speedup(sparse_inputs, "compressed")
