@@ -87,9 +87,9 @@ print(seeds.note)
 # %% [markdown]
 # The size moves by a few percent: how many weights stay is fixed by the recipe, but sharing finds another codebook each
 # time. The error moves by a dozen or two among ten thousand digits. Differences below that are noise, here and in the
-# published tables. What ships was settled beforehand: seed 0 of the paper's two nets; of the small ones the smallest
-# file whose error on the *held-out* digits is within its bar (1.58 and 1.9 %, 0.74 and 1.0 %). Nobody looked at the test
-# images for that. So the large marks in the pictures are chosen among three, and the triangles are the others.
+# published tables. Of the paper's two nets seed 0 ships; of each small one the smallest file whose error on the
+# *held-out* digits is within its bar (1.58 and 1.9 %, 0.74 and 1.0 %). The test images had no say in it: where a triangle
+# stands better than the large mark, it stays a triangle.
 #
 # ## 2 · Take a recipe apart
 #
@@ -398,9 +398,9 @@ frontier_tables.standard(rivals.rows)
 print(f"{rivals.rows[0]['coder']}; {rivals.note}")
 
 # %% [markdown]
-# On the LeNets the standard saves 4 to 16 % of Huffman's bytes, most where the file is smallest: it stores no tables. The
-# four counters on this page get most of that. On AlexNet nothing is left of the advantage. Two million bytes do not
-# notice a table, and the net was *trained* for Huffman: its codes were chosen by the length of Huffman's words.
+# On the LeNets the standard saves 4 to 16 % of Huffman's bytes, most on the smallest file: it stores no tables. The four
+# counters on this page get most of that. On AlexNet nothing is left of the advantage: two million bytes do not notice a
+# table, and gaps have a width of their own in every layer.
 
 # %% [markdown]
 # ## What to take home
