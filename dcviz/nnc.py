@@ -27,10 +27,7 @@ def size(weight):
     What was written is decoded again and compared: CodeError if it does not come back. DataError if ``nncodec`` is
     not installed.
     """
-    try:
-        cabac = import_module("nncodec.extensions.deepCABAC")
-    except ImportError as error:
-        raise DataError("NNC's coder is not installed; try: pip install --no-deps nncodec") from error
+    cabac = _installed(lambda: import_module("nncodec.extensions.deepCABAC"))
     numbers = codes(weight)
     numbers = np.ascontiguousarray(numbers.reshape(len(numbers), -1))
     empty = (~numbers.any(axis=1)).astype(np.int32)  # rows without a weight are passed over
@@ -49,5 +46,12 @@ def size(weight):
 
 
 def version():
-    """Name and version of the package that codes -> str. importlib's PackageNotFoundError without it."""
-    return f"nncodec {metadata.version('nncodec')}"
+    """Name and version of the package that codes -> str. DataError as for ``size``."""
+    return f"nncodec {_installed(lambda: metadata.version('nncodec'))}"
+
+
+def _installed(find):
+    try:
+        return find()
+    except ImportError as error:  # a missing package's metadata too
+        raise DataError("NNC's coder is not installed; try: pip install --no-deps nncodec") from error

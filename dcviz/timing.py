@@ -44,7 +44,7 @@ CLOCKS = {"wall": benchmark.timer, "processor": time.thread_time}
 The second is the one to trust on a machine that others use too; it says nothing about other threads or a GPU.
 """
 _BLOCK_SECONDS = 0.004  # one reading of the clock spans at least this long, if not cold
-_COLD_FLOATS = 32_000_000  # 128 MB, more than a processor's or a GPU's caches hold
+_COLD_FLOATS = 32_000_000  # 128 MB, more than the caches of a core or a GPU hold
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
 import sys
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -64,6 +65,15 @@ def test_without_the_package_it_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "nncodec", None)
     with pytest.raises(DataError, match="pip install --no-deps nncodec"):
         nnc.size(np.eye(2, dtype=np.float32))
+
+
+def test_without_the_package_there_is_no_version_either(monkeypatch):
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(nnc.metadata, "version", missing)
+    with pytest.raises(DataError, match="pip install --no-deps nncodec"):
+        nnc.version()
 
 
 def test_the_real_coder_is_in_the_region_of_huffman():
