@@ -89,7 +89,11 @@ class Estimate:
 
 def phones():
     """Systems on a chip to choose from, oldest first -> list of Phone. DataError if data/phones.json cannot be read."""
-    path = DATA / "phones.json"
+    return list(_phones(DATA / "phones.json"))
+
+
+@functools.cache
+def _phones(path):
     try:
         return [Phone(**record) for record in json.loads(path.read_text("utf-8"))["phones"]]
     except (OSError, ValueError, TypeError, KeyError) as error:

@@ -7,16 +7,14 @@ Weights are drawn at random: the time depends on where weights are, not on their
 """
 
 import functools
-import json
 import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from dcviz import models, paper, sparse_formats, sparse_kernels
-from dcviz.errors import DataError, WeightError
-from dcviz.files import DATA
+from dcviz import models, paper, recordings, sparse_formats, sparse_kernels
+from dcviz.errors import WeightError
 
 _LARGE = ("alexnet", "vgg-16")
 _NETS = (*_LARGE, "lenet-300-100", "lenet-5")  # the large ones first: speed is about them
@@ -125,7 +123,10 @@ class Forms(Costs):
 
 @functools.cache
 def paper_layers():
-    """{"alexnet/fc6": FcLayer, ...}: fully connected layers of the paper's four nets, with its densities."""
+    """{"alexnet/fc6": FcLayer, ...}: fully connected layers of the paper's four nets, with its densities.
+
+    DataError if the recorded count of active inputs is missing.
+    """
     counted, layers = _counted(), {}
     for net in _NETS:
         with torch.device("meta"):
@@ -195,12 +196,8 @@ def inputs(columns, batch=1, active=1.0, seed=0, device="cpu"):
 
 def _counted():
     """{"fc6": share of inputs that are not zero, ...} in our AlexNet at the paper's densities, as recorded."""
-    path = DATA / "recorded" / "alexnet_activity.json"
-    try:
-        rows = json.loads(path.read_text("utf-8"))["rows"]
-        return {r["layer"]: round(r["active"], 3) for r in rows if r["net"] == "alexnet-cifar10-paper"}
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+    rows = recordings.load("alexnet_activity").rows
+    return {row["layer"]: round(row["active"], 3) for row in rows if row["net"] == "alexnet-cifar10-paper"}
 
 
 def _keep_share(shares, name, module, arguments):

@@ -15,13 +15,18 @@ from dcviz.files import atomic_write
 from dcviz.timing import Timing
 
 
+def geometric_mean(values, axis=None):
+    """Geometric mean of positive values, along an axis -> array; of all of them -> scalar."""
+    return np.exp(np.mean(np.log(values), axis=axis))
+
+
 def geometric_mean_speedup(rows, method, batch=1):
     """Geometric mean over layers of dense time / time of ``method`` -> float. rows: list of Timing."""
     times = {(row.layer, row.method): row.seconds for row in rows if row.batch == batch}
     ratios = [times[layer, "dense"] / seconds for (layer, m), seconds in times.items() if m == method]
     if not ratios:
         raise DataError(f"no timings of {method} at batch {batch}")
-    return _geometric_mean(ratios)
+    return float(geometric_mean(ratios))
 
 
 def table(rows):
@@ -105,7 +110,7 @@ def table_8(rows, batch=1, machine=CORE_I7):
         }
     frame = pd.DataFrame.from_dict(table, orient="index")
     ratios = [column for column in frame if "speed-up" in column[1]]
-    frame.loc["geometric mean"] = {column: _geometric_mean(frame[column]) for column in ratios}
+    frame.loc["geometric mean"] = {column: geometric_mean(frame[column]) for column in ratios}
     digits = {column: 2 if column in ratios else 1 for column in frame}
     return frame.round(digits).astype(object).where(frame.notna(), "")
 
@@ -148,7 +153,3 @@ def table_9(machine=CORE_I7):
         }
     frame = pd.DataFrame.from_dict(table, orient="index")
     return frame.round(1)
-
-
-def _geometric_mean(values):
-    return float(np.exp(np.mean(np.log(values))))

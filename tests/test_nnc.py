@@ -9,7 +9,7 @@ from dcviz.errors import CodeError, DataError
 
 
 class Stand:
-    """In place of the extension: an encoder that keeps its numbers as text, and a decoder that reads them."""
+    """In place of the extension: an encoder that keeps its numbers as bytes, and a decoder that reads them."""
 
     class HdspMode:
         AlwaysOff = "off"

@@ -44,8 +44,8 @@ def test_active_inputs_are_those_counted_on_our_alexnet():
 
 
 def test_without_the_count_it_is_said_what_is_missing(monkeypatch, tmp_path):
-    monkeypatch.setattr(timing_layers, "DATA", tmp_path)
-    with pytest.raises(DataError, match=r"alexnet_activity\.json cannot be read"):
+    monkeypatch.setattr(recordings, "FOLDER", tmp_path)
+    with pytest.raises(DataError, match=r"'alexnet_activity' cannot be read from .*alexnet_activity\.json"):
         timing_layers.paper_layers.__wrapped__()
 
 

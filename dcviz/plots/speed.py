@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from dcviz import theme
+from dcviz.timing_tables import geometric_mean
 
 METHODS = {"dense": "dense", "csr": "sparse rows (CSR)", "compressed": "compressed form"}
 """How the methods of ``timing`` are called in figures."""
@@ -134,7 +135,7 @@ def activity_curves(axes, rows, counted):
         style = theme.line_style(METHOD_ROLES[method])
         if method == "compressed":
             axes.plot(percent, gains.T, color=style["color"], linewidth=0.9, alpha=0.5)
-        lines[method] = axes.plot(percent, np.exp(np.log(gains).mean(0)), label=METHODS[method], **style)[0]
+        lines[method] = axes.plot(percent, geometric_mean(gains, axis=0), label=METHODS[method], **style)[0]
     axes.set(yscale="log", xlabel="active inputs (%)", ylabel="times faster\nthan dense", xlim=(0, 103))
     axes.yaxis.set_major_locator(FixedLocator((0.5, 1, 2, 5, 10, 20, 50, 100)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -31,8 +31,9 @@ def layer_densities():
     """One layer, 4096 x 4096, at other densities: rows as ``layer_times`` plus density; inputs all active."""
     rows = []
     for density in DENSITIES:
-        forms = timing.random_layer(replace(timing.paper_layers()[SWEEP], density=density))
-        rows += [{"density": density, **asdict(row)} for row in timing.measure(forms, cold=True, **_HOW)]
+        layer = replace(timing.paper_layers()[SWEEP], density=density)
+        timed = timing.measure(timing.random_layer(layer), cold=layer.cold, **_HOW)
+        rows += [{"density": density, **asdict(row)} for row in timed]
     return rows
 
 
@@ -40,9 +41,10 @@ def layer_activity():
     """The six layers of Table 8 at batch 1, other shares of active inputs: rows as ``layer_times``."""
     rows = []
     for name in timing.six_layers():
-        forms = timing.random_layer(timing.paper_layers()[name])
+        layer = timing.paper_layers()[name]
+        forms = timing.random_layer(layer)
         for share in SHARES:
-            rows += timing.measure(forms, active=share, cold=True, **_HOW)
+            rows += timing.measure(forms, active=share, cold=layer.cold, **_HOW)
     return [asdict(row) for row in rows]
 
 
