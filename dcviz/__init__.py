@@ -9,11 +9,43 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _MODULES = {
-    "archive", "authors", "bits", "bitstream", "checks", "cifar", "coders", "datasets", "editions", "entropy", "errors",
-    "files", "huffman", "kmeans", "kmeans_optimal", "labs", "machine", "models", "models_imagenet", "paper", "pipeline",
-    "plots", "pretrained", "pruning", "rate_distortion", "recipes", "recordings", "reference", "relative_index",
-    "retraining", "sketch", "sweeps", "tables", "theme", "trained_quantization", "training",
-}  # fmt: skip
+    "archive",
+    "authors",
+    "bits",
+    "bitstream",
+    "checks",
+    "cifar",
+    "coders",
+    "datasets",
+    "editions",
+    "entropy",
+    "errors",
+    "files",
+    "huffman",
+    "kmeans",
+    "kmeans_optimal",
+    "labs",
+    "machine",
+    "models",
+    "models_imagenet",
+    "paper",
+    "pipeline",
+    "plots",
+    "pretrained",
+    "pruning",
+    "rate_distortion",
+    "recipes",
+    "recordings",
+    "reference",
+    "relative_index",
+    "retraining",
+    "sketch",
+    "sweeps",
+    "tables",
+    "theme",
+    "trained_quantization",
+    "training",
+}
 
 __all__ = sorted([*_MODULES, "load"])
 

@@ -86,22 +86,33 @@ def _inspect(arguments):
     if arguments.json:
         layers = [
             {
-                "layer": layer.name, "shape": layer.shape, "nonzeros": layer.nonzeros, "entries": layer.entries,
-                "fillers": layer.fillers, "codebook": layer.codebook, "weight_bits": layer.weight_bits,
-                "index_bits": layer.index_bits, "file_bytes": layer.file_bytes, "parts": layer.parts,
+                "layer": layer.name,
+                "shape": layer.shape,
+                "nonzeros": layer.nonzeros,
+                "entries": layer.entries,
+                "fillers": layer.fillers,
+                "codebook": layer.codebook,
+                "weight_bits": layer.weight_bits,
+                "index_bits": layer.index_bits,
+                "file_bytes": layer.file_bytes,
+                "parts": layer.parts,
             }
             for layer in breakdown.layers
-        ]  # fmt: skip
+        ]
         summary = {"net": breakdown.net, "file_bytes": breakdown.file_bytes, "dense_bytes": breakdown.dense_bytes}
         print(json.dumps({**summary, "parts": breakdown.parts, "layers": layers}, indent=1))
         return
-    print(f"{arguments.file}: {breakdown.net}, {breakdown.file_bytes:,} bytes, "
-          f"{breakdown.ratio:.1f}x smaller than {breakdown.dense_bytes:,} bytes of float32\n")  # fmt: skip
+    print(
+        f"{arguments.file}: {breakdown.net}, {breakdown.file_bytes:,} bytes, "
+        f"{breakdown.ratio:.1f}x smaller than {breakdown.dense_bytes:,} bytes of float32\n"
+    )
     for part, size in breakdown.parts.items():
         print(f"  {part:20}{size:>12,}  {100 * size / breakdown.file_bytes:6.2f} %")
     print(f"  {'all':20}{sum(breakdown.parts.values()):>12,}\n")
-    print(f"  {'layer':12}{'weights':>12}{'kept %':>8}{'fillers':>9}{'values':>8}{'weight bits':>13}"
-          f"{'index bits':>12}{'bytes':>11}{'of dense %':>12}")  # fmt: skip
+    print(
+        f"  {'layer':12}{'weights':>12}{'kept %':>8}{'fillers':>9}{'values':>8}{'weight bits':>13}"
+        f"{'index bits':>12}{'bytes':>11}{'of dense %':>12}"
+    )
     for layer in breakdown.layers:
         print(
             f"  {layer.name:12}{layer.weights:>12,}{100 * layer.nonzeros / layer.weights:>8.2f}{layer.fillers:>9,}"

@@ -51,19 +51,29 @@ def _small():
     densities = (0.7, 0.35, 0.3, 0.25, 0.25, 0.027, 0.027, 0.2)
     plan = zip(models.paper_names(NET), densities, (5, 5, 4, 4, 4, 4, 4, 4), strict=True)
     return recipes.as_printed(
-        NET, layers={name: LayerRecipe(density, bits, None) for name, density, bits in plan}, cuts=40, ramp=0.5,
-        regrow=True, rate=0.01, drop_dead=True, dtype="float16", bias_dtype="float16",
-    )  # fmt: skip
+        NET,
+        layers={name: LayerRecipe(density, bits, None) for name, density, bits in plan},
+        cuts=40,
+        ramp=0.5,
+        regrow=True,
+        rate=0.01,
+        drop_dead=True,
+        dtype="float16",
+        bias_dtype="float16",
+    )
 
 
 SETTINGS = {
     "paper": Setting(
-        recipes.as_printed(NET, cuts=12, ramp=0.5, regrow=True), prune=1.25, prune_rate=6e-3,
-        settle=1.0, settle_rate=2e-3, share=0.2, share_rate=1e-4,
+        recipes.as_printed(NET, cuts=12, ramp=0.5, regrow=True),
+        prune=1.25,
+        prune_rate=6e-3,
+        settle=1.0,
+        settle_rate=2e-3,
+        share=0.2,
+        share_rate=1e-4,
     ),
-    "small": Setting(
-        _small(), prune=5.0, prune_rate=8e-3, settle=2.0, settle_rate=2e-3, share=0.5, share_rate=3e-4
-    ),
+    "small": Setting(_small(), prune=5.0, prune_rate=8e-3, settle=2.0, settle_rate=2e-3, share=0.5, share_rate=3e-4),
 }
 """{name: Setting}."""
 
@@ -90,9 +100,17 @@ def run(options):
 def _trainer(options, epochs, rate, start, constraint, **more):
     """A ``Trainer`` on the training pictures for so many epochs, of which the last may be a part of one."""
     choices = argparse.Namespace(
-        seed=options.seed, batch=BATCH, phases=((PIXELS, math.ceil(epochs)),), lr=rate, warmup=WARMUP, decay=5e-4,
-        dropout=0.1, smoothing=0.1, averaging=0.0, dtype=options.dtype,
-    )  # fmt: skip
+        seed=options.seed,
+        batch=BATCH,
+        phases=((PIXELS, math.ceil(epochs)),),
+        lr=rate,
+        warmup=WARMUP,
+        decay=5e-4,
+        dropout=0.1,
+        smoothing=0.1,
+        averaging=0.0,
+        dtype=options.dtype,
+    )
     return Trainer(cifar.cifar10("train"), choices, start, constraint, share=epochs / math.ceil(epochs), **more)
 
 
@@ -163,11 +181,19 @@ def _train(trainer, folder, options, checkpoint=None):
                 if checkpoint is not None:
                     trainer.save(checkpoint)
                 loss, right = np.mean(results, axis=0)
-                print(json.dumps({
-                    "folder": folder.name, "step": trainer.step, "total": trainer.total,
-                    "loss": round(float(loss), 4), "right": round(float(right), 4),
-                    "held_out": None if stop else trainer.held_out_accuracy(PIXELS),
-                }), flush=True)  # fmt: skip
+                print(
+                    json.dumps(
+                        {
+                            "folder": folder.name,
+                            "step": trainer.step,
+                            "total": trainer.total,
+                            "loss": round(float(loss), 4),
+                            "right": round(float(right), 4),
+                            "held_out": None if stop else trainer.held_out_accuracy(PIXELS),
+                        }
+                    ),
+                    flush=True,
+                )
                 since, results = time.monotonic(), []
     return not stop
 

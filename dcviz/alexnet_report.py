@@ -55,8 +55,16 @@ def by_bits(options):
     out, setting, dense = Path(options.out), SETTINGS["paper"], state(options.dense)
     pruned = _net(out / "paper" / "pruned.safetensors")
     error = error_percent(out, pruned, "test")
-    rows = [{"experiment": "table6", "net": "pruned", "layers": "none", "conv_bits": None, "fc_bits": None,
-             "error_percent": error}]  # fmt: skip
+    rows = [
+        {
+            "experiment": "table6",
+            "net": "pruned",
+            "layers": "none",
+            "conv_bits": None,
+            "fc_bits": None,
+            "error_percent": error,
+        }
+    ]
     for quoted in paper.table("table6_alexnet_bits").rows[1:]:
         conv, fc = quoted["conv_bits"], quoted["fc_bits"]
         layers = {
@@ -73,11 +81,16 @@ def by_bits(options):
         untuned = copy.deepcopy(pruned)
         SharedWeights(untuned, codebooks(untuned, recipe), rate=recipe.rate)
         tuned = restore(archive.load(file))
-        rows.append({
-            "experiment": "table6", "conv_bits": conv, "fc_bits": fc, "file_bytes": file.stat().st_size,
-            "error_percent": error_percent(out, untuned, "test"),
-            "finetuned_error_percent": error_percent(out, tuned, "test"),
-        })  # fmt: skip
+        rows.append(
+            {
+                "experiment": "table6",
+                "conv_bits": conv,
+                "fc_bits": fc,
+                "file_bytes": file.stat().st_size,
+                "error_percent": error_percent(out, untuned, "test"),
+                "finetuned_error_percent": error_percent(out, tuned, "test"),
+            }
+        )
         print(json.dumps(rows[-1]), flush=True)
     return rows
 
@@ -90,13 +103,17 @@ def _net(path):
 
 def _row(out, stage, net, size, dense_bytes, test=True):
     row = {
-        "stage": stage, "file_bytes": size, "ratio": dense_bytes / size, "pixels": PIXELS, "computed_in": "bfloat16",
+        "stage": stage,
+        "file_bytes": size,
+        "ratio": dense_bytes / size,
+        "pixels": PIXELS,
+        "computed_in": "bfloat16",
         "held_out_error_percent": error_percent(out, net, "held_out"),
         "test_error_percent": error_percent(out, net, "test") if test else None,
         "kept_percent": {
             name: 100 * float((layer.weight != 0).float().mean()) for name, layer in models.weight_layers(net).items()
         },
-    }  # fmt: skip
+    }
     print(json.dumps(row), flush=True)
     return row
 

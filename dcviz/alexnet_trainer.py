@@ -85,8 +85,11 @@ def sgd(constraint, decay):
     vectors = [w for w in constraint.parameters() if w.dim() == 1]
     return torch.optim.SGD(
         [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}],
-        lr=0.0, momentum=0.9, nesterov=True, fused=True,
-    )  # fmt: skip
+        lr=0.0,
+        momentum=0.9,
+        nesterov=True,
+        fused=True,
+    )
 
 
 class Trainer:
@@ -215,9 +218,7 @@ class Trainer:
                 notes = file.metadata() or {}
                 for key, now in self.identity().items():
                     if notes.get(key) != str(now):
-                        raise DataError(
-                            f"{path}: made with {key} {notes.get(key)}, not {now}; use another --out"
-                        )
+                        raise DataError(f"{path}: made with {key} {notes.get(key)}, not {now}; use another --out")
                 self.step = int(notes["step"])
                 for name, weight, average in zip(self.names, self.weights, self.average, strict=True):
                     weight.data.copy_(file.get_tensor(f"weight/{name}"))

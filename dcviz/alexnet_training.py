@@ -76,11 +76,16 @@ def _train(trainer, options, out, stop):
             loss, right = np.mean(results, axis=0)
             held_out = None if stop else round(trainer.held_out_accuracy(pixels), 4)
             _note(
-                out / LOG, step=trainer.step, epoch=round(trainer.step / trainer.steps_per_epoch, 2),
-                pixels=pixels, loss=round(float(loss), 4), right=round(float(right), 4), held_out=held_out,
+                out / LOG,
+                step=trainer.step,
+                epoch=round(trainer.step / trainer.steps_per_epoch, 2),
+                pixels=pixels,
+                loss=round(float(loss), 4),
+                right=round(float(right), 4),
+                held_out=held_out,
                 rate=round(trainer.optimizer.param_groups[0]["lr"], 6),
                 images_per_s=round(len(results) * options.batch / (now - since), 1),
-            )  # fmt: skip
+            )
             results, since = [], time.monotonic()
 
 
@@ -93,14 +98,15 @@ def report(options):
     pixels = options.pixels or options.phases[-1][0]
     test = cifar10("test")
     notes = {
-        "data": "CIFAR-10", **trainer.identity(), "pixels": pixels,
-        "step": trainer.step, "total": trainer.total,
+        "data": "CIFAR-10",
+        **trainer.identity(),
+        "pixels": pixels,
+        "step": trainer.step,
+        "total": trainer.total,
         "epochs": round(trainer.step / trainer.steps_per_epoch, 2),
         "held_out_accuracy": trainer.held_out_accuracy(pixels),
-        "test_accuracy": trainer.accuracy(
-            torch.from_numpy(test.images), torch.from_numpy(test.labels).long(), pixels
-        ),
-    }  # fmt: skip
+        "test_accuracy": trainer.accuracy(torch.from_numpy(test.images), torch.from_numpy(test.labels).long(), pixels),
+    }
     trainer.export(out / WEIGHTS, notes)
     _note(out / LOG, event="report", file=WEIGHTS, **notes)
 

@@ -78,4 +78,3 @@ def _dotted(path):
 
 def _anchor(name):
     return name.replace(".", "").lower()
-

@@ -15,24 +15,31 @@ from dataclasses import replace
 from pathlib import Path
 
 from dcviz.archive_reader import parse
-from dcviz.archive_types import (
-    MAGIC,
-    PARTS,
-    VERSION,
-    Breakdown,
-    Coding,
-    Layer,
-    LayerBreakdown,
-    StoredNet,
-)
+from dcviz.archive_types import MAGIC, PARTS, VERSION, Breakdown, Coding, Layer, LayerBreakdown, StoredNet
 from dcviz.archive_writer import pieces, walk, write_layer
 from dcviz.errors import ArchiveError
 from dcviz.files import atomic_write
 
 __all__ = [
-    "MAGIC", "PARTS", "VERSION", "Breakdown", "Coding", "Layer", "LayerBreakdown", "StoredNet", "breakdown", "describe",
-    "describe_bytes", "dumps", "file_bytes", "layer_bytes", "load", "loads", "save", "shortest",
-]  # fmt: skip
+    "MAGIC",
+    "PARTS",
+    "VERSION",
+    "Breakdown",
+    "Coding",
+    "Layer",
+    "LayerBreakdown",
+    "StoredNet",
+    "breakdown",
+    "describe",
+    "describe_bytes",
+    "dumps",
+    "file_bytes",
+    "layer_bytes",
+    "load",
+    "loads",
+    "save",
+    "shortest",
+]
 
 
 def save(path, net):

@@ -52,7 +52,6 @@ class Writer(bytearray):
         return length, self, zlib.crc32(self).to_bytes(4, "little")
 
 
-
 class Reader:
     """Bytes being read, each charged to the part of the file that it is for (``parts``: {part: bytes})."""
 

@@ -8,9 +8,17 @@ import numpy as np
 MAGIC = b"\x89DCZ"
 VERSION = 1
 PARTS = (
-    "header", "checksums", "codebooks", "code_tables", "weight_bits", "weight_bits_fillers",
-    "index_bits", "index_bits_fillers", "lane_starts", "biases",
-)  # fmt: skip
+    "header",
+    "checksums",
+    "codebooks",
+    "code_tables",
+    "weight_bits",
+    "weight_bits_fillers",
+    "index_bits",
+    "index_bits_fillers",
+    "lane_starts",
+    "biases",
+)
 """What a byte of the file can be for: the keys of ``Breakdown.parts``."""
 
 FLOATS = {"float32": "<f4", "float16": "<f2"}

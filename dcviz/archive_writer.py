@@ -4,19 +4,7 @@ import numpy as np
 
 from dcviz import relative_index
 from dcviz.archive_streams import Writer, write_symbols
-from dcviz.archive_types import (
-    BARE,
-    BIAS,
-    BIAS_CODED,
-    BIAS_HALF,
-    CODED,
-    COLUMNS,
-    FLOATS,
-    HALF,
-    MAGIC,
-    SPARSE,
-    VERSION,
-)
+from dcviz.archive_types import BARE, BIAS, BIAS_CODED, BIAS_HALF, CODED, COLUMNS, FLOATS, HALF, MAGIC, SPARSE, VERSION
 from dcviz.errors import CodebookError, CodeError, WeightError
 
 
@@ -154,6 +142,7 @@ def codes_of(values, codebook, where):
     codes = order[np.minimum(ranks, len(codebook) - 1)]
     wrong = codebook[codes].view(np.uint32) != values.view(np.uint32)
     if wrong.any():
-        raise CodebookError(f"{where}: {np.count_nonzero(wrong):,} values are not in its codebook "
-                            f"(first: {values[np.argmax(wrong)]!r})")  # fmt: skip
+        raise CodebookError(
+            f"{where}: {np.count_nonzero(wrong):,} values are not in its codebook (first: {values[np.argmax(wrong)]!r})"
+        )
     return codes

@@ -93,10 +93,15 @@ class _Plan:
 
 # fire modules 2 to 9: place in torchvision's features, squeezed width, width of each expanded half
 _FIRES = (
-    (3, 16, 64), (4, 16, 64), (5, 32, 128),
-    (7, 32, 128), (8, 48, 192), (9, 48, 192), (10, 64, 256),
+    (3, 16, 64),
+    (4, 16, 64),
+    (5, 32, 128),
+    (7, 32, 128),
+    (8, 48, 192),
+    (9, 48, 192),
+    (10, 64, 256),
     (12, 64, 256),
-)  # fmt: skip
+)
 
 
 def _squeezenet():

@@ -78,8 +78,15 @@ def implied_bandwidths():
         for net, label in (("AlexNet", "AlexNet_FC6"), ("VGG-16", "VGG16_FC6")):
             weights = next(row["n"] for row in checks[net]["rows"] if row["layer"] == "fc6")
             micro = columns["dense_b1"][times["layers"].index(label)]
-            rows.append({"machine": machine, "layer": f"{net} fc6", "bytes": 4 * weights,
-                         "microseconds": micro, "bytes_per_second": 4 * weights / micro * 1e6})  # fmt: skip
+            rows.append(
+                {
+                    "machine": machine,
+                    "layer": f"{net} fc6",
+                    "bytes": 4 * weights,
+                    "microseconds": micro,
+                    "bytes_per_second": 4 * weights / micro * 1e6,
+                }
+            )
     return rows
 
 

@@ -156,9 +156,7 @@ def _find(split, download):
     try:
         archive = _download(cache_dir())
     except (OSError, DataError) as error:
-        raise DataError(
-            f"CIFAR-10 not found (looked for {looked}) and not downloaded ({error}): {ways_out}"
-        ) from error
+        raise DataError(f"CIFAR-10 not found (looked for {looked}) and not downloaded ({error}): {ways_out}") from error
     extract(archive, folders[-1])
     return [folders[-1] / name for name in FILES[split]]
 

@@ -94,16 +94,8 @@ def sizes(stream):
     """
     symbols, width = stream.symbols, stream.width
     packed = pack_fixed(symbols, width)
-    rows = [
-        fixed_size(symbols, width),
-        huffman_size(symbols, width),
-        ans_size(symbols),
-        constriction_size(symbols),
-    ]
-    forms = {
-        "a byte each": symbols.astype(np.uint8 if width <= 8 else np.uint16).tobytes(),
-        "packed bits": packed,
-    }
+    rows = [fixed_size(symbols, width), huffman_size(symbols, width), ans_size(symbols), constriction_size(symbols)]
+    forms = {"a byte each": symbols.astype(np.uint8 if width <= 8 else np.uint16).tobytes(), "packed bits": packed}
     found = {form: files(data) for form, data in forms.items()}
     for coder in COMPRESSORS:
         best = {form: sizes_[coder] for form, sizes_ in found.items() if sizes_[coder] is not None}

@@ -29,9 +29,10 @@ def layers(net):
     for layer, found in streams(net).items():
         for (name, stream), key in zip(found.items(), ("weight", "index"), strict=True):
             counts = stream.counts
-            packed, coded = coders.fixed_size(stream.symbols, stream.width), coders.huffman_size(
-                stream.symbols, stream.width
-            )  # fmt: skip
+            packed, coded = (
+                coders.fixed_size(stream.symbols, stream.width),
+                coders.huffman_size(stream.symbols, stream.width),
+            )
             table[layer, name] = {
                 (PAPER, "fixed"): quoted[layer][f"{key}_bits_PQ"],
                 (PAPER, "Huffman"): quoted[layer][f"{key}_bits_PQH"],
@@ -145,11 +146,7 @@ def zipped_nets(net):
     dense = b"".join(p.detach().numpy().tobytes() for p in reference.dense(net).state_dict().values())
     stored = reference.compressed(net)
     zeros = b"".join(tensor.astype(np.float32).tobytes() for tensor in stored.state_dict().values())
-    columns = {
-        "dense float32": dense,
-        "pruned and shared, float32": zeros,
-        ".dcz file": archive.dumps(stored),
-    }
+    columns = {"dense float32": dense, "pruned and shared, float32": zeros, ".dcz file": archive.dumps(stored)}
     table = {name: {"as it is": len(data), **coders.files(data)} for name, data in columns.items()}
     return pd.DataFrame(table).map(lambda n: "not installed here" if n is None or n != n else f"{int(n):,}")
 

@@ -25,15 +25,11 @@ MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 
 # name -> (SHA-256 of the unpacked file, its length in bytes); the .gz around it differs from mirror to mirror
 MNIST_FILES = {
-    "train-images-idx3-ubyte": (
-        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db", 16 + 60_000 * 784),
-    "train-labels-idx1-ubyte": (
-        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5", 8 + 60_000),
-    "t10k-images-idx3-ubyte": (
-        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7", 16 + 10_000 * 784),
-    "t10k-labels-idx1-ubyte": (
-        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2", 8 + 10_000),
-}  # fmt: skip
+    "train-images-idx3-ubyte": ("ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db", 16 + 60_000 * 784),
+    "train-labels-idx1-ubyte": ("65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5", 8 + 60_000),
+    "t10k-images-idx3-ubyte": ("0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7", 16 + 10_000 * 784),
+    "t10k-labels-idx1-ubyte": ("ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2", 8 + 10_000),
+}
 
 
 @dataclass(frozen=True)
@@ -126,11 +122,15 @@ def _checked(file, name, where, packed):
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{where} is damaged or cut short ({error}); delete it and fetch it again") from error
     if len(content) != length:
-        raise DataError(f"{where} is not the MNIST file {name}: {length:,} bytes expected when unpacked, "
-                        f"{'more' if len(content) > length else format(len(content), ',')} found")
+        raise DataError(
+            f"{where} is not the MNIST file {name}: {length:,} bytes expected when unpacked, "
+            f"{'more' if len(content) > length else format(len(content), ',')} found"
+        )
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise DataError(f"{where} has the right length but other contents than the MNIST file {name} "
-                        "(SHA-256 differs); delete it and fetch it again")
+        raise DataError(
+            f"{where} has the right length but other contents than the MNIST file {name} "
+            "(SHA-256 differs); delete it and fetch it again"
+        )
     return content
 
 

@@ -120,6 +120,11 @@ def _bar(part, total, have, progress):
     from tqdm import tqdm
 
     return tqdm(
-        total=total or None, initial=have, unit="B", unit_scale=True, desc=part.name.removesuffix(".part"),
-        file=sys.stderr, disable=None if progress else True,
-    )  # fmt: skip
+        total=total or None,
+        initial=have,
+        unit="B",
+        unit_scale=True,
+        desc=part.name.removesuffix(".part"),
+        file=sys.stderr,
+        disable=None if progress else True,
+    )

@@ -155,9 +155,7 @@ def paper_efficiency():
     """
     rows = {(r["layer"], r["machine"], r["case"]): r["millijoules"] for r in paper_joules()}
     return {
-        key: rows[key[0], "Core i7-5930k", "dense_b1"] / value
-        for key, value in rows.items()
-        if key[2].endswith("_b1")
+        key: rows[key[0], "Core i7-5930k", "dense_b1"] / value for key, value in rows.items() if key[2].endswith("_b1")
     }
 
 

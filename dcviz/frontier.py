@@ -118,8 +118,6 @@ def coded(net, made_by, data, split, teacher=None, sets=None):
 def _with_coding(made_by, parts):
     """A recipe with these coding parts and no others."""
     asked = recipe(next(iter(DENSITIES)), parts)
-    layers = {
-        name: replace(asked.layers[name], density=layer.density) for name, layer in made_by.layers.items()
-    }
+    layers = {name: replace(asked.layers[name], density=layer.density) for name, layer in made_by.layers.items()}
     kept = {name: getattr(made_by, name) for name in ("retrain", "finetune", "cuts", "ramp", "regrow", "seed")}
     return replace(asked, layers=layers, **kept)

@@ -96,11 +96,13 @@ def quantizers(rows):
     for row in rows:
         if row["experiment"] in ("kmeans", "uniform"):
             name = {"kmeans": "k-means", "uniform": "uniform bins"}[row["experiment"]]
-            table.setdefault(f"{row['bits']} bits", {}).update({
-                (name, "bytes"): f"{row['file_bytes']:,}",
-                (name, "error %, untuned"): f"{row['untuned_error']:.2f}",
-                (name, "error %, tuned"): f"{row['error_percent']:.2f}",
-            })  # fmt: skip
+            table.setdefault(f"{row['bits']} bits", {}).update(
+                {
+                    (name, "bytes"): f"{row['file_bytes']:,}",
+                    (name, "error %, untuned"): f"{row['untuned_error']:.2f}",
+                    (name, "error %, tuned"): f"{row['error_percent']:.2f}",
+                }
+            )
     return pd.DataFrame.from_dict(table, orient="index")
 
 

@@ -220,10 +220,13 @@ def _apart(text):
     """A cell with a prediction and its lab, in two: (question, (prediction, lab, lab's name)); else (text, None)."""
     tree = ast.parse(text)
     made = [
-        node for node in tree.body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
-        and ast.unparse(node.value.func) == "Prediction" and isinstance(node.targets[0], ast.Name)
-    ]  # fmt: skip
+        node
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and ast.unparse(node.value.func) == "Prediction"
+        and isinstance(node.targets[0], ast.Name)
+    ]
     last = tree.body[-1] if tree.body else None
     if not made or not isinstance(last, ast.Expr) or last is made[0]:
         return text, None

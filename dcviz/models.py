@@ -116,7 +116,7 @@ def weight_layers(net):
 def paper_names(name):
     """{our name of a layer: the paper's} for a net of Tables 2 to 5; DataError for another.
 
-        paper_names("alexnet")["classifier.1"] -> "fc6"
+    paper_names("alexnet")["classifier.1"] -> "fc6"
     """
     printed = paper.layers(name)
     with torch.device("meta"):

@@ -48,18 +48,25 @@ class AlexNet(_Pictures):
     def __init__(self, num_classes=1000, dropout=0.5):
         super().__init__()
         self.features = nn.Sequential(
-            *_conv(3, 64, 11, stride=4, padding=2), nn.MaxPool2d(3, 2),
-            *_conv(64, 192, 5, padding=2), nn.MaxPool2d(3, 2),
+            *_conv(3, 64, 11, stride=4, padding=2),
+            nn.MaxPool2d(3, 2),
+            *_conv(64, 192, 5, padding=2),
+            nn.MaxPool2d(3, 2),
             *_conv(192, 384, 3, padding=1),
             *_conv(384, 256, 3, padding=1),
-            *_conv(256, 256, 3, padding=1), nn.MaxPool2d(3, 2),
-        )  # fmt: skip
+            *_conv(256, 256, 3, padding=1),
+            nn.MaxPool2d(3, 2),
+        )
         self.avgpool = nn.AdaptiveAvgPool2d(6)
         self.classifier = nn.Sequential(
-            nn.Dropout(dropout), nn.Linear(256 * 6 * 6, 4096), nn.ReLU(inplace=True),
-            nn.Dropout(dropout), nn.Linear(4096, 4096), nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+            nn.Linear(256 * 6 * 6, 4096),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+            nn.Linear(4096, 4096),
+            nn.ReLU(inplace=True),
             nn.Linear(4096, num_classes),
-        )  # fmt: skip
+        )
 
 
 class VGG16(_Pictures):
@@ -81,10 +88,14 @@ class VGG16(_Pictures):
         self.features = nn.Sequential(*layers)
         self.avgpool = nn.AdaptiveAvgPool2d(7)
         self.classifier = nn.Sequential(
-            nn.Linear(512 * 7 * 7, 4096), nn.ReLU(inplace=True), nn.Dropout(dropout),
-            nn.Linear(4096, 4096), nn.ReLU(inplace=True), nn.Dropout(dropout),
+            nn.Linear(512 * 7 * 7, 4096),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+            nn.Linear(4096, 4096),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
             nn.Linear(4096, num_classes),
-        )  # fmt: skip
+        )
 
 
 class Fire(nn.Module):
@@ -114,14 +125,20 @@ class SqueezeNet(nn.Module):
         super().__init__()
         pool = lambda: nn.MaxPool2d(3, 2, ceil_mode=True)  # noqa: E731
         self.features = nn.Sequential(
-            *_conv(3, 96, 7, stride=2), pool(),
-            Fire(96, 16, 64), Fire(128, 16, 64), Fire(128, 32, 128), pool(),
-            Fire(256, 32, 128), Fire(256, 48, 192), Fire(384, 48, 192), Fire(384, 64, 256), pool(),
+            *_conv(3, 96, 7, stride=2),
+            pool(),
+            Fire(96, 16, 64),
+            Fire(128, 16, 64),
+            Fire(128, 32, 128),
+            pool(),
+            Fire(256, 32, 128),
+            Fire(256, 48, 192),
+            Fire(384, 48, 192),
+            Fire(384, 64, 256),
+            pool(),
             Fire(512, 64, 256),
-        )  # fmt: skip
-        self.classifier = nn.Sequential(
-            nn.Dropout(dropout), *_conv(512, num_classes, 1), nn.AdaptiveAvgPool2d(1)
         )
+        self.classifier = nn.Sequential(nn.Dropout(dropout), *_conv(512, num_classes, 1), nn.AdaptiveAvgPool2d(1))
 
     def forward(self, x):
         """Logits (n, num_classes) of pictures (n, 3, h, w)."""

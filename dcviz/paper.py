@@ -57,10 +57,7 @@ class Table(dict):
         """
         if "rows" not in self:
             raise DataError(f"{self.name} has no rows; its fields are {', '.join(self)}")
-        return [
-            row if isinstance(row, dict) else dict(zip(self["columns"], row, strict=True))
-            for row in self["rows"]
-        ]
+        return [row if isinstance(row, dict) else dict(zip(self["columns"], row, strict=True)) for row in self["rows"]]
 
 
 def tables():

@@ -120,9 +120,7 @@ def works(net):
         for name, module in layers.items():
             module.register_forward_hook(functools.partial(_keep_size, outputs, name))
         built(torch.empty(1, 3, 224, 224))
-    connected = {
-        layer.name.split("/")[1]: layer for layer in paper_layers().values() if layer.name.startswith(net)
-    }
+    connected = {layer.name.split("/")[1]: layer for layer in paper_layers().values() if layer.name.startswith(net)}
     found = []
     for (name, row), (key, module) in zip(paper.layers(net).items(), layers.items(), strict=True):
         weights = module.weight.numel()
@@ -150,17 +148,20 @@ def estimate(net, form, phone, assumptions=None):
         skipping = not dense and work.connected
         read = size * (work.active if skipping else 1)
         used = work.multiplications * (work.density * work.active if skipping else 1)
-        compute = (
-            used / take.entries_per_second if skipping else 2 * used / (phone.flops * take.compute_share)
-        )
+        compute = used / take.entries_per_second if skipping else 2 * used / (phone.flops * take.compute_share)
         seconds[work.connected] += max(read / bandwidth, compute)
         fetched += read / 4
         pairs += used
     fetch_pj = take.dram_pj if memory == "DRAM" else take.sram_pj
     return Estimate(
-        budgets.paper_bytes(net, "dense" if dense else "huffman"), sum(sizes), memory,
-        1e3 * seconds[True], 1e3 * seconds[False], 1e-9 * fetched * fetch_pj, 1e-9 * pairs * take.arithmetic_pj,
-    )  # fmt: skip
+        budgets.paper_bytes(net, "dense" if dense else "huffman"),
+        sum(sizes),
+        memory,
+        1e3 * seconds[True],
+        1e3 * seconds[False],
+        1e-9 * fetched * fetch_pj,
+        1e-9 * pairs * take.arithmetic_pj,
+    )
 
 
 def _keep_size(outputs, name, module, arguments, result):

@@ -114,10 +114,19 @@ def printed(what, every=60.0):
         results.append((loss, right))
         if time.monotonic() - since >= every or step == total:
             loss, right = np.mean(results, axis=0)
-            print(json.dumps({
-                "training": what, "step": step, "total": total, "loss": round(float(loss), 4),
-                "right": round(float(right), 4), "seconds": round(time.monotonic() - begin),
-            }), flush=True)  # fmt: skip
+            print(
+                json.dumps(
+                    {
+                        "training": what,
+                        "step": step,
+                        "total": total,
+                        "loss": round(float(loss), 4),
+                        "right": round(float(right), 4),
+                        "seconds": round(time.monotonic() - begin),
+                    }
+                ),
+                flush=True,
+            )
             since = time.monotonic()
             results.clear()
 

@@ -194,9 +194,16 @@ def compress(net, recipe, data, *, test=None, teacher=None, device="cpu", progre
         total = schedule.steps(images)
         if total:
             training.fit(
-                net, data, schedule, constraint=constraint, teacher=teacher, seed=recipe.seed, device=device, stop=stop,
+                net,
+                data,
+                schedule,
+                constraint=constraint,
+                teacher=teacher,
+                seed=recipe.seed,
+                device=device,
+                stop=stop,
                 report=lambda done, steps, loss: progress(stage, done, total),
-            )  # fmt: skip
+            )
         if stop is not None and stop():
             raise Stopped(f"stopped in the stage {stage!r}")
 

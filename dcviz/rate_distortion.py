@@ -33,10 +33,12 @@ def assign_by_rate(values, centroids, price, rounds=20):
         counts = np.bincount(codes, minlength=len(centroids))
         with np.errstate(divide="ignore"):
             bits = -np.log2(counts / len(values))  # infinite for an unused code: nobody can afford it
-        new = np.concatenate([
-            np.argmin((values[at : at + BLOCK, None] - centroids) ** 2 + price * bits, axis=1)
-            for at in range(0, len(values), BLOCK)
-        ])  # fmt: skip
+        new = np.concatenate(
+            [
+                np.argmin((values[at : at + BLOCK, None] - centroids) ** 2 + price * bits, axis=1)
+                for at in range(0, len(values), BLOCK)
+            ]
+        )
         if np.array_equal(new, codes):
             break
         codes = new

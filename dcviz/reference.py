@@ -36,10 +36,7 @@ class Reference:
 TABLE1 = ("lenet-300-100", "lenet-5")
 """The nets of the paper's Table 1 that ship."""
 
-DENSE = {
-    "lenet-300-100": Schedule(epochs=25, lr=1e-3, shift=1),
-    "lenet-5": Schedule(epochs=20, lr=1e-3, shift=1),
-}
+DENSE = {"lenet-300-100": Schedule(epochs=25, lr=1e-3, shift=1), "lenet-5": Schedule(epochs=20, lr=1e-3, shift=1)}
 """First training of the dense nets."""
 
 
@@ -111,8 +108,14 @@ REFERENCES = {
         "lenet-300-100",
         DENSE["lenet-300-100"],
         recipe=_small(
-            (0.016, 0.033, 0.2), (None, None, None), ("fc1", "fc2", "fc3"),
-            epochs=40, finetune=6, lr=1e-3, reorder=True, seed=2,
+            (0.016, 0.033, 0.2),
+            (None, None, None),
+            ("fc1", "fc2", "fc3"),
+            epochs=40,
+            finetune=6,
+            lr=1e-3,
+            reorder=True,
+            seed=2,
         ),
         teacher="lenet-5",
     ),
@@ -127,8 +130,13 @@ REFERENCES = {
         "lenet-5",
         DENSE["lenet-5"],
         recipe=_small(
-            (0.3, 0.025, 0.0045, 0.08), (4, 7, 10, 6), ("conv1", "conv2", "fc1", "fc2"),
-            epochs=25, finetune=6, lr=1e-3, bias_bits=3,
+            (0.3, 0.025, 0.0045, 0.08),
+            (4, 7, 10, 6),
+            ("conv1", "conv2", "fc1", "fc2"),
+            epochs=25,
+            finetune=6,
+            lr=1e-3,
+            bias_bits=3,
         ),
     ),
 }
@@ -241,9 +249,7 @@ def reproduce(name, out, *, quickly=False, progress=None):
     spec = quick(spec, len(data)) if quickly else spec
     held_out = datasets.digits().test if quickly else datasets.unseen()
     net = models.build(spec.net, seed=spec.seed)
-    training.fit(
-        net, data, spec.dense, seed=spec.seed, report=lambda done, steps, loss: progress("dense", done, steps)
-    )
+    training.fit(net, data, spec.dense, seed=spec.seed, report=lambda done, steps, loss: progress("dense", done, steps))
     teacher = dense(spec.teacher) if spec.teacher else None
     result = compress(net, spec.recipe, data, test=held_out, teacher=teacher, progress=progress)
     weights, file = out / f"{spec.net}.safetensors", out / f"{name}.dcz"

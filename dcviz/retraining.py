@@ -106,10 +106,12 @@ class Gradual(Masked):
         while self._done < self._cuts and self._step >= self._at[self._done]:
             self._done += 1
             share = self._done / self._cuts
-            self.cut({
-                name: mask_from_density(check_weights(_values(self._layers[name]), name), d**share)
-                for name, d in self._densities.items()
-            })  # fmt: skip
+            self.cut(
+                {
+                    name: mask_from_density(check_weights(_values(self._layers[name]), name), d**share)
+                    for name, d in self._densities.items()
+                }
+            )
 
     def resume(self, step):
         """Go on at ``step`` of an interrupted run, whose weights the net has by now: its zeros are what was cut."""

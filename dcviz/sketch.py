@@ -90,9 +90,7 @@ class Sketch:
         top = float(np.nextafter(self.magnitudes[-1], np.float32(np.inf)))  # prunes the largest weight too
         if below >= self.n - self.zeros:
             return top
-        return float(
-            np.interp(below, np.append(self.ranks, self.n - self.zeros), np.append(self.magnitudes, top))
-        )
+        return float(np.interp(below, np.append(self.ranks, self.n - self.zeros), np.append(self.magnitudes, top)))
 
     def threshold_for_quality(self, quality):
         """quality * standard deviation of the layer's weights (Han et al., NIPS 2015, section 3)."""
@@ -128,12 +126,19 @@ def sketch(weights, bins=BINS, points=POINTS, name="", limit=None):
         limit = min(1.05 * float(magnitudes[int(0.9995 * (flat.size - 1))]), float(magnitudes[-1])) or 1.0
     counts, _ = np.histogram(flat, bins, (-limit, limit))
     return Sketch(
-        name=name, shape=tuple(w.shape), n=flat.size, zeros=zeros,
-        mean=float(flat.mean(dtype=np.float64)), std=float(flat.std(dtype=np.float64)),
-        min=float(flat.min()), max=float(flat.max()), limit=float(limit),
+        name=name,
+        shape=tuple(w.shape),
+        n=flat.size,
+        zeros=zeros,
+        mean=float(flat.mean(dtype=np.float64)),
+        std=float(flat.std(dtype=np.float64)),
+        min=float(flat.min()),
+        max=float(flat.max()),
+        limit=float(limit),
         outside=(int((flat < -limit).sum()), int((flat > limit).sum())),
-        counts=counts.astype(np.uint32), magnitudes=magnitudes[zeros:][ranks].copy(),
-    )  # fmt: skip
+        counts=counts.astype(np.uint32),
+        magnitudes=magnitudes[zeros:][ranks].copy(),
+    )
 
 
 def order_ranks(n, points=POINTS):
@@ -156,9 +161,7 @@ def from_arrays(header, counts, magnitudes):
     """The inverse of `Sketch.header` and `Sketch.to_arrays`. Raises DataError if they do not fit together."""
     try:
         h = {**header, "shape": tuple(header["shape"]), "outside": tuple(header["outside"])}
-        made = Sketch(
-            **h, counts=np.asarray(counts, np.uint32), magnitudes=np.asarray(magnitudes, np.float32)
-        )
+        made = Sketch(**h, counts=np.asarray(counts, np.uint32), magnitudes=np.asarray(magnitudes, np.float32))
         fits = int(made.counts.sum(dtype=np.int64)) + sum(made.outside) == made.n
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"not the header of a sketch: {error}") from error
@@ -191,9 +194,7 @@ def from_bytes(data):
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"the header of the sketches is damaged: {error}") from error
     at += size
-    if any(bins < 1 or points < 0 for bins, points in lengths) or len(data) - at != 4 * sum(
-        map(sum, lengths)
-    ):
+    if any(bins < 1 or points < 0 for bins, points in lengths) or len(data) - at != 4 * sum(map(sum, lengths)):
         raise DataError("the file of sketches is cut short or too long")
     made = []
     for row, (bins, points) in zip(rows, lengths, strict=True):

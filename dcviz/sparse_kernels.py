@@ -26,9 +26,7 @@ from dcviz.errors import CodebookError, CodeError, WeightError
 GAP_BITS = 8
 MAX_CODES = 2**8 - 1  # one of 256 places is for fillers
 KERNELS = ("numba", "torch")
-_PASSES = (
-    3  # a batch pays once its inputs, one by one, would take more than about three passes over all entries
-)
+_PASSES = 3  # a batch pays once its inputs, one by one, would take more than about three passes over all entries
 _BLOCK = 2**18  # entries that the torch kernel unpacks at a time: some MB
 
 
@@ -98,9 +96,7 @@ class CompressedLayer:
         if device not in self._tensors:
             pairs = torch.from_numpy(self.entries.astype("<u2", copy=False).view(np.uint8).reshape(-1, 2))
             starts = torch.from_numpy(self.starts.astype(np.int64))
-            self._tensors[device] = tuple(
-                t.to(device) for t in (pairs, starts, torch.from_numpy(self.codebook))
-            )
+            self._tensors[device] = tuple(t.to(device) for t in (pairs, starts, torch.from_numpy(self.codebook)))
         return self._tensors[device]
 
 
@@ -115,21 +111,15 @@ def pack(rows, counts, codes, codebook, shape):
     rows, counts, codes = np.asarray(rows, np.int64), np.asarray(counts, np.int64), np.asarray(codes)
     codebook = np.asarray(codebook, np.float32)
     if codebook.size > MAX_CODES:
-        raise CodebookError(
-            f"a code has one byte, so {MAX_CODES} shared weights at most, not {codebook.size}"
-        )
+        raise CodebookError(f"a code has one byte, so {MAX_CODES} shared weights at most, not {codebook.size}")
     if counts.shape != (shape[1],) or counts.sum() != rows.size or codes.shape != rows.shape:
-        raise CodeError(
-            f"{rows.size} rows, {codes.size} codes and counts of {counts.size} columns do not match"
-        )
+        raise CodeError(f"{rows.size} rows, {codes.size} codes and counts of {counts.size} columns do not match")
     starts = np.concatenate([[0], np.cumsum(counts)])
     jumps = np.diff(rows, prepend=-1) - 1
     first = starts[:-1][counts > 0]
     jumps[first] = rows[first]
     if rows.size and (jumps.min() < 0 or rows.max() >= shape[0] or codes.max() >= codebook.size):
-        raise CodeError(
-            f"rows must rise within a column and lie below {shape[0]}, codes below {codebook.size}"
-        )
+        raise CodeError(f"rows must rise within a column and lie below {shape[0]}, codes below {codebook.size}")
     fillers = jumps >> GAP_BITS
     before = np.concatenate([[0], np.cumsum(fillers)])
     entries = np.full(rows.size + before[-1], codebook.size << GAP_BITS | 255, np.uint16)
@@ -206,13 +196,9 @@ def _torch(layer, x):
     first, counts = starts[active], starts[active + 1] - starts[active]
     blocks = counts.cumsum(0) // _BLOCK
     _, sizes = blocks.unique_consecutive(return_counts=True)
-    for columns, begin, count in zip(
-        *(t.split(sizes.tolist()) for t in (active, first, counts)), strict=True
-    ):
+    for columns, begin, count in zip(*(t.split(sizes.tolist()) for t in (active, first, counts)), strict=True):
         ends = count.cumsum(0)
-        places = torch.arange(int(ends[-1]), device=x.device) + (begin - ends + count).repeat_interleave(
-            count
-        )
+        places = torch.arange(int(ends[-1]), device=x.device) + (begin - ends + count).repeat_interleave(count)
         gaps, codes = pairs[places].long().unbind(1)
         rows = (gaps + 1).cumsum(0)
         before = torch.cat([rows.new_zeros(1), rows])[ends - count]

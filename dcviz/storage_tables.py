@@ -3,17 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from dcviz import (
-    budgets,
-    memories,
-    paper,
-    pruning,
-    recordings,
-    reference,
-    relative_index,
-    retraining,
-    sparse_formats,
-)
+from dcviz import budgets, memories, paper, pruning, recordings, reference, relative_index, retraining, sparse_formats
 
 PAPER, HERE = "paper (quoted)", "this workbook (computed now)"
 FIVE_BITS = 5  # what the paper's Tables 2 and 3 use in every layer

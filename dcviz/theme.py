@@ -183,23 +183,10 @@ def css():
         variable = "--dcviz-" + name.replace(" ", "-")
         light.append(f"{variable}: {r.colour};")
         dark.append(f"{variable}: {r.dark};")
-    light += [
-        "--dcviz-ink: #1a1a1a;",
-        "--dcviz-ground: #ffffff;",
-        "--dcviz-grid: #d8d8d8;",
-        "--dcviz-soft: #f3f5f7;",
-    ]
-    dark += [
-        "--dcviz-ink: #f2f2f2;",
-        "--dcviz-ground: #111111;",
-        "--dcviz-grid: #3a3a3a;",
-        "--dcviz-soft: #1f2326;",
-    ]
+    light += ["--dcviz-ink: #1a1a1a;", "--dcviz-ground: #ffffff;", "--dcviz-grid: #d8d8d8;", "--dcviz-soft: #f3f5f7;"]
+    dark += ["--dcviz-ink: #f2f2f2;", "--dcviz-ground: #111111;", "--dcviz-grid: #3a3a3a;", "--dcviz-soft: #1f2326;"]
     shared = f"--dcviz-font: 'DejaVu Sans', Verdana, system-ui, sans-serif; --dcviz-size: {FONT + 3}px;"
-    return (
-        f".dcviz {{ {' '.join(light)} {shared} }}\n"
-        f"body[data-jp-theme-light='false'] .dcviz {{ {' '.join(dark)} }}\n"
-    )
+    return f".dcviz {{ {' '.join(light)} {shared} }}\nbody[data-jp-theme-light='false'] .dcviz {{ {' '.join(dark)} }}\n"
 
 
 def _rgb(colour):

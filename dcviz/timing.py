@@ -18,22 +18,29 @@ from torch.utils import benchmark
 
 from dcviz import sparse_kernels
 from dcviz.errors import NetError, WeightError
-from dcviz.timing_layers import (
-    FcLayer,
-    Forms,
-    activity,
-    inputs,
-    own_layer,
-    paper_layers,
-    random_layer,
-    six_layers,
-)
+from dcviz.timing_layers import FcLayer, Forms, activity, inputs, own_layer, paper_layers, random_layer, six_layers
 
 __all__ = [
-    "BATCHES", "CLOCKS", "METHODS", "FcLayer", "Forms", "Timing", "activity", "agree", "contestants", "crossover",
-    "crossover_batch", "inputs", "measure", "own_layer", "paper_layers", "peak_operations", "random_layer",
-    "read_bandwidth", "six_layers",
-]  # fmt: skip
+    "BATCHES",
+    "CLOCKS",
+    "METHODS",
+    "FcLayer",
+    "Forms",
+    "Timing",
+    "activity",
+    "agree",
+    "contestants",
+    "crossover",
+    "crossover_batch",
+    "inputs",
+    "measure",
+    "own_layer",
+    "paper_layers",
+    "peak_operations",
+    "random_layer",
+    "read_bandwidth",
+    "six_layers",
+]
 
 METHODS = ("dense", "csr", "compressed")
 """GEMV or GEMM of all weights; compressed sparse rows (MKL or cuSPARSE through torch); sparse_kernels.product."""
@@ -115,9 +122,7 @@ def measure(
     call. All must agree with the first method within float32 rounding, else WeightError.
     """
     if clock not in CLOCKS or (clock == "processor" and (threads > 1 or torch.device(device).type != "cpu")):
-        raise NetError(
-            f"clock {clock!r} cannot time {threads} threads on {device}; clocks: {', '.join(CLOCKS)}"
-        )
+        raise NetError(f"clock {clock!r} cannot time {threads} threads on {device}; clocks: {', '.join(CLOCKS)}")
     x = inputs(forms.dense.shape[1], batch, active, seed, device)
     calls = contestants(forms, x, methods, kernel)
     agree(calls)
@@ -189,9 +194,7 @@ def crossover_batch(rows, method):
 def read_bandwidth(device="cpu", threads=1, megabytes=256, readings=7, clock="wall"):
     """Bytes per second at which one thread (or the GPU) reads memory: the sum of a large array, best reading."""
     numbers = torch.ones(megabytes * 250_000, device=device)
-    timer = benchmark.Timer(
-        "numbers.sum()", globals={"numbers": numbers}, num_threads=threads, timer=CLOCKS[clock]
-    )
+    timer = benchmark.Timer("numbers.sum()", globals={"numbers": numbers}, num_threads=threads, timer=CLOCKS[clock])
     return 4 * numbers.numel() / min(timer.timeit(1).median for _ in range(readings))
 
 

@@ -135,9 +135,14 @@ def paper_layers():
         rows = {name: row for name, row in paper.layers(net).items() if name.startswith("fc")}
         for module, (name, row) in zip(linear, rows.items(), strict=True):
             layers[f"{net}/{name}"] = FcLayer(
-                f"{net}/{name}", module.out_features, module.in_features, row["weights_pct_P"] / 100,
-                row["weight_bits_PQ"], counted.get(name), net in _LARGE,
-            )  # fmt: skip
+                f"{net}/{name}",
+                module.out_features,
+                module.in_features,
+                row["weights_pct_P"] / 100,
+                row["weight_bits_PQ"],
+                counted.get(name),
+                net in _LARGE,
+            )
     return layers
 
 
@@ -217,8 +222,6 @@ def _forms(name, packed):
     dense.numpy()[row, column] = value
     parts = (torch.from_numpy(part) for part in (starts, column[order], value[order]))
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", message="Sparse CSR tensor support"
-        )  # beta, and good enough to time
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support")  # beta, and good enough to time
         csr = torch.sparse_csr_tensor(*parts, size=(rows, columns), check_invariants=True)
     return Forms(name, dense, csr, packed)

@@ -67,13 +67,15 @@ class SharedWeights:
             kept, centroids = values[places], np.asarray(centroids, np.float64)
             codes = assign_by_rate(kept, centroids, rate * kept.var()) if rate else assign(kept, centroids)
             centroid = torch.nn.Parameter(torch.as_tensor(centroids.astype(np.float32)).to(weight.device))
-            self._layers.append((
-                name,
-                weight,
-                centroid,
-                torch.as_tensor(places).to(weight.device),
-                torch.as_tensor(codes.astype(np.int64)).to(weight.device),
-            ))  # fmt: skip
+            self._layers.append(
+                (
+                    name,
+                    weight,
+                    centroid,
+                    torch.as_tensor(places).to(weight.device),
+                    torch.as_tensor(codes.astype(np.int64)).to(weight.device),
+                )
+            )
         self.after_step()
 
     def parameters(self):

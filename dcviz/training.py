@@ -59,7 +59,6 @@ class Schedule:
                 f"a schedule needs epochs >= 0, lr > 0, batch_size >= 1 and a teacher_weight in 0..1: {self}"
             )
 
-
     def steps(self, images):
         """Training steps that it takes on so many images."""
         return round(self.epochs * self.steps_per_epoch(images))
@@ -109,7 +108,7 @@ def threads(n):
 
 def fit(
     net, data, schedule, *, constraint=None, teacher=None, seed=0, device="cpu", report=None, stop=None, n_threads=1
-):  # fmt: skip
+):
     """Train ``net`` in place on a ``Split``; returns the list of mean losses, one an epoch.
 
     ``n_threads``: 1, as the LeNets' work is too small to share out, and fighting threads are slower than one; None for

@@ -17,18 +17,14 @@ from dcviz.errors import DataError
 
 def tiny_net(dropout):
     pooled = [torch.nn.AdaptiveAvgPool2d(4), torch.nn.Flatten(), torch.nn.Dropout(dropout)]
-    return torch.nn.Sequential(
-        torch.nn.Conv2d(3, 4, 11, 4), torch.nn.ReLU(), *pooled, torch.nn.Linear(64, 10)
-    )
+    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 11, 4), torch.nn.ReLU(), *pooled, torch.nn.Linear(64, 10))
 
 
 @pytest.fixture
 def main(monkeypatch, tmp_path):
     """Runs the program with ``options`` in folder ``out``; returns that folder."""
     rng = np.random.default_rng(0)
-    split = CifarSplit(
-        rng.integers(0, 256, (40, 3, 32, 32), dtype=np.uint8), np.arange(40, dtype=np.uint8) % 10
-    )
+    split = CifarSplit(rng.integers(0, 256, (40, 3, 32, 32), dtype=np.uint8), np.arange(40, dtype=np.uint8) % 10)
     monkeypatch.setattr(at, "cifar10", lambda name: split)
     monkeypatch.setattr(alexnet_trainer, "tuning_split", lambda: (np.arange(34), np.arange(34, 40)))
     monkeypatch.setattr(alexnet_trainer, "first_net", tiny_net)
@@ -108,9 +104,7 @@ def test_steps_are_those_of_plain_sgd(main, monkeypatch):
 
 
 def test_it_learns(main):
-    folder = main(
-        "learn", "--phases", "64:16", "--dropout", "0", "--smoothing", "0", "--lr", "0.1", "--every", "0"
-    )
+    folder = main("learn", "--phases", "64:16", "--dropout", "0", "--smoothing", "0", "--lr", "0.1", "--every", "0")
     losses = [line["loss"] for line in lines(folder) if "loss" in line]
     assert np.mean(losses[-8:]) < np.mean(losses[:8]) - 0.1
 

@@ -34,8 +34,12 @@ def f(a, b: int = 2) -> int:
     """
 '''
     assert api_page._module(ast.parse(source)) == [
-        "Doc.", "", "- `class A(x=1, *, y)`: A thing.", "  - `z`: The z.", "- `f(a, b: int=2)`: Adds `a` and b."
-    ]  # fmt: skip
+        "Doc.",
+        "",
+        "- `class A(x=1, *, y)`: A thing.",
+        "  - `z`: The z.",
+        "- `f(a, b: int=2)`: Adds `a` and b.",
+    ]
 
 
 def test_links_on_the_page_lead_to_its_headings():

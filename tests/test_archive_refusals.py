@@ -57,17 +57,25 @@ BROKEN[6] ^= 1
         (file(header(("w", SPARSE, (1,))), b"\x11"), "layer 'w' declares 17 index bits; 1 to 16 are possible"),
         (file(header(("w", SPARSE, (1,))), b"\1\2"), "layer 'w' declares 2 entries for 1 weights"),
         (file(header(W, W), ONE, ONE), "two layers have the same name"),
-        (file(header(("w", BIAS, (1,))), ONE + b"\1" + np.float32(np.inf).tobytes()),
-         "layer 'w' holds NaN or infinite values"),
+        (
+            file(header(("w", BIAS, (1,))), ONE + b"\1" + np.float32(np.inf).tobytes()),
+            "layer 'w' holds NaN or infinite values",
+        ),
         (file(header(("w", CODED, (1,))), b"\0\0\0"), "a symbol among the weight_bits lies outside its alphabet of 0"),
-        (file(header(("w", CODED, (2,))), b"\1" + ONE + b"\1\1\1\0"),
-         "a code table ends in the middle of a run of absent symbols"),
-        (file(header(("w", CODED, (2,))), b"\1" + ONE + b"\1\1\6\0"),
-         "a code table of 1 fields of 6 bits for 1 symbols"),
-        (file(header(("w", CODED, (2,))), b"\1" + ONE + b"\2"),
-         "weight_bits are coded in a way (2) that this dcviz does not know"),
+        (
+            file(header(("w", CODED, (2,))), b"\1" + ONE + b"\1\1\1\0"),
+            "a code table ends in the middle of a run of absent symbols",
+        ),
+        (
+            file(header(("w", CODED, (2,))), b"\1" + ONE + b"\1\1\6\0"),
+            "a code table of 1 fields of 6 bits for 1 symbols",
+        ),
+        (
+            file(header(("w", CODED, (2,))), b"\1" + ONE + b"\2"),
+            "weight_bits are coded in a way (2) that this dcviz does not know",
+        ),
     ],
-)  # fmt: skip
+)
 def test_each_fault_has_its_sentence(data, message):
     with pytest.raises(ArchiveError) as error:
         archive.loads(data)

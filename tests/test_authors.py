@@ -146,16 +146,7 @@ def test_alexnet_reader_on_an_empty_net(tmp_path):
     data = bytes(32 + 4 * (5 * 256 + 3 * 16 + 10_568))
     (tmp_path / "a.net").write_bytes(data)
     net = authors.read_alexnet(tmp_path / "a.net")
-    assert [layer.name for layer in net.layers] == [
-        "conv1",
-        "conv2",
-        "conv3",
-        "conv4",
-        "conv5",
-        "fc6",
-        "fc7",
-        "fc8",
-    ]
+    assert [layer.name for layer in net.layers] == ["conv1", "conv2", "conv3", "conv4", "conv5", "fc6", "fc7", "fc8"]
     assert net.layers[5].shape == (4096, 9216)
     assert not any(layer.weight.any() for layer in net.layers)
 

@@ -91,9 +91,14 @@ def test_what_cannot_be_folded_is_named(net, what):
 
 def test_the_formula_with_numbers():
     weight, bias = batchnorm.folded(
-        np.array([[2.0, 4.0]]), None, gamma=np.array([3.0]), beta=np.array([1.0]), mean=np.array([5.0]),
-        variance=np.array([3.0]), eps=1.0,
-    )  # fmt: skip
+        np.array([[2.0, 4.0]]),
+        None,
+        gamma=np.array([3.0]),
+        beta=np.array([1.0]),
+        mean=np.array([5.0]),
+        variance=np.array([3.0]),
+        eps=1.0,
+    )
     assert weight.tolist() == [[3.0, 6.0]]  # scale 3 / sqrt(4)
     assert bias.tolist() == [1 - 1.5 * 5]
 

@@ -258,9 +258,7 @@ def test_random_bytes_with_fitting_fields(draw, data, lengths, chunk):
     longest = max(lengths)
     n = draw.draw(st.integers(-(-bits // longest), bits))
     chunks = -(-n // chunk)
-    cuts = sorted(
-        draw.draw(st.lists(st.integers(0, bits), min_size=max(chunks - 1, 0), max_size=max(chunks - 1, 0)))
-    )
+    cuts = sorted(draw.draw(st.lists(st.integers(0, bits), min_size=max(chunks - 1, 0), max_size=max(chunks - 1, 0))))
     chunk_bits = np.diff([0, *cuts, bits]) if chunks else np.zeros(0, np.int64)
     stream = BitStream(data, n, chunk, chunk_bits)
     try:
@@ -297,8 +295,7 @@ def test_fixed_width_agrees_with_a_huffman_code_of_equal_lengths():
 
 
 @pytest.mark.parametrize(
-    ("symbols", "width"),
-    [([8], 3), ([1], 0), ([2**32], 32), ([-1], 3), ([0.5], 3), ([1], 33), ([1], -1), ([1], 2.0)],
+    ("symbols", "width"), [([8], 3), ([1], 0), ([2**32], 32), ([-1], 3), ([0.5], 3), ([1], 33), ([1], -1), ([1], 2.0)]
 )
 def test_pack_refuses_what_does_not_fit(symbols, width):
     with pytest.raises(CodeError):

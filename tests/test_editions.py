@@ -31,8 +31,10 @@ def test_student_cells_have_stubs_where_the_instructors_have_solutions():
     student, instructor, lecture = (editions.cells_of(SOURCE, edition) for edition in editions.EDITIONS)
     assert student[0] == ("markdown", "# Title\n\nText with *stars*.", [])
     assert student[1] == (
-        "code", 'def answer(x):\n    """What to do."""\n    ...  # your code here', ["nbval-ignore-output", "slow"]
-    )  # fmt: skip
+        "code",
+        'def answer(x):\n    """What to do."""\n    ...  # your code here',
+        ["nbval-ignore-output", "slow"],
+    )
     assert "y = x + 1\n    return y" in instructor[1][1]
     assert "SOLUTION" not in json.dumps([student, lecture])
     assert "    ### BEGIN SOLUTION\n    y = x + 1" in instructor[1][1], "nbgrader looks for the marks"
@@ -92,9 +94,14 @@ def test_exercises_carry_nbgraders_metadata_and_nothing_else_does(source, editio
     for cell in marked:
         flags = dict(cell.metadata.nbgrader)
         assert flags == {  # nbgrader's documented schema, version 3, of a manually graded answer
-            "schema_version": 3, "grade_id": flags["grade_id"], "points": 1, "grade": True, "solution": True,
-            "locked": False, "task": False,
-        }  # fmt: skip
+            "schema_version": 3,
+            "grade_id": flags["grade_id"],
+            "points": 1,
+            "grade": True,
+            "solution": True,
+            "locked": False,
+            "task": False,
+        }
         assert f"def {flags['grade_id']}(" in cell.source
         assert re.fullmatch(r"[A-Za-z0-9_-]+", flags["grade_id"])
 

@@ -47,9 +47,7 @@ def test_the_model_counts_by_hand(forms):
 
 
 def test_the_cache_decides_where_weights_live(tmp_path, forms, monkeypatch):
-    for index, (kind, level, size) in enumerate(
-        (("Data", 1, "48K"), ("Instruction", 1, "32K"), ("Unified", 3, "2M"))
-    ):
+    for index, (kind, level, size) in enumerate((("Data", 1, "48K"), ("Instruction", 1, "32K"), ("Unified", 3, "2M"))):
         folder = tmp_path / "cpu0" / "cache" / f"index{index}"
         folder.mkdir(parents=True)
         for name, value in (("type", kind), ("level", level), ("size", size)):

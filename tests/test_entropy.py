@@ -9,8 +9,7 @@ from dcviz.huffman import code_lengths
 
 
 @pytest.mark.parametrize(
-    ("counts", "bits"),
-    [([], 0), ([0, 0], 0), ([7], 0), ([0, 7, 0], 0), ([5, 5], 1), ([1] * 32, 5), ([2, 1, 1], 1.5)],
+    ("counts", "bits"), [([], 0), ([0, 0], 0), ([7], 0), ([0, 7, 0], 0), ([5, 5], 1), ([1] * 32, 5), ([2, 1, 1], 1.5)]
 )
 def test_entropy_of_known_counts(counts, bits):
     assert entropy(counts) == pytest.approx(bits, abs=1e-12)

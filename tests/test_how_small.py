@@ -32,9 +32,12 @@ def test_coding_a_pruned_net_is_the_rest_of_the_pipeline(few):
     recipe = frontier.recipe(3.0, ("gradual", "tables"), epochs=2)
     size, error = how_small.code(how_small.pruned(recipe)[0], recipe)
     whole = how_small.pipeline.compress(
-        how_small.reference.dense(frontier.NET), recipe, how_small.datasets.mnist_without_bundled(),
-        test=how_small.datasets.unseen(), progress=lambda *_: None,
-    ).stages[-1]  # fmt: skip
+        how_small.reference.dense(frontier.NET),
+        recipe,
+        how_small.datasets.mnist_without_bundled(),
+        test=how_small.datasets.unseen(),
+        progress=lambda *_: None,
+    ).stages[-1]
     assert (size, error) == (whole.file_bytes, whole.error_percent)
 
 

@@ -12,9 +12,7 @@ from dcviz import huffman
 from dcviz.errors import CodeError
 from dcviz.huffman import MAX_LENGTH, canonical_codes, check_lengths, code_lengths, merges, tree
 
-counts_lists = st.lists(
-    st.one_of(st.integers(0, 3), st.integers(0, 10**4), st.integers(0, 2**80)), max_size=120
-)
+counts_lists = st.lists(st.one_of(st.integers(0, 3), st.integers(0, 10**4), st.integers(0, 2**80)), max_size=120)
 
 
 def fibonacci(n):
@@ -133,9 +131,7 @@ def shortest_limited(counts, limit):
 
 
 @settings(max_examples=60)
-@given(
-    st.lists(st.one_of(st.integers(1, 5), st.integers(1, 10**6)), min_size=2, max_size=8), st.integers(3, 5)
-)
+@given(st.lists(st.one_of(st.integers(1, 5), st.integers(1, 10**6)), min_size=2, max_size=8), st.integers(3, 5))
 def test_limited_lengths_are_the_cheapest_there_are(counts, limit):
     lengths = code_lengths(counts, limit)
     assert lengths.max() <= limit
@@ -169,8 +165,7 @@ def test_two_to_the_sixteen_symbols():
 
 
 @pytest.mark.parametrize(
-    ("counts", "lengths"),
-    [([], []), ([0, 0], [0, 0]), ([0, 9], [0, 1]), ([1, 1], [1, 1]), ([8, 1, 1], [1, 2, 2])],
+    ("counts", "lengths"), [([], []), ([0, 0], [0, 0]), ([0, 9], [0, 1]), ([1, 1], [1, 1]), ([8, 1, 1], [1, 2, 2])]
 )
 def test_small_alphabets(counts, lengths):
     assert code_lengths(counts).tolist() == lengths

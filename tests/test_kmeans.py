@@ -129,10 +129,7 @@ def test_an_empty_cluster_stays_where_it_is_and_is_counted():
 
 def test_duplicate_starting_centroids_leave_one_empty():
     result = km.kmeans(np.array([1.0, 2.0, 3.0]), 2, init=[2.0, 2.0])
-    assert (
-        result.empty + np.count_nonzero(km.Lloyd(np.array([1.0, 2.0, 3.0])).assign_sizes(result.centroids))
-        == 2
-    )
+    assert result.empty + np.count_nonzero(km.Lloyd(np.array([1.0, 2.0, 3.0])).assign_sizes(result.centroids)) == 2
 
 
 @pytest.mark.parametrize("init", km.INITS)
@@ -170,9 +167,7 @@ def test_running_sums_are_centred():
 
 
 @settings(max_examples=25)
-@given(
-    st.lists(st.tuples(st.integers(-50, 50), st.integers(1, 5)), min_size=1, max_size=20), st.integers(1, 6)
-)
+@given(st.lists(st.tuples(st.integers(-50, 50), st.integers(1, 5)), min_size=1, max_size=20), st.integers(1, 6))
 def test_counts_equal_repeated_values(pairs, k):
     values, counts = (np.array(column, np.float64) for column in zip(*pairs, strict=True))
     k = min(k, np.unique(values).size)

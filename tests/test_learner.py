@@ -28,8 +28,10 @@ def test_a_kernel_restart_loses_nothing(file):
     assert learner.recorded("exercises") == {}
     assert learner.record("exercises", "pruning.mask", True) == ""
     assert json.loads(file.read_text()) == {
-        "version": 1, "predictions": {"ch99-x": "fc1"}, "exercises": {"pruning.mask": True}
-    }  # fmt: skip
+        "version": 1,
+        "predictions": {"ch99-x": "fc1"},
+        "exercises": {"pruning.mask": True},
+    }
 
 
 def test_chapters_open_at_the_same_time_do_not_undo_one_another(file):

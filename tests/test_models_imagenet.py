@@ -36,8 +36,12 @@ def test_alexnet_keys_and_shapes():
     convolutions = [f"features.{i}" for i in (0, 3, 6, 8, 10)]
     assert list(state) == keys(*convolutions, "classifier.1", "classifier.4", "classifier.6")
     assert [tuple(state[f"{name}.weight"].shape) for name in convolutions] == [
-        (64, 3, 11, 11), (192, 64, 5, 5), (384, 192, 3, 3), (256, 384, 3, 3), (256, 256, 3, 3),
-    ]  # fmt: skip
+        (64, 3, 11, 11),
+        (192, 64, 5, 5),
+        (384, 192, 3, 3),
+        (256, 384, 3, 3),
+        (256, 256, 3, 3),
+    ]
     assert state["classifier.1.weight"].shape == (4096, 9216)
 
 
@@ -50,9 +54,7 @@ def test_vgg16_keys():
 
 def test_squeezenet_keys():
     fires = [
-        f"features.{i}.{part}"
-        for i in (3, 4, 5, 7, 8, 9, 10, 12)
-        for part in ("squeeze", "expand1x1", "expand3x3")
+        f"features.{i}.{part}" for i in (3, 4, 5, 7, 8, 9, 10, 12) for part in ("squeeze", "expand1x1", "expand3x3")
     ]
     assert list(on_meta("squeezenet").state_dict()) == keys("features.0", *fires, "classifier.1")
 
@@ -72,10 +74,7 @@ def test_googlenet_keys():
 
 @pytest.mark.parametrize("pixels", [63, 96, 224])
 def test_alexnet_takes_pictures_of_any_size_from_63_pixels(pixels):
-    assert on_meta("alexnet", num_classes=10)(torch.empty(1, 3, pixels, pixels, device="meta")).shape == (
-        1,
-        10,
-    )
+    assert on_meta("alexnet", num_classes=10)(torch.empty(1, 3, pixels, pixels, device="meta")).shape == (1, 10)
 
 
 def test_alexnet_refuses_smaller_pictures():

@@ -99,16 +99,27 @@ def test_the_worst_machine_of_all(install, tmp_path):
     out.mkdir()
     nowhere = str(tmp_path / "no home")
     env = {
-        "PATH": os.environ["PATH"], "HOME": nowhere, "LANG": "C.UTF-8", "PYTHONPATH": str(install),
-        "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "",
-        "DCVIZ_DATA": str(tmp_path / "nichts 無"), "TMPDIR": str(out), "DCVIZ_PROGRESS": f"{nowhere}/x/progress.json",
-    }  # fmt: skip
+        "PATH": os.environ["PATH"],
+        "HOME": nowhere,
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": str(install),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "DCVIZ_DATA": str(tmp_path / "nichts 無"),
+        "TMPDIR": str(out),
+        "DCVIZ_PROGRESS": f"{nowhere}/x/progress.json",
+    }
     (tmp_path / "no home").write_text("a file where a folder should be")
     code = WITHOUT_PRIVILEGES + NO_NETWORK + WORK
     done = subprocess.run(
-        [sys.executable, "-c", code, str(install), str(out)], cwd=install, env=env, capture_output=True, text=True,
+        [sys.executable, "-c", code, str(install), str(out)],
+        cwd=install,
+        env=env,
+        capture_output=True,
+        text=True,
         preexec_fn=lambda: os.sched_setaffinity(0, list(os.sched_getaffinity(0))[:1]),
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split()[-2:] == ["done", "1"]
     assert "Traceback" not in done.stderr

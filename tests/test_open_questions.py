@@ -25,10 +25,14 @@ def test_gains_are_taken_seed_by_seed():
     rows = [
         {"examples": 9, "seed": s, "net": net, "density": d, "error_percent": e}
         for s, net, d, e in [
-            (0, "dense", 1.0, 12.0), (0, "dense, longer", 1.0, 10.0), (0, "pruned", 0.1, 9.0),
-            (1, "dense", 1.0, 22.0), (1, "dense, longer", 1.0, 20.0), (1, "pruned", 0.1, 18.0),
+            (0, "dense", 1.0, 12.0),
+            (0, "dense, longer", 1.0, 10.0),
+            (0, "pruned", 0.1, 9.0),
+            (1, "dense", 1.0, 22.0),
+            (1, "dense, longer", 1.0, 20.0),
+            (1, "pruned", 0.1, 18.0),
         ]
-    ]  # fmt: skip
+    ]
     assert open_tables.gains(rows, 9) == {("pruned", 0.1): (1.5, pytest.approx(0.5**0.5), 2)}
     points, levels = open_tables.small_set_points(rows, 9)
     assert points["pruned"][0.1][0] == 13.5

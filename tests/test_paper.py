@@ -71,9 +71,7 @@ def test_table_1_agrees_with_the_totals_of_tables_2_to_5(net):
     assert row["ratio"] == total["ratio_PQH"]
     assert 100 / total["compress_rate_pct_PQH"] == pytest.approx(row["ratio"], abs=1)
     assert 100 / total["compress_rate_pct_PQ"] == pytest.approx(total["ratio_PQ"], abs=1)
-    assert number(row["ref"]["size"]) / number(row["compressed"]["size"]) == pytest.approx(
-        row["ratio"], rel=0.025
-    )
+    assert number(row["ref"]["size"]) / number(row["compressed"]["size"]) == pytest.approx(row["ratio"], rel=0.025)
     # 4 bytes a weight; the paper's sizes use 1024 or 1000, which it does not say
     size = number(row["ref"]["size"])
     assert 4 * number(total["n_weights_label"]) == pytest.approx(size, rel=0.025)
@@ -184,9 +182,7 @@ def test_figure_5_sums():
 def test_the_authors_file_adds_up():
     found = paper.table("author_artifact_squeezenet")
     assert found["entries"] == found["nonzeros"] + found["filler_zeros"]
-    assert found["fp32_bytes"] / found["bytes"]["file"] == pytest.approx(
-        found["ratios_vs_fp32"]["file"], abs=0.006
-    )
+    assert found["fp32_bytes"] / found["bytes"]["file"] == pytest.approx(found["ratios_vs_fp32"]["file"], abs=0.006)
 
 
 def test_a_table_is_a_copy():

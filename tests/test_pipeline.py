@@ -10,11 +10,7 @@ from dcviz.errors import NetError, RecipeError, WeightError
 from dcviz.pipeline import LayerRecipe, Recipe, Schedule
 
 RECIPE = Recipe(
-    layers={
-        "fc1": LayerRecipe(0.08, bits=5),
-        "fc2": LayerRecipe(0.09, bits=5),
-        "fc3": LayerRecipe(0.26, bits=5),
-    },
+    layers={"fc1": LayerRecipe(0.08, bits=5), "fc2": LayerRecipe(0.09, bits=5), "fc3": LayerRecipe(0.26, bits=5)},
     retrain=Schedule(epochs=0.5, lr=1e-3),
     finetune=Schedule(epochs=0.2, lr=1e-4),
     cuts=3,
@@ -79,9 +75,11 @@ def test_same_seed_same_bytes(digits):
 def test_progress_reaches_the_end_of_each_trained_stage(digits):
     seen = {}
     pipeline.compress(
-        reference.dense("lenet-300-100"), RECIPE, digits.train.take(slice(0, 512)),
+        reference.dense("lenet-300-100"),
+        RECIPE,
+        digits.train.take(slice(0, 512)),
         progress=lambda stage, done, total: seen.update({stage: (done, total)}),
-    )  # fmt: skip
+    )
     assert seen == {"pruned": (2, 2), "shared": (1, 1), "coded": (1, 1)}
 
 
@@ -89,9 +87,12 @@ def test_stopping_ends_the_run_without_a_result(digits):
     calls = []
     with pytest.raises(pipeline.Stopped):
         pipeline.compress(
-            reference.dense("lenet-300-100"), RECIPE, digits.train,
-            progress=lambda *step: calls.append(step), stop=lambda: len(calls) >= 2,
-        )  # fmt: skip
+            reference.dense("lenet-300-100"),
+            RECIPE,
+            digits.train,
+            progress=lambda *step: calls.append(step),
+            stop=lambda: len(calls) >= 2,
+        )
     assert len(calls) == 2
 
 

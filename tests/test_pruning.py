@@ -13,9 +13,7 @@ from dcviz.errors import WeightError
 FEW = st.sampled_from([0.0, -0.0, 0.25, -0.25, 0.1, -3.0, 3.0, float(np.float32(1e-40))])
 WEIGHTS = st.sampled_from([np.float32, np.float64]).flatmap(
     lambda dtype: arrays(
-        dtype,
-        array_shapes(max_dims=4, max_side=6),
-        elements=FEW | st.floats(-(2.0**100), 2.0**100, width=32),
+        dtype, array_shapes(max_dims=4, max_side=6), elements=FEW | st.floats(-(2.0**100), 2.0**100, width=32)
     )
 )
 
@@ -66,12 +64,7 @@ def test_docstring_examples():
     assert pruning.threshold_from_density(np.array([0.1, -0.4, 0.3, 0.2]), 0.5) == 0.3
     mask = pruning.mask_from_threshold(np.array([0.1, -0.4, 0]), 0.2)
     assert mask.tolist() == [False, True, False]
-    assert pruning.mask_from_density(np.array([0.3, -0.4, 0.3, 0.2]), 0.5).tolist() == [
-        True,
-        True,
-        False,
-        False,
-    ]
+    assert pruning.mask_from_density(np.array([0.3, -0.4, 0.3, 0.2]), 0.5).tolist() == [True, True, False, False]
 
 
 def test_quality_is_in_standard_deviations():
@@ -107,9 +100,7 @@ def test_check_weights_says_what_and_where():
         pruning.check_weights(weights, "fc1")
 
 
-@pytest.mark.parametrize(
-    "bad", [np.zeros((0, 3)), [1, 2], ["a"], np.zeros(2, complex), [[1.0], [1.0, 2.0]], None]
-)
+@pytest.mark.parametrize("bad", [np.zeros((0, 3)), [1, 2], ["a"], np.zeros(2, complex), [[1.0], [1.0, 2.0]], None])
 def test_other_bad_weights(bad):
     with pytest.raises(WeightError, match="here"):
         pruning.check_weights(bad, "here")

@@ -51,6 +51,10 @@ def test_style():
     assert tool("ruff", "check", "--no-cache", ".") == ""
 
 
+def test_layout():
+    assert tool("ruff", "format", "--no-cache", "--check", ".") == ""
+
+
 def test_public_names_have_docstrings():
     assert tool("interrogate", "-v", "-c", "pyproject.toml", "dcviz") == ""
 

@@ -137,8 +137,7 @@ def test_bad_value_bits_and_no_candidates():
 
 
 @pytest.mark.parametrize(
-    "gaps",
-    [[-1], [2**32], np.array([2**64 - 1], np.uint64), [0.5], [[1]], [True], np.array(["1"])],
+    "gaps", [[-1], [2**32], np.array([2**64 - 1], np.uint64), [0.5], [[1]], [True], np.array(["1"])]
 )
 def test_bad_gaps(gaps):
     with pytest.raises(CodeError, match="gaps"):

@@ -19,12 +19,27 @@ SCRIPTS = sorted([*(ROOT / "dcviz").rglob("*.js"), *(ROOT / "dcviz").rglob("*.j2
 
 IMPORTS = ("pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "commands", "pty")
 CALLS = {
-    "eval", "exec", "compile", "__import__",
-    "os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput", "asyncio.create_subprocess_shell",
-    "yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.full_load",
-    "pandas.read_pickle", "pandas.eval", "numpy.lib.format.read_array", "numpy.fromregex", "shutil.unpack_archive",
-    "sys.settrace", "sys.setprofile",
-}  # fmt: skip
+    "eval",
+    "exec",
+    "compile",
+    "__import__",
+    "os.system",
+    "os.popen",
+    "subprocess.getoutput",
+    "subprocess.getstatusoutput",
+    "asyncio.create_subprocess_shell",
+    "yaml.load",
+    "yaml.load_all",
+    "yaml.unsafe_load",
+    "yaml.full_load",
+    "pandas.read_pickle",
+    "pandas.eval",
+    "numpy.lib.format.read_array",
+    "numpy.fromregex",
+    "shutil.unpack_archive",
+    "sys.settrace",
+    "sys.setprofile",
+}
 PREFIXES = ("os.exec", "os.spawn", "os.posix_spawn")
 METHODS = {"extractall": "writes wherever an archive says", "to_pickle": "pickle", "query": "evaluates text"}
 FETCHERS = {"urllib.request", "urllib3", "http.client", "requests", "httpx", "aiohttp", "ftplib", "socket"}
@@ -44,8 +59,10 @@ def full_names(tree):
     names = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names |= {a.asname or a.name.partition(".")[0]: a.name if a.asname else a.name.partition(".")[0]
-                      for a in node.names}  # fmt: skip
+            names |= {
+                a.asname or a.name.partition(".")[0]: a.name if a.asname else a.name.partition(".")[0]
+                for a in node.names
+            }
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
     return names
@@ -120,8 +137,9 @@ def test_nothing_in_the_tests_and_benchmarks_does():
 
 def test_nothing_in_the_browser_does():
     for path in SCRIPTS:
-        assert not re.search(r"\beval\s*\(|\bnew Function\b|\bdocument\.write\b|setTimeout\(\s*[\"'`]",
-                             path.read_text("utf-8")), path.name  # fmt: skip
+        assert not re.search(
+            r"\beval\s*\(|\bnew Function\b|\bdocument\.write\b|setTimeout\(\s*[\"'`]", path.read_text("utf-8")
+        ), path.name
 
 
 @pytest.mark.parametrize("path", [*PACKAGE, *SCRIPTS], ids=lambda path: str(path.relative_to(ROOT)))

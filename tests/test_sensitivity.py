@@ -63,9 +63,7 @@ def test_together_means_all_at_once(net, split):
 
 def test_every_measurement_is_reported(net, split):
     seen = []
-    sensitivity.error_by_density(
-        net, split, [1.0, 0.2], report=lambda done, total: seen.append((done, total))
-    )
+    sensitivity.error_by_density(net, split, [1.0, 0.2], report=lambda done, total: seen.append((done, total)))
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 

@@ -25,10 +25,7 @@ def test_compressed_rows_gives_the_mask_back(mask):
 @given(MASKS)
 def test_csr_and_csc_bits_are_those_of_packed_arrays(mask):
     matrix = mask.reshape(len(mask), -1)
-    for size, lines in (
-        (sparse_formats.csr_bits(mask, 5), matrix),
-        (sparse_formats.csc_bits(mask, 5), matrix.T),
-    ):
+    for size, lines in ((sparse_formats.csr_bits(mask, 5), matrix), (sparse_formats.csc_bits(mask, 5), matrix.T)):
         columns, pointers = sparse_formats.compressed_rows(lines)
         wide, long = sparse_formats.width(lines.shape[1]), sparse_formats.width(columns.size + 1)
         bits.pack_fixed(columns, wide), bits.pack_fixed(pointers, long)  # CodeError if one does not fit
@@ -49,9 +46,13 @@ def test_small_layer_by_hand():
     assert sparse_formats.absolute_bits(mask, 5) == 3 * (4 + 5)
     assert sparse_formats.csr_bits(mask, 5) == 3 * (5 + 2) + 4 * 2
     assert sparse_formats.sizes(mask, 5, 2) == {
-        "dense": 288, "bitmap": 24, "absolute": 27, "CSR": 29, "CSC": 29,
+        "dense": 288,
+        "bitmap": 24,
+        "absolute": 27,
+        "CSR": 29,
+        "CSC": 29,
         "relative": relative_index.total_bits([0, 2, 7], 2, 5),
-    }  # fmt: skip
+    }
 
 
 @given(MASKS, st.integers(1, 6))

@@ -8,9 +8,7 @@ from dcviz import editions, labs
 from dcviz.labs.base import parse
 
 PAGES = sorted(editions.NOTES.glob("[0-9][0-9]_*.md"))
-PARTS = [
-    "In 15 minutes", "In 45 minutes", "Predictions that go wrong", "Demonstration", "To discuss", "On the board",
-]  # fmt: skip
+PARTS = ["In 15 minutes", "In 45 minutes", "Predictions that go wrong", "Demonstration", "To discuss", "On the board"]
 SHOWN = re.compile(r"^- `(\w+Lab\(.*\))`: \S", re.M)
 STATES = [(page.stem, text) for page in PAGES for text in SHOWN.findall(page.read_text("utf-8"))]
 

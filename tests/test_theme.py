@@ -20,9 +20,12 @@ def test_contrast_is_the_wcag_ratio():
 
 @pytest.mark.parametrize(
     "group",
-    [("kept", "pruned"), ("ours", "paper", "recorded", "guess"),
-     ("weight bits", "index bits", "filler", "codebook", "bias", "header")],
-)  # fmt: skip
+    [
+        ("kept", "pruned"),
+        ("ours", "paper", "recorded", "guess"),
+        ("weight bits", "index bits", "filler", "codebook", "bias", "header"),
+    ],
+)
 def test_roles_that_meet_differ_without_colour(group):
     signs = [(theme.role(n).hatch, theme.role(n).line, theme.role(n).marker) for n in group]
     assert len(set(signs)) == len(group)

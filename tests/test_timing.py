@@ -18,9 +18,7 @@ def forms():
 
 
 def a_timing(**changes):
-    row = dict(
-        layer="a", method="dense", batch=1, active=1.0, device="cpu", threads=1, clock="wall", seconds=4e-3
-    )
+    row = dict(layer="a", method="dense", batch=1, active=1.0, device="cpu", threads=1, clock="wall", seconds=4e-3)
     row |= dict(low=3e-3, high=5e-3, readings=3, resident_bytes=100, moved_bytes=120.0, operations=50.0)
     return timing.Timing(**(row | changes))
 
@@ -75,9 +73,7 @@ def test_bytes_and_operations(forms):
     saved = forms.moved_bytes("compressed") - forms.moved_bytes("compressed", active=0.25)
     assert saved == pytest.approx(0.75 * 2 * kept)
     assert forms.moved_bytes("csr", active=0.25) == forms.moved_bytes("csr")
-    assert forms.moved_bytes("compressed", 64, 0.25) == pytest.approx(
-        forms.moved_bytes("compressed", 64), rel=1e-6
-    )
+    assert forms.moved_bytes("compressed", 64, 0.25) == pytest.approx(forms.moved_bytes("compressed", 64), rel=1e-6)
     assert forms.operations("dense", 2) == 4 * 120 * 200
     assert forms.operations("compressed", 1, 0.5) == kept
 
@@ -86,9 +82,7 @@ def test_expected_costs_are_near_real_ones(forms):
     for method in timing.METHODS:
         for cost in ("resident_bytes", "moved_bytes", "operations"):
             arguments = (method,) if cost == "resident_bytes" else (method, 1, 0.5)
-            assert getattr(SMALL, cost)(*arguments) == pytest.approx(
-                getattr(forms, cost)(*arguments), rel=0.05
-            )
+            assert getattr(SMALL, cost)(*arguments) == pytest.approx(getattr(forms, cost)(*arguments), rel=0.05)
     thin = timing.FcLayer("thin", 4096, 300, 0.004, 4)
     assert thin.entries == pytest.approx(timing.random_layer(thin).entries, rel=0.05)
     assert thin.entries > 1.3 * thin.kept  # a third more are fillers
@@ -178,11 +172,7 @@ def test_layers_of_large_nets_are_cold():
 def test_wrong_requests_are_told(forms):
     with pytest.raises(NetError, match="no method coo"):
         timing.measure(forms, methods=("dense", "coo"))
-    for wrong in (
-        {"clock": "sun"},
-        {"clock": "processor", "threads": 2},
-        {"clock": "processor", "device": "cuda"},
-    ):
+    for wrong in ({"clock": "sun"}, {"clock": "processor", "threads": 2}, {"clock": "processor", "device": "cuda"}):
         with pytest.raises(NetError, match="clock"):
             timing.measure(forms, **wrong)
 
@@ -190,9 +180,7 @@ def test_wrong_requests_are_told(forms):
 def test_crossover_batch():
     def rows(dense, sparse):
         pairs = zip(timing.BATCHES, dense, sparse, strict=False)
-        return [
-            a_timing(method=m, batch=b, seconds=s) for b, d, c in pairs for m, s in (("dense", d), ("csr", c))
-        ]
+        return [a_timing(method=m, batch=b, seconds=s) for b, d, c in pairs for m, s in (("dense", d), ("csr", c))]
 
     assert timing.crossover_batch(rows([3, 4, 5], [1, 4, 9]), "csr") == 2
     assert timing.crossover_batch(rows([3, 4], [1, 2]), "csr") is None
@@ -219,12 +207,7 @@ def test_limits_of_the_machine_are_positive():
 
 
 def test_tables(tmp_path):
-    rows = [
-        a_timing(),
-        a_timing(method="csr", seconds=1e-3),
-        a_timing(layer="b"),
-        a_timing(layer="b", method="csr"),
-    ]
+    rows = [a_timing(), a_timing(method="csr", seconds=1e-3), a_timing(layer="b"), a_timing(layer="b", method="csr")]
     assert timing_tables.geometric_mean_speedup(rows, "csr") == pytest.approx(2)
     with pytest.raises(DataError, match="no timings of compressed"):
         timing_tables.geometric_mean_speedup(rows, "compressed")

@@ -27,8 +27,9 @@ def factors(weight, rank):
     """
     matrix = _matrix(weight)
     if not 1 <= rank <= min(matrix.shape):
-        raise RecipeError(f"the rank of a {matrix.shape[0]} x {matrix.shape[1]} matrix is 1 to {min(matrix.shape)}, "
-                          f"not {rank}")  # fmt: skip
+        raise RecipeError(
+            f"the rank of a {matrix.shape[0]} x {matrix.shape[1]} matrix is 1 to {min(matrix.shape)}, not {rank}"
+        )
     u, s, v = torch.linalg.svd(matrix, full_matrices=False)
     root = s[:rank].sqrt()
     return (u[:, :rank] * root).float().numpy(), (root[:, None] * v[:rank]).float().numpy()

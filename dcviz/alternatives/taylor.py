@@ -179,9 +179,18 @@ def _gone(fraction, values):
 
 
 def prune(
-    net, data, fraction, rounds, retrain, criterion="taylor", layers=None, seed=0, ranking=1000,
-    to_input=training.to_input, even=False,
-):  # fmt: skip
+    net,
+    data,
+    fraction,
+    rounds,
+    retrain,
+    criterion="taylor",
+    layers=None,
+    seed=0,
+    ranking=1000,
+    to_input=training.to_input,
+    even=False,
+):
     """Remove a ``fraction`` of the channels in ``rounds``, with ``retrain(net, turn)`` after each -> smaller net.
 
     Each round keeps the same share of what is there. ``retrain`` trains a net in place (``on_digits`` makes one).

@@ -3,9 +3,18 @@
 from importlib import import_module
 
 CHAPTERS = (
-    "why_compress", "pruning", "sparse_storage", "weight_sharing", "trained_quantization",
-    "huffman", "full_pipeline", "speed", "other_roads", "how_small", "open_questions",
-)  # fmt: skip
+    "why_compress",
+    "pruning",
+    "sparse_storage",
+    "weight_sharing",
+    "trained_quantization",
+    "huffman",
+    "full_pipeline",
+    "speed",
+    "other_roads",
+    "how_small",
+    "open_questions",
+)
 """Modules with the checks of a chapter."""
 
 

@@ -111,9 +111,7 @@ class Check:
         except NotImplementedError:
             return None
         except Exception as error:
-            raise CheckFailed(
-                f"{self.name} raised {type(error).__name__}: {error}\n{self._case(arguments)}"
-            ) from error
+            raise CheckFailed(f"{self.name} raised {type(error).__name__}: {error}\n{self._case(arguments)}") from error
         if not self._same(given, arguments):
             raise CheckFailed(
                 f"{self.name} changes its input; work on a copy (np.array(x) or x.copy()).\n{self._case(arguments)}"

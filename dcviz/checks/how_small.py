@@ -30,9 +30,7 @@ mask_bound = Check(
     ],
     mistakes={
         "that is bits, not bytes": lambda kept, n: 8.0 * _mask_bytes(kept, n),
-        "a pruned weight costs bits too: the entropy has two terms": lambda kept, n: float(
-            -kept * _log(kept / n) / 8
-        ),
+        "a pruned weight costs bits too: the entropy has two terms": lambda kept, n: float(-kept * _log(kept / n) / 8),
         "the entropy is of one weight; there are many": lambda kept, n: float(entropy([kept, n - kept])),
         "that is one bit for every weight, as Huffman coding would have it": lambda kept, n: n / 8,
     },

@@ -63,12 +63,7 @@ allowed_gradient = Check(
 
 
 def _samples(rng):
-    return [
-        (np.array([2.0, 4.0, 9.0]),),
-        (rng.normal(5, 1, size=10),),
-        (np.array([3.0, 3.0]),),
-        ([1.5, 2.5],),
-    ]
+    return [(np.array([2.0, 4.0, 9.0]),), (rng.normal(5, 1, size=10),), (np.array([3.0, 3.0]),), ([1.5, 2.5],)]
 
 
 mean_and_spread = Check(
@@ -98,9 +93,14 @@ def _normalised_layers(rng):
     def case(*shape, bias=True):
         n = shape[0]
         return (
-            rng.normal(size=shape), rng.normal(size=n) if bias else np.zeros(n), rng.normal(size=n), rng.normal(size=n),
-            rng.normal(size=n), rng.uniform(0, 2, n), 0.01,
-        )  # fmt: skip
+            rng.normal(size=shape),
+            rng.normal(size=n) if bias else np.zeros(n),
+            rng.normal(size=n),
+            rng.normal(size=n),
+            rng.normal(size=n),
+            rng.uniform(0, 2, n),
+            0.01,
+        )
 
     dead = case(2, 3, 2, 2)
     dead[2][0], dead[5][1] = 0.0, 0.0  # a channel that is switched off, and one that never varied

@@ -32,20 +32,26 @@ low_rank = Check(
         (np.outer([1.0, 2.0, 3.0], [1.0, 0.0, -1.0]) + 0.1 * rng.normal(size=(3, 3)), 3),
     ],
     mistakes={
-        "numpy's third matrix has the singular vectors in its rows, as it is used on the right: keep rows, not columns":
-            _with_parts(lambda u, s, v, d: (u[:, :d] * s[:d]) @ v[:, :d].T if v.shape[0] == v.shape[1] else u),
-        "the singular values are missing: u and v alone have length 1 in every direction":
-            _with_parts(lambda u, s, v, d: u[:, :d] @ v[:d]),
-        "you keep the smallest singular values; they come largest first":
-            _with_parts(lambda u, s, v, d: (u[:, -d:] * s[-d:]) @ v[-d:]),
-        "that is one rank too many: s[:rank] has rank of them":
-            _with_parts(lambda u, s, v, d: (u[:, : d + 1] * s[: d + 1]) @ v[: d + 1]),
-        "you scale with the square roots once; both factors need them, or one needs s itself":
-            _with_parts(lambda u, s, v, d: (u[:, :d] * np.sqrt(s[:d])) @ v[:d]),
-        "that is a corner of the matrix, with the rest set to zero; no singular values in it":
-            lambda w, d: np.pad(w[:d, :d], [(0, max(n - d, 0)) for n in w.shape]),
+        "numpy's third matrix has the singular vectors in its rows: keep rows, not columns": _with_parts(
+            lambda u, s, v, d: (u[:, :d] * s[:d]) @ v[:, :d].T if v.shape[0] == v.shape[1] else u
+        ),
+        "the singular values are missing: u and v alone have length 1 in every direction": _with_parts(
+            lambda u, s, v, d: u[:, :d] @ v[:d]
+        ),
+        "you keep the smallest singular values; they come largest first": _with_parts(
+            lambda u, s, v, d: (u[:, -d:] * s[-d:]) @ v[-d:]
+        ),
+        "that is one rank too many: s[:rank] has rank of them": _with_parts(
+            lambda u, s, v, d: (u[:, : d + 1] * s[: d + 1]) @ v[: d + 1]
+        ),
+        "you scale with the square roots once; both factors need them, or one needs s itself": _with_parts(
+            lambda u, s, v, d: (u[:, :d] * np.sqrt(s[:d])) @ v[:d]
+        ),
+        "that is a corner of the matrix, with the rest set to zero; no singular values in it": lambda w, d: np.pad(
+            w[:d, :d], [(0, max(n - d, 0)) for n in w.shape]
+        ),
     },
-)  # fmt: skip
+)
 
 
 def _scores(activation, gradient):
@@ -73,21 +79,25 @@ taylor_scores = Check(
         (np.abs(rng.normal(size=(4, 3, 2, 2))), rng.normal(size=(4, 3, 2, 2))),
     ],
     mistakes={
-        "the magnitude is taken at every place; within a channel the places may cancel: mean first, then magnitude":
-            lambda a, g: _unit(np.abs(a * g).mean((0, 2, 3))),
-        "the magnitude is taken last; pictures that pull in opposite directions must not cancel":
-            lambda a, g: _unit(np.abs((a * g).mean((0, 2, 3)))),
-        "the gradient is missing: this says how active a channel is, not whether the loss would notice":
-            lambda a, g: _unit(np.abs(a.mean((2, 3))).mean(0)),
-        "the activation is missing: a channel that is hardly ever on costs little, however steep the loss is":
-            lambda a, g: _unit(np.abs(g.mean((2, 3))).mean(0)),
+        "within a channel the places may cancel: take the mean first, then the magnitude": lambda a, g: _unit(
+            np.abs(a * g).mean((0, 2, 3))
+        ),
+        "the magnitude is taken last; pictures that pull in opposite directions must not cancel": lambda a, g: _unit(
+            np.abs((a * g).mean((0, 2, 3)))
+        ),
+        "the gradient is missing: this says how active a channel is, not whether the loss would notice": lambda a, g: (
+            _unit(np.abs(a.mean((2, 3))).mean(0))
+        ),
+        "the activation is missing: a channel that is hardly ever on costs little": lambda a, g: _unit(
+            np.abs(g.mean((2, 3))).mean(0)
+        ),
         "the l2 norm is missing: without it, layers cannot be compared": taylor.channel_scores,
-        "that is the sum of the scores, not their l2 norm, that you divide by":
-            lambda a, g: taylor.channel_scores(a, g) / taylor.channel_scores(a, g).sum(),
-        "those are scores of pictures, not of channels":
-            lambda a, g: _unit(np.abs((a * g).mean((2, 3))).mean(1)),
+        "that is the sum of the scores, not their l2 norm, that you divide by": lambda a, g: (
+            taylor.channel_scores(a, g) / taylor.channel_scores(a, g).sum()
+        ),
+        "those are scores of pictures, not of channels": lambda a, g: _unit(np.abs((a * g).mean((2, 3))).mean(1)),
     },
-)  # fmt: skip
+)
 
 
 def _too_large(logits, temperature):
@@ -109,12 +119,14 @@ soften = Check(
         (np.zeros(4), 7.0),
     ],
     mistakes={
-        "a higher temperature makes the answer softer: divide by T, do not multiply":
-            lambda z, t: distillation.soften(z * t),
+        "a higher temperature makes the answer softer: divide by T, do not multiply": lambda z, t: distillation.soften(
+            z * t
+        ),
         "T is missing": lambda z, t: distillation.soften(z),
-        "T divides the probabilities, where it does nothing but shrink them; it divides the logits":
-            lambda z, t: distillation.soften(z) / t,
+        "T divides the probabilities, where it does nothing but shrink them; it divides the logits": lambda z, t: (
+            distillation.soften(z) / t
+        ),
         "exp of large logits overflows: subtract the largest logit first": _too_large,
         "they do not add up to 1: divide by the sum": lambda z, t: np.exp((z - z.max()) / t),
     },
-)  # fmt: skip
+)

@@ -54,11 +54,12 @@ mask = Check(
         "you keep the small weights (and the mask is True where a weight *stays*)": lambda w, t: np.abs(w) <= t,
         "you compare with minus the threshold as well as plus, but join the two with the wrong word: a weight stays "
         "if it is above +threshold *or* below -threshold": lambda w, t: (w >= t) & (w <= -t),
-        "you return the pruned weights; wanted is the mask, True or False for each":
-            lambda w, t: np.where(np.abs(w) >= t, w, 0.0),
+        "you return the pruned weights; wanted is the mask, True or False for each": lambda w, t: np.where(
+            np.abs(w) >= t, w, 0.0
+        ),
     },
     draw=_draw_mask,
-)  # fmt: skip
+)
 
 mask_for_density = Check(
     "mask_for_density",
@@ -73,21 +74,26 @@ mask_for_density = Check(
         (rng.normal(0, 1, 10), 1.0),
     ],
     mistakes={
-        "density is the share that *stays*; you keep the sparsity, 1 - density":
-            lambda w, d: pruning.mask_from_density(w, 1 - d),
-        "you take the quantile of the weights, not of their magnitudes":
-            lambda w, d: np.abs(w) >= np.quantile(w, 1 - d),
-        "you take the quantile of the weights and compare the weights: negative ones never stay":
-            lambda w, d: w >= np.quantile(w, 1 - d),
-        "the quantile to take is 1 - density: that share lies *below* the threshold":
-            lambda w, d: np.abs(w) >= np.quantile(np.abs(w), d),
+        "density is the share that *stays*; you keep the sparsity, 1 - density": lambda w, d: pruning.mask_from_density(
+            w, 1 - d
+        ),
+        "you take the quantile of the weights, not of their magnitudes": lambda w, d: (
+            np.abs(w) >= np.quantile(w, 1 - d)
+        ),
+        "you take the quantile of the weights and compare the weights: negative ones never stay": lambda w, d: (
+            w >= np.quantile(w, 1 - d)
+        ),
+        "the quantile to take is 1 - density: that share lies *below* the threshold": lambda w, d: (
+            np.abs(w) >= np.quantile(np.abs(w), d)
+        ),
         "you keep the smallest magnitudes": _smallest,
-        "the weight that sits on the threshold stays: use >=, not >":
-            lambda w, d: np.abs(w) > np.sort(np.abs(w), axis=None)[w.size - round(d * w.size)],
+        "the weight that sits on the threshold stays: use >=, not >": lambda w, d: (
+            np.abs(w) > np.sort(np.abs(w), axis=None)[w.size - round(d * w.size)]
+        ),
         "you return the threshold; wanted is the mask": pruning.threshold_from_density,
     },
     draw=_draw_mask,
-)  # fmt: skip
+)
 
 
 def _step(weights, gradient, velocity, mask, rate, momentum):
@@ -97,14 +103,7 @@ def _step(weights, gradient, velocity, mask, rate, momentum):
 def _steps(rng):
     """Weights, gradient, velocity, mask, rate, momentum; the velocity of pruned weights is not zero yet."""
     cases = [
-        (
-            np.array([0.5, 0.0, -0.2]),
-            np.array([0.1, 0.3, -0.4]),
-            np.zeros(3),
-            np.array([True, False, True]),
-            0.5,
-            0.0,
-        )
+        (np.array([0.5, 0.0, -0.2]), np.array([0.1, 0.3, -0.4]), np.zeros(3), np.array([True, False, True]), 0.5, 0.0)
     ]
     for shape, rate, momentum in (((3, 4), 0.1, 0.9), (6, 0.01, 0.5), ((2, 1, 3, 3), 1.0, 0.9)):
         keep = rng.random(shape) < 0.5
@@ -123,22 +122,28 @@ masked_step = Check(
     solution=_step,
     inputs=_steps,
     mistakes={
-        "the mask is forgotten after the update, so pruned weights come back to life":
-            lambda w, g, v, m, r, a: w - r * (a * v + g),
-        "you mask the gradient, but the velocity still pushes pruned weights away from zero: mask the weights, last":
-            lambda w, g, v, m, r, a: w - r * (a * v + g * m),
-        "you mask the step, but not the weights: one that was not zero before stays":
-            lambda w, g, v, m, r, a: w - r * (a * v + g) * m,
-        "you mask the weights before the step; the step then moves them: mask them last":
-            lambda w, g, v, m, r, a: w * m - r * (a * v + g),
-        "you mask the wrong way round: True means the weight stays":
-            lambda w, g, v, m, r, a: (w - r * (a * v + g)) * ~m,
+        "the mask is forgotten after the update, so pruned weights come back to life": lambda w, g, v, m, r, a: (
+            w - r * (a * v + g)
+        ),
+        "the velocity still pushes pruned weights away from zero: mask the weights, last": lambda w, g, v, m, r, a: (
+            w - r * (a * v + g * m)
+        ),
+        "you mask the step, but not the weights: one that was not zero before stays": lambda w, g, v, m, r, a: (
+            w - r * (a * v + g) * m
+        ),
+        "you mask the weights before the step; the step then moves them: mask them last": lambda w, g, v, m, r, a: (
+            w * m - r * (a * v + g)
+        ),
+        "you mask the wrong way round: True means the weight stays": lambda w, g, v, m, r, a: (
+            (w - r * (a * v + g)) * ~m
+        ),
         "the momentum is missing": lambda w, g, v, m, r, a: (w - r * g) * m,
         "you climb: the step goes *against* the gradient": lambda w, g, v, m, r, a: (w + r * (a * v + g)) * m,
-        "the rate multiplies the whole velocity, not the gradient alone":
-            lambda w, g, v, m, r, a: (w - (a * v + r * g)) * m,
+        "the rate multiplies the whole velocity, not the gradient alone": lambda w, g, v, m, r, a: (
+            (w - (a * v + r * g)) * m
+        ),
     },
-)  # fmt: skip
+)
 
 ratio = Check(
     "ratio",
@@ -147,14 +152,10 @@ ratio = Check(
     solution=lambda sparsity, index_bits: 32 / ((1 - sparsity) * (32 + index_bits)),
     inputs=lambda rng: [(0.9, 5), (0.92, 5), (0.5, 8), (0.1, 8), (0.99, 0)],
     mistakes={
-        "the positions cost bits too: each weight that is left takes 32 + index_bits": lambda s, b: (
-            1 / (1 - s)
-        ),
+        "the positions cost bits too: each weight that is left takes 32 + index_bits": lambda s, b: 1 / (1 - s),
         "the share that is *left* is 1 - sparsity": lambda s, b: 32 / (s * (32 + b)),
         "the share that is left is 1 - sparsity, and positions cost bits too": lambda s, b: 1 / s,
         "that is the size that remains; the ratio is its inverse": lambda s, b: (1 - s) * (32 + b) / 32,
-        "each weight that is left has an index of its own, not one for the layer": lambda s, b: (
-            32 / ((1 - s) * 32 + b)
-        ),
+        "each weight that is left has an index of its own, not one for the layer": lambda s, b: 32 / ((1 - s) * 32 + b),
     },
 )

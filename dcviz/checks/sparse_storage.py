@@ -83,28 +83,30 @@ encode = Check(
     solution=_encode,
     inputs=_layers,
     mistakes={
-        "fillers are missing: a gap beyond 2**bits does not fit, so bridge it with fillers":
-            lambda w, b: _entries(w, b, fillers=False),
+        "fillers are missing: a gap beyond 2**bits does not fit, so bridge it with fillers": lambda w, b: _entries(
+            w, b, fillers=False
+        ),
         "off by one, as the figure prints it: its first gap counts from 0, not from -1, and gaps stand "
-        "there as they are, so that a gap of 2**bits does not fit into its bits":
-            lambda w, b: _entries(w, b, first=0, minus=0),
-        "you store the gap itself; store gap - 1, since a gap is never 0":
-            lambda w, b: _entries(w, b, minus=0),
-        "the first gap counts from -1, so that a weight at position 0 has gap 1":
-            lambda w, b: _entries(w, b, first=0),
-        "a filler stores 2**bits - 1 (its gap is 2**bits); 2**bits itself does not fit into the bits":
-            lambda w, b: _entries(w, b, filler=lambda b: 2**b),
-        "a filler bridges 2**bits positions, not 2**bits - 1":
-            lambda w, b: _entries(w, b, longest=-1),
-        "nothing follows the last weight: no fillers there; the shape says where the layer ends":
-            lambda w, b: _entries(w, b, trailing=True),
-        "a filler's value is 0.0, not the weight that comes after it":
-            _weight_at_filler,
-        "these are absolute positions; store the difference to the entry before":
-            lambda w, b: (np.flatnonzero(w).tolist(), np.asarray(w)[np.flatnonzero(w)].tolist()),
+        "there as they are, so that a gap of 2**bits does not fit into its bits": lambda w, b: _entries(
+            w, b, first=0, minus=0
+        ),
+        "you store the gap itself; store gap - 1, since a gap is never 0": lambda w, b: _entries(w, b, minus=0),
+        "the first gap counts from -1, so that a weight at position 0 has gap 1": lambda w, b: _entries(w, b, first=0),
+        "a filler stores 2**bits - 1 (its gap is 2**bits); 2**bits itself does not fit into the bits": lambda w, b: (
+            _entries(w, b, filler=lambda b: 2**b)
+        ),
+        "a filler bridges 2**bits positions, not 2**bits - 1": lambda w, b: _entries(w, b, longest=-1),
+        "nothing follows the last weight: no fillers there; the shape says where the layer ends": lambda w, b: _entries(
+            w, b, trailing=True
+        ),
+        "a filler's value is 0.0, not the weight that comes after it": _weight_at_filler,
+        "these are absolute positions; store the difference to the entry before": lambda w, b: (
+            np.flatnonzero(w).tolist(),
+            np.asarray(w)[np.flatnonzero(w)].tolist(),
+        ),
     },
     draw=_draw,
-)  # fmt: skip
+)
 
 
 def _place(gaps, values, size, positions):
@@ -134,23 +136,23 @@ decode = Check(
     solution=_decode,
     inputs=_streams,
     mistakes={
-        "add 1 to every stored gap before summing: what is stored is gap - 1":
-            lambda g, v, n: _place(g, v, n, np.cumsum(np.array(g, int))),
-        "the sum starts at -1, not at 0: subtract 1 at the end":
-            lambda g, v, n: _place(g, v, n, np.cumsum(np.array(g, int) + 1)),
-        "add 1 to every stored gap before summing, not after: each entry adds one more position":
-            lambda g, v, n: _place(g, v, n, np.cumsum(np.array(g, int)) - 1),
-        "a filler's gap counts although its value is zero: sum first, drop fillers afterwards or not at all":
-            _decode_without_fillers,
-        "the stored gaps are not positions: take their running sum":
-            lambda g, v, n: _place(g, v, n, np.array(g, int)),
+        "add 1 to every stored gap before summing: what is stored is gap - 1": lambda g, v, n: _place(
+            g, v, n, np.cumsum(np.array(g, int))
+        ),
+        "the sum starts at -1, not at 0: subtract 1 at the end": lambda g, v, n: _place(
+            g, v, n, np.cumsum(np.array(g, int) + 1)
+        ),
+        "add 1 to every stored gap before summing, not after: each entry adds one more position": lambda g, v, n: (
+            _place(g, v, n, np.cumsum(np.array(g, int)) - 1)
+        ),
+        "a filler's gap counts although its value is zero: sum first, then drop fillers": _decode_without_fillers,
+        "the stored gaps are not positions: take their running sum": lambda g, v, n: _place(g, v, n, np.array(g, int)),
     },
-)  # fmt: skip
+)
 
 
 def _widths(rng):
-    return [(*_encode(weights, bits), bits, value_bits)
-            for value_bits in (5, 32) for weights, bits in _layers(rng)]  # fmt: skip
+    return [(*_encode(weights, bits), bits, value_bits) for value_bits in (5, 32) for weights, bits in _layers(rng)]
 
 
 def _real(values):
@@ -164,20 +166,18 @@ total_bits = Check(
     solution=lambda gaps, values, bits, value_bits: len(gaps) * (bits + value_bits),
     inputs=_widths,
     mistakes={
-        "a filler stores a weight too: its zero takes value_bits like any other":
-            lambda g, v, b, c: len(g) * b + _real(v) * c,
-        "fillers are entries too: count all of them, not only the real weights":
-            lambda g, v, b, c: _real(v) * (b + c),
-        "the gaps are not free: every entry takes bits + value_bits":
-            lambda g, v, b, c: len(g) * c,
-        "the weights are not free: every entry takes bits + value_bits":
-            lambda g, v, b, c: len(g) * b,
-        "an entry holds both a gap and a weight: add the two widths, do not multiply them":
-            lambda g, v, b, c: len(g) * b * c,
-        "that is bytes; bits are asked for":
-            lambda g, v, b, c: len(g) * (b + c) / 8,
+        "a filler stores a weight too: its zero takes value_bits like any other": lambda g, v, b, c: (
+            len(g) * b + _real(v) * c
+        ),
+        "fillers are entries too: count all of them, not only the real weights": lambda g, v, b, c: _real(v) * (b + c),
+        "the gaps are not free: every entry takes bits + value_bits": lambda g, v, b, c: len(g) * c,
+        "the weights are not free: every entry takes bits + value_bits": lambda g, v, b, c: len(g) * b,
+        "an entry holds both a gap and a weight: add the two widths, do not multiply them": lambda g, v, b, c: (
+            len(g) * b * c
+        ),
+        "that is bytes; bits are asked for": lambda g, v, b, c: len(g) * (b + c) / 8,
     },
-)  # fmt: skip
+)
 
 
 def _choices(rng):
@@ -202,13 +202,11 @@ best_bits = Check(
     solution=lambda weights, value_bits: _cheapest(weights, lambda n, b: n * (b + value_bits)),
     inputs=_choices,
     mistakes={
-        "you minimise the bits of the gaps alone; each filler costs value_bits as well":
-            lambda w, c: _cheapest(w, lambda n, b: n * b),
-        "you avoid every filler; a few of them can be cheaper than wider gaps for all":
-            _no_fillers,
-        "you leave the fillers out of the count: then fewer bits always look better":
-            lambda w, c: 1,
-        "that is the width that costs the most":
-            lambda w, c: _cheapest(w, lambda n, b: -n * (b + c)),
+        "you minimise the bits of the gaps alone; each filler costs value_bits as well": lambda w, c: _cheapest(
+            w, lambda n, b: n * b
+        ),
+        "you avoid every filler; a few of them can be cheaper than wider gaps for all": _no_fillers,
+        "you leave the fillers out of the count: then fewer bits always look better": lambda w, c: 1,
+        "that is the width that costs the most": lambda w, c: _cheapest(w, lambda n, b: -n * (b + c)),
     },
-)  # fmt: skip
+)

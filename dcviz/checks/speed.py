@@ -12,18 +12,24 @@ least_time = Check(
         bytes_moved / bytes_per_second, operations / operations_per_second
     ),
     inputs=lambda rng: [
-        (151e6, 75e6, 20e9, 100e9), (151e6, 4.8e9, 20e9, 100e9), (0, 1e9, 1e9, 1e9), (4.0, 1.0, 2.0, 8.0),
+        (151e6, 75e6, 20e9, 100e9),
+        (151e6, 4.8e9, 20e9, 100e9),
+        (0, 1e9, 1e9, 1e9),
+        (4.0, 1.0, 2.0, 8.0),
     ],
     mistakes={
-        "moving and computing overlap: the longer one counts, not the sum":
-            lambda moved, ops, bandwidth, peak: moved / bandwidth + ops / peak,
-        "the slower of the two decides, not the faster":
-            lambda moved, ops, bandwidth, peak: min(moved / bandwidth, ops / peak),
-        "that is the memory side only; with a large batch computing takes longer":
-            lambda moved, ops, bandwidth, peak: moved / bandwidth,
+        "moving and computing overlap: the longer one counts, not the sum": lambda moved, ops, bandwidth, peak: (
+            moved / bandwidth + ops / peak
+        ),
+        "the slower of the two decides, not the faster": lambda moved, ops, bandwidth, peak: min(
+            moved / bandwidth, ops / peak
+        ),
+        "that is the memory side only; with a large batch computing takes longer": lambda moved, ops, bandwidth, peak: (
+            moved / bandwidth
+        ),
         "time is amount over speed": lambda moved, ops, bandwidth, peak: max(bandwidth / max(moved, 1e-9), peak / ops),
     },
-)  # fmt: skip
+)
 
 
 def _product(gaps, codes, starts, codebook, x, rows):
@@ -101,11 +107,14 @@ crossover = Check(
         ({64: 1.0, 16: 1.0, 1: 2.0}, {64: 3.0, 16: 2.0, 1: 1.0}),
     ],
     mistakes={
-        "at least as fast: equal counts":
-            lambda dense, sparse: min((b for b in dense if dense[b] < sparse[b]), default=0),
-        "that is the batch from which sparse is as fast; it is the other way round":
-            lambda dense, sparse: min((b for b in dense if sparse[b] <= dense[b]), default=0),
-        "the smallest such batch, not the largest":
-            lambda dense, sparse: max((b for b in dense if dense[b] <= sparse[b]), default=0),
+        "at least as fast: equal counts": lambda dense, sparse: min(
+            (b for b in dense if dense[b] < sparse[b]), default=0
+        ),
+        "that is the batch from which sparse is as fast; it is the other way round": lambda dense, sparse: min(
+            (b for b in dense if sparse[b] <= dense[b]), default=0
+        ),
+        "the smallest such batch, not the largest": lambda dense, sparse: max(
+            (b for b in dense if dense[b] <= sparse[b]), default=0
+        ),
     },
-)  # fmt: skip
+)

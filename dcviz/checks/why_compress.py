@@ -10,12 +10,11 @@ watts = Check(
     inputs=lambda rng: [(1e9, 20, 640), (266_200, 1, 640), (61e6, 30, 5), (1e6, 0.5, 0.9)],
     mistakes={
         "1 pJ is 1e-12 J, not 1e-9 J": lambda n, rate, pj: n * rate * pj * 1e-9,
-        "that is the energy of one inference; watts are joules per second, so multiply by the rate":
-            lambda n, rate, pj: n * pj * 1e-12,
+        "that is the energy of one inference; for watts multiply by the rate": lambda n, rate, pj: n * pj * 1e-12,
         "more inferences per second take more power: multiply by the rate": lambda n, rate, pj: n * pj * 1e-12 / rate,
         "that is in picojoules per second; 1 pJ = 1e-12 J": lambda n, rate, pj: n * rate * pj,
     },
-)  # fmt: skip
+)
 
 milliseconds = Check(
     "milliseconds",

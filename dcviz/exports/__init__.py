@@ -58,8 +58,12 @@ def lay_assets(kind, folder):
     if kind == "slides":
         home = reveal_home()
         for part in ("dist", "plugin/notes"):
-            shutil.copytree(home / part, folder / "reveal" / part, dirs_exist_ok=True,
-                            ignore=shutil.ignore_patterns("*.map", "*.esm.js", "*.ttf", "*.eot"))  # fmt: skip
+            shutil.copytree(
+                home / part,
+                folder / "reveal" / part,
+                dirs_exist_ok=True,
+                ignore=shutil.ignore_patterns("*.map", "*.esm.js", "*.ttf", "*.eot"),
+            )
         shutil.copyfile(home / "LICENSE", folder / "reveal" / "LICENSE")
 
 

@@ -7,7 +7,7 @@ from dcviz.exports import ExportError
 
 _CODE = re.compile(r"(<(pre|code|math|script|style)\b.*?</\2>)", re.S)
 _TEX = re.compile(r"\$\$(?P<block>.+?)\$\$|(?<![\\$\w])\$(?P<inline>[^$\n]+?(?:\n[^$\n]+?)?)\$(?![\d$])", re.S)
-_BAR = re.compile(r'<mo[^>]*>(&#x0007C;|\|)</mo>')
+_BAR = re.compile(r"<mo[^>]*>(&#x0007C;|\|)</mo>")
 
 
 def mathml(tex, block=False):

@@ -11,6 +11,7 @@ from dcviz.exports.snapshots import REFERENCE, SAVED
 
 HERE = Path(__file__).parent
 
+
 def render(book, kind, title):
     """The page: HTML text. ``kind`` is "html" or "slides"; the notebook's outputs are changed on the way."""
     saved = {"texts": {}, "labs": []}

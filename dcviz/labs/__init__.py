@@ -30,7 +30,7 @@ _HOMES = {
     "FilterLab": "filter_lab",
     "TemperatureLab": "temperature_lab",
     "TransferLab": "transfer_lab",
-}  # fmt: skip
+}
 _PARTS = {"Lab": "base", "Prediction": "prediction", "Progress": "progress", "HistogramView": "views"}
 
 ALL = tuple(_HOMES)

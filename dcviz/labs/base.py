@@ -71,9 +71,21 @@ from dcviz.labs.figure_image import FigureImage, encode
 from dcviz.labs.prediction import Prediction
 
 __all__ = [
-    "LOCK", "Caption", "FigureImage", "Lab", "LabelledSlider", "Prediction", "RunButton", "Stopped",
-    "css", "labelled_entry", "labelled_slider", "parse", "plain", "row",
-]  # fmt: skip
+    "LOCK",
+    "Caption",
+    "FigureImage",
+    "Lab",
+    "LabelledSlider",
+    "Prediction",
+    "RunButton",
+    "Stopped",
+    "css",
+    "labelled_entry",
+    "labelled_slider",
+    "parse",
+    "plain",
+    "row",
+]
 
 
 BOUND = "application/vnd.dcviz.bound+json"
@@ -94,9 +106,7 @@ class Lab(widgets.VBox):
         unknown = set(state) - set(self.state_names)
         if unknown:
             known = ", ".join(self.state_names)
-            raise TypeError(
-                f"{type(self).__name__} has no {', '.join(sorted(unknown))}; its state is {known}"
-            )
+            raise TypeError(f"{type(self).__name__} has no {', '.join(sorted(unknown))}; its state is {known}")
         super().__init__()
         for name, value in state.items():
             setattr(self, name, value)
@@ -105,9 +115,7 @@ class Lab(widgets.VBox):
         self.add_class(f"dcviz-{type(self).__name__}")
         self.caption = Caption()
         self.alert = Caption(role="alert", kind="alert")
-        self._title = Caption(
-            f"<div class='dcviz-heading'>{self.heading}</div>", role="heading", kind="title"
-        )
+        self._title = Caption(f"<div class='dcviz-heading'>{self.heading}</div>", role="heading", kind="title")
         self._bound = {}
         self._parts = self.build()
         self.prediction = prediction

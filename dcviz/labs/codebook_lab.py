@@ -103,10 +103,12 @@ class CodebookLab(Lab):
     def describe(self):
         k = 2**self.bits
         verdict = (
-            "the codebook is most of what is stored" if self.overhead > 0.5
-            else "the codebook matters" if self.overhead > 0.02
+            "the codebook is most of what is stored"
+            if self.overhead > 0.5
+            else "the codebook matters"
+            if self.overhead > 0.02
             else "the codebook is negligible"
-        )  # fmt: skip
+        )
         size = "smaller" if self.rate >= 1 else "smaller: that is <i>larger</i>"
         return (
             f"n = <b>{self.n:,}</b> weights, codes of <b>{self.bits}</b> bits, k = <b>{k:,}</b> values: "

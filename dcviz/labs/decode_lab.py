@@ -98,9 +98,12 @@ class DecodeLab(Lab):
         for button, bits in ((self.back, -1), (self.forward, 1), (self.again, -len(self.bits) - 10_000)):
             button.on_click(self.guard(lambda _, bits=bits: self._move(bits)))
         self.guess = widgets.Text(
-            description="next symbol", placeholder="a number", continuous_update=False,
-            style={"description_width": "initial"}, layout=widgets.Layout(width="250px"),
-        )  # fmt: skip
+            description="next symbol",
+            placeholder="a number",
+            continuous_update=False,
+            style={"description_width": "initial"},
+            layout=widgets.Layout(width="250px"),
+        )
         self.check = widgets.Button(description="Check")
         self.check.on_click(self.guard(lambda _: self._typed()))
         self.reply = Caption(kind="truth")
@@ -115,9 +118,14 @@ class DecodeLab(Lab):
 
     def _entry(self, label, name, low, high):
         entry = widgets.BoundedIntText(
-            getattr(self, name), low, high, description=label, style={"description_width": "initial"},
-            layout=widgets.Layout(width=f"calc(90px + {0.6 * len(label):.1f}em)"), tooltip=label,
-        )  # fmt: skip
+            getattr(self, name),
+            low,
+            high,
+            description=label,
+            style={"description_width": "initial"},
+            layout=widgets.Layout(width=f"calc(90px + {0.6 * len(label):.1f}em)"),
+            tooltip=label,
+        )
         self.bind(entry, name)
         return entry
 

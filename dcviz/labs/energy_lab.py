@@ -44,8 +44,9 @@ class EnergyLab(Lab):
     def build(self):
         self.example_choice = widgets.Dropdown(
             options=[("choose an example …", ""), *((name, key) for key, name in EXAMPLES.items())],
-            description="net", layout={"width": "470px"},
-        )  # fmt: skip
+            description="net",
+            layout={"width": "470px"},
+        )
         self.example_choice.observe(self.guard(self._choose), "value")
         self.controls = {  # sliders whose steps hold the defaults, as a browser snaps to them
             "connections": labelled_entry("connections", self.connections, 1e3, 1e11),

@@ -93,9 +93,12 @@ class FinetuneLab(Lab):
         self.rate_slider = inline_slider("learning rate", self.learning_rate, 1e-5, 0.03, log=True, width="240px")
         self.epochs_slider = inline_slider("epochs", self.epochs, 0.25, 5.0, 0.25, width="200px")
         for widget, name in (
-            (self.layer_choice, "layer"), (self.bits_slider, "bits"), (self.init_choice, "init"),
-            (self.rate_slider, "learning_rate"), (self.epochs_slider, "epochs"),
-        ):  # fmt: skip
+            (self.layer_choice, "layer"),
+            (self.bits_slider, "bits"),
+            (self.init_choice, "init"),
+            (self.rate_slider, "learning_rate"),
+            (self.epochs_slider, "epochs"),
+        ):
             self.bind(widget, name)
         self.run = RunButton("Fine-tune", self._train, lambda _: None, self.fail)
         figure, (self._paths, self._right) = theme.figure(11, 3.7, columns=2)

@@ -89,9 +89,14 @@ class HuffmanLab(Lab):
         self.order_box = widgets.Checkbox(description="canonical order (as in the file)", indent=False)
         self.bind(self.order_box, "canonical")
         self.symbol_entry = widgets.BoundedIntText(
-            self.symbol, -1, 1 << 20, description="symbol", style={"description_width": "initial"},
-            layout=widgets.Layout(width="170px"), tooltip="the chosen symbol, -1 for none",
-        )  # fmt: skip
+            self.symbol,
+            -1,
+            1 << 20,
+            description="symbol",
+            style={"description_width": "initial"},
+            layout=widgets.Layout(width="170px"),
+            tooltip="the chosen symbol, -1 for none",
+        )
         self.bind(self.symbol_entry, "symbol")
         merges = len(self.tree.merges)
         self.step_slider = labelled_slider("merges done", merges, 0, merges, width="230px")

@@ -119,9 +119,11 @@ class IndexBitsLab(Lab):
     def describe(self):
         a, b = self.positions.size, self.bits
         here, mixed = self.totals[b], self.fillers_of("shuffled")
-        best = "the best there is" if here == self.totals[self.best] else (
-            f"{100 * (here / self.totals[self.best] - 1):.1f}% more than b = {self.best}, the best"
-        )  # fmt: skip
+        best = (
+            "the best there is"
+            if here == self.totals[self.best]
+            else (f"{100 * (here / self.totals[self.best] - 1):.1f}% more than b = {self.best}, the best")
+        )
         other = min(("bitmap", "absolute", "CSR", "CSC"), key=self.sizes.get)
         return (
             f"<b>{self.layer}</b> of {self.net}, walked by {self.order}: <b>{a:,}</b> of {self.mask.size:,} "

@@ -30,9 +30,13 @@ class LogSlider(LabelledSlider):
     def __init__(self, label, value, low, high, width="300px"):
         self.low, self.high = low, high
         slider = widgets.IntSlider(
-            self._place(value), self._place(low), self._place(high), readout=False,
-            layout={"width": width}, tooltip=label,
-        )  # fmt: skip
+            self._place(value),
+            self._place(low),
+            self._place(high),
+            readout=False,
+            layout={"width": width},
+            tooltip=label,
+        )
         entry = widgets.BoundedIntText(value, low, high, layout={"width": "150px"}, tooltip=f"{label}, as a number")
         widgets.HBox.__init__(self, [widgets.Label(label), slider, entry])
         self.slider, self.entry, self.value = slider, entry, value

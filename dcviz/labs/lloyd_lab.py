@@ -127,16 +127,21 @@ class LloydLab(Lab):
         self.optimum_box = widgets.Checkbox(description="exact optimum", indent=False)
         self.log_box = widgets.Checkbox(description="logarithmic counts", indent=False)
         for widget, name in (
-            (self.layer_choice, "layer"), (self.k_slider, "k"), (self.init_choice, "init"),
-            (self.optimum_box, "show_optimum"), (self.log_box, "log_y"),
-        ):  # fmt: skip
+            (self.layer_choice, "layer"),
+            (self.k_slider, "k"),
+            (self.init_choice, "init"),
+            (self.optimum_box, "show_optimum"),
+            (self.log_box, "log_y"),
+        ):
             self.bind(widget, name)
         self.observe(self.guard(self._begin), ["layer", "k", "init", "seed"])
         buttons = []
         for text, action, style in (
-            ("One step", self.step, "primary"), ("Until nothing moves", self.finish, ""),
-            ("Back to the start", self.back, ""), ("Another forgy draw", self.draw, ""),
-        ):  # fmt: skip
+            ("One step", self.step, "primary"),
+            ("Until nothing moves", self.finish, ""),
+            ("Back to the start", self.back, ""),
+            ("Another forgy draw", self.draw, ""),
+        ):
             buttons.append(widgets.Button(description=text, button_style=style))
             buttons[-1].on_click(self.guard(lambda _, action=action: action()))
         self.figure_view = FigureImage(*self._make_figure(), alt="sizes of the clusters; inertia by step")

@@ -32,9 +32,19 @@ class PhoneLab(Lab):
 
     heading = "Phone <small>is it viable?</small>"
     state_names = (
-        "net", "phone", "rate", "gigabytes", "gigaflops", "cache", "bandwidth_share", "compute_share", "entries",
-        "dram_pj", "sram_pj", "arithmetic_pj",
-    )  # fmt: skip
+        "net",
+        "phone",
+        "rate",
+        "gigabytes",
+        "gigaflops",
+        "cache",
+        "bandwidth_share",
+        "compute_share",
+        "entries",
+        "dram_pj",
+        "sram_pj",
+        "arithmetic_pj",
+    )
 
     net = traitlets.Enum(phones.NETS, "alexnet")
     phone = traitlets.Enum(NAMES, NAMES[0])
@@ -58,12 +68,7 @@ class PhoneLab(Lab):
         """{"dense": Estimate, "compressed": Estimate} of the state."""
         found = phones.phone(self.phone)
         chip = phones.Phone(
-            found.name,
-            1e9 * self.gigabytes,
-            1e9 * self.gigaflops,
-            int(2**20 * self.cache),
-            found.source,
-            found.checked,
+            found.name, 1e9 * self.gigabytes, 1e9 * self.gigaflops, int(2**20 * self.cache), found.source, found.checked
         )
         values = {name: getattr(self, name) for name in ASSUMED if name != "entries_per_second"}
         take = phones.Assumptions(entries_per_second=1e6 * self.entries, **values)
@@ -72,39 +77,37 @@ class PhoneLab(Lab):
     def build(self):
         self.net_choice = widgets.Dropdown(options=phones.NETS, description="net", layout={"width": "220px"})
         self.phone_choice = widgets.Dropdown(options=NAMES, description="phone", layout={"width": "360px"})
-        self.rate_slider = labelled_slider(
-            "pictures a second", self.rate, 0.01, 1000.0, log=True, width="240px"
-        )
+        self.rate_slider = labelled_slider("pictures a second", self.rate, 0.01, 1000.0, log=True, width="240px")
         entries = {
-            "gigabytes": ("memory", "GB/s", 2000), "gigaflops": ("computing", "billion/s", 1e5),
-            "cache": ("cache", "MiB", 1000), "entries": ("compressed entries", "million/s", 1e5),
+            "gigabytes": ("memory", "GB/s", 2000),
+            "gigaflops": ("computing", "billion/s", 1e5),
+            "cache": ("cache", "MiB", 1000),
+            "entries": ("compressed entries", "million/s", 1e5),
             "bandwidth_share": ("share of bandwidth reached", "", 1),
             "compute_share": ("share of computing reached", "", 1),
-            "dram_pj": ("DRAM", "pJ per 32 bits", 1e5), "sram_pj": ("SRAM", "pJ per 32 bits", 1e5),
+            "dram_pj": ("DRAM", "pJ per 32 bits", 1e5),
+            "sram_pj": ("SRAM", "pJ per 32 bits", 1e5),
             "arithmetic_pj": ("multiply + add", "pJ", 1e5),
-        }  # fmt: skip
+        }
         self.entries_shown = {}
         for name, (label, unit, most) in entries.items():
             low = self.traits()[name].min
-            self.entries_shown[name] = labelled_entry(
-                label, getattr(self, name), low, most, unit=unit, width="110px"
-            )
+            self.entries_shown[name] = labelled_entry(label, getattr(self, name), low, most, unit=unit, width="110px")
             self.bind(self.entries_shown[name], name)
-        for widget, name in (
-            (self.net_choice, "net"),
-            (self.phone_choice, "phone"),
-            (self.rate_slider, "rate"),
-        ):
+        for widget, name in ((self.net_choice, "net"), (self.phone_choice, "phone"), (self.rate_slider, "rate")):
             self.bind(widget, name)
         figure, self.bars = self._figure()
-        self.figure_view = FigureImage(
-            figure, alt="milliseconds and millijoules of one picture, dense and compressed"
-        )
+        self.figure_view = FigureImage(figure, alt="milliseconds and millijoules of one picture, dense and compressed")
         shown = list(self.entries_shown.values())
         return [
-            row(self.net_choice, self.phone_choice), self.rate_slider,
-            row(*shown[:3]), row(shown[3], shown[8]), row(*shown[4:6]), row(*shown[6:8]), self.figure_view,
-        ]  # fmt: skip
+            row(self.net_choice, self.phone_choice),
+            self.rate_slider,
+            row(*shown[:3]),
+            row(shown[3], shown[8]),
+            row(*shown[4:6]),
+            row(*shown[6:8]),
+            self.figure_view,
+        ]
 
     def _figure(self):
         figure, axes = theme.figure(13, 3.4, columns=2)
@@ -162,8 +165,4 @@ class PhoneLab(Lab):
 
 
 def _data_sheet(chip):
-    return {
-        "gigabytes": chip.bytes_per_second / 1e9,
-        "gigaflops": chip.flops / 1e9,
-        "cache": chip.cache_bytes / 2**20,
-    }
+    return {"gigabytes": chip.bytes_per_second / 1e9, "gigaflops": chip.flops / 1e9, "cache": chip.cache_bytes / 2**20}

@@ -47,9 +47,13 @@ class PipelineLab(Lab):
         index_bits = labelled_slider("bits per gap", self.index_bits, 2, 8)
         epochs = labelled_slider("epochs of retraining", self.epochs, 1, 30)
         for widget, name in (
-            (net, "net"), (init, "init"), (scale, "scale"), (bits, "bits"), (index_bits, "index_bits"),
+            (net, "net"),
+            (init, "init"),
+            (scale, "scale"),
+            (bits, "bits"),
+            (index_bits, "index_bits"),
             (epochs, "epochs"),
-        ):  # fmt: skip
+        ):
             self.bind(widget, name)
         self.button = RunButton("Run the pipeline", self._work, self._done, self.fail)
         self.picture_view = FigureImage(self.picture(), alt="bytes and error after each stage")

@@ -43,9 +43,7 @@ class PruningLab(Lab):
     log_y = traitlets.Bool(False)
     show_cdf = traitlets.Bool(False)
 
-    def __init__(
-        self, net="lenet-300-100", layer=None, threshold=None, *, weights=None, evaluate=None, **more
-    ):
+    def __init__(self, net="lenet-300-100", layer=None, threshold=None, *, weights=None, evaluate=None, **more):
         self._model = None
         if weights is None:
             net, weights = self._open(net)
@@ -99,10 +97,7 @@ class PruningLab(Lab):
         for name in ("threshold", "log_y", "show_cdf"):
             self.bind(self.view, name, name)
         self.layer_choice = widgets.Dropdown(
-            options=list(self.weights),
-            value=self.layer,
-            description="layer",
-            layout=widgets.Layout(width="190px"),
+            options=list(self.weights), value=self.layer, description="layer", layout=widgets.Layout(width="190px")
         )
         self.layer_choice.observe(self.guard(self._choose_layer), "value")
         self.log_box = widgets.Checkbox(description="logarithmic counts", indent=False)
@@ -117,9 +112,7 @@ class PruningLab(Lab):
         self._on_entry(self.quality_entry, lambda v: self.sketch.threshold_for_quality(v))
         self._on_entry(self.density_entry, lambda v: self.sketch.threshold_for_density(v / 100))
 
-        self.figure_view = FigureImage(
-            *self._make_figure(), alt="mask, bytes, and error against weights kept"
-        )
+        self.figure_view = FigureImage(*self._make_figure(), alt="mask, bytes, and error against weights kept")
         parts = [
             row(self.layer_choice, self.log_box, self.cdf_box),
             self.view,
@@ -162,9 +155,7 @@ class PruningLab(Lab):
             bar.set(x=left, width=bits / 8)
             left += bits / 8
         points = sorted(
-            (100 * kept / self.sketch.n, e)
-            for (name, kept), e in self._measured.items()
-            if name == self.layer
+            (100 * kept / self.sketch.n, e) for (name, kept), e in self._measured.items() if name == self.layer
         )
         self.error_dots.set_data([p[0] for p in points], [p[1] for p in points])
         self.kept_line.set_xdata([100 * self.density] * 2)
@@ -175,9 +166,11 @@ class PruningLab(Lab):
         s = self.sketch
         shape = "×".join(map(str, s.shape))
         error = self.error_percent
-        measured = "" if error is None else (
-            f" Error with only this layer pruned, before any retraining: <b>{error:.2f}%</b>, measured here."
-        )  # fmt: skip
+        measured = (
+            ""
+            if error is None
+            else (f" Error with only this layer pruned, before any retraining: <b>{error:.2f}%</b>, measured here.")
+        )
         if self.evaluate is not None and error is None:
             measured = " Error: not measured here yet."
         return (

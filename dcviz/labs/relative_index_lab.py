@@ -57,9 +57,12 @@ class RelativeIndexLab(Lab):
         self.view = IndexStrip()
         self.bind(self.view, "positions", "positions")
         self.text = widgets.Text(
-            description="kept at", style={"description_width": "initial"}, continuous_update=False,
-            layout={"width": "420px"}, tooltip="positions of the kept weights, with commas",
-        )  # fmt: skip
+            description="kept at",
+            style={"description_width": "initial"},
+            continuous_update=False,
+            layout={"width": "420px"},
+            tooltip="positions of the kept weights, with commas",
+        )
         self.text.observe(self.guard(self._typed), "value")
         self.bits_slider = labelled_slider("bits per gap", self.bits, 1, 8, width="200px")
         self.size_slider = labelled_slider("layer size", self.size, 4, MAX_SIZE, width="200px")

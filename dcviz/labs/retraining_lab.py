@@ -107,17 +107,18 @@ class RetrainingLab(Lab):
         self.layer_choice = widgets.Dropdown(
             options=list(self.dense()[0]), value=self.layer, description="layer", layout={"width": "190px"}
         )
-        self.method_choice = widgets.Dropdown(
-            options=tuple(METHODS), description="method", layout={"width": "220px"}
-        )
+        self.method_choice = widgets.Dropdown(options=tuple(METHODS), description="method", layout={"width": "220px"})
         self.layer_choice.observe(self.guard(self._choose_layer), "value")
         for widget, name in ((self.net_choice, "net"), (self.method_choice, "method")):
             self.bind(widget, name)
         self.density_slider = inline_slider("density of fc1", self.density, 0.01, 1.0, log=True)
         self.epochs_slider = inline_slider("epochs", self.epochs, 0.1, 20.0, 0.1, width="200px")
         self.moment_slider = inline_slider("moment", self.moment, 0, MOMENTS)
-        for widget, name in ((self.density_slider, "density"), (self.epochs_slider, "epochs"),
-                             (self.moment_slider, "moment")):  # fmt: skip
+        for widget, name in (
+            (self.density_slider, "density"),
+            (self.epochs_slider, "epochs"),
+            (self.moment_slider, "moment"),
+        ):
             self.bind(widget, name)
         self.run = RunButton("Cut and retrain", self._work, lambda _: None, self.fail)
         self.forget_button = widgets.Button(description="Forget the runs")
@@ -200,9 +201,7 @@ class RetrainingLab(Lab):
         )
         film = self.film
         if film is None:
-            return (
-                f"{text} Not retrained yet: press the button (<i>{self.method}</i>, {self._steps():,} steps)."
-            )
+            return f"{text} Not retrained yet: press the button (<i>{self.method}</i>, {self._steps():,} steps)."
         at = film.at(self.moment)
         inside, survivors = film.inside[at][self.layer], int(film.counts[at][self.layer].sum())
         share = 100 * inside / max(1, survivors)
@@ -247,9 +246,7 @@ class RetrainingLab(Lab):
             constraint = retraining.Masked(net, masks)
         else:
             constraint = retraining.Gradual(net, each, total, **METHODS[self.method])
-        label = f"{self.method}, {100 * self.density:.3g}%" + (
-            f" ({self.net})" if self.net != NETS[0] else ""
-        )
+        label = f"{self.method}, {100 * self.density:.3g}%" + (f" ({self.net})" if self.net != NETS[0] else "")
         film = Film(self._wanted(), label, total)
         edges = {name: edges_of(w) for name, w in dense.items()}
         old = {name: pruning.threshold_from_density(w, each[name]) for name, w in dense.items()}

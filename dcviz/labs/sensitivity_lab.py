@@ -172,9 +172,11 @@ class SensitivityLab(Lab):
     def _measure(self, progress):
         key, split = (self.net, self.images), self._split()
         errors = sensitivity.error_by_density(
-            reference.dense(self.net), split, self.densities,
+            reference.dense(self.net),
+            split,
+            self.densities,
             report=lambda done, total: progress(done / total, f"{done} of {total}"),
-        )  # fmt: skip
+        )
         return self._measured, key, errors
 
     def _measure_together(self, progress):

@@ -101,10 +101,14 @@ class SharingLab(Lab):
         self.cdf_box = widgets.Checkbox(description="cumulative share", indent=False)
         self.log_box = widgets.Checkbox(description="logarithmic counts", indent=False)
         for widget, name in (
-            (self.layer_choice, "layer"), (self.k_slider, "k"), (self.init_choice, "init"),
-            (self.pruned_box, "pruned"), (self.lloyd_box, "lloyd"), (self.cdf_box, "show_cdf"),
+            (self.layer_choice, "layer"),
+            (self.k_slider, "k"),
+            (self.init_choice, "init"),
+            (self.pruned_box, "pruned"),
+            (self.lloyd_box, "lloyd"),
+            (self.cdf_box, "show_cdf"),
             (self.log_box, "log_y"),
-        ):  # fmt: skip
+        ):
             self.bind(widget, name)
         figure, (left, right) = theme.figure(11, 3.8, columns=2)
         self.size_lines = error_by_size_axes(left)
@@ -137,8 +141,11 @@ class SharingLab(Lab):
             line.set_data(*error_by_size(self.values, self.centroids_of(init)))
             line.set_linewidth(4 if init == self.init else 1.8)
         for (init, lloyd), dots in self.dots.items():
-            found = [(k, e) for (p, k, i, _, after), e in self.measured.items()
-                     if (p, i, after) == (self.pruned, init, lloyd)]  # fmt: skip
+            found = [
+                (k, e)
+                for (p, k, i, _, after), e in self.measured.items()
+                if (p, i, after) == (self.pruned, init, lloyd)
+            ]
             beside = 0.93 + 0.07 * INITS.index(init)  # so that no dot hides another
             dots.set_data([beside * k for k, _ in found], [e for _, e in found])
         self._draw_figure()
@@ -167,9 +174,10 @@ class SharingLab(Lab):
         stage = "after k-means" if self.lloyd else "before any k-means"
         empty = f", <b>{self.empty} of them empty</b>" if self.empty else ", none of them empty"
         error = self.measured.get((self.pruned, self.k, self.init, self.seed, self.lloyd))
-        said = "" if error is None else (
-            f" Error of the net with every layer shared like this: <b>{error:.2f}%</b> on 1,000 digits, measured here."
-        )  # fmt: skip
+        said = ""
+        if error is not None:
+            where = "on 1,000 digits, measured here"
+            said = f" Error of the net with every layer shared like this: <b>{error:.2f}%</b> {where}."
         return (
             f"<b>{self.layer}</b> of {self.net} ({'pruned' if self.pruned else 'dense'}), {n:,} weights, "
             f"<b>{self.k}</b> centroids from <b>{self.init}</b>, {stage}{empty}. Inertia "

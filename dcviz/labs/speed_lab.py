@@ -66,9 +66,7 @@ class SpeedLab(Lab):
     def is_published(self):
         """Whether density and active inputs are those of the recording."""
         published = self._published(self.layer)
-        return (
-            abs(self.density - published["density"]) < 1e-6 and abs(self.active - published["active"]) < 1e-6
-        )
+        return abs(self.density - published["density"]) < 1e-6 and abs(self.active - published["active"]) < 1e-6
 
     @property
     def rows(self):
@@ -111,34 +109,33 @@ class SpeedLab(Lab):
     def build(self):
         wide = {"layout": {"width": "260px"}}
         self.layer_choice = widgets.Dropdown(options=LAYERS, description="layer", **wide)
-        self.batch_choice = widgets.Dropdown(
-            options=timing.BATCHES, description="batch", layout={"width": "160px"}
-        )
-        self.device_choice = widgets.Dropdown(
-            options=DEVICES, description="device", layout={"width": "160px"}
-        )
+        self.batch_choice = widgets.Dropdown(options=timing.BATCHES, description="batch", layout={"width": "160px"})
+        self.device_choice = widgets.Dropdown(options=DEVICES, description="device", layout={"width": "160px"})
         self.density_slider = labelled_slider("weights kept", self.density, 0.1, 100.0, log=True, unit="%")
         self.active_slider = labelled_slider("active inputs", self.active, 1.0, 100.0, 1.0, unit="%")
         for widget, name in (
-            (self.layer_choice, "layer"), (self.batch_choice, "batch"), (self.device_choice, "device"),
-            (self.density_slider, "density"), (self.active_slider, "active"),
-        ):  # fmt: skip
+            (self.layer_choice, "layer"),
+            (self.batch_choice, "batch"),
+            (self.device_choice, "device"),
+            (self.density_slider, "density"),
+            (self.active_slider, "active"),
+        ):
             self.bind(widget, name)
         self.run = RunButton("Time it here, now", self._measure, self._done, self.fail)
         figure, (left, right) = theme.figure(13, 4.6, columns=2, gridspec_kw={"width_ratios": [1.25, 1]})
         self.bars, self.points = plots.time_bars(left), plots.roofline(right, *self.roof)
-        self.figure_view = FigureImage(
-            figure, self._moving(), alt="time of a call in three forms, and the roofline"
-        )
+        self.figure_view = FigureImage(figure, self._moving(), alt="time of a call in three forms, and the roofline")
         figure, axes = theme.figure(13, 3.6)
         self.lines, self.at = plots.crossover(axes, timing.BATCHES)
-        self.crossover_view = FigureImage(
-            figure, [*self.lines.values(), self.at], alt="speed-up over dense by batch"
-        )
+        self.crossover_view = FigureImage(figure, [*self.lines.values(), self.at], alt="speed-up over dense by batch")
         return [
             row(self.layer_choice, self.batch_choice, self.device_choice),
-            self.density_slider, self.active_slider, self.run, self.figure_view, self.crossover_view,
-        ]  # fmt: skip
+            self.density_slider,
+            self.active_slider,
+            self.run,
+            self.figure_view,
+            self.crossover_view,
+        ]
 
     def update(self):
         self._fill(self.bars, self.points, self.lines, self.at)
@@ -164,12 +161,9 @@ class SpeedLab(Lab):
 
     def describe(self):
         layer, kinds = self.shape, plots.METHODS
-        resident = ", ".join(
-            f"{kinds[m]} <b>{size_text(layer.resident_bytes(m))}</b>" for m in timing.METHODS
-        )
+        resident = ", ".join(f"{kinds[m]} <b>{size_text(layer.resident_bytes(m))}</b>" for m in timing.METHODS)
         moved = ", ".join(
-            f"{kinds[m]} {size_text(layer.moved_bytes(m, self.batch, self.active / 100))}"
-            for m in timing.METHODS
+            f"{kinds[m]} {size_text(layer.moved_bytes(m, self.batch, self.active / 100))}" for m in timing.METHODS
         )
         words = [
             f"<b>{self.layer}</b>, {layer.columns:,} inputs × {layer.rows:,} outputs, {self.density:g}% of weights "
@@ -181,9 +175,7 @@ class SpeedLab(Lab):
             source = "measured now" if self._settings() in self._now else "recorded"
             words.append(f"Times faster than dense ({source}): {faster}.")
         else:
-            words.append(
-                "These settings were not recorded: only the limit is known, until you press the button."
-            )
+            words.append("These settings were not recorded: only the limit is known, until you press the button.")
         if self.crossover:
             most = max(r["batch"] for r in self.rows)
             when = ", ".join(

@@ -102,8 +102,10 @@ class TemperatureLab(Lab):
             axes.text(0.5, 0.5, "press Teach", ha="center", va="center", fontsize=24, color=theme.GREY)
             axes.set_axis_off()
             return
-        shares = {"student of labels": self.result["labels"], f"student of the teacher, T = {self.temperature:.3g}":
-                  self.result["teacher"]}  # fmt: skip
+        shares = {
+            "student of labels": self.result["labels"],
+            f"student of the teacher, T = {self.temperature:.3g}": self.result["teacher"],
+        }
         plots.right_by_digit(axes, shares, None if self.missing == NOBODY else int(self.missing))
 
     def update(self):

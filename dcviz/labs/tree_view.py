@@ -48,9 +48,17 @@ class TreeView(anywidget.AnyWidget):
         """Show a `trees.Layout`; `names` (alphabet,) says what the symbols stand for."""
         leaf = [kind == LEAF for kind in shown.kind]
         self.tree = {
-            "node": shown.node, "parent": shown.parent, "bit": shown.bit, "y": shown.y, "kind": shown.kind,
-            "below": shown.below, "made": shown.made, "columns": shown.columns, "depth": shown.depth,
-            "x": [round(x, 4) for x in shown.x], "share": [round(share, 7) for share in shown.share],
+            "node": shown.node,
+            "parent": shown.parent,
+            "bit": shown.bit,
+            "y": shown.y,
+            "kind": shown.kind,
+            "below": shown.below,
+            "made": shown.made,
+            "columns": shown.columns,
+            "depth": shown.depth,
+            "x": [round(x, 4) for x in shown.x],
+            "share": [round(share, 7) for share in shown.share],
             "name": [names[n] if ok else "" for n, ok in zip(shown.node, leaf, strict=True)],
             "mark": [str(n) if ok else "" for n, ok in zip(shown.node, leaf, strict=True)],
-        }  # fmt: skip
+        }

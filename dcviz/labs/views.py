@@ -75,7 +75,5 @@ class HistogramView(anywidget.AnyWidget):
             self.overlay = b""
             return
         if len(sketch.counts) * 4 != len(self.counts) or not np.isclose(sketch.limit, self.limit):
-            raise ValueError(
-                "sketch the overlay with the bins and limit of the first: sketch(w, limit=first.limit)"
-            )
+            raise ValueError("sketch the overlay with the bins and limit of the first: sketch(w, limit=first.limit)")
         self.overlay = sketch.counts.astype("<u4").tobytes()

@@ -94,8 +94,13 @@ def steps_picture(steps):
     return Picture(figure, "; ".join(f"{idea}: {size:,} bytes, {error:.2f} %" for idea, size, error in steps))
 
 
-ROLES = {bounds.WHICH: "index bits", bounds.WHAT: "weight bits", bounds.BOOKS: "codebook", bounds.BIASES: "bias",
-         bounds.REST: "header"}  # fmt: skip
+ROLES = {
+    bounds.WHICH: "index bits",
+    bounds.WHAT: "weight bits",
+    bounds.BOOKS: "codebook",
+    bounds.BIASES: "bias",
+    bounds.REST: "header",
+}
 
 
 def bound_bars(axes, table):

@@ -16,17 +16,13 @@ def weight_histogram(axes, sketch, threshold=None, *, log_y=False, cdf=False):
     artists = {}
     counts, edges = sketch.counts, sketch.edges
     bars = {"step": "post", "x": edges, "y1": np.append(counts, counts[-1])}
-    artists["kept"] = axes.fill_between(
-        **bars, label="kept", facecolor=theme.role("kept").colour, linewidth=0
-    )
+    artists["kept"] = axes.fill_between(**bars, label="kept", facecolor=theme.role("kept").colour, linewidth=0)
     if threshold is not None and threshold > 0:
         clip = axes.axvspan(-threshold, threshold, facecolor="white", zorder=1.5)
         style = theme.bar_style("pruned")
         artists["pruned"] = axes.fill_between(**bars, label="pruned", zorder=1.6, **style)
         artists["pruned"].set_clip_path(clip)
-        artists["lines"] = [
-            axes.axvline(x, color="black", linewidth=2, zorder=3) for x in (-threshold, threshold)
-        ]
+        artists["lines"] = [axes.axvline(x, color="black", linewidth=2, zorder=3) for x in (-threshold, threshold)]
         axes.legend(loc="upper right")
     if log_y:
         axes.set_yscale("symlog", linthresh=1)

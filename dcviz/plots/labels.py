@@ -31,10 +31,19 @@ def number_points(axes, points, numbers, others=()):
         offset = min(tries, key=lambda o, c=centre, w=width: _cover(_box(c + o, w, height), taken, frame))
         taken.append(_box(centre + offset, width, height))
         line = {"arrowstyle": "-", "color": "#9A9A9A", "shrinkA": 0, "shrinkB": MARKER}
-        found.append(axes.annotate(
-            number, xy, offset, textcoords="offset points", ha="center", va="center", zorder=6,
-            fontsize=theme.FONT_SMALL, arrowprops=line if np.hypot(*offset) > DISTANCES[0] + 1 else None,
-        ))  # fmt: skip
+        found.append(
+            axes.annotate(
+                number,
+                xy,
+                offset,
+                textcoords="offset points",
+                ha="center",
+                va="center",
+                zorder=6,
+                fontsize=theme.FONT_SMALL,
+                arrowprops=line if np.hypot(*offset) > DISTANCES[0] + 1 else None,
+            )
+        )
     return found
 
 

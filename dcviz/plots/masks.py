@@ -56,14 +56,14 @@ def mask_picture(axes, mask, across=600, down=300):
         axes.set_xlabel(f"{outputs} filters" if inputs == 1 else f"{inputs} input channels")
         axes.set_ylabel("" if inputs == 1 else f"{outputs} filters")
     else:
-        axes.set(
-            xlabel=f"{np.shape(mask)[1]} inputs", ylabel=f"{np.shape(mask)[0]} outputs", xticks=[], yticks=[]
-        )
+        axes.set(xlabel=f"{np.shape(mask)[1]} inputs", ylabel=f"{np.shape(mask)[0]} outputs", xticks=[], yticks=[])
     for side in axes.spines.values():
         side.set_visible(True)
     solid = theme.role("kept").colour
-    keys = [Patch(facecolor=solid, edgecolor="black", label="kept"),
-            Patch(facecolor="white", edgecolor="black", label="pruned")]  # fmt: skip
+    keys = [
+        Patch(facecolor=solid, edgecolor="black", label="kept"),
+        Patch(facecolor="white", edgecolor="black", label="pruned"),
+    ]
     axes.legend(handles=keys, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
     return image
 

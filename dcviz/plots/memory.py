@@ -45,8 +45,12 @@ def memory_bars(axes, memories):
     axes.legend(
         [*handles, artists["paper"], artists["ours"]],
         [*kinds, "size (paper)", "size (ours)"],
-        loc="lower left", bbox_to_anchor=(-0.05, 1.0), ncols=3, columnspacing=1.4, handlelength=1.8,
-    )  # fmt: skip
+        loc="lower left",
+        bbox_to_anchor=(-0.05, 1.0),
+        ncols=3,
+        columnspacing=1.4,
+        handlelength=1.8,
+    )
     return artists
 
 
@@ -57,8 +61,10 @@ def show_sizes(artists, memories, sizes):
     for who, at in VERDICTS.items():
         size = sizes.get(who)
         artists[who].set_xdata([np.nan if size is None else size] * 2)
-        for key, chosen in (("fits", size is not None and capacity >= size),
-                            ("fails", size is not None and capacity < size)):  # fmt: skip
+        for key, chosen in (
+            ("fits", size is not None and capacity >= size),
+            ("fails", size is not None and capacity < size),
+        ):
             y = rows[np.broadcast_to(chosen, rows.shape)]
             artists[key][who].set_data(np.full(y.shape, at), y)
 

@@ -113,8 +113,15 @@ def right_by_digit(axes, shares, missing=None):
         bars[who] = axes.bar(places, found, 0.92 * width, label=who, **theme.bar_style(theme.series(i)))
     axes.set(ylim=(0, 105), xlim=(-0.6, 9.6), xticks=range(10), xlabel="digit", ylabel="named right (%)")
     if missing is not None:
-        axes.annotate("never seen", (missing, 0), (missing, 98), ha="center", va="top", fontsize=theme.FONT_SMALL,
-                      bbox={"facecolor": "white", "edgecolor": theme.GREY})  # fmt: skip
+        axes.annotate(
+            "never seen",
+            (missing, 0),
+            (missing, 98),
+            ha="center",
+            va="top",
+            fontsize=theme.FONT_SMALL,
+            bbox={"facecolor": "white", "edgecolor": theme.GREY},
+        )
     axes.legend(loc="lower left", bbox_to_anchor=(-0.05, 1), ncols=2, columnspacing=0.8, handletextpad=0.4)
     return bars
 

@@ -5,15 +5,26 @@ import numpy as np
 from dcviz import theme
 
 SHORT = {
-    "weight_bits": "weight bits", "index_bits": "index bits", "codebooks": "codebook", "biases": "bias",
-    "weight_bits_fillers": "filler", "index_bits_fillers": "filler",
-    "header": "header", "checksums": "header", "code_tables": "header", "lane_starts": "header",
-}  # fmt: skip
+    "weight_bits": "weight bits",
+    "index_bits": "index bits",
+    "codebooks": "codebook",
+    "biases": "bias",
+    "weight_bits_fillers": "filler",
+    "index_bits_fillers": "filler",
+    "header": "header",
+    "checksums": "header",
+    "code_tables": "header",
+    "lane_starts": "header",
+}
 """Role in the theme of each part of a file."""
 LEGEND = {
-    "weight bits": "weights", "index bits": "index", "filler": "fillers", "codebook": "codebooks", "bias": "biases",
+    "weight bits": "weights",
+    "index bits": "index",
+    "filler": "fillers",
+    "codebook": "codebooks",
+    "bias": "biases",
     "header": "tables, header, checks",
-}  # fmt: skip
+}
 
 
 def waterfall(axes, stages, dense_bytes):
@@ -44,9 +55,9 @@ def byte_shares(axes, breakdown):
     left = np.zeros(len(names))
     bars = {}
     for role, label in LEGEND.items():
-        sizes = np.array([
-            sum(size for part, size in layer.parts.items() if SHORT[part] == role) for layer in breakdown.layers
-        ])  # fmt: skip
+        sizes = np.array(
+            [sum(size for part, size in layer.parts.items() if SHORT[part] == role) for layer in breakdown.layers]
+        )
         bars[role] = axes.barh(names, sizes, 0.6, left=left, label=label, **theme.bar_style(role))
         left += sizes
     for place, total in enumerate(left):

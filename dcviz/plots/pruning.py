@@ -12,18 +12,23 @@ def bytes_bars(axes, dense_bytes, parts=("weight bits", "index bits", "filler"))
     Set each patch's `x` and `width` in bytes to fill the bar.
     """
     axes.barh(1, dense_bytes, 0.5, **theme.bar_style("dense"))
-    patches = [
-        axes.barh(0, 0, 0.5, label=name.removesuffix(" bits"), **theme.bar_style(name))[0] for name in parts
-    ]
+    patches = [axes.barh(0, 0, 0.5, label=name.removesuffix(" bits"), **theme.bar_style(name))[0] for name in parts]
     axes.set(xlim=(0, dense_bytes * 1.2), ylim=(-0.6, 1.5), yticks=[1, 0], yticklabels=["dense", "sparse"])
     axes.set_xlabel("bytes")
     axes.xaxis.set_major_locator(MaxNLocator(3))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: short(v)))
     handles, names = axes.get_legend_handles_labels()
     axes.legend(
-        handles, names, loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3, handlelength=1.1,
-        columnspacing=0.8, handletextpad=0.4, borderaxespad=0.2,
-    )  # fmt: skip
+        handles,
+        names,
+        loc="lower center",
+        bbox_to_anchor=(0.45, 1.0),
+        ncols=3,
+        handlelength=1.1,
+        columnspacing=0.8,
+        handletextpad=0.4,
+        borderaxespad=0.2,
+    )
     return patches
 
 

@@ -76,9 +76,14 @@ def centroid_paths(axes, steps, codebooks):
     lines = axes.plot(steps, codebooks, color=colour, linewidth=1.8)
     axes.plot(np.full(codebooks.shape[1], steps[0]), codebooks[0], "kx", markersize=8, markeredgewidth=2)
     axes.plot(
-        np.full(codebooks.shape[1], steps[-1]), codebooks[-1], linestyle="", marker="D", markersize=7,
-        color=colour, markeredgecolor="black",
-    )  # fmt: skip
+        np.full(codebooks.shape[1], steps[-1]),
+        codebooks[-1],
+        linestyle="",
+        marker="D",
+        markersize=7,
+        color=colour,
+        markeredgecolor="black",
+    )
     axes.relim()
     axes.autoscale_view()
     return lines

@@ -97,6 +97,4 @@ def spread(rows, x, y):
     """Over the rows of equal ``x``: ascending x, and least, mean, greatest ``y`` -> four float arrays."""
     places = sorted({row[x] for row in rows})
     groups = [[row[y] for row in rows if row[x] == place] for place in places]
-    return tuple(
-        np.array(v) for v in (places, [*map(min, groups)], [*map(np.mean, groups)], [*map(max, groups)])
-    )
+    return tuple(np.array(v) for v in (places, [*map(min, groups)], [*map(np.mean, groups)], [*map(max, groups)]))

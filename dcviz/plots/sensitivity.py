@@ -25,12 +25,9 @@ def percent_axes(axes, fewest=1.8, most=105.0, lowest=0.4):
 def layer_lines(axes, layers):
     """One empty line per layer, in the theme's order, with a legend. Returns {layer: Line2D}, to be filled."""
     lines = {
-        name: axes.plot([], [], label=name, **theme.line_style(theme.series(i)))[0]
-        for i, name in enumerate(layers)
+        name: axes.plot([], [], label=name, **theme.line_style(theme.series(i)))[0] for i, name in enumerate(layers)
     }
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=len(lines), columnspacing=1.2, borderaxespad=0.2
-    )
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=len(lines), columnspacing=1.2, borderaxespad=0.2)
     return lines
 
 

@@ -34,14 +34,19 @@ def time_bars(axes):
             bar = axes.barh(y, 1, 0.25, left=0, **theme.bar_style(_SOURCE_ROLES[source]))[0]
             text = axes.text(1, y, "", va="center", fontsize=theme.FONT_SMALL, clip_on=True)
             artists[method, source] = bar, text
-    axes.set(
-        xscale="log", xlim=(_FASTEST, _SLOWEST), ylim=(len(METHODS) - 0.5, -0.5), xlabel="time of one call"
-    )
+    axes.set(xscale="log", xlim=(_FASTEST, _SLOWEST), ylim=(len(METHODS) - 0.5, -0.5), xlabel="time of one call")
     axes.set_yticks(range(len(METHODS)), METHODS.values())
     _time_axis(axes.xaxis)
     axes.grid(axis="x")
-    axes.legend([artists["dense", s][0] for s in SOURCES], SOURCES.values(), ncols=3, loc="lower left",
-                bbox_to_anchor=(-0.35, 1.0), columnspacing=1.0, handlelength=1.4)  # fmt: skip
+    axes.legend(
+        [artists["dense", s][0] for s in SOURCES],
+        SOURCES.values(),
+        ncols=3,
+        loc="lower left",
+        bbox_to_anchor=(-0.35, 1.0),
+        columnspacing=1.0,
+        handlelength=1.4,
+    )
     return artists
 
 
@@ -101,17 +106,10 @@ def density_curves(axes, rows):
     """Time over density, a line per method. rows: density, method, seconds. Returns {method: Line2D}."""
     lines = {}
     for method, label in METHODS.items():
-        points = sorted(
-            (100 * row["density"], 1e3 * row["seconds"]) for row in rows if row["method"] == method
-        )
-        lines[method] = axes.plot(
-            *zip(*points, strict=True), label=label, **theme.line_style(METHOD_ROLES[method])
-        )[0]
+        points = sorted((100 * row["density"], 1e3 * row["seconds"]) for row in rows if row["method"] == method)
+        lines[method] = axes.plot(*zip(*points, strict=True), label=label, **theme.line_style(METHOD_ROLES[method]))[0]
     axes.set(xscale="log", yscale="log", xlabel="weights kept (%)", ylabel="time (ms)")
-    for axis, ticks in (
-        (axes.xaxis, (1, 2, 5, 10, 20, 50, 100)),
-        (axes.yaxis, (0.1, 0.2, 0.5, 1, 2, 5, 10, 20)),
-    ):
+    for axis, ticks in ((axes.xaxis, (1, 2, 5, 10, 20, 50, 100)), (axes.yaxis, (0.1, 0.2, 0.5, 1, 2, 5, 10, 20))):
         axis.set_major_locator(FixedLocator(ticks))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_locator(NullLocator())
@@ -152,8 +150,14 @@ def ratio_bars(axes, labels, series, ylabel):
         x = np.arange(len(labels)) + (i - (len(series) - 1) / 2) * width
         bars[name] = axes.bar(x, values, 0.92 * width, label=name, **theme.bar_style(role))
         for at, value in zip(x, values, strict=True):
-            axes.annotate(f"{value:.2g}" if value < 9.95 else f"{value:.0f}", (at, value), (0, 3), ha="center",
-                          textcoords="offset points", fontsize=theme.FONT_SMALL - 1)  # fmt: skip
+            axes.annotate(
+                f"{value:.2g}" if value < 9.95 else f"{value:.0f}",
+                (at, value),
+                (0, 3),
+                ha="center",
+                textcoords="offset points",
+                fontsize=theme.FONT_SMALL - 1,
+            )
     axes.set(yscale="log", ylabel=ylabel)
     axes.set_xticks(range(len(labels)), labels)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -179,8 +183,14 @@ def phone_bars(axes, forms, parts, label):
         texts[form] = axes.text(0, i, "", va="center", fontsize=theme.FONT)
     axes.set(ylim=(len(forms) - 0.4, -0.6), xlim=(0, 1), xlabel=label, xticks=[])
     axes.set_yticks(range(len(forms)), forms)
-    axes.legend([bars[forms[0], name] for name, _ in parts], [name for name, _ in parts], ncols=2, loc="lower left",
-                bbox_to_anchor=(-0.2, 1.0), columnspacing=1.2)  # fmt: skip
+    axes.legend(
+        [bars[forms[0], name] for name, _ in parts],
+        [name for name, _ in parts],
+        ncols=2,
+        loc="lower left",
+        bbox_to_anchor=(-0.2, 1.0),
+        columnspacing=1.2,
+    )
     return bars, texts
 
 

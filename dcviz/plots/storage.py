@@ -37,9 +37,15 @@ def index_strip(axes, size, entries, step=None):
         high = min(1.6, 0.35 + 0.16 * (position - previous))
         bend = f"arc3,rad=-{0.9 * high / (position - previous):.3f}"
         arc = FancyArrowPatch(
-            (previous, 1.05), (position, 1.05), connectionstyle=bend, arrowstyle="-|>", mutation_scale=18,
-            linewidth=2, color="black", linestyle="-" if real else "--",
-        )  # fmt: skip
+            (previous, 1.05),
+            (position, 1.05),
+            connectionstyle=bend,
+            arrowstyle="-|>",
+            mutation_scale=18,
+            linewidth=2,
+            color="black",
+            linestyle="-" if real else "--",
+        )
         axes.add_patch(arc)
         middle = (previous + position) / 2
         centred = {"ha": "center", "fontsize": theme.FONT_LARGE}

@@ -6,9 +6,13 @@ from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 from dcviz import theme
 
 NAMES = {
-    "biases": "biases only", "codebook": "codebook + biases", "kept": "kept weights + biases",
-    "everything": "everything", "dense": "dense net, everything", "scratch": "from scratch",
-}  # fmt: skip
+    "biases": "biases only",
+    "codebook": "codebook + biases",
+    "kept": "kept weights + biases",
+    "everything": "everything",
+    "dense": "dense net, everything",
+    "scratch": "from scratch",
+}
 """How the roads of ``alternatives.transfer`` are called in figures."""
 ROLES = dict(zip(NAMES, theme.SERIES, strict=True))
 
@@ -63,9 +67,17 @@ def budget_points(axes):
 def live_stars(axes):
     """Where the runs made here and now will be drawn: a line of black-edged stars."""
     return axes.plot(
-        [], [], linestyle="", marker="*", markersize=24, markerfacecolor="none", markeredgecolor="black",
-        markeredgewidth=1.8, label="measured here", zorder=5,
-    )[0]  # fmt: skip
+        [],
+        [],
+        linestyle="",
+        marker="*",
+        markersize=24,
+        markerfacecolor="none",
+        markeredgecolor="black",
+        markeredgewidth=1.8,
+        label="measured here",
+        zorder=5,
+    )[0]
 
 
 def old_levels(axes, levels):
@@ -85,9 +97,16 @@ def bars_of_error(axes, groups, labels):
         mean, deviation = np.array(points, float).T[:2]
         shift = (i - (len(groups) - 1) / 2) * 0.8 / len(groups)
         axes.errorbar(
-            at + shift, mean, deviation, linestyle="", marker=role.marker, color=role.colour, capsize=5, label=name,
+            at + shift,
+            mean,
+            deviation,
+            linestyle="",
+            marker=role.marker,
+            color=role.colour,
+            capsize=5,
+            label=name,
             elinewidth=2,
-        )  # fmt: skip
+        )
     axes.set(xticks=at, xticklabels=labels, xlim=(-0.5, len(labels) - 0.5))
     axes.grid(axis="y")
 

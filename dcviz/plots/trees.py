@@ -134,9 +134,14 @@ def draw_tree(axes, shown, selected=-1, *, step=None, role="weight bits", labels
         p = shown.parent[i]
         middle = (shown.x[i] + shown.x[p]) / 2, (shown.y[i] + shown.y[p]) / 2
         axes.annotate(
-            shown.bit[i], middle, ha="center", va="center", fontweight="bold", zorder=5,
+            shown.bit[i],
+            middle,
+            ha="center",
+            va="center",
+            fontweight="bold",
+            zorder=5,
             bbox={"boxstyle": "circle,pad=0.1", "fc": "white", "ec": accent},
-        )  # fmt: skip
+        )
     turn = 90 if shown.columns > 30 else 0
     for i, kind in enumerate(shown.kind):
         if kind == INNER:
@@ -146,10 +151,17 @@ def draw_tree(axes, shown, selected=-1, *, step=None, role="weight bits", labels
         leaves += axes.plot(shown.x[i], shown.y[i], marker=marker, markersize=8, color=colour, zorder=4)
         name = labels[shown.node[i]] if labels and kind == LEAF else str(shown.node[i])
         axes.annotate(
-            name if kind == LEAF else f"{shown.below[i]}×", (shown.x[i], shown.y[i]), (0, -8), rotation=turn,
-            textcoords="offset points", ha="center", va="top", fontsize=theme.FONT_SMALL if turn == 0 else 11,
-            fontweight="bold" if i in at else "normal", color="black" if kind == LEAF else theme.GREY,
-        )  # fmt: skip
+            name if kind == LEAF else f"{shown.below[i]}×",
+            (shown.x[i], shown.y[i]),
+            (0, -8),
+            rotation=turn,
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            fontsize=theme.FONT_SMALL if turn == 0 else 11,
+            fontweight="bold" if i in at else "normal",
+            color="black" if kind == LEAF else theme.GREY,
+        )
     axes.set(xlim=(-1, max(shown.columns, 1)), ylim=(shown.depth + 1.2, -0.5), xticks=[], ylabel="depth = bits")
     axes.spines["bottom"].set_visible(False)
     return {"edges": edges, "leaves": leaves, "path": path}

@@ -77,8 +77,10 @@ def load(name):
     try:
         return Recorded(**json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"the recorded results {name!r} cannot be read from {path} ({error}); "
-                        f"remake them with: python -m dcviz record {name}") from error  # fmt: skip
+        raise DataError(
+            f"the recorded results {name!r} cannot be read from {path} ({error}); "
+            f"remake them with: python -m dcviz record {name}"
+        ) from error
 
 
 def record(name):

@@ -126,9 +126,13 @@ def before(old, which, known, new, pixels=PIXELS):
     size = archive.file_bytes(old.stored if which in transfer.COMPRESSED else pipeline.stored_net(net))
     errors = [picture_training.error_percent(net, split, pixels) for split in (known, new)]
     return {
-        "road": None, "start": which, "examples": 0, "bytes": size, "old_error_percent": errors[0],
+        "road": None,
+        "start": which,
+        "examples": 0,
+        "bytes": size,
+        "old_error_percent": errors[0],
         "error_percent": errors[1],
-    }  # fmt: skip
+    }
 
 
 def transfer_rows(seeds=1):

@@ -108,11 +108,14 @@ def layer_rows(breakdown):
     """One dict a layer of an ``archive.Breakdown``: layer, shape, weights, kept, bytes."""
     return [
         {
-            "layer": layer.name, "shape": list(layer.shape), "weights": layer.weights, "kept": layer.nonzeros,
+            "layer": layer.name,
+            "shape": list(layer.shape),
+            "weights": layer.weights,
+            "kept": layer.nonzeros,
             "bytes": layer.file_bytes,
         }
         for layer in breakdown.layers
-    ]  # fmt: skip
+    ]
 
 
 def by_block(rows):

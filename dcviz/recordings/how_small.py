@@ -118,9 +118,13 @@ def code(net, recipe):
     """(file bytes, held-out error) of a pruned net that is shared and coded by a recipe, not retrained."""
     as_it_is = replace(recipe, retrain=replace(recipe.retrain, epochs=0), cuts=1, regrow=False)
     last = pipeline.compress(
-        net, as_it_is, datasets.mnist_without_bundled(), test=datasets.unseen(),
-        teacher=reference.dense(frontier.NET), progress=_quiet,
-    ).stages[-1]  # fmt: skip
+        net,
+        as_it_is,
+        datasets.mnist_without_bundled(),
+        test=datasets.unseen(),
+        teacher=reference.dense(frontier.NET),
+        progress=_quiet,
+    ).stages[-1]
     return last.file_bytes, last.error_percent
 
 

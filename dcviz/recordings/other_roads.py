@@ -43,9 +43,14 @@ def deep_compressed(net, densities, teacher=None, bits=5, finetune=SHARE):
     more = TEACHER if teacher is not None else {}
     recipe = Recipe(
         layers={name: LayerRecipe(density, bits, index_bits=None) for name, density in densities.items()},
-        retrain=replace(TUNE, epochs=3, **more), finetune=replace(finetune, **more), cuts=60, ramp=0.6, regrow=True,
-        dtype="float16", bias_dtype="float16",
-    )  # fmt: skip
+        retrain=replace(TUNE, epochs=3, **more),
+        finetune=replace(finetune, **more),
+        cuts=60,
+        ramp=0.6,
+        regrow=True,
+        dtype="float16",
+        bias_dtype="float16",
+    )
     return compress(net, recipe, _data(), teacher=teacher, progress=lambda *_: None)
 
 
@@ -109,9 +114,16 @@ def figure6():
 
     def add(curve, setting, stored):
         row = comparison.entry(curve, stored, whole, error_percent=test)
-        rows.append({"curve": curve, "setting": setting, "file_bytes": row["file_bytes"],
-                     "percent": 100 / row["ratio"], "error_percent": row["error_percent"],
-                     "loss_points": before - row["error_percent"]})  # fmt: skip
+        rows.append(
+            {
+                "curve": curve,
+                "setting": setting,
+                "file_bytes": row["file_bytes"],
+                "percent": 100 / row["ratio"],
+                "error_percent": row["error_percent"],
+                "loss_points": before - row["error_percent"],
+            }
+        )
 
     for scale in (3.0, 1.5, 0.8, 0.5, 0.3, 0.2, 0.12):
         densities = {name: min(1.0, scale * d) for name, d in recipes.PAPER_DENSITIES[NET].items()}
@@ -121,8 +133,11 @@ def figure6():
     for bits in (6, 4, 3, 2, 1):
         recipe = Recipe(
             layers={name: LayerRecipe(1.0, bits) for name in models.weight_layers(dense)},
-            retrain=Schedule(epochs=0), finetune=SHARE, dtype="float16", bias_dtype="float16",
-        )  # fmt: skip
+            retrain=Schedule(epochs=0),
+            finetune=SHARE,
+            dtype="float16",
+            bias_dtype="float16",
+        )
         shared = compress(dense, recipe, _data(), progress=lambda *_: None).stages[2]
         add("quantization_only", f"{bits} bits", shared.stored)
     for ranks in ((100, 50), (64, 32), (32, 16), (16, 12), (8, 8), (5, 6)):
@@ -146,8 +161,16 @@ def filters():
             net = taylor.prune(dense, data.train, fraction, 3, retrain, criterion, seed=seed)
             row = comparison.entry(criterion, stored_net(net), whole, error_percent=data.test)
             widths = [layer.weight.shape[0] for layer in models.weight_layers(net).values()]
-            rows.append({"criterion": row.pop("method"), "fraction": fraction, "seed": seed, **row, "widths": widths,
-                         "raw_percent": training.error_percent(raw, data.test)})  # fmt: skip
+            rows.append(
+                {
+                    "criterion": row.pop("method"),
+                    "fraction": fraction,
+                    "seed": seed,
+                    **row,
+                    "widths": widths,
+                    "raw_percent": training.error_percent(raw, data.test),
+                }
+            )
     return rows
 
 
@@ -166,8 +189,12 @@ def temperatures():
         schedule = Schedule(6, 3e-3, 32, teacher_weight=weight, temperature=temperature or 1.0)
         net = distillation.student((100, 50), seed=seed)
         distillation.distil(net, seen, schedule, teacher, seed=seed)
-        row = {"missing": missing, "temperature": temperature, "seed": seed,
-               "error_percent": training.error_percent(net, data.test)}  # fmt: skip
+        row = {
+            "missing": missing,
+            "temperature": temperature,
+            "seed": seed,
+            "error_percent": training.error_percent(net, data.test),
+        }
         if missing is not None:
             logits = distillation.answers(net, data.test.images)
             found = distillation.shifted_answers(logits, missing, distillation.fair_shift(logits, missing))
@@ -188,9 +215,17 @@ def factorisations():
 
     def add(layer, road, setting, numbers, relative_error, stored, restore):
         row = comparison.entry(road, stored, whole, restore, error_percent=test)
-        rows.append({"layer": layer, "road": road, "setting": setting, "numbers": numbers,
-                     "relative_error": relative_error, "file_bytes": row["file_bytes"],
-                     "error_percent": row["error_percent"]})  # fmt: skip
+        rows.append(
+            {
+                "layer": layer,
+                "road": road,
+                "setting": setting,
+                "numbers": numbers,
+                "relative_error": relative_error,
+                "file_bytes": row["file_bytes"],
+                "error_percent": row["error_percent"],
+            }
+        )
 
     for layer, rank in (("fc2", 4), ("fc2", 8), ("fc2", 12), ("fc1", 24)):
         low = svd.LowRank(dense, layer)

@@ -88,8 +88,16 @@ def penalties():
                 constraint = retraining.Gradual(net, each, schedule.steps(len(data.train)), cuts=1)
                 training.fit(net, data.train, schedule, constraint=constraint, seed=seed)
                 after = training.error_percent(net, data.test)
-                rows.append({"penalty": penalty, "scale": scale, "before": before, "after": after, "seed": seed,
-                             "dense": training.error_percent(dense, data.test)})  # fmt: skip
+                rows.append(
+                    {
+                        "penalty": penalty,
+                        "scale": scale,
+                        "before": before,
+                        "after": after,
+                        "seed": seed,
+                        "dense": training.error_percent(dense, data.test),
+                    }
+                )
     return rows
 
 
@@ -122,17 +130,26 @@ def beside_nips2015():
     quoted, theirs, ours = paper.table("nips2015_pruning"), "paper (quoted)", "this workbook (measured now)"
     table = {}
     for name, dense_error, parameters, error, kept, ratio in quoted["table1"]:
-        row = {"weights": parameters, "kept": kept, "times fewer": f"{ratio}x", "error dense %": f"{dense_error:g}",
-               "error pruned %": f"{error:g}"}  # fmt: skip
+        row = {
+            "weights": parameters,
+            "kept": kept,
+            "times fewer": f"{ratio}x",
+            "error dense %": f"{dense_error:g}",
+            "error pruned %": f"{error:g}",
+        }
         table[name] = {(theirs, key): value for key, value in row.items()}
         row = dict.fromkeys(("weights", "kept", "times fewer", "error dense %", "error pruned %"), "")
         if name.lower() in reference.REFERENCES:
             layers = archive.describe(reference.compressed_path(name.lower())).layers
             weights, left = sum(layer.weights for layer in layers), sum(layer.nonzeros for layer in layers)
             errors = reference.measure(name.lower())
-            row = {"weights": f"{weights:,}", "kept": f"{left:,}", "times fewer": f"{weights / left:.1f}x",
-                   "error dense %": f"{errors['dense_error_percent']:.2f}",
-                   "error pruned %": f"{errors['error_percent']:.2f}"}  # fmt: skip
+            row = {
+                "weights": f"{weights:,}",
+                "kept": f"{left:,}",
+                "times fewer": f"{weights / left:.1f}x",
+                "error dense %": f"{errors['dense_error_percent']:.2f}",
+                "error pruned %": f"{errors['error_percent']:.2f}",
+            }
         table[name] |= {(ours, key): value for key, value in row.items()}
     return pd.DataFrame.from_dict(table, orient="index")
 

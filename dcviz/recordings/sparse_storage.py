@@ -18,8 +18,14 @@ def squeezenet_fillers():
         weights, stored = layer.weight.size, layer.n_entries - layer.n_fillers
         if 2 * stored < weights:
             entries = sparse_formats.expected_entries(stored / weights, authors.INDEX_BITS) * weights
-            rows.append({"layer": layer.name, "kept": round(100 * stored / weights, 1),
-                         "fillers": layer.n_fillers, "random": round(entries - stored, 1)})  # fmt: skip
+            rows.append(
+                {
+                    "layer": layer.name,
+                    "kept": round(100 * stored / weights, 1),
+                    "fillers": layer.n_fillers,
+                    "random": round(entries - stored, 1),
+                }
+            )
     total = {key: round(sum(row[key] for row in rows), 1) for key in ("fillers", "random")}
     return [*rows, {"layer": "together", "kept": None, **total}]
 

@@ -46,8 +46,7 @@ def test_a_net_of_full_rank_answers_as_before_with_fewer_ranks_it_multiplies_les
     pictures = training.to_input(digits.images)
     torch.testing.assert_close(full(pictures), net(pictures), rtol=1e-3, atol=1e-3)
     small = svd.factorise(net, {"fc1": 20})
-    assert comparison.multiplications(small) == {
-        "fc1.0": 784 * 20, "fc1.1": 20 * 300, "fc2": 30_000, "fc3": 1_000}  # fmt: skip
+    assert comparison.multiplications(small) == {"fc1.0": 784 * 20, "fc1.1": 20 * 300, "fc2": 30_000, "fc3": 1_000}
     assert torch.equal(small.fc1[1].bias, net.fc1.bias)
 
 

@@ -75,8 +75,10 @@ def test_an_update_is_as_long_as_what_it_says():
         "biases": 580,
         "codebook": 580 + sum(values.values()),
         "kept": 580 + sum(np.count_nonzero(w) for w in weights.values()),
-        "everything": 431_080, "dense": 431_080, "scratch": 431_080,
-    }  # fmt: skip
+        "everything": 431_080,
+        "dense": 431_080,
+        "scratch": 431_080,
+    }
     assert {road: len(learnt(road)[2]) for road in sizes} == {road: 9 + 2 * n for road, n in sizes.items()}
 
 

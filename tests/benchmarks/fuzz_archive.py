@@ -39,10 +39,13 @@ def nets():
     weights[rng.random(weights.shape) < 0.8] = 0
     bias = values[rng.integers(4, size=24)]
     codings = [
-        Coding(), Coding(4), Coding(4, values), Coding(3, values, huffman=True, dtype="float16", order="F"),
+        Coding(),
+        Coding(4),
+        Coding(4, values),
+        Coding(3, values, huffman=True, dtype="float16", order="F"),
         Coding(6, values, np.unique(bias), huffman=True, dtype="float16", bias_dtype="float16"),
         Coding(None, np.unique(weights), huffman=True),
-    ]  # fmt: skip
+    ]
     for coding in codings:
         layers = (Layer("fc1", weights, bias, coding), Layer("scale", bias, bare=True))
         yield StoredNet("net", layers)
@@ -72,9 +75,15 @@ def sections(data):
 
 
 LIES = (
-    "codes that are no prefix code", "fillers past the end", "gaps past the end", "a filler that bridges nothing",
-    "a filler as the last entry", "more entries than stored", "a code outside the codebook", "the sections swapped",
-)  # fmt: skip
+    "codes that are no prefix code",
+    "fillers past the end",
+    "gaps past the end",
+    "a filler that bridges nothing",
+    "a filler as the last entry",
+    "more entries than stored",
+    "a code outside the codebook",
+    "the sections swapped",
+)
 
 
 def forge(lie, rng):
@@ -232,8 +241,10 @@ def main():
             print(f"{number + 1:,} files: {dict(seen)}, slowest {slowest * 1000:.0f} ms", flush=True)
     grown = peak() - before
     print(f"{options.files:,} files: {dict(seen)}")
-    print(f"slowest {slowest * 1000:.0f} ms; memory grew by {grown / 2**20:.0f} MB, "
-          f"the largest net that came out has {largest / 2**20:.0f} MB")  # fmt: skip
+    print(
+        f"slowest {slowest * 1000:.0f} ms; memory grew by {grown / 2**20:.0f} MB, "
+        f"the largest net that came out has {largest / 2**20:.0f} MB"
+    )
     if grown > largest + EXTRA:
         print(f"more than {EXTRA >> 20} MB beyond the largest net")
         return 1

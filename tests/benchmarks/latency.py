@@ -163,9 +163,12 @@ def latency(quick=False):
         "last_state_ms": ours["last_state_ms"] <= BARS["last_state_ms"],
     }
     return {
-        "ours": {"weights": WEIGHTS, **ours}, "interact": {"weights": PEER_WEIGHTS, **peer},
-        "speedup": speedup, "bars": BARS, "met": met,
-    }  # fmt: skip
+        "ours": {"weights": WEIGHTS, **ours},
+        "interact": {"weights": PEER_WEIGHTS, **peer},
+        "speedup": speedup,
+        "bars": BARS,
+        "met": met,
+    }
 
 
 def _ours(book, events):
@@ -176,11 +179,7 @@ def _ours(book, events):
     page.wait_for_timeout(1000)  # let JupyterLab finish what it does after a run
     page.evaluate(WATCH_OURS)
     box = page.locator(".dcviz-histogram canvas").bounding_box()
-    y, left, right = (
-        box["y"] + box["height"] / 2,
-        box["x"] + 0.58 * box["width"],
-        box["x"] + 0.9 * box["width"],
-    )
+    y, left, right = (box["y"] + box["height"] / 2, box["x"] + 0.58 * box["width"], box["x"] + 0.9 * box["width"])
     page.mouse.move(left, y)
     page.mouse.down()
     page.wait_for_timeout(300)

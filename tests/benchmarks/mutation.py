@@ -20,15 +20,24 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TESTS = {
-    "relative_index": "relative_index", "entropy": "entropy", "rate_distortion": "rate_distortion",
+    "relative_index": "relative_index",
+    "entropy": "entropy",
+    "rate_distortion": "rate_distortion",
     "pruning": "pruning",
-    "sparse_formats": "sparse_formats", "ans": "coders", "bits": "bits bitstream archive",
+    "sparse_formats": "sparse_formats",
+    "ans": "coders",
+    "bits": "bits bitstream archive",
     "huffman": "huffman bitstream",
-    "kmeans": "kmeans rate_distortion", "kmeans_optimal": "kmeans", "sketch": "sketch", "bitstream": "bitstream",
-    "archive": "archive archive_refusals", "archive_types": "archive",
-    "archive_streams": "archive archive_refusals fuzz_archive coders", "archive_writer": "archive fuzz_archive",
+    "kmeans": "kmeans rate_distortion",
+    "kmeans_optimal": "kmeans",
+    "sketch": "sketch",
+    "bitstream": "bitstream",
+    "archive": "archive archive_refusals",
+    "archive_types": "archive",
+    "archive_streams": "archive archive_refusals fuzz_archive coders",
+    "archive_writer": "archive fuzz_archive",
     "archive_reader": "archive archive_refusals fuzz_archive",
-}  # fmt: skip
+}
 """{module: its tests}"""
 
 SURVIVED, UNREACHED = 0, (5, 33)  # exit statuses
@@ -55,8 +64,9 @@ settings.load_profile("mutation")
 def prepare(folder, module):
     """Copy what the tests of a module need into ``folder``; without the rest of the suite mutmut starts at once."""
     for name in ("dcviz", "data"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("cache", "__pycache__"),
-                        dirs_exist_ok=True)  # fmt: skip
+        shutil.copytree(
+            ROOT / name, folder / name, ignore=shutil.ignore_patterns("cache", "__pycache__"), dirs_exist_ok=True
+        )
     (folder / "tests" / "benchmarks").mkdir(parents=True, exist_ok=True)
     for name in [f"tests/test_{name}.py" for name in TESTS[module].split()] + ["tests/benchmarks/fuzz_archive.py"]:
         shutil.copy(ROOT / name, folder / name)

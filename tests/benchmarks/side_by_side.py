@@ -263,15 +263,21 @@ def latency_table(row):
         return f"{lines[0]}\n  skipped: {row['skipped']}"
     for who in ("ours", "interact"):
         numbers = row[who]
-        lines.append(f"  {who:10}{numbers['weights']:>12,} weights   median {numbers['median_ms']:>7.1f} ms"
-                     f"   p95 {numbers['p95_ms']:>7.1f} ms")  # fmt: skip
+        lines.append(
+            f"  {who:10}{numbers['weights']:>12,} weights   median {numbers['median_ms']:>7.1f} ms"
+            f"   p95 {numbers['p95_ms']:>7.1f} ms"
+        )
     burst, last = row["ours"]["burst_events_per_s"], row["ours"]["last_state_ms"]
-    lines.append(f"  ratio of medians {row['ratio']['interact']:.1f}; "
-                 f"last state of a burst of {burst} events/s on screen after {last} ms")  # fmt: skip
+    lines.append(
+        f"  ratio of medians {row['ratio']['interact']:.1f}; "
+        f"last state of a burst of {burst} events/s on screen after {last} ms"
+    )
     return "\n".join(lines)
 
 
 WORKS = {"kmeans": kmeans, "huffman_encode": huffman_encode, "huffman_decode": huffman_decode}
+
+
 def later(module, name):
     """A function of another file of this folder, imported when it is called."""
     return lambda *arguments: getattr(importlib.import_module(module), name)(*arguments)

@@ -68,8 +68,10 @@ def main():
     options = parser.parse_args()
     for name in options.labs:
         grown, objects, took = play(getattr(labs, name)(), options.events)
-        print(f"{name}: {options.events:,} events, {grown / 2**20:+.1f} MB, {objects:+,} objects, "
-              f"{took:.1f} ms an event", flush=True)  # fmt: skip
+        print(
+            f"{name}: {options.events:,} events, {grown / 2**20:+.1f} MB, {objects:+,} objects, {took:.1f} ms an event",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

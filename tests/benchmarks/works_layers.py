@@ -44,10 +44,7 @@ def layers(size, repetitions):
         "peers": {"dense": total["dense"], "csr": total["csr"]},
         "ratio": {"dense": ours, "csr": ours / csr["csr"]},
         "csr_over_dense": csr["csr"],
-        "all_inputs_active": {
-            "dense": all_active["compressed"],
-            "csr": all_active["compressed"] / all_active["csr"],
-        },
+        "all_inputs_active": {"dense": all_active["compressed"], "csr": all_active["compressed"] / all_active["csr"]},
         "read_bytes_per_s": timing.read_bandwidth(clock=CLOCK),
         "rows": [vars(row) for row in (*sparse_inputs, *dense_inputs)],
     }

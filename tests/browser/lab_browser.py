@@ -20,15 +20,25 @@ from urllib.parse import quote, urlparse
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM_FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--force-color-profile=srgb",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--force-color-profile=srgb",
+]
 SETTINGS = {
     "@jupyterlab/apputils-extension/notification": {
-        "fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
+        "fetchNews": "false",
+        "checkForUpdates": False,
+        "doNotDisturbMode": True,
+    },
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},  # else cells leave the page
     "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
-}  # fmt: skip
+}
 
 
 def find_chromium():
@@ -47,9 +57,12 @@ class Server:
             port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
         places = {
-            "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-            "JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime", "IPYTHONDIR": "ipython",
-        }  # fmt: skip
+            "JUPYTERLAB_SETTINGS_DIR": "settings",
+            "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+            "JUPYTER_CONFIG_DIR": "config",
+            "JUPYTER_RUNTIME_DIR": "runtime",
+            "IPYTHONDIR": "ipython",
+        }
         env = {**os.environ, **{name: str(private / folder) for name, folder in places.items()}}
         env |= {
             "JUPYTER_PREFER_ENV_PATH": "1",
@@ -68,7 +81,7 @@ class Server:
             *(f"--ServerApp.root_dir={self.notebooks}", "--LabApp.expose_app_in_browser=True"),
             *("--LabApp.extension_manager=readonly", "--LabApp.news_url=None"),
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-        ]  # fmt: skip
+        ]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
         self._wait()
@@ -132,8 +145,7 @@ class NotebookPage:
     def command(self, name, arguments=None):
         """Run a JupyterLab command."""
         return self.page.evaluate(
-            "async ([name, args]) => { await jupyterapp.commands.execute(name, args ?? {}); }",
-            [name, arguments],
+            "async ([name, args]) => { await jupyterapp.commands.execute(name, args ?? {}); }", [name, arguments]
         )
 
     def run_all(self, seconds=180):
@@ -145,9 +157,7 @@ class NotebookPage:
 
     def problems(self):
         """What is wrong with the page now: a list of strings, empty if all is well."""
-        found = [f"page error: {e}" for e in self.errors] + [
-            f"request off this machine: {u}" for u in self.foreign
-        ]
+        found = [f"page error: {e}" for e in self.errors] + [f"request off this machine: {u}" for u in self.foreign]
         outputs = self.page.locator("[data-mime-type='application/vnd.jupyter.error']")
         found += [f"error output: {text[:500]}" for text in outputs.all_inner_texts()]
         found += [f"dialog: {text[:300]}" for text in self.page.locator(".jp-Dialog").all_inner_texts()]

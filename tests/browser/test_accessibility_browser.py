@@ -56,8 +56,15 @@ HERE = """() => {
     return { inside: e.closest(".dcviz-lab")?.className ?? "", role, work: Boolean(e.closest(".dcviz-run")),
              name: e.getAttribute("aria-label") ?? e.labels?.[0]?.textContent ?? e.textContent ?? "" };
 }"""
-KEYS = {"slider": ["ArrowRight"], "number": ["ArrowUp", "Enter"], "select-one": ["ArrowDown"], "button": ["Enter"],
-        "checkbox": ["Space"], "radio": ["ArrowDown"], "text": ["1", "Enter"]}  # fmt: skip
+KEYS = {
+    "slider": ["ArrowRight"],
+    "number": ["ArrowUp", "Enter"],
+    "select-one": ["ArrowDown"],
+    "button": ["Enter"],
+    "checkbox": ["Space"],
+    "radio": ["ArrowDown"],
+    "text": ["1", "Enter"],
+}
 
 SPEAKING = """lab => {
     window.said = 0;  // how often a text of this lab changed

@@ -8,7 +8,7 @@ from dcviz import editions, exports
 from dcviz.exports import pages, snapshots
 from dcviz.lecture import drop_empty
 
-SOURCE = '''# A chapter for this test.
+SOURCE = """# A chapter for this test.
 # %% [markdown]
 # # 99 · A test
 #
@@ -40,7 +40,7 @@ HuffmanLab("mine", symbols=symbols, rare=0.0)
 # %%
 for i in range(30):
     print(i, "x" * 120)
-'''
+"""
 
 
 @pytest.fixture(scope="module")

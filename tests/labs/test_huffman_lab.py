@@ -34,8 +34,7 @@ def test_numbers_views_and_caption_agree():
     for text in (f"{lab.mean_length:.3f} bits", f"{coded.bytes:,} bytes", f"saves {100 * lab.saving:.1f}%"):
         assert text in said
     assert [bar.get_height() for bar in lab.bars] == counts.tolist()
-    assert [round(bar.get_height(), 9) for bar in lab.bits] == [
-        5, round(lab.mean_length, 9), round(lab.entropy, 9)]  # fmt: skip
+    assert [round(bar.get_height(), 9) for bar in lab.bits] == [5, round(lab.mean_length, 9), round(lab.entropy, 9)]
     sent = lab.view.tree
     leaves = [i for i, kind in enumerate(sent["kind"]) if kind == trees.LEAF]
     assert sorted(sent["node"][i] for i in leaves) == np.flatnonzero(counts).tolist()

@@ -215,9 +215,13 @@ def test_a_stop_leaves_net_and_constraint_consistent():
     steps = []
     schedule = training.Schedule(epochs=1, batch_size=64)
     training.fit(
-        net, datasets.digits().train, schedule, constraint=Masked(net, masks),
-        report=lambda done, *_: steps.append(done), stop=lambda: len(steps) == 5,
-    )  # fmt: skip
+        net,
+        datasets.digits().train,
+        schedule,
+        constraint=Masked(net, masks),
+        report=lambda done, *_: steps.append(done),
+        stop=lambda: len(steps) == 5,
+    )
     assert len(steps) == 5
     assert not net.training
     assert np.array_equal(net.fc1.weight.detach().numpy() != 0, masks["fc1"])

@@ -85,18 +85,7 @@ def test_repr_is_a_literal_call():
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "x",
-        "f(1)",
-        "f(a=b)",
-        "f(a=g())",
-        "f(a=1); g()",
-        "f(**{'a': 1})(2)",
-        "a.f(x=1)",
-        "__import__('os')",
-    ],
+    "text", ["", "x", "f(1)", "f(a=b)", "f(a=g())", "f(a=1); g()", "f(**{'a': 1})(2)", "a.f(x=1)", "__import__('os')"]
 )
 def test_parse_takes_literals_only(text):
     with pytest.raises(ValueError, match="not a lab's repr"):

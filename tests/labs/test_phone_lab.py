@@ -53,15 +53,7 @@ def test_a_larger_cache_moves_the_net_onto_the_chip(lab):
 
 def test_every_assumption_counts(lab):
     before = lab.estimates["compressed"]
-    for name in (
-        "gigabytes",
-        "gigaflops",
-        "entries",
-        "bandwidth_share",
-        "compute_share",
-        "dram_pj",
-        "arithmetic_pj",
-    ):
+    for name in ("gigabytes", "gigaflops", "entries", "bandwidth_share", "compute_share", "dram_pj", "arithmetic_pj"):
         value = getattr(lab, name)
         setattr(lab, name, value / 10)
         assert lab.estimates["compressed"] != before or lab.estimates["dense"] != before, name

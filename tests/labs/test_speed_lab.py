@@ -16,9 +16,7 @@ def lab():
 
 def recorded(method, batch, layer="vgg-16/fc7"):
     rows = recordings.load("layer_times").rows
-    return next(
-        1e6 * r["seconds"] for r in rows if (r["layer"], r["method"], r["batch"]) == (layer, method, batch)
-    )
+    return next(1e6 * r["seconds"] for r in rows if (r["layer"], r["method"], r["batch"]) == (layer, method, batch))
 
 
 def test_a_layer_brings_its_density_and_inputs(lab):
