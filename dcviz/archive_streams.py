@@ -12,6 +12,10 @@ from dcviz.errors import ArchiveError
 
 MAX_WEIGHTS = 1 << 28
 """More weights than this in one file are taken for damage: 268 million, twice VGG-16."""
+MAX_LAYERS = 1 << 12
+"""Most layers in one file: each costs some time to read, however little it holds."""
+MAX_NAME = 1 << 10
+"""Longest name of a net or layer, in bytes of UTF-8."""
 MAX_FREE = 1 << 20
 """Most symbols that may stand in no bits at all, so that a few bytes cannot ask for much memory."""
 
@@ -141,8 +145,14 @@ def write_symbols(writer, symbols, use_huffman, width):
     width = max(width, 1) if len(symbols) > MAX_FREE else width
     fixed = Writer([_FIXED, width])
     fixed.raw(bits.pack_fixed(symbols, width))
-    coded = _huffman_stream(symbols) if use_huffman and len(symbols) else None
+    coded = _huffman_stream(symbols) if use_huffman and len(symbols) and _codable(symbols) else None
     writer.raw(coded if coded is not None and len(coded) < len(fixed) else fixed)
+
+
+def _codable(symbols):
+    """Whether code words of the greatest length are enough for all symbols that occur."""
+    most = 1 << huffman.MAX_LENGTH
+    return int(symbols.max()) < most or len(np.unique(symbols)) <= most
 
 
 def _huffman_stream(symbols):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from dcviz import relative_index
-from dcviz.archive_streams import Writer, write_symbols
+from dcviz.archive_streams import MAX_LAYERS, MAX_NAME, MAX_WEIGHTS, Writer, write_symbols
 from dcviz.archive_types import BARE, BIAS, BIAS_CODED, BIAS_HALF, CODED, COLUMNS, FLOATS, HALF, MAGIC, SPARSE, VERSION
 from dcviz.errors import CodebookError, CodeError, WeightError
 
@@ -11,27 +11,72 @@ from dcviz.errors import CodebookError, CodeError, WeightError
 def pieces(net):
     """The bytes of the .dcz file of a ``StoredNet``, piece by piece: no more than one layer is in memory."""
     header = Writer()
-    header.text(net.name)
+    header.text(_name(net.name, "the net"))
     header.varint(len(net.layers))
-    seen = set()
+    if len(net.layers) > MAX_LAYERS:
+        raise WeightError(f"net {net.name!r} has {len(net.layers):,} layers; at most {MAX_LAYERS:,} are possible")
+    seen, weights = set(), 0
     for layer in net.layers:
+        check_layer(layer)
         if seen & set(layer.tensors()):
             raise WeightError(f"layer {layer.name!r} appears twice in net {net.name!r}")
         seen |= set(layer.tensors())
+        weights += layer.weight.size
         _write_layer_record(header, layer)
+    if weights > MAX_WEIGHTS:
+        raise WeightError(f"net {net.name!r} has {weights:,} weights; at most {MAX_WEIGHTS:,} are possible")
     yield MAGIC + bytes([VERSION])
     yield from header.section()
     for layer in net.layers:
         yield from write_layer(layer).section()
 
 
-def _write_layer_record(header, layer):
-    coding = layer.coding
-    if not isinstance(layer.weight, np.ndarray) or layer.weight.ndim == 0 or layer.weight.ndim > 8:
-        raise WeightError(f"layer {layer.name!r}: weights must be an array of 1 to 8 dimensions")
+def check_layer(layer):
+    """WeightError for a ``Layer`` that no file can hold as it is, whatever its numbers are."""
+    coding, where = layer.coding, f"layer {_name(layer.name, 'a layer')!r}"
+    for what, array in (("weights", layer.weight), ("a bias", layer.bias)):
+        if array is not None and not (isinstance(array, np.ndarray) and array.dtype.kind in "fiub"):
+            raise WeightError(f"{where}: {what} must be a NumPy array of real numbers")
+    if layer.weight is None or not 1 <= layer.weight.ndim <= 8:
+        raise WeightError(f"{where}: weights must be an array of 1 to 8 dimensions")
+    if not layer.weight.size:
+        raise WeightError(f"{where} is empty")
+    if layer.weight.size > MAX_WEIGHTS:
+        raise WeightError(f"{where} has {layer.weight.size:,} weights; at most {MAX_WEIGHTS:,} are possible")
     for dtype in (coding.dtype, coding.bias_dtype):
         if dtype not in FLOATS:
-            raise WeightError(f"layer {layer.name!r}: dtype must be one of {', '.join(FLOATS)}, not {dtype!r}")
+            raise WeightError(f"{where}: dtype must be one of {', '.join(FLOATS)}, not {dtype!r}")
+    if coding.order not in ("C", "F"):
+        raise WeightError(f"{where}: order must be C or F, not {coding.order!r}")
+    if layer.bias is not None:
+        if layer.bare:
+            raise WeightError(f"{where} is bare: it has no bias")
+        if layer.bias.ndim != 1:
+            raise WeightError(f"{where}: a bias must have one dimension, not the shape {layer.bias.shape}")
+        if coding.bias_codebook is not None and layer.bias.size > layer.weight.size:
+            raise WeightError(
+                f"{where}: a bias that shares values may be no longer than the weights, "
+                f"but {layer.bias.size:,} is more than {layer.weight.size:,}"
+            )
+
+
+def _name(name, what):
+    """A name that a file can hold: Unicode text of at most ``MAX_NAME`` bytes as UTF-8."""
+    if not isinstance(name, str):
+        raise WeightError(f"the name of {what} must be text, not {type(name).__name__}")
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError as error:
+        raise WeightError(f"the name of {what}, {name!r}, is no Unicode text") from error
+    if size > MAX_NAME:
+        raise WeightError(
+            f"the name of {what}, {name[:40]!r}..., takes {size:,} bytes; at most {MAX_NAME:,} are possible"
+        )
+    return name
+
+
+def _write_layer_record(header, layer):
+    coding = layer.coding
     flags = (
         SPARSE * (coding.index_bits is not None)
         | CODED * (coding.codebook is not None)
@@ -52,8 +97,6 @@ def _write_layer_record(header, layer):
 def write_layer(layer, kept=None):
     """The payload of a layer's section; ``kept`` is what ``walk`` gives, for who has it already."""
     coding = layer.coding
-    if not layer.weight.size:
-        raise WeightError(f"layer {layer.name!r} is empty")
     index, values = entries(layer, kept)
     payload = Writer()
     if index is not None:
@@ -67,18 +110,18 @@ def write_layer(layer, kept=None):
         _write_shared(payload, values, codebook, coding.dtype, coding.huffman, f"layer {layer.name!r}")
     if layer.bias is not None:
         where = f"bias of layer {layer.name!r}"
-        bias = _exact_floats(layer.bias, "float32", where).reshape(-1)
+        bias = _exact_floats(layer.bias, "float32", where)
         payload.varint(bias.size)
         if coding.bias_codebook is None:
             payload.raw(_exact_floats(bias, coding.bias_dtype, where).tobytes())
         else:
-            codebook = np.asarray(coding.bias_codebook, np.float32).reshape(-1)
-            _write_shared(payload, bias, codebook, coding.bias_dtype, coding.huffman, where)
+            _write_shared(payload, bias, _floats(coding.bias_codebook), coding.bias_dtype, coding.huffman, where)
     return payload
 
 
 def entries(layer, kept=None):
     """What a layer stores: its ``RelativeIndex``, or None if every position is stored, and the entries' values."""
+    check_layer(layer)
     coding = layer.coding
     if coding.index_bits is None:
         return None, _exact_floats(layer.weight, "float32", f"layer {layer.name!r}").ravel(order=coding.order)
@@ -106,10 +149,18 @@ def walk(layer, order):
 
 def stored_codebook(coding, index):
     """The codebook as the file holds it, float32 (k,): with a zero in front if fillers need one that it lacks."""
-    codebook = np.asarray(coding.codebook, np.float32).reshape(-1)
+    codebook = _floats(coding.codebook)
     if index is not None and index.fillers and not np.any(codebook.view(np.uint32) == 0):
         return np.concatenate([np.zeros(1, np.float32), codebook])
     return codebook
+
+
+def _floats(codebook):
+    try:
+        with np.errstate(over="ignore"):  # too large a value is refused as infinite
+            return np.asarray(codebook, np.float32).reshape(-1)
+    except (TypeError, ValueError) as error:
+        raise CodebookError(f"a codebook cannot be read as numbers ({error})") from error
 
 
 def _write_shared(payload, values, codebook, dtype, use_huffman, where):
@@ -137,10 +188,10 @@ def codes_of(values, codebook, where):
     """The place of each value in a codebook, by bit pattern; CodebookError if one is not in it."""
     if values.size and not codebook.size:
         raise CodebookError(f"{where} has an empty codebook for {values.size:,} values")
-    order = np.argsort(codebook, kind="stable")
-    ranks = np.searchsorted(codebook[order], values)
-    codes = order[np.minimum(ranks, len(codebook) - 1)]
-    wrong = codebook[codes].view(np.uint32) != values.view(np.uint32)
+    known, wanted = codebook.view(np.uint32), values.view(np.uint32)
+    order = np.argsort(known, kind="stable")
+    codes = order[np.minimum(np.searchsorted(known[order], wanted), len(codebook) - 1)]
+    wrong = known[codes] != wanted
     if wrong.any():
         raise CodebookError(
             f"{where}: {np.count_nonzero(wrong):,} values are not in its codebook (first: {values[np.argmax(wrong)]!r})"

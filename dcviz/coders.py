@@ -64,7 +64,7 @@ def streams(layer):
         codes = archive_writer.codes_of(values, codebook, f"layer {layer.name!r}")
     except CodebookError as error:
         raise CodeError(str(error)) from error
-    filler = int(np.flatnonzero(codebook == 0)[0]) if index.fillers else None
+    filler = int(np.flatnonzero(codebook.view(np.uint32) == 0)[0]) if index.fillers else None
     width = max((len(codebook) - 1).bit_length(), 1)
     codes = codes.astype(np.min_scalar_type(len(codebook) - 1))
     return {

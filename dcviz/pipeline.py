@@ -287,6 +287,10 @@ def stored_net(net, recipe=None, stage="dense", copied=True):
 
 
 def _coded(layer, recipe, layer_recipe, stage):
+    shared_bias = layer.bias is not None and recipe.bias_bits is not None
+    layer = replace(
+        layer, weight=_positive_zeros(layer.weight), bias=_positive_zeros(layer.bias) if shared_bias else layer.bias
+    )
     widths = (None,)
     if layer_recipe.sparse:
         widths = GAP_WIDTHS if layer_recipe.index_bits is None else (layer_recipe.index_bits,)
@@ -296,7 +300,7 @@ def _coded(layer, recipe, layer_recipe, stage):
         coding = replace(
             coding,
             codebook=np.unique(used),
-            bias_codebook=None if recipe.bias_bits is None or layer.bias is None else np.unique(layer.bias),
+            bias_codebook=np.unique(layer.bias) if shared_bias else None,
             huffman=stage == "coded",
             dtype=recipe.dtype,
             bias_dtype=recipe.bias_dtype,
@@ -304,6 +308,15 @@ def _coded(layer, recipe, layer_recipe, stage):
     orders = ("C", "F") if recipe.order == "best" and layer_recipe.sparse else (recipe.order.replace("best", "C"),)
     codings = [replace(coding, index_bits=bits, order=order) for bits in widths for order in orders]
     return archive.shortest(layer, codings)
+
+
+def _positive_zeros(values):
+    """``values`` with +0.0 for each -0.0, the one place that decides what a zero is; the same array if it has none.
+
+    Pruning by a product with a mask leaves -0.0 where a negative weight was, and so does rounding to float16. For the
+    file that is another number than 0.0: a weight to be stored, and one that no codebook made by value has.
+    """
+    return values + np.float32(0) if np.signbit(values[values == 0]).any() else values
 
 
 def restore(stored):

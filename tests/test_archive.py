@@ -77,12 +77,22 @@ def test_fillers_are_counted_as_the_relative_index_makes_them(tmp_path):
 def test_a_negative_zero_is_a_weight_of_its_own():
     weights = np.array([0.0, -0.0, 1.0, -0.0], np.float32)
     for coding in (Coding(), Coding(4), Coding(4, np.array([-0.0, 1.0])), Coding(None, np.array([0.0, -0.0, 1.0]))):
-        if coding.codebook is not None and coding.index_bits is None:
-            continue  # a codebook cannot tell the two zeros apart by value; refused below
         net = StoredNet("zeros", (Layer("w", weights, None, coding),))
         assert_same(archive.loads(archive.dumps(net)), net)
     with pytest.raises(CodebookError):
         archive.dumps(StoredNet("zeros", (Layer("w", weights, None, Coding(None, np.array([0.0, 1.0]))),)))
+
+
+def test_both_zeros_may_stand_in_one_codebook():
+    values = np.array([0.5, -0.0, 0.0, -0.0, 1.0, 0.0], np.float32)
+    weights = values[np.random.default_rng(0).integers(6, size=(9, 50))]
+    for index_bits in (None, 1, 3):
+        for huffman in (False, True):
+            coding = Coding(index_bits, values, np.float32([-0.0, 0.0]), huffman)
+            net = StoredNet("zeros", (Layer("w", weights, np.float32([0.0, -0.0, 0.0]), coding),))
+            read = archive.loads(archive.dumps(net))
+            assert_same(read, net)
+            assert_same(archive.loads(archive.dumps(read)), net)
 
 
 def test_biases_may_share_values_too(tmp_path):
@@ -143,6 +153,71 @@ def test_other_bad_nets_are_refused():
         archive.dumps(StoredNet("net", (Layer("a", ok, None, Coding(3, np.array([0.5]))),)))
     with pytest.raises(WeightError, match="dtype must be one of"):
         archive.dumps(StoredNet("net", (Layer("a", ok, None, Coding(dtype="float8")),)))
+    with pytest.raises(CodebookError, match="cannot be read as numbers"):
+        archive.dumps(StoredNet("net", (Layer("a", ok, None, Coding(codebook=["x"])),)))
+
+
+@pytest.mark.parametrize("order", ["K", "A", "c", None])
+def test_an_order_that_would_give_other_weights_back_is_refused(order):
+    weights = np.asfortranarray(np.arange(12, dtype=np.float32).reshape(3, 4))
+    for index_bits in (None, 4):
+        with pytest.raises(WeightError, match="layer 'w': order must be C or F, not"):
+            archive.dumps(StoredNet("net", (Layer("w", weights, None, Coding(index_bits, order=order)),)))
+        with pytest.raises(WeightError, match="order must be C or F"):
+            archive.layer_bytes(Layer("w", weights, None, Coding(index_bits, order=order)))
+
+
+ONES = np.ones((2, 3), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (Layer("w", ONES, ONES), r"a bias must have one dimension, not the shape \(2, 3\)"),
+        (Layer("w", ONES, ONES[0, 0]), "a bias must be a NumPy array of real numbers"),
+        (Layer("w", ONES, np.ones(7, np.float32), Coding(bias_codebook=ONES[0, :1])), "no longer than the weights"),
+        (Layer("w", ONES, ONES[0], bare=True), "is bare: it has no bias"),
+        (Layer("w", np.float32(1)), "weights must be a NumPy array"),
+        (Layer("w", np.ones((1,) * 9)), "an array of 1 to 8 dimensions"),
+        (Layer("w", ONES.astype(complex)), "real numbers"),
+        (Layer("w", ONES.astype(object)), "real numbers"),
+        (
+            Layer("w", np.broadcast_to(np.float32(0), (1 << 14, 1 << 15))),
+            "has 536,870,912 weights; at most 268,435,456",
+        ),
+        (Layer("\ud800", ONES), "is no Unicode text"),
+        (Layer("w" * 1025, ONES), "takes 1,025 bytes; at most 1,024 are possible"),
+        (Layer("é" * 513, ONES), "takes 1,026 bytes"),
+        (Layer(7, ONES), "must be text, not int"),
+    ],
+)
+def test_the_writer_refuses_what_the_reader_would(layer, message):
+    with pytest.raises(WeightError, match=message):
+        archive.dumps(StoredNet("net", (layer,)))
+
+
+def test_a_net_of_too_many_names_layers_or_weights_is_refused():
+    quarter = np.broadcast_to(np.float32(0), (1 << 13, 1 << 13))
+    layers = tuple(Layer(str(i), ONES[:1, :1]) for i in range(4097))
+    for net, message in (
+        (StoredNet("\ud800", layers[:1]), "name of the net, .* is no Unicode text"),
+        (StoredNet("n" * 1025, layers[:1]), "name of the net, .* takes 1,025 bytes"),
+        (StoredNet("net", layers), "has 4,097 layers; at most 4,096"),
+        (
+            StoredNet("net", (*(Layer(str(i), quarter, None, Coding(9)) for i in range(4)), layers[5])),
+            "268,435,457 weights",
+        ),
+    ):
+        with pytest.raises(WeightError, match=message):
+            archive.dumps(net)
+    most = StoredNet("n" * 1024, layers[:4096])
+    assert_same(archive.loads(archive.dumps(most)), most)
+
+
+def test_more_values_than_a_huffman_code_has_words_are_kept_at_fixed_length():
+    values = np.arange(1 << 20 | 1, dtype=np.float32)
+    net = StoredNet("many", (Layer("w", values, None, Coding(None, values, huffman=True)),))
+    assert_same(archive.loads(archive.dumps(net)), net)
 
 
 def example_file():

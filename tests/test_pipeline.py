@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from dcviz import archive, datasets, models, paper, pipeline, recipes, reference, training
 from dcviz.errors import NetError, RecipeError, WeightError
@@ -226,3 +227,69 @@ def test_one_shot_at_the_papers_densities_needs_no_data():
         assert np.count_nonzero(layer.weight) == kept
         assert layer.coding.codebook.size <= 2 ** rows[layer.name]["weight_bits_PQ"]
     assert result.ratio > 20
+
+
+def one_layer(weight, bias=None):
+    net = nn.Sequential(nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None))
+    with torch.no_grad():
+        net[0].weight.copy_(torch.as_tensor(weight))
+        if bias is not None:
+            net[0].bias.copy_(torch.as_tensor(bias))
+    return net
+
+
+def signs_of_zeros(array):
+    return set(np.signbit(array[array == 0]).tolist())
+
+
+@pytest.mark.parametrize("density", [0.05, 0.3, 0.9, 1])
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_a_net_pruned_by_torch_is_compressed(density, dtype):
+    net = one_layer(np.random.default_rng(0).normal(size=(60, 50)).astype(np.float32))
+    prune.l1_unstructured(net[0], "weight", amount=0.7)
+    prune.remove(net[0], "weight")
+    assert True in signs_of_zeros(net[0].weight.detach().numpy())
+    recipe = Recipe({"0": LayerRecipe(density, 4)}, dtype=dtype)
+    result = pipeline.compress(net, recipe, None, progress=lambda *_: None)
+    for stage in result.stages[1:]:
+        weight = stage.stored.layers[0].weight
+        assert np.count_nonzero(weight) == min(round(density * 3000), 900)
+        if density < 1 or stage.name != "pruned":
+            assert signs_of_zeros(weight) == {False}
+
+
+def test_weights_times_a_mask_take_no_more_bytes_than_weights_that_are_left_out():
+    weight = np.random.default_rng(0).normal(size=(100, 80)).astype(np.float32)
+    mask = np.abs(weight) > 1.5
+    assert True in signs_of_zeros(weight * mask)
+    recipe = Recipe({"0": LayerRecipe(0.5, 4)})
+    for stage in pipeline.STAGES[1:]:
+        sizes = [
+            archive.file_bytes(pipeline.stored_net(one_layer(pruned), recipe, stage))
+            for pruned in (weight * mask, np.where(mask, weight, 0))
+        ]
+        assert sizes[0] == sizes[1]
+    layers = [archive.Layer("w", pruned, None, archive.Coding(4)) for pruned in (weight * mask, weight * mask + 0)]
+    exact = [archive.loads(archive.dumps(archive.StoredNet("net", (layer,)))).layers[0].weight for layer in layers]
+    assert [signs_of_zeros(weight) for weight in exact] == [{True, False}, {False}], "the archive itself is exact"
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("bias", [[0.0, -0.0, 0.5, -0.5], [1e-9, -1e-9, 0.5, 0.25], [-0.0] * 4, [-1e-9] * 4])
+def test_biases_of_both_zeros_share_one(bias, dtype):
+    bias = np.array(bias, np.float32)
+    net = one_layer(np.ones((4, 6), np.float32), bias)
+    recipe = Recipe({"0": LayerRecipe(1, 2)}, bias_bits=2, bias_dtype=dtype)
+    stored = pipeline.compress(net, recipe, None, progress=lambda *_: None).stored.layers[0]
+    assert np.allclose(stored.bias, bias, atol=1e-8)
+    assert signs_of_zeros(stored.bias) <= {False}
+
+
+@pytest.mark.parametrize("density", [0.5, 1])
+def test_weights_that_float16_rounds_to_zero_are_zero(density):
+    weight = np.random.default_rng(0).choice([-1e-8, 1e-8, -2e-8, 0.5, 0, -0.0], (20, 30)).astype(np.float32)
+    recipe = Recipe({"0": LayerRecipe(density, 3)}, dtype="float16")
+    result = pipeline.compress(one_layer(weight), recipe, None, progress=lambda *_: None)
+    assert np.unique(result.stored.layers[0].weight).tolist() == [0, 0.5]
+    assert signs_of_zeros(result.stored.layers[0].weight) == {False}
+    assert set(result.stored.layers[0].coding.codebook.tolist()) <= {0, 0.5}
