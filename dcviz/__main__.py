@@ -8,6 +8,7 @@ from pathlib import Path
 from dcviz import __version__
 from dcviz.errors import DcvizError
 from dcviz.files import atomic_write
+from dcviz.markup import visible
 
 
 def main(argv=None):
@@ -16,7 +17,7 @@ def main(argv=None):
     try:
         arguments.run(arguments)
     except DcvizError as error:
-        print(f"dcviz: {error}", file=sys.stderr)
+        print(f"dcviz: {visible(error, 2000)}", file=sys.stderr)
         return 1
     return 0
 
@@ -103,7 +104,7 @@ def _inspect(arguments):
         print(json.dumps({**summary, "parts": breakdown.parts, "layers": layers}, indent=1))
         return
     print(
-        f"{arguments.file}: {breakdown.net}, {breakdown.file_bytes:,} bytes, "
+        f"{visible(arguments.file)}: {visible(breakdown.net, 60)}, {breakdown.file_bytes:,} bytes, "
         f"{breakdown.ratio:.1f}x smaller than {breakdown.dense_bytes:,} bytes of float32\n"
     )
     for part, size in breakdown.parts.items():
@@ -114,8 +115,9 @@ def _inspect(arguments):
         f"{'index bits':>12}{'bytes':>11}{'of dense %':>12}"
     )
     for layer in breakdown.layers:
+        name = visible(layer.name, 32)
         print(
-            f"  {layer.name:12}{layer.weights:>12,}{100 * layer.nonzeros / layer.weights:>8.2f}{layer.fillers:>9,}"
+            f"  {name:12}{layer.weights:>12,}{100 * layer.nonzeros / layer.weights:>8.2f}{layer.fillers:>9,}"
             f"{layer.codebook or '-':>8}{layer.weight_bits:>13.2f}{layer.index_bits:>12.2f}{layer.file_bytes:>11,}"
             f"{100 * layer.file_bytes / (4 * layer.weights):>12.2f}"
         )
@@ -134,7 +136,7 @@ def _reproduce(arguments):
         print(f"  {stage['stage']:8}{stage['file_bytes']:>12,} bytes   error {stage['error_percent']:.2f} %")
     print(f"  ratio {result['ratio']:.1f}x")
     for path, sha256 in result["files"].items():
-        print(f"  {sha256}  {path}")
+        print(f"  {sha256}  {visible(path)}")
 
 
 def _record(arguments):
@@ -148,14 +150,14 @@ def _edition(arguments):
     from dcviz import editions
 
     for path in editions.write(arguments.edition, arguments.out, arguments.only, run=not arguments.no_run):
-        print(path)
+        print(visible(path))
 
 
 def _export(arguments):
     from dcviz import exports
 
     for path in exports.write(arguments.kind, arguments.out, arguments.only, arguments.edition):
-        print(path)
+        print(visible(path))
 
 
 def _api(arguments):
@@ -163,7 +165,7 @@ def _api(arguments):
 
     text = api_page.page().encode()
     atomic_write(arguments.out, lambda file: file.write(text))
-    print(arguments.out)
+    print(visible(arguments.out))
 
 
 if __name__ == "__main__":

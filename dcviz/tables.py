@@ -3,6 +3,7 @@
 import pandas as pd
 
 from dcviz import archive, models, paper, recordings, reference
+from dcviz.markup import drawn
 
 PAPER, OURS = "paper (quoted)", "this workbook (measured now)"
 
@@ -37,7 +38,7 @@ def layers(net, breakdown):
     quoted, names, table = paper.layers(net), models.paper_names(net), {}
     for layer in breakdown.layers:
         row = quoted[names[layer.name]]
-        table[f"{layer.name} ({row['layer']})"] = {
+        table[f"{drawn(layer.name)} ({row['layer']})"] = {
             (PAPER, "kept %"): row["weights_pct_P"],
             (PAPER, "weight bits"): row["weight_bits_PQH"],
             (PAPER, "index bits"): row["index_bits_PQH"],
@@ -67,6 +68,7 @@ def alexnet():
 def parts(net):
     """What every byte of a ``StoredNet``'s file is for, as a DataFrame: rows are parts, columns layers."""
     breakdown = archive.breakdown(net)
-    columns = {layer.name: layer.parts for layer in breakdown.layers}
-    table = pd.DataFrame({**columns, "whole file": breakdown.parts})
-    return table[table["whole file"] > 0]
+    columns = [*(layer.parts for layer in breakdown.layers), breakdown.parts]
+    table = pd.DataFrame(dict(enumerate(columns)))
+    table.columns = [*(drawn(layer.name) for layer in breakdown.layers), "whole file"]
+    return table[table.iloc[:, -1] > 0]

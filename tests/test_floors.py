@@ -13,7 +13,7 @@ import pytest
 import dcviz
 
 PACKAGE = Path(dcviz.__file__).parent
-LEAVES = {"errors", "files", "memories", "paper", "theme"}  # for anyone; import errors only
+LEAVES = {"errors", "files", "markup", "memories", "paper", "theme"}  # for anyone; import errors only
 FLOORS = {
     0: """pruning relative_index kmeans kmeans_optimal rate_distortion huffman bits bitstream ans entropy sketch
           sparse_formats context_coding""",

@@ -16,7 +16,6 @@ wrong answers that the check must reject; a test holds every check to that.
 """
 
 import copy
-import html
 import sys
 from dataclasses import dataclass
 
@@ -24,6 +23,7 @@ import numpy as np
 
 from dcviz import learner
 from dcviz.errors import DcvizError
+from dcviz.markup import html, words
 
 
 class CheckFailed(DcvizError, AssertionError):
@@ -46,7 +46,7 @@ class Result:
 
     def _repr_html_(self):
         mark = "✔" if self.passed else "○"
-        return f"<p><strong>{mark} {html.escape(self.name)}</strong>: {html.escape(self.message)}</p>"
+        return html("<p><strong>{} {}</strong>: {}</p>", mark, self.name, words(self.message))
 
 
 class Check:

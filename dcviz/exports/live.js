@@ -121,7 +121,7 @@
     question(state, parent) {
       const box = make("div", "dcviz-asked", parent);
       for (const child of state.children.map((name) => this.of(name))) {
-        if (child._dom_classes?.includes("dcviz-question")) make("p", "", box).innerHTML = child.value;
+        if (child._dom_classes?.includes("dcviz-question")) make("p", "", box).innerHTML = child.value; // a Caption's: made by dcviz.markup.html
         if (child._options_labels) {
           const list = make("ul", "", box);
           for (const option of child._options_labels) make("li", "", list).textContent = option;
@@ -136,10 +136,9 @@
         image.alt = "figure; its numbers are in the caption of this lab";
         return image;
       }
-      if (kind === "Label" || kind === "HTML") {
+      if (kind === "Label") {
         const text = make("div", "jupyter-widgets widget-label", parent);
-        if (kind === "HTML") text.innerHTML = state.value;
-        else text.textContent = state.value;
+        text.textContent = state.value;
         return text;
       }
       if (!CONTROLS[kind]) return null;

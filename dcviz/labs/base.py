@@ -23,8 +23,8 @@ A lab in 30 lines::
             self.line.set_ydata(self.result)
             self.picture_view.refresh()
 
-        def describe(self):                                 # the caption, HTML, all the numbers in it
-            return f"Noise of <b>{self.width:.3g}</b> on {self.layer} ..."
+        def describe(self):                                 # the caption, all the numbers in it; html() escapes
+            return html("Noise of <b>{:.3g}</b> on {} ...", self.width, self.layer)
 
         def picture(self):                                  # the static picture: what GitHub and slides show
             figure, axes = theme.figure(8, 4)
@@ -47,7 +47,7 @@ Several changes at once: `with lab.hold_trait_notifications(): ...`. In tests se
 import ast
 import base64
 import functools
-import html
+import html as entities
 import os
 import re
 import textwrap
@@ -69,6 +69,7 @@ from dcviz.labs.controls import (
 )
 from dcviz.labs.figure_image import FigureImage, encode
 from dcviz.labs.prediction import Prediction
+from dcviz.markup import drawn, html, joined, words
 
 __all__ = [
     "LOCK",
@@ -80,13 +81,19 @@ __all__ = [
     "RunButton",
     "Stopped",
     "css",
+    "html",
+    "joined",
     "labelled_entry",
     "labelled_slider",
     "parse",
     "plain",
     "row",
+    "words",
 ]
 
+
+MOST_OF_AN_ERROR = 2000
+"""Characters of an error's message that a lab shows."""
 
 BOUND = "application/vnd.dcviz.bound+json"
 """Beside a lab in an export: {state's name: [[model id, trait], ...]}, what `Lab.bind` bound."""
@@ -115,7 +122,7 @@ class Lab(widgets.VBox):
         self.add_class(f"dcviz-{type(self).__name__}")
         self.caption = Caption()
         self.alert = Caption(role="alert", kind="alert")
-        self._title = Caption(f"<div class='dcviz-heading'>{self.heading}</div>", role="heading", kind="title")
+        self._title = Caption(html("<div class='dcviz-heading'>{}</div>", self.heading), role="heading", kind="title")
         self._bound = {}
         self._parts = self.build()
         self.prediction = prediction
@@ -135,7 +142,7 @@ class Lab(widgets.VBox):
         raise NotImplementedError
 
     def describe(self):
-        """The caption: HTML with the numbers that the views show."""
+        """The caption with the numbers that the views show: `html(template, ...)`, or text without tags."""
         raise NotImplementedError
 
     def picture(self):
@@ -171,7 +178,7 @@ class Lab(widgets.VBox):
     def fail(self, error):
         """Show an exception in the lab."""
         self.error = f"{type(error).__name__}: {error}"
-        self.alert.value = f"<b>That did not work.</b> {html.escape(self.error)}"
+        self.alert.value = html("<b>That did not work.</b> {}", words(self.error[:MOST_OF_AN_ERROR]))
 
     def refresh(self):
         """Update views and caption now; state changes do it by themselves. Raises what `update` raises."""
@@ -214,7 +221,7 @@ class Lab(widgets.VBox):
             if os.environ.get("DCVIZ_CAPTION") == "beside":  # a page that has room for real text
                 figure.canvas.draw()
                 return encode(figure.canvas, level=9)
-            text = textwrap.fill(plain(self.caption.value), int(figure.get_figwidth() * 10))
+            text = textwrap.fill(drawn(plain(self.caption.value), None), int(figure.get_figwidth() * 10))
             figure.supxlabel(text, x=0.01, ha="left", fontsize=13)
             figure.canvas.draw()
             return encode(figure.canvas, level=9)
@@ -249,7 +256,7 @@ def parse(text):
 def plain(markup):
     """The text of a line of HTML: plain('<b>9</b> of 10') -> '9 of 10'."""
     spaced = re.sub(r"<(p|br|li|div|tr|td)\b[^>]*>", " ", markup)
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", spaced)).split())
+    return " ".join(entities.unescape(re.sub(r"<[^>]+>", "", spaced)).split())
 
 
 def _ends(pairs):

@@ -5,7 +5,7 @@ import traitlets
 
 from dcviz import models, paper, reference, theme
 from dcviz.errors import NetError
-from dcviz.labs.base import FigureImage, Lab, labelled_entry, row
+from dcviz.labs.base import FigureImage, Lab, html, labelled_entry, row
 from dcviz.labs.views import HistogramView
 from dcviz.plots.histograms import weight_histogram
 from dcviz.plots.pruning import density_bars
@@ -26,7 +26,7 @@ class BigNetLab(Lab):
     float32 values). Raises NetError for an unknown layer.
     """
 
-    heading = "Pruning AlexNet <small>one threshold rule for 57 million weights</small>"
+    heading = html("Pruning AlexNet <small>one threshold rule for 57 million weights</small>")
     state_names = ("layer", "threshold", "log_y", "show_cdf")
 
     layer = traitlets.Unicode()
@@ -102,12 +102,24 @@ class BigNetLab(Lab):
 
     def describe(self):
         kept, n, printed = self.densities[self.layer], self.sketch.n, self.printed[self.layer]
-        return (
-            f"<b>{self._axis()}</b>: threshold <b>{self.threshold:.3g}</b> = {self.quality:.2f} × std keeps "
-            f"<b>{100 * kept:.1f}%</b> of {n:,} weights (Table 4 keeps {100 * printed:.0f}%). The same quality in all "
-            f"layers leaves <b>{100 * self.kept / self.weights:.1f}%</b> of {self.weights:,} weights, about "
-            f"<b>{self.bytes / 1e6:.1f} MB</b> with {INDEX_BITS}-bit relative index and float32 values instead of "
-            f"{self.weights * VALUE_BITS / 8e6:.0f} MB. Computed from sketches of {len(self.sketches)} layers."
+        return html(
+            "<b>{axis}</b>: threshold <b>{threshold:.3g}</b> = {quality:.2f} × std keeps "
+            "<b>{kept:.1f}%</b> of {n:,} weights (Table 4 keeps {printed:.0f}%). The same quality in all "
+            "layers leaves <b>{share:.1f}%</b> of {weights:,} weights, about "
+            "<b>{bytes:.1f} MB</b> with {index_bits}-bit relative index and float32 values instead of "
+            "{dense:.0f} MB. Computed from sketches of {sketches} layers.",
+            axis=self._axis(),
+            threshold=self.threshold,
+            quality=self.quality,
+            kept=100 * kept,
+            n=n,
+            printed=100 * printed,
+            share=100 * self.kept / self.weights,
+            weights=self.weights,
+            bytes=self.bytes / 1e6,
+            index_bits=INDEX_BITS,
+            dense=self.weights * VALUE_BITS / 8e6,
+            sketches=len(self.sketches),
         )
 
     def picture(self):

@@ -1,6 +1,7 @@
 // A live region that stays in the page while its text changes, so that screen readers announce it. A lab's caption
 // also names what ipywidgets leaves without a name (handles and entries of sliders, play buttons, pictures), and
 // keeps JupyterLab's one-key commands away from controls: an arrow on a drop-down would choose another cell.
+// Its value is the one text that is markup here: Python's Caption escapes all that dcviz.markup.html did not make.
 const PLAY = { "fa-play": "play", "fa-pause": "pause", "fa-stop": "stop", "fa-repeat": "repeat" };
 const attended = new WeakSet();
 

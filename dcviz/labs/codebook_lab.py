@@ -8,7 +8,7 @@ import traitlets
 
 from dcviz import paper, theme
 from dcviz.kmeans import compression_rate
-from dcviz.labs.base import FigureImage, Lab, row
+from dcviz.labs.base import FigureImage, Lab, html, row
 from dcviz.labs.inline import LogSlider, inline_slider
 from dcviz.plots.histograms import short
 from dcviz.plots.quantization import rate_axes, share_bars
@@ -45,7 +45,7 @@ class CodebookLab(Lab):
     `rate`, `overhead` (codebook / all bits), `code_bytes` and `codebook_bytes` give what the views show.
     """
 
-    heading = "What the codebook costs <small>r = n b / (n log₂ k + k b)</small>"
+    heading = html("What the codebook costs <small>r = n b / (n log₂ k + k b)</small>")
     state_names = ("n", "bits")
 
     n = traitlets.Int(16, min=LOW, max=HIGH)
@@ -109,13 +109,23 @@ class CodebookLab(Lab):
             if self.overhead > 0.02
             else "the codebook is negligible"
         )
-        size = "smaller" if self.rate >= 1 else "smaller: that is <i>larger</i>"
-        return (
-            f"n = <b>{self.n:,}</b> weights, codes of <b>{self.bits}</b> bits, k = <b>{k:,}</b> values: "
-            f"r = {self.n:,}·32 / ({self.n:,}·{self.bits} + {k:,}·32) = <b>{self.rate:.2f}×</b> {size}. "
-            f"Codes {_bytes(self.code_bytes)} + codebook {_bytes(self.codebook_bytes)}: "
-            f"<b>{100 * self.overhead:.2g}%</b> is codebook, so {verdict}. Without it r would be "
-            f"{VALUE_BITS / self.bits:.2f}."
+        size = "smaller" if self.rate >= 1 else html("smaller: that is <i>larger</i>")
+        return html(
+            "n = <b>{n:,}</b> weights, codes of <b>{bits}</b> bits, k = <b>{k:,}</b> values: "
+            "r = {n:,}·32 / ({n:,}·{bits} + {k:,}·32) = <b>{rate:.2f}×</b> {size}. "
+            "Codes {code_bytes} + codebook {codebook_bytes}: "
+            "<b>{overhead:.2g}%</b> is codebook, so {verdict}. Without it r would be "
+            "{without:.2f}.",
+            n=self.n,
+            bits=self.bits,
+            k=k,
+            rate=self.rate,
+            size=size,
+            code_bytes=_bytes(self.code_bytes),
+            codebook_bytes=_bytes(self.codebook_bytes),
+            overhead=100 * self.overhead,
+            verdict=verdict,
+            without=VALUE_BITS / self.bits,
         )
 
     def picture(self):

@@ -6,6 +6,7 @@ import numpy as np
 from dcviz import coders
 from dcviz.coders import Stream
 from dcviz.errors import CodeError, NetError
+from dcviz.labs.controls import choices
 
 
 class Source:
@@ -71,7 +72,8 @@ def ink(stream):
 
 def dropdown(label, options, value):
     """A Dropdown just wide enough for its options."""
-    wide = max((len(str(option)) for option in options), default=4)
+    options = choices(options)
+    wide = max((len(shown) for shown, _ in options), default=4)
     layout = widgets.Layout(width=f"calc({0.66 * (wide + len(label)):.1f}em + 70px)")
     style = {"description_width": "initial"}
     return widgets.Dropdown(options=options, value=value, description=label, layout=layout, style=style)

@@ -12,6 +12,7 @@ import ipywidgets as widgets
 import traitlets
 
 from dcviz import theme
+from dcviz.markup import visible, words
 
 HERE = Path(__file__).parent
 LOCK = threading.RLock()
@@ -26,6 +27,7 @@ def css():
 class Caption(anywidget.AnyWidget):
     """A line of HTML in a live region: `value` is announced by screen readers when it changes.
 
+    Only Markup, made by `dcviz.markup.html`, is HTML here; a plain string is text, and escaped.
     `alts` are words for a lab's pictures, {class of the picture: words}: ipywidgets' Image takes none.
     """
 
@@ -36,9 +38,13 @@ class Caption(anywidget.AnyWidget):
     alts = traitlets.Dict().tag(sync=True)
 
     def __init__(self, value="", role="status", kind="caption"):
-        super().__init__(value=value, role=role)
+        super().__init__(value=words(value), role=role)
         self.add_class("dcviz")
         self.add_class(f"dcviz-{kind}")
+
+    @traitlets.validate("value")
+    def _only_markup(self, proposal):
+        return words(proposal["value"])
 
 
 class LabelledSlider(widgets.HBox):
@@ -62,6 +68,11 @@ class LabelledSlider(widgets.HBox):
         apart = abs(math.log10(new / self.value)) if log else abs(new - self.value)
         if apart > 0.51 * self.slider.step:
             self.value = new
+
+
+def choices(names):
+    """Names out of a net as a Dropdown's options: what is chosen is the name, what is shown is `visible`."""
+    return tuple((visible(name, 40), name) for name in names)
 
 
 def labelled_slider(label, value, low, high, step=None, *, log=False, width="320px", unit="", help=""):
@@ -166,7 +177,7 @@ class RunButton(widgets.HBox):
             raise Stopped
         self.bar.value = min(max(float(fraction), 0), 1)
         if text:
-            self.message.value = text
+            self.message.value = visible(text, 200)
 
     def _run(self):
         end = ""
@@ -180,8 +191,7 @@ class RunButton(widgets.HBox):
         except Exception as error:  # work is the lab's or the learner's: show what went wrong, go on
             end = "failed"
             if self.failed is None:
-                self.message.value = f"{type(error).__name__}: {error}"
-                end = self.message.value
+                end = visible(f"{type(error).__name__}: {error}", 200)
             else:
                 self.failed(error)
         finally:

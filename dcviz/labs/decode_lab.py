@@ -5,9 +5,10 @@ import numpy as np
 import traitlets
 
 from dcviz import coders, huffman, relative_index, theme
-from dcviz.labs.base import Caption, Lab, labelled_slider, row
+from dcviz.labs.base import Caption, Lab, html, joined, labelled_slider, row, words
 from dcviz.labs.coded_layer import Source, dropdown, ink, names
 from dcviz.labs.tree_view import TreeView
+from dcviz.markup import visible
 from dcviz.plots import trees
 
 
@@ -26,7 +27,7 @@ class DecodeLab(Lab):
     does, and returns whether the symbol was right. Raises NetError for an unknown net, layer or stream.
     """
 
-    heading = "Decode by hand <small>read a bit, go down; at a leaf, start again at the root</small>"
+    heading = html("Decode by hand <small>read a bit, go down; at a leaf, start again at the root</small>")
     state_names = ("net", "layer", "stream", "start", "count", "read")
 
     net = traitlets.Unicode("lenet-5")
@@ -139,7 +140,7 @@ class DecodeLab(Lab):
                 self.read, self._reply = 0, ""
             self._shown = self.layer, self.stream, self.start, self.count
             self.view.ink = ink(self.data).replace(" ", "-")
-            self.view.label = f"canonical Huffman tree of the {self.stream} of {self.layer}"
+            self.view.label = f"canonical Huffman tree of the {self.stream} of {visible(self.layer, 40)}"
             shown = trees.layout(self.tree)
             self.view.show(shown, self.names)
         self.read = min(self.read, len(self.bits))
@@ -159,11 +160,13 @@ class DecodeLab(Lab):
     def _tape(self):
         done, at, parts = self.decoded, 0, []
         for symbol, end in zip(done, self.ends, strict=False):
-            parts.append(f"<span class='word'>{self.bits[at:end]}<small>{symbol}</small></span>")
+            parts.append(
+                html("<span class='word'>{bits}<small>{symbol}</small></span>", bits=self.bits[at:end], symbol=symbol)
+            )
             at = end
-        part = f"<span class='part'>{self.pending}</span>" if self.pending else ""
-        rest = f"<span class='rest'>{self.bits[self.read :]}</span>"
-        return f"<div class='dcviz-tape'>{''.join(parts)}{part}{rest}</div>"
+        part = html("<span class='part'>{pending}</span>", pending=self.pending) if self.pending else ""
+        rest = html("<span class='rest'>{bits}</span>", bits=self.bits[self.read :])
+        return html("<div class='dcviz-tape'>{parts}{part}{rest}</div>", parts=joined("", parts), part=part, rest=rest)
 
     # callbacks ---------------------------------------------------------------------------------
 
@@ -210,11 +213,23 @@ class DecodeLab(Lab):
     def describe(self):
         done, total = len(self.decoded), len(self.symbols)
         fixed = total * self.data.width
-        text = (
-            f"{self.layer}, {self.stream} of {self.net}, symbols {self.start} to {self.start + total - 1}: "
-            f"{len(self.bits)} bits by Huffman, {fixed} at {self.data.width} bits each. "
-            f"Read <b>{self.read}</b> of {len(self.bits)} bits, decoded <b>{done} of {total}</b>: "
-            f"{', '.join(map(str, self.decoded)) or 'none yet'}."
+        text = html(
+            "{layer}, {stream} of {net}, symbols {start} to {last}: "
+            "{bits} bits by Huffman, {fixed} at {width} bits each. "
+            "Read <b>{read}</b> of {bits} bits, decoded <b>{done} of {total}</b>: "
+            "{decoded}.",
+            layer=self.layer,
+            stream=self.stream,
+            net=self.net,
+            start=self.start,
+            last=self.start + total - 1,
+            total=total,
+            bits=len(self.bits),
+            fixed=fixed,
+            width=self.data.width,
+            read=self.read,
+            done=done,
+            decoded=words(", ".join(map(str, self.decoded)) or "none yet"),
         )
         if done == total and self.stream == coders.GAPS and self.start == 0:
             positions = relative_index.decode(np.array(self.symbols))

@@ -5,7 +5,7 @@ import traitlets
 
 from dcviz import budgets, paper, theme
 from dcviz.errors import NetError
-from dcviz.labs.base import FigureImage, Lab, labelled_entry, labelled_slider, row
+from dcviz.labs.base import FigureImage, Lab, html, labelled_entry, labelled_slider, row
 from dcviz.plots.memory import inference_bars, operation_bars
 
 ROWS = (
@@ -32,7 +32,7 @@ class EnergyLab(Lab):
     `joules` {row: joules} gives what the bars show.
     """
 
-    heading = "Energy <small>what one inference costs before it computes anything</small>"
+    heading = html("Energy <small>what one inference costs before it computes anything</small>")
     state_names = ("connections", "rate", "ratio", "dram_pj", "sram_pj")
 
     connections = traitlets.Float(1e9, min=1e3, max=1e11)
@@ -78,13 +78,23 @@ class EnergyLab(Lab):
 
     def describe(self):
         compute, dense, small, chip = (self.joules[name] for name, _ in ROWS)
-        return (
-            f"{self.connections:,.0f} connections × {self.dram_pj:g} pJ = {_joules(dense)} per inference; "
-            f"× {self.rate:g} a second = <b>{_watts(dense * self.rate)}</b> only to fetch weights from DRAM. "
-            f"Made {self.ratio:g} times smaller: <b>{_watts(small * self.rate)}</b> from DRAM, "
-            f"<b>{_watts(chip * self.rate)}</b> from on-chip SRAM, where they now may fit: "
-            f"{dense / chip:,.0f} times less. Arithmetic, dense: {_watts(compute * self.rate)}. "
-            "<i>Computed from the table, not measured.</i>"
+        return html(
+            "{connections:,.0f} connections × {dram_pj:g} pJ = {joules} per inference; "
+            "× {rate:g} a second = <b>{watts}</b> only to fetch weights from DRAM. "
+            "Made {ratio:g} times smaller: <b>{small}</b> from DRAM, "
+            "<b>{chip}</b> from on-chip SRAM, where they now may fit: "
+            "{dense:,.0f} times less. Arithmetic, dense: {compute}. "
+            "<i>Computed from the table, not measured.</i>",
+            connections=self.connections,
+            dram_pj=self.dram_pj,
+            joules=_joules(dense),
+            rate=self.rate,
+            watts=_watts(dense * self.rate),
+            ratio=self.ratio,
+            small=_watts(small * self.rate),
+            chip=_watts(chip * self.rate),
+            dense=dense / chip,
+            compute=_watts(compute * self.rate),
         )
 
     def picture(self):

@@ -7,7 +7,7 @@ import traitlets
 
 from dcviz import archive, datasets, models, pipeline, reference, theme, training
 from dcviz.alternatives import comparison, taylor
-from dcviz.labs.base import FigureImage, Lab, RunButton, labelled_slider, row
+from dcviz.labs.base import FigureImage, Lab, RunButton, html, labelled_slider, row, words
 from dcviz.plots import other_roads as plots
 from dcviz.training import Schedule
 
@@ -28,7 +28,7 @@ class FilterLab(Lab):
     ``net`` is the smaller net; ``errors`` and ``retrained`` {(layer, criterion, gone): percent} on 400 held-out digits.
     """
 
-    heading = "Filters <small>the crossed out ones go, and the work with them</small>"
+    heading = html("Filters <small>the crossed out ones go, and the work with them</small>")
     state_names = ("layer", "criterion", "gone", "digit", "show")
 
     layer = traitlets.Enum(tuple(LAYERS), "conv1")
@@ -179,14 +179,26 @@ class FilterLab(Lab):
     def describe(self):
         net, numbers = self.net, ", ".join(str(i) for i in sorted(self.order[: self.gone]))
         again = self.retrained.get((self.layer, self.criterion, self.gone))
-        after = "not retrained yet" if again is None else f"<b>{again:.2f}%</b> retrained (triangle)"
+        after = "not retrained yet" if again is None else html("<b>{again:.2f}%</b> retrained (triangle)", again=again)
         left, size = sum(comparison.multiplications(net).values()), len(archive.dumps(pipeline.stored_net(net)))
-        return (
-            f"<b>{self.gone} of {self.filters}</b> filters of {self.layer} go by <b>{self.criterion}</b>"
-            f"{': numbers ' + numbers if numbers else ''}. What is left is a dense net of "
-            f"<b>{size:,} bytes</b> and <b>{left:,}</b> multiplications a picture, "
-            f"{100 * left / self.work:.0f}% of LeNet-5's. Error: {self.dense_error:.2f}% before, "
-            f"<b>{self.error_percent:.2f}%</b> without them (circle), {after}; on {MEASURED_ON} held-out digits."
+        return html(
+            "<b>{gone} of {filters}</b> filters of {layer} go by <b>{criterion}</b>"
+            "{numbers}. What is left is a dense net of "
+            "<b>{size:,} bytes</b> and <b>{left:,}</b> multiplications a picture, "
+            "{work:.0f}% of LeNet-5's. Error: {dense_error:.2f}% before, "
+            "<b>{error_percent:.2f}%</b> without them (circle), {after}; on {digits} held-out digits.",
+            gone=self.gone,
+            filters=self.filters,
+            layer=self.layer,
+            criterion=self.criterion,
+            numbers=words(f": numbers {numbers}" if numbers else ""),
+            size=size,
+            left=left,
+            work=100 * left / self.work,
+            dense_error=self.dense_error,
+            error_percent=self.error_percent,
+            after=after,
+            digits=MEASURED_ON,
         )
 
     def picture(self):

@@ -9,7 +9,7 @@ import traitlets
 from dcviz import theme
 from dcviz.errors import NetError
 from dcviz.kmeans import INITS, assign
-from dcviz.labs.base import LOCK, FigureImage, Lab, RunButton, Stopped, row
+from dcviz.labs.base import LOCK, FigureImage, Lab, RunButton, Stopped, html, row
 from dcviz.labs.codebook_view import CodebookView
 from dcviz.labs.inline import choice_buttons, inline_slider
 from dcviz.plots.quantization import centroid_paths, error_axes, path_axes
@@ -29,7 +29,7 @@ class FinetuneLab(Lab):
     is the pruned net's own error. Raises NetError for an unknown net or layer.
     """
 
-    heading = "Trained quantization, live <small>the codes stay, the values learn</small>"
+    heading = html("Trained quantization, live <small>the codes stay, the values learn</small>")
     state_names = ("net", "layer", "bits", "init", "learning_rate", "epochs")
 
     net = traitlets.Unicode("lenet-300-100")
@@ -139,17 +139,30 @@ class FinetuneLab(Lab):
 
     def describe(self):
         k, n = self.before[self.layer].size, self.values[self.layer].size
-        text = (
-            f"{self.net}, every layer with {self.bits}-bit codes from <b>{self.init}</b>; shown <b>{self.layer}</b>: "
-            f"{n:,} weights share <b>{k}</b> values, so {n:,} codes stand still and {k} numbers learn."
+        text = html(
+            "{net}, every layer with {bits}-bit codes from <b>{init}</b>; shown <b>{layer}</b>: "
+            "{n:,} weights share <b>{k}</b> values, so {n:,} codes stand still and {k} numbers learn.",
+            net=self.net,
+            bits=self.bits,
+            init=self.init,
+            layer=self.layer,
+            n=n,
+            k=k,
         )
         if not self.errors:
-            return text + " Press <b>Fine-tune</b> to train the centroids on 4,000 digits."
+            return text + html(" Press <b>Fine-tune</b> to train the centroids on 4,000 digits.")
         moved = np.abs(self.centroids[self.layer] - self.before[self.layer])
-        return (
-            f"{text} After {self.steps[-1]} steps with learning rate {self._trained_at:.3g} the centroids moved by "
-            f"up to <b>{moved.max():.3g}</b>. Error on 1,000 digits, measured here: pruned {self.unshared:.1f}%, "
-            f"shared <b>{self.errors[0]:.1f}%</b>, fine-tuned <b>{self.errors[-1]:.1f}%</b>."
+        return html(
+            "{text} After {steps} steps with learning rate {rate:.3g} the centroids moved by "
+            "up to <b>{moved:.3g}</b>. Error on 1,000 digits, measured here: pruned {unshared:.1f}%, "
+            "shared <b>{shared:.1f}%</b>, fine-tuned <b>{tuned:.1f}%</b>.",
+            text=text,
+            steps=self.steps[-1],
+            rate=self._trained_at,
+            moved=moved.max(),
+            unshared=self.unshared,
+            shared=self.errors[0],
+            tuned=self.errors[-1],
         )
 
     def picture(self):

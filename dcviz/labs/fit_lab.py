@@ -1,13 +1,11 @@
 """Will it fit? A net at a stage of the pipeline against real memories."""
 
-import html
-
 import ipywidgets as widgets
 import traitlets
 
 from dcviz import budgets, paper, theme
 from dcviz.errors import NetError
-from dcviz.labs.base import FigureImage, Lab, labelled_entry, row
+from dcviz.labs.base import FigureImage, Lab, html, joined, labelled_entry, row
 from dcviz.memories import memories, size_text
 from dcviz.plots.memory import memory_bars, show_sizes
 
@@ -30,7 +28,7 @@ class FitLab(Lab):
     what the views show. For a net of your own, "paper" is a guess: the ratios of the paper's AlexNet.
     """
 
-    heading = "Will it fit? <small>a net, a stage, and memories you can buy</small>"
+    heading = html("Will it fit? <small>a net, a stage, and memories you can buy</small>")
     state_names = ("net", "stage", "millions")
 
     net = traitlets.Unicode("alexnet")
@@ -85,13 +83,20 @@ class FitLab(Lab):
         quoted = "guessed with the ratios of the paper's AlexNet" if own else "quoted from the paper"
         if self.stage == "pruned":
             quoted += ", which counts no index here"
-        lines = [f"<b>{NETS[self.net]}</b>, {STAGES[self.stage]}: {self._line('paper', quoted)}"]
+        lines = [
+            html(
+                "<b>{net}</b>, {stage}: {line}",
+                net=NETS[self.net],
+                stage=STAGES[self.stage],
+                line=self._line("paper", quoted),
+            )
+        ]
         if self.sizes["ours"] is not None:
             how = "measured: a file that decodes back, index and all"
-            lines.append(f"<br>Ours: {self._line('ours', how)}")
+            lines.append(html("<br>Ours: {line}", line=self._line("ours", how)))
         elif not own:
-            lines.append("<br>Ours: no file of this net ships with the workbook.")
-        return "".join(lines)
+            lines.append(html("<br>Ours: no file of this net ships with the workbook."))
+        return joined("", lines)
 
     def picture(self):
         figure, axes = theme.figure(13, 6.6)
@@ -102,11 +107,17 @@ class FitLab(Lab):
         size, fits = self.sizes[who], self.holds(who)
         on_chip = [memory for memory in fits if memory.kind == "SRAM"]
         best = on_chip[0] if on_chip else None
-        text = f"<b>{size_text(size)}</b> ({how}). It fits into {len(fits)} of {len(self.memories)}; "
+        text = html(
+            "<b>{size}</b> ({how}). It fits into {fits} of {memories}; ",
+            size=size_text(size),
+            how=how,
+            fits=len(fits),
+            memories=len(self.memories),
+        )
         if best is not None:
-            return text + f"the smallest on-chip SRAM that holds it: <b>{html.escape(best.name)}</b>."
+            return text + html("the smallest on-chip SRAM that holds it: <b>{name}</b>.", name=best.name)
         largest = [memory for memory in self.memories if memory.kind == "SRAM"][-1]
-        return text + f"<b>no on-chip SRAM</b>: {size / largest.bytes:.1f} times the largest here."
+        return text + html("<b>no on-chip SRAM</b>: {size:.1f} times the largest here.", size=size / largest.bytes)
 
     def _check(self):
         if self.net not in NETS:

@@ -4,7 +4,7 @@ import ipywidgets as widgets
 import traitlets
 
 from dcviz import datasets, frontier, frontier_tables, pipeline, recordings, reference, theme
-from dcviz.labs.base import FigureImage, Lab, RunButton, row
+from dcviz.labs.base import FigureImage, Lab, RunButton, html, row
 from dcviz.plots import frontier as plots
 
 TRAININGS = {" + ".join(parts) or "one cut": parts for parts in frontier.LADDER}
@@ -33,7 +33,7 @@ class FrontierLab(Lab):
     ``live`` is then its (bytes, error on 1,000 held-out digits).
     """
 
-    heading = "The frontier <small>pick the parts of a recipe, see its point move</small>"
+    heading = html("The frontier <small>pick the parts of a recipe, see its point move</small>")
     state_names = ("density", "training", *CODINGS)
 
     density = traitlets.Enum(tuple(frontier.DENSITIES), 3.0)
@@ -130,20 +130,30 @@ class FrontierLab(Lab):
 
     def describe(self):
         on = ", ".join(LABELS[name] for name in CODINGS if getattr(self, name)) or "nothing else"
-        text = f"<b>{self.density:g} % of fc1, {self.training}</b>, with {on}: "
+        text = html(
+            "<b>{density:g} % of fc1, {training}</b>, with {on}: ", density=self.density, training=self.training, on=on
+        )
         if self.point is None:
-            text += "this training was not recorded; press <b>Run</b>. "
+            text += html("this training was not recorded; press <b>Run</b>. ")
         else:
             size, error = self.point
             ratio = frontier_tables.DENSE_BYTES / size
-            text += f"<b>{size:,} bytes, {ratio:.1f}x smaller</b>, error {error:.2f} % on 5,000 held-out digits "
+            text += html(
+                "<b>{size:,} bytes, {ratio:.1f}x smaller</b>, error {error:.2f} % on 5,000 held-out digits ",
+                size=size,
+                ratio=ratio,
+                error=error,
+            )
             text += f"(recorded). {self._switches()}"
         if self.live is not None:
             size, error = self.live
             ratio = frontier_tables.DENSE_BYTES / size
-            text += (
-                f"<b>Live: {size:,} bytes, {ratio:.1f}x, error {error:.2f} %</b> on 1,000 held-out digits, "
-                f"retrained on 4,000 only."
+            text += html(
+                "<b>Live: {size:,} bytes, {ratio:.1f}x, error {error:.2f} %</b> on 1,000 held-out digits, "
+                "retrained on 4,000 only.",
+                size=size,
+                ratio=ratio,
+                error=error,
             )
         return text
 

@@ -7,7 +7,7 @@ import traitlets
 
 from dcviz import paper, theme
 from dcviz.kmeans import assign, compression_rate, kmeans
-from dcviz.labs.base import Lab, row
+from dcviz.labs.base import Lab, html, row
 from dcviz.labs.controls import HERE, css
 from dcviz.labs.inline import choice_buttons, inline_slider
 from dcviz.plots.quantization import figure3, number
@@ -48,7 +48,7 @@ class GradientLab(Lab):
     these gradients changes by when the new centroids are written back.
     """
 
-    heading = "One step of trained quantization <small>Fig. 3: click a number and change it</small>"
+    heading = html("One step of trained quantization <small>Fig. 3: click a number and change it</small>")
     state_names = ("weights", "gradients", "learning_rate", "reduce", "kept_codes")
 
     weights = traitlets.List(traitlets.Float())
@@ -119,12 +119,25 @@ class GradientLab(Lab):
         n = len(self.weights)
         same = self.state() == {**self.state(), **_state_of(self._quoted)}
         note = " These are Fig. 3's numbers." if same else ""
-        return (
-            f"Cluster {i} owns {len(members)} weights. Its gradient by {self.reduce}: {how} = "
-            f"<b>{number(self.reduced[i])}</b>; {number(self.centroids[i])} − {self.learning_rate:g} × "
-            f"{number(self.reduced[i])} = <b>{number(self.tuned[i])}</b>. Loss changes by about "
-            f"<b>{self.predicted_change:+.4f}</b>. Stored: {n} codes of 2 bits and {self.centroids.size} values "
-            f"instead of {n} values: r = {compression_rate(n, 32, K):.1f}.{note}"
+        return html(
+            "Cluster {i} owns {members} weights. Its gradient by {reduce}: {how} = "
+            "<b>{number}</b>; {centroids} − {learning_rate:g} × "
+            "{number} = <b>{tuned}</b>. Loss changes by about "
+            "<b>{predicted_change:+.4f}</b>. Stored: {n} codes of 2 bits and {size} values "
+            "instead of {n} values: r = {rate:.1f}.{note}",
+            i=i,
+            members=len(members),
+            reduce=self.reduce,
+            how=how,
+            number=number(self.reduced[i]),
+            centroids=number(self.centroids[i]),
+            learning_rate=self.learning_rate,
+            tuned=number(self.tuned[i]),
+            predicted_change=self.predicted_change,
+            n=n,
+            size=self.centroids.size,
+            rate=compression_rate(n, 32, K),
+            note=note,
         )
 
     def picture(self):

@@ -42,9 +42,10 @@ function render({ model, el }) {
     node.textContent = text;
     return node;
   };
-  const block = (title, content) => {
+  const block = (title, content, unit = "") => {
     const box = make("div", "block"), heading = make("h4", "");
-    heading.innerHTML = title;
+    heading.textContent = title;
+    if (unit) heading.append(" ", make("small", "", unit));
     box.append(heading, content);
     root.append(box);
     return { box, heading, content };
@@ -83,8 +84,8 @@ function render({ model, el }) {
   const centroids = cells(2), reduced = cells(2), tuned = cells(2);
   const operator = make("div", "operator");
 
-  block("weights <small>(32-bit)</small>", weights.node);
-  block("cluster index <small>(2-bit)</small>", codes);
+  block("weights", weights.node, "(32-bit)");
+  block("cluster index", codes, "(2-bit)");
   block("centroids", centroids);
   root.append(operator);
   block("fine-tuned", tuned);

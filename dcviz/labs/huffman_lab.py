@@ -6,9 +6,11 @@ import traitlets
 
 from dcviz import coders, huffman, theme
 from dcviz.entropy import entropy, mean_length
-from dcviz.labs.base import FigureImage, Lab, labelled_slider, row
+from dcviz.labs.base import FigureImage, Lab, html, labelled_slider, row
 from dcviz.labs.coded_layer import Source, dropdown, ink, names
+from dcviz.labs.controls import choices
 from dcviz.labs.tree_view import TreeView
+from dcviz.markup import visible
 from dcviz.plots import coding, trees
 
 
@@ -28,7 +30,7 @@ class HuffmanLab(Lab):
     (share of the bytes, code table counted) give what the views show. NetError for an unknown net or layer.
     """
 
-    heading = "Huffman code <small>choose a leaf; step through the merges</small>"
+    heading = html("Huffman code <small>choose a leaf; step through the merges</small>")
     state_names = ("net", "layer", "stream", "symbol", "step", "canonical", "rare", "opened")
 
     net = traitlets.Unicode("lenet-300-100")
@@ -170,7 +172,7 @@ class HuffmanLab(Lab):
             self.layout_shown = trees.layout(tree, self.rare / 100, self.opened)
             self.view.ink = ink(self.data).replace(" ", "-")
             self.view.word = "code word" if self.canonical else "path"
-            self.view.label = f"Huffman tree of the {self.stream} of {self.layer}, {self._kinds} leaves"
+            self.view.label = f"Huffman tree of the {self.stream} of {visible(self.layer, 40)}, {self._kinds} leaves"
             self.view.show(self.layout_shown, self.names)
         self.view.step = -1 if self.canonical else self.step
 
@@ -206,7 +208,7 @@ class HuffmanLab(Lab):
                 part.disabled = self.canonical
             self.step_slider.value = self.play.value = done
             self.layer_choice.value = self.layer
-            options = tuple(self.source.layers[self.layer])
+            options = choices(self.source.layers[self.layer])
             if self.stream_choice.options != options:
                 self.stream_choice.options = options
             self.stream_choice.value = self.stream
@@ -218,21 +220,37 @@ class HuffmanLab(Lab):
     def describe(self):
         packed, coded = self.sizes
         table = (
-            f"{coded.bytes:,} bytes</b>, {coded.table} of them code table"
+            html("{bytes:,} bytes</b>, {table} of them code table", bytes=coded.bytes, table=coded.table)
             if coded.table
-            else f"{coded.bytes:,} bytes</b> (fixed length: a code table would cost more than it saves)"
+            else html(
+                "{bytes:,} bytes</b> (fixed length: a code table would cost more than it saves)", bytes=coded.bytes
+            )
         )
-        change = f"saves <b>{100 * self.saving:.1f}%</b>" if coded.table else "saves nothing"
+        change = html("saves <b>{saving:.1f}%</b>", saving=100 * self.saving) if coded.table else "saves nothing"
         filler = f", {self.data.fillers:,} of them fillers" if self.data.fillers else ""
-        text = (
-            f"<b>{self.layer}, {self.stream}</b> of {self.net}: {self.data.symbols.size:,} symbols{filler}, "
-            f"{self._kinds} different. Fixed length {self.data.width} bits; entropy {self.entropy:.3f}; "
-            f"Huffman <b>{self.mean_length:.3f} bits</b> on average, words of {self._shortest()} to "
-            f"{self.lengths.max()} bits. Stream: {packed.bytes:,} → <b>{table}: {change}."
+        text = html(
+            "<b>{layer}, {stream}</b> of {net}: {size:,} symbols{filler}, "
+            "{kinds} different. Fixed length {width} bits; entropy {entropy:.3f}; "
+            "Huffman <b>{mean_length:.3f} bits</b> on average, words of {shortest} to "
+            "{max} bits. Stream: {bytes:,} → <b>{table}: {change}.",
+            layer=self.layer,
+            stream=self.stream,
+            net=self.net,
+            size=self.data.symbols.size,
+            filler=filler,
+            kinds=self._kinds,
+            width=self.data.width,
+            entropy=self.entropy,
+            mean_length=self.mean_length,
+            shortest=self._shortest(),
+            max=self.lengths.max(),
+            bytes=packed.bytes,
+            table=table,
+            change=change,
         )
         if self.yours is not None:
             yours = float((self.counts * self.yours).sum() / self.counts.sum())
-            text += f" <b>Your lengths</b> (stars): {yours:.3f} bits on average."
+            text += html(" <b>Your lengths</b> (stars): {yours:.3f} bits on average.", yours=yours)
         return text + self._step_words() + self._symbol_words()
 
     def _shortest(self):
@@ -244,11 +262,20 @@ class HuffmanLab(Lab):
         total, counts = self.tree.counts[self.tree.root], self.tree.counts
         merge = self.tree.merges[self.step]
         left = len(self.tree.merges) + 1 - self.step
-        return (
-            f"<p>After {self.step} of {len(self.tree.merges)} merges: {left} nodes left to join. "
-            f"The two lightest are {self._node_name(merge.left)} ({counts[merge.left]:,}) and "
-            f"{self._node_name(merge.right)} ({counts[merge.right]:,}); together {merge.count:,} = "
-            f"{100 * merge.count / total:.2f}%.</p>"
+        return html(
+            "<p>After {step} of {merges} merges: {left} nodes left to join. "
+            "The two lightest are {first} ({first_count:,}) and "
+            "{second} ({second_count:,}); together {count:,} = "
+            "{share:.2f}%.</p>",
+            step=self.step,
+            merges=len(self.tree.merges),
+            left=left,
+            first=self._node_name(merge.left),
+            first_count=counts[merge.left],
+            second=self._node_name(merge.right),
+            second_count=counts[merge.right],
+            count=merge.count,
+            share=100 * merge.count / total,
         )
 
     def _node_name(self, node):
@@ -259,10 +286,16 @@ class HuffmanLab(Lab):
             return ""
         count = int(self.counts[self.symbol])
         share = count / self.counts.sum()
-        return (
-            f"<p><b>{self.names[self.symbol]}</b>: {count:,} times, p = {share:.4f}, "
-            f"−log₂ p = {-np.log2(share):.2f}; word in the file <b>{self.word(self.symbol)}</b>, "
-            f"{self.lengths[self.symbol]} bits.</p>"
+        return html(
+            "<p><b>{name}</b>: {count:,} times, p = {share:.4f}, "
+            "−log₂ p = {log2:.2f}; word in the file <b>{word}</b>, "
+            "{lengths} bits.</p>",
+            name=self.names[self.symbol],
+            count=count,
+            share=share,
+            log2=-np.log2(share),
+            word=self.word(self.symbol),
+            lengths=self.lengths[self.symbol],
         )
 
     def picture(self):

@@ -13,7 +13,12 @@ function make(name, attributes, parent) {
 }
 
 const percent = (x) => (x >= 0.0995 ? (100 * x).toFixed(1) : (100 * x).toPrecision(2)) + "%";
-const escape = (text) => text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
+
+function element(name, text) { // a piece of the readout; text is data, never markup
+  const node = document.createElement(name);
+  node.textContent = text;
+  return node;
+}
 
 function render({ model, el }) {
   const root = document.createElement("div");
@@ -148,12 +153,14 @@ function render({ model, el }) {
     if (i >= 0 && !(t.kind[i] === "inner" && t.parent[i] < 0)) {
       const bits = way(i).map((j) => t.bit[j]).join(""), whole = way(i).every(made);
       const who = t.kind[i] === "branch" ? `branch of ${t.below[i]} symbols` : t.kind[i] === "leaf" ? t.name[i] : "on the way";
-      const code = !bits ? "at the root" : whole ? `<code>${bits}</code> ${bits.length} bit${bits.length > 1 ? "s" : ""}` : "not joined to the root yet";
+      const code = !bits ? ["at the root"] : !whole ? ["not joined to the root yet"]
+        : [`${model.get("word")} `, element("code", bits), ` ${bits.length} bit${bits.length > 1 ? "s" : ""}`];
       const share = t.kind[i] === "inner" ? "" : ` · ${percent(t.share[i])}`;
-      readout.innerHTML = `<b>${escape(who)}</b>${share} · ${whole && bits ? escape(model.get("word")) + " " : ""}${code}`;
+      readout.replaceChildren(element("b", who), `${share} · `, ...code);
     } else if (pair.length === 2) {
-      const sum = t.share[pair[0]] + t.share[pair[1]];
-      readout.innerHTML = `next merge: the two lightest, <b>${pair.map((j) => percent(t.share[j])).join("</b> + <b>")}</b> = ${percent(sum)}`;
+      const [one, other] = pair.map((j) => t.share[j]);
+      readout.replaceChildren("next merge: the two lightest, ", element("b", percent(one)), " + ", element("b", percent(other)),
+        ` = ${percent(one + other)}`);
     } else if (step() < Infinity && model.get("current") < 0) {
       readout.textContent = "The next merge is inside a closed branch.";
     } else {

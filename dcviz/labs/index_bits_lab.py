@@ -6,7 +6,8 @@ import traitlets
 
 from dcviz import paper, pruning, relative_index, sparse_formats, theme
 from dcviz.errors import NetError
-from dcviz.labs.base import FigureImage, Lab, labelled_slider, row
+from dcviz.labs.base import FigureImage, Lab, html, labelled_slider, row
+from dcviz.labs.controls import choices
 from dcviz.plots.storage import PARTS, bits_curve, format_bars, show_bits
 
 WIDTHS = range(1, 13)
@@ -33,7 +34,7 @@ class IndexBitsLab(Lab):
     `mask`, `totals` {b: bits}, `shuffled` {b: bits}, `best`, `sizes` {format: bits} give what the views show.
     """
 
-    heading = "How many bits for a gap? <small>few: fillers; many: every gap pays</small>"
+    heading = html("How many bits for a gap? <small>few: fillers; many: every gap pays</small>")
     state_names = ("net", "layer", "percent", "bits", "value_bits", "order")
 
     net = traitlets.Unicode("lenet-300-100")
@@ -54,8 +55,7 @@ class IndexBitsLab(Lab):
 
     def build(self):
         self._check()
-        names = list(self.weights)
-        self.layer_choice = widgets.Dropdown(options=names, value=self.layer, description="layer")
+        self.layer_choice = widgets.Dropdown(options=choices(self.weights), value=self.layer, description="layer")
         self.layer_choice.layout.width = "190px"
         self.layer_choice.observe(self.guard(self._choose_layer), "value")
         self.order_choice = widgets.Dropdown(options=["rows", "columns"], description="walk by")
@@ -125,12 +125,26 @@ class IndexBitsLab(Lab):
             else (f"{100 * (here / self.totals[self.best] - 1):.1f}% more than b = {self.best}, the best")
         )
         other = min(("bitmap", "absolute", "CSR", "CSC"), key=self.sizes.get)
-        return (
-            f"<b>{self.layer}</b> of {self.net}, walked by {self.order}: <b>{a:,}</b> of {self.mask.size:,} "
-            f"weights kept. With b = {b}: ({a:,} + <b>{self.fillers:,} fillers</b>) × ({b} + {self.value_bits}) "
-            f"bits = <b>{here / 8:,.0f} bytes</b>, {best}. Shuffled, the same weights need "
-            f"{mixed:,} fillers. Best of the other formats: {other}, {self.sizes[other] / 8:,.0f} bytes; "
-            f"dense float32: {self.sizes['dense'] / 8:,.0f}."
+        return html(
+            "<b>{layer}</b> of {net}, walked by {order}: <b>{a:,}</b> of {size:,} "
+            "weights kept. With b = {b}: ({a:,} + <b>{fillers:,} fillers</b>) × ({b} + {value_bits}) "
+            "bits = <b>{here:,.0f} bytes</b>, {best}. Shuffled, the same weights need "
+            "{mixed:,} fillers. Best of the other formats: {other}, {sizes:,.0f} bytes; "
+            "dense float32: {dense:,.0f}.",
+            layer=self.layer,
+            net=self.net,
+            order=self.order,
+            a=a,
+            size=self.mask.size,
+            b=b,
+            fillers=self.fillers,
+            value_bits=self.value_bits,
+            here=here / 8,
+            best=best,
+            mixed=mixed,
+            other=other,
+            sizes=self.sizes[other] / 8,
+            dense=self.sizes["dense"] / 8,
         )
 
     def picture(self):

@@ -8,9 +8,11 @@ from dcviz import reference, theme
 from dcviz.errors import NetError
 from dcviz.kmeans import INITS, Lloyd, initialise
 from dcviz.kmeans_optimal import MAX_DISTINCT, optimal
-from dcviz.labs.base import FigureImage, Lab, row
+from dcviz.labs.base import FigureImage, Lab, html, row
 from dcviz.labs.codebook_view import CodebookView
+from dcviz.labs.controls import choices
 from dcviz.labs.inline import choice_buttons, inline_slider
+from dcviz.markup import drawn, visible
 from dcviz.plots.sharing import cluster_bars, clustered_histogram, inertia_axes, roomy, show_inertia
 
 MOST_STEPS = 300
@@ -32,7 +34,7 @@ class LloydLab(Lab):
     `converged` and `best` (the exact optimum, or None) give what the views show.
     """
 
-    heading = "Lloyd's algorithm <small>assign, average, repeat</small>"
+    heading = html("Lloyd's algorithm <small>assign, average, repeat</small>")
     state_names = ("net", "layer", "k", "init", "seed", "steps", "start", "show_optimum", "log_y")
 
     net = traitlets.Unicode("lenet-300-100")
@@ -121,7 +123,9 @@ class LloydLab(Lab):
         self.view = CodebookView(draggable=True, height=380)
         self.bind(self.view, "log_y", "log_y")
         self.view.observe(self.guard(self._dragged), "dragged")
-        self.layer_choice = widgets.Dropdown(options=list(self.weights), description="layer", layout={"width": "190px"})
+        self.layer_choice = widgets.Dropdown(
+            options=choices(self.weights), description="layer", layout={"width": "190px"}
+        )
         self.k_slider = inline_slider("k, centroids", self.k, 2, 16, width="220px")
         self.init_choice = choice_buttons(INITS, "start")
         self.optimum_box = widgets.Checkbox(description="exact optimum", indent=False)
@@ -161,7 +165,7 @@ class LloydLab(Lab):
     def update(self):
         if self._shown != self.layer:
             self.view.show(self.values)
-            self.view.label = f"weight w of {self.layer}"
+            self.view.label = f"weight w of {visible(self.layer, 40)}"
             self._shown = self.layer
         self._advance()
         state = (*self.state().values(), tuple(self.centroids))
@@ -194,24 +198,34 @@ class LloydLab(Lab):
 
     def describe(self):
         now = self.inertias[self.steps]
-        which = "a start of your own" if self.start else f"<b>{self.init}</b>"
-        empty = f"<b>{self.empty} empty</b>" if self.empty else "none empty"
+        which = "a start of your own" if self.start else html("<b>{init}</b>", init=self.init)
+        empty = html("<b>{empty} empty</b>", empty=self.empty) if self.empty else "none empty"
         settled = " Nothing moves any more: a local optimum." if self.converged else ""
-        text = (
-            f"<b>{self.layer}</b>, {self.values.size:,} weights, {self.k} centroids from {which}: step "
-            f"<b>{self.steps}</b>, inertia <b>{now:.4g}</b> (at the start {self.inertias[0]:.4g}), {empty}.{settled}"
+        text = html(
+            "<b>{layer}</b>, {size:,} weights, {k} centroids from {which}: step "
+            "<b>{steps}</b>, inertia <b>{now:.4g}</b> (at the start {inertias:.4g}), {empty}.{settled}",
+            layer=self.layer,
+            size=self.values.size,
+            k=self.k,
+            which=which,
+            steps=self.steps,
+            now=now,
+            inertias=self.inertias[0],
+            empty=empty,
+            settled=settled,
         )
         if self.show_optimum and self.best is not None:
-            text += (
-                f" The exact optimum is {self.best.inertia:.4g}: this is "
-                f"<b>{100 * (now / self.best.inertia - 1):.1f}%</b> above it."
+            text += html(
+                " The exact optimum is {inertia:.4g}: this is <b>{now:.1f}%</b> above it.",
+                inertia=self.best.inertia,
+                now=100 * (now / self.best.inertia - 1),
             )
         return text
 
     def picture(self):
         figure, (left, right) = theme.figure(13, 4.6, columns=2, gridspec_kw={"width_ratios": [1.6, 1]})
         before = () if self.steps == 0 else self.history[0]
-        label = f"weight w of {self.layer}"
+        label = f"weight w of {drawn(self.layer)}"
         clustered_histogram(left, self.values, self.centroids, self.sizes, before=before, label=label)
         show_inertia(inertia_axes(right), self.inertias[: self.steps + 1], self._best_shown())
         return figure

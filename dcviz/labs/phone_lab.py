@@ -6,7 +6,7 @@ import ipywidgets as widgets
 import traitlets
 
 from dcviz import phones, theme
-from dcviz.labs.base import FigureImage, Lab, labelled_entry, labelled_slider, row
+from dcviz.labs.base import FigureImage, Lab, html, labelled_entry, labelled_slider, row, words
 from dcviz.memories import size_text
 from dcviz.plots import speed as plots
 
@@ -30,7 +30,7 @@ class PhoneLab(Lab):
     `estimates` {"dense": Estimate, "compressed": Estimate}.
     """
 
-    heading = "Phone <small>is it viable?</small>"
+    heading = html("Phone <small>is it viable?</small>")
     state_names = (
         "net",
         "phone",
@@ -133,17 +133,36 @@ class PhoneLab(Lab):
         dense, small = self.estimates["dense"], self.estimates["compressed"]
         chip = phones.phone(self.phone)
         edited = any(abs(getattr(self, n) - v) > 1e-9 for n, v in _data_sheet(chip).items())
-        return (
-            f"<b>{self.net}</b> on {'an edited ' if edited else ''}{self.phone}. File, as the paper prints it: "
-            f"{size_text(dense.file_bytes)} → <b>{size_text(small.file_bytes)}</b>. In memory, two bytes per "
-            f"kept weight: {size_text(dense.resident_bytes)} → <b>{size_text(small.resident_bytes)}</b>, "
-            f"read from {small.memory}. "
-            f"One picture: {dense.milliseconds:.3g} → <b>{small.milliseconds:.3g} ms</b>, of which fully connected "
-            f"{dense.fc_milliseconds:.3g} → <b>{small.fc_milliseconds:.3g} ms</b>; {dense.millijoules:.3g} → "
-            f"<b>{small.millijoules:.3g} mJ</b>. At {self.rate:g} a second: {dense.millijoules * self.rate:,.3g} → "
-            f"<b>{small.millijoules * self.rate:,.3g} mW</b>"
-            f"{'' if small.milliseconds * self.rate <= 1000 else ', but it cannot keep up with that rate'}. "
-            f"<i>Estimated from stated assumptions, not measured. Chip: {chip.source}.</i>"
+        return html(
+            "<b>{net}</b> on {edited}{phone}. File, as the paper prints it: "
+            "{dense_file} → <b>{file}</b>. In memory, two bytes per "
+            "kept weight: {dense_resident} → <b>{resident}</b>, "
+            "read from {memory}. "
+            "One picture: {dense_ms:.3g} → <b>{ms:.3g} ms</b>, of which fully connected "
+            "{dense_fc_ms:.3g} → <b>{fc_ms:.3g} ms</b>; {dense_mj:.3g} → "
+            "<b>{mj:.3g} mJ</b>. At {rate:g} a second: {dense_mw:,.3g} → "
+            "<b>{mw:,.3g} mW</b>"
+            "{late}. "
+            "<i>Estimated from stated assumptions, not measured. Chip: {source}.</i>",
+            net=self.net,
+            edited="an edited " if edited else "",
+            phone=self.phone,
+            dense_file=size_text(dense.file_bytes),
+            file=size_text(small.file_bytes),
+            dense_resident=size_text(dense.resident_bytes),
+            resident=size_text(small.resident_bytes),
+            memory=small.memory,
+            dense_ms=dense.milliseconds,
+            ms=small.milliseconds,
+            dense_fc_ms=dense.fc_milliseconds,
+            fc_ms=small.fc_milliseconds,
+            dense_mj=dense.millijoules,
+            mj=small.millijoules,
+            rate=self.rate,
+            dense_mw=dense.millijoules * self.rate,
+            mw=small.millijoules * self.rate,
+            late="" if small.milliseconds * self.rate <= 1000 else ", but it cannot keep up with that rate",
+            source=words(chip.source),
         )
 
     def picture(self):

@@ -7,7 +7,7 @@ import traitlets
 
 from dcviz import datasets, pipeline, recipes, reference, theme
 from dcviz.kmeans import INITS
-from dcviz.labs.base import FigureImage, Lab, RunButton, labelled_slider, row
+from dcviz.labs.base import FigureImage, Lab, RunButton, html, joined, labelled_slider, row
 from dcviz.plots.pipeline import byte_shares, waterfall
 
 
@@ -23,7 +23,7 @@ class PipelineLab(Lab):
     Trains on the bundled digits' training part; errors are on the held-out part.
     """
 
-    heading = "The pipeline <small>choose a recipe, press Run</small>"
+    heading = html("The pipeline <small>choose a recipe, press Run</small>")
     state_names = ("net", "scale", "bits", "index_bits", "init", "epochs")
 
     net = traitlets.Enum(tuple(recipes.PAPER_DENSITIES), "lenet-300-100")
@@ -101,15 +101,26 @@ class PipelineLab(Lab):
 
     def describe(self):
         if self.result is None:
-            sizes = ", ".join(f"{name} {layer.density:.1%}" for name, layer in self.recipe.layers.items())
-            return f"<b>{self.net}</b> will keep: {sizes} of its weights. Press <b>Run</b> to see what becomes of it."
+            sizes = joined(", ", (html("{} {:.1%}", name, layer.density) for name, layer in self.recipe.layers.items()))
+            return html(
+                "<b>{net}</b> will keep: {sizes} of its weights. Press <b>Run</b> to see what becomes of it.",
+                net=self.net,
+                sizes=sizes,
+            )
         dense, last = self.result.stages[0], self.result.stages[-1]
         fillers = sum(layer.fillers for layer in self.result.report.layers)
         entries = sum(layer.entries for layer in self.result.report.layers)
-        return (
-            f"<b>{self.net}: {last.file_bytes:,} bytes, {self.result.ratio:.1f}x smaller.</b> Error on 1,000 held-out "
-            f"digits {dense.error_percent:.2f} % before, {last.error_percent:.2f} % after. "
-            f"{fillers:,} filler zeros are among the {entries:,} entries."
+        return html(
+            "<b>{net}: {file_bytes:,} bytes, {ratio:.1f}x smaller.</b> Error on 1,000 held-out "
+            "digits {before:.2f} % before, {after:.2f} % after. "
+            "{fillers:,} filler zeros are among the {entries:,} entries.",
+            net=self.net,
+            file_bytes=last.file_bytes,
+            ratio=self.result.ratio,
+            before=dense.error_percent,
+            after=last.error_percent,
+            fillers=fillers,
+            entries=entries,
         )
 
     def picture(self):

@@ -1,6 +1,5 @@
 """Predict first: a question with the learner's guess, kept and later shown beside the truth."""
 
-import html
 import numbers
 
 import ipywidgets as widgets
@@ -8,10 +7,11 @@ import traitlets
 
 from dcviz import learner
 from dcviz.labs.controls import Caption, labelled_slider, row
+from dcviz.markup import html, words
 
 
 class Prediction(widgets.VBox):
-    """A question to answer before using a lab.
+    """A question to answer before using a lab; text, or Markup made by `html`.
 
         Prediction("What share of fc1 can go, at no loss?", low=0, high=100, unit="%", key="ch2-fc1")
         Prediction("Which layer suffers first?", options=["conv1", "fc1"], truth="conv1", key="ch2-layer")
@@ -34,7 +34,12 @@ class Prediction(widgets.VBox):
         self.record = widgets.Button(description="Record my guess", button_style="primary")
         self.note = Caption(kind="truth")
         super().__init__(
-            [Caption(f"<b>Predict:</b> {question}", kind="question"), self.entry, row(self.record), self.note]
+            [
+                Caption(html("<b>Predict:</b> {}", words(question)), kind="question"),
+                self.entry,
+                row(self.record),
+                self.note,
+            ]
         )
         self.add_class("dcviz")
         self.add_class("dcviz-prediction")
@@ -50,7 +55,7 @@ class Prediction(widgets.VBox):
             self.entry.value = guess
         self.guess = self.entry.value
         why = "" if self.key is None else learner.record(learner.PREDICTIONS, self.key, self.guess)
-        lost = f" (Only until the kernel stops: {html.escape(why)}.)" if why else ""
+        lost = f" (Only until the kernel stops: {why}.)" if why else ""
         self.note.value = f"Recorded: {self._say(self.guess)}.{lost}"
 
     def tell(self, lab=None):

@@ -2,7 +2,6 @@
 
 import ast
 import functools
-import html
 import re
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ import ipywidgets as widgets
 
 from dcviz import editions, learner
 from dcviz.labs.controls import Caption, row
+from dcviz.markup import html, joined
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,14 @@ class Progress(widgets.VBox):
     def refresh(self):
         """Read the learner's file and show it."""
         self.table.value = _table()
-        self.note.value = html.escape(learner.trouble())
+        self.note.value = learner.trouble()
 
     def reset(self):
         """Forget all predictions and exercises, at once; the button asks first."""
         why = learner.reset()
         self._ask(False)
         self.refresh()
-        self.note.value = html.escape(why) or "Forgotten. Run a chapter's cells again to meet its questions afresh."
+        self.note.value = why or "Forgotten. Run a chapter's cells again to meet its questions afresh."
 
     def _ask(self, asking):
         self.sure.layout.display = None if asking else "none"
@@ -122,15 +122,19 @@ def _table():
     lines = []
     for chapter, made, passed, tried in counts():
         lines.append(
-            f"<tr><th scope='row'>{html.escape(chapter.title)}</th>"
-            f"<td>{_share(made, len(chapter.predictions))}</td>"
-            f"<td>{_share(passed, len(chapter.exercises), tried - passed)}</td></tr>"
+            html(
+                "<tr><th scope='row'>{}</th><td>{}</td><td>{}</td></tr>",
+                chapter.title,
+                _share(made, len(chapter.predictions)),
+                _share(passed, len(chapter.exercises), tried - passed),
+            )
         )
-    head = "".join(f"<th scope='col'>{name}</th>" for name in ("chapter", "predictions made", "exercises passed"))
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    columns = ("chapter", "predictions made", "exercises passed")
+    head = joined("", (html("<th scope='col'>{}</th>", name) for name in columns))
+    return html("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", head, joined("", lines))
 
 
 def _share(done, of, tried=0):
     squares = "■" * done + "▪" * tried + "□" * (of - done - tried)
     more = f", {tried} tried" if tried else ""
-    return f"<span aria-hidden='true'>{squares}</span> {done} of {of}{more}"
+    return html("<span aria-hidden='true'>{}</span> {} of {}{}", squares, done, of, more)

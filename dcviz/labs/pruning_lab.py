@@ -9,8 +9,10 @@ import traitlets
 
 from dcviz import pruning, relative_index, sketch, theme
 from dcviz.errors import NetError, WeightError
-from dcviz.labs.base import LOCK, FigureImage, Lab, RunButton, labelled_entry, row
+from dcviz.labs.base import LOCK, FigureImage, Lab, RunButton, html, labelled_entry, row
+from dcviz.labs.controls import choices
 from dcviz.labs.views import HistogramView
+from dcviz.markup import drawn, visible
 from dcviz.plots.histograms import weight_histogram
 from dcviz.plots.masks import mask_image, mask_picture
 from dcviz.plots.pruning import bytes_bars, error_axes
@@ -34,7 +36,7 @@ class PruningLab(Lab):
     what the views show. Raises NetError for an unknown net or layer.
     """
 
-    heading = "Pruning <small>drag the threshold; what is below it goes</small>"
+    heading = html("Pruning <small>drag the threshold; what is below it goes</small>")
     state_names = ("net", "layer", "threshold", "log_y", "show_cdf")
 
     net = traitlets.Unicode("lenet-300-100")
@@ -93,11 +95,11 @@ class PruningLab(Lab):
     # views -------------------------------------------------------------------------------------
 
     def build(self):
-        self.view = HistogramView(self.sketch, label=f"weight w of {self.layer}")
+        self.view = HistogramView(self.sketch, label=f"weight w of {visible(self.layer, 40)}")
         for name in ("threshold", "log_y", "show_cdf"):
             self.bind(self.view, name, name)
         self.layer_choice = widgets.Dropdown(
-            options=list(self.weights), value=self.layer, description="layer", layout=widgets.Layout(width="190px")
+            options=choices(self.weights), value=self.layer, description="layer", layout=widgets.Layout(width="190px")
         )
         self.layer_choice.observe(self.guard(self._choose_layer), "value")
         self.log_box = widgets.Checkbox(description="logarithmic counts", indent=False)
@@ -141,7 +143,7 @@ class PruningLab(Lab):
         self._check_layer(self.layer)
         if self._shown not in (None, self.layer):
             self.view.show(self.sketch)
-            self.view.label = f"weight w of {self.layer}"
+            self.view.label = f"weight w of {visible(self.layer, 40)}"
             self.layer_choice.value = self.layer
             self.figure_view.adopt(*self._make_figure())  # another shape, other axes
         self._shown = self.layer
@@ -169,28 +171,47 @@ class PruningLab(Lab):
         measured = (
             ""
             if error is None
-            else (f" Error with only this layer pruned, before any retraining: <b>{error:.2f}%</b>, measured here.")
+            else (
+                html(
+                    " Error with only this layer pruned, before any retraining: <b>{error:.2f}%</b>, measured here.",
+                    error=error,
+                )
+            )
         )
         if self.evaluate is not None and error is None:
             measured = " Error: not measured here yet."
-        return (
-            f"<b>{self.layer}</b> ({shape}) of {self.net}, threshold <b>{self.threshold:.4g}</b> = "
-            f"{self.quality:.2f} × std: <b>{100 * (1 - self.density):.1f}%</b> pruned, "
-            f"<b>{self.kept:,}</b> of {s.n:,} kept. With {INDEX_BITS}-bit relative index and float32 values: "
-            f"<b>{self.bytes:,} bytes</b> instead of {self.dense_bytes:,} "
-            f"({self._ratio()}), {self.fillers:,} of the entries fillers.{measured}"
+        return html(
+            "<b>{layer}</b> ({shape}) of {net}, threshold <b>{threshold:.4g}</b> = "
+            "{quality:.2f} × std: <b>{density:.1f}%</b> pruned, "
+            "<b>{kept:,}</b> of {n:,} kept. With {index_bits}-bit relative index and float32 values: "
+            "<b>{bytes:,} bytes</b> instead of {dense_bytes:,} "
+            "({ratio}), {fillers:,} of the entries fillers.{measured}",
+            layer=self.layer,
+            shape=shape,
+            net=self.net,
+            threshold=self.threshold,
+            quality=self.quality,
+            density=100 * (1 - self.density),
+            kept=self.kept,
+            n=s.n,
+            index_bits=INDEX_BITS,
+            bytes=self.bytes,
+            dense_bytes=self.dense_bytes,
+            ratio=self._ratio(),
+            fillers=self.fillers,
+            measured=measured,
         )
 
     def picture(self):
         figure, (left, right) = theme.figure(13, 4.6, columns=2, gridspec_kw={"width_ratios": [1.25, 1]})
         weight_histogram(left, self.sketch, self.threshold, log_y=self.log_y, cdf=self.show_cdf)
-        left.set_xlabel(f"weight w of {self.layer}")
+        left.set_xlabel(f"weight w of {drawn(self.layer)}")
         mask_picture(right, self.mask if self.mask.ndim in (2, 4) else self.mask.reshape(1, -1))
         return figure
 
     def _ratio(self):
         ratio = self.dense_bytes / self.bytes if self.bytes else math.inf
-        return f"{ratio:.1f}× smaller" if ratio >= 1 else f"{1 / ratio:.2f}× <i>larger</i>"
+        return f"{ratio:.1f}× smaller" if ratio >= 1 else html("{ratio:.2f}× <i>larger</i>", ratio=1 / ratio)
 
     # callbacks ---------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import traitlets
 from dcviz import archive, datasets, pipeline, reference, theme, training
 from dcviz.alternatives import svd
 from dcviz.errors import NetError
-from dcviz.labs.base import FigureImage, Lab, RunButton, labelled_slider, row
+from dcviz.labs.base import FigureImage, Lab, RunButton, html, labelled_slider, row
 from dcviz.plots import other_roads as plots
 from dcviz.training import Schedule
 
@@ -27,7 +27,7 @@ class RankLab(Lab):
     Errors are on the 1,000 held-out digits.
     """
 
-    heading = "Low rank <small>move the rank; what is beyond it is cut off</small>"
+    heading = html("Low rank <small>move the rank; what is beyond it is cut off</small>")
     state_names = ("layer", "rank")
 
     layer = traitlets.Enum(LAYERS, "fc1")
@@ -137,14 +137,27 @@ class RankLab(Lab):
         n, m = self.low.shape
         weights, size = svd.parameters(n, m, self.rank), len(archive.dumps(self.stored()))
         tuned = self.tuned.get((self.layer, self.rank))
-        after = "not fine-tuned yet" if tuned is None else f"<b>{tuned:.2f}%</b> fine-tuned"
-        saved = f"{n * m / weights:.1f}× fewer" if weights < n * m else "<i>more</i>, not fewer"
+        after = "not fine-tuned yet" if tuned is None else html("<b>{tuned:.2f}%</b> fine-tuned", tuned=tuned)
+        saved = f"{n * m / weights:.1f}× fewer" if weights < n * m else html("<i>more</i>, not fewer")
         missing = 100 * svd.relative_error(self.low.spectrum, self.rank)
-        return (
-            f"<b>{self.layer}</b>, {n}×{m} = {n * m:,} weights, at rank <b>{self.rank}</b>: ({n} + {m}) × {self.rank} "
-            f"= <b>{weights:,}</b> weights and multiplications, {saved}; it saves up to rank {self.break_even}. File "
-            f"of the whole net: <b>{size:,} bytes</b>. {missing:.0f}% of the matrix is missing. "
-            f"Error: {self.dense_error:.2f}% dense, <b>{self.error_percent:.2f}%</b> cut off, {after}."
+        return html(
+            "<b>{layer}</b>, {n}×{m} = {n_m:,} weights, at rank <b>{rank}</b>: ({n} + {m}) × {rank} "
+            "= <b>{weights:,}</b> weights and multiplications, {saved}; it saves up to rank {break_even}. File "
+            "of the whole net: <b>{size:,} bytes</b>. {missing:.0f}% of the matrix is missing. "
+            "Error: {dense_error:.2f}% dense, <b>{error_percent:.2f}%</b> cut off, {after}.",
+            layer=self.layer,
+            n=n,
+            m=m,
+            n_m=n * m,
+            rank=self.rank,
+            weights=weights,
+            saved=saved,
+            break_even=self.break_even,
+            size=size,
+            missing=missing,
+            dense_error=self.dense_error,
+            error_percent=self.error_percent,
+            after=after,
         )
 
     def picture(self):

@@ -4,10 +4,11 @@ import anywidget
 import ipywidgets as widgets
 import numpy as np
 import traitlets
+from markupsafe import Markup
 
 from dcviz import relative_index, theme
 from dcviz.errors import CodeError
-from dcviz.labs.base import Caption, Lab, labelled_slider, row
+from dcviz.labs.base import Caption, Lab, html, joined, labelled_slider, row
 from dcviz.labs.controls import HERE, css
 from dcviz.plots.storage import index_strip
 
@@ -44,7 +45,7 @@ class RelativeIndexLab(Lab):
     `entries` [(position, stored, real)] and `index`, the `RelativeIndex`, give what the views show.
     """
 
-    heading = "Relative index <small>click a cell to keep or prune its weight; then step</small>"
+    heading = html("Relative index <small>click a cell to keep or prune its weight; then step</small>")
     state_names = ("positions", "bits", "size", "value_bits", "step")
 
     positions = traitlets.List(traitlets.Int(), default_value=list(FIGURE_2))
@@ -112,14 +113,37 @@ class RelativeIndexLab(Lab):
             position, stored, real = self.entries[self.step - 1]
             before = self.entries[self.step - 2][0] if self.step > 1 else -1
             before = str(before).replace("-", "−")
-            what = f"the weight at {position}" if real else f"{position}, a <b>filler</b>: the weight is too far"
-            now = f"Entry {self.step}: from {before} a gap of {stored + 1} to {what}; stored <b>{stored}</b>. "
+            what = (
+                f"the weight at {position}"
+                if real
+                else html("{position}, a <b>filler</b>: the weight is too far", position=position)
+            )
+            now = html(
+                "Entry {step}: from {before} a gap of {gap} to {what}; stored <b>{stored}</b>. ",
+                step=self.step,
+                before=before,
+                gap=stored + 1,
+                what=what,
+                stored=stored,
+            )
         total = entries * (self.bits + self.value_bits)
-        return (
-            f"{now}With {self.bits} bits a gap reaches from 1 to {most} (stored as 0 to {most - 1}). In all "
-            f"<b>{entries}</b> {_plural('entry', entries)}, {fillers} of them {_plural('filler', fillers)}: "
-            f"{entries} × ({self.bits} + {self.value_bits}) = <b>{total} bits</b>; "
-            f"the {self.size} dense weights take {self.size} × 32 = {32 * self.size}."
+        return html(
+            "{now}With {bits} bits a gap reaches from 1 to {most} (stored as 0 to {largest}). In all "
+            "<b>{entries}</b> {entry_word}, {fillers} of them {filler_word}: "
+            "{entries} × ({bits} + {value_bits}) = <b>{total} bits</b>; "
+            "the {size} dense weights take {size} × 32 = {dense}.",
+            now=now,
+            bits=self.bits,
+            most=most,
+            largest=most - 1,
+            entries=entries,
+            entry_word=_plural("entry", entries),
+            fillers=fillers,
+            filler_word=_plural("filler", fillers),
+            value_bits=self.value_bits,
+            total=total,
+            size=self.size,
+            dense=32 * self.size,
         )
 
     def picture(self):
@@ -138,12 +162,14 @@ class RelativeIndexLab(Lab):
                 line.append(cell)
             previous = position
         style = "padding: 2px 14px; text-align: right; white-space: nowrap"
-        rows = ""
+        rows = Markup("")
         for name, cells in lines.items():
-            cells = "".join(f"<td style='{style}'>{cell}</td>" for cell in cells)
-            rows += f"<tr><th style='{style}; text-align: left'>{name}</th>{cells}</tr>"
-        table = f"<table style='border-collapse: collapse; font-size: 19px'>{rows}</table>"
-        return f"<div style='overflow-x: auto'>{table}</div>"
+            cells = joined("", (html("<td style='{style}'>{cell}</td>", style=style, cell=cell) for cell in cells))
+            rows += html(
+                "<tr><th style='{style}; text-align: left'>{name}</th>{cells}</tr>", style=style, name=name, cells=cells
+            )
+        table = html("<table style='border-collapse: collapse; font-size: 19px'>{rows}</table>", rows=rows)
+        return html("<div style='overflow-x: auto'>{table}</div>", table=table)
 
     def _typed(self, change):
         try:

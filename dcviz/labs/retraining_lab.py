@@ -8,7 +8,7 @@ import traitlets
 
 from dcviz import datasets, pruning, reference, retraining, theme, training
 from dcviz.errors import NetError, WeightError
-from dcviz.labs.base import LOCK, FigureImage, Lab, RunButton, row
+from dcviz.labs.base import LOCK, FigureImage, Lab, RunButton, html, joined, row
 from dcviz.labs.inline import inline_slider
 from dcviz.labs.retraining_film import BINS, MOMENTS, Film, counts, edges_of
 from dcviz.plots import retraining as plots
@@ -36,7 +36,7 @@ class RetrainingLab(Lab):
     `retrain()` or the button makes a run; `runs` holds the last four as `Film`s with label, steps, errors.
     """
 
-    heading = "Retraining <small>cut, then let the survivors learn</small>"
+    heading = html("Retraining <small>cut, then let the survivors learn</small>")
     state_names = ("net", "layer", "density", "method", "epochs", "moment")
 
     net = traitlets.Enum(NETS, NETS[0])
@@ -189,26 +189,47 @@ class RetrainingLab(Lab):
     def describe(self):
         weights, dense_error = self.dense()
         each = densities(self.net, self.density)
-        kept = ", ".join(f"{name} {100 * share:.3g}%" for name, share in each.items())
+        kept = joined(", ", (html("{} {:.3g}%", name, 100 * share) for name, share in each.items()))
         _, _, cut, _, threshold = self.histograms()
         whose = {True: " by your own function", False: ""}[self.own]
         if self.prune and self.method == "one cut" and not self.own:
             whose = " (by dcviz: your function returns nothing yet)"
-        text = (
-            f"<b>{self.net}</b>, dense error {dense_error:.1f}% on 1,000 held-out digits. Kept: {kept}. "
-            f"In {self.layer} the cut at |w| &lt; <b>{threshold:.3g}</b>{whose} leaves "
-            f"<b>{int(cut.sum()):,}</b> of {weights[self.layer].size:,} weights."
+        text = html(
+            "<b>{net}</b>, dense error {dense_error:.1f}% on 1,000 held-out digits. Kept: {kept}. "
+            "In {layer} the cut at |w| &lt; <b>{threshold:.3g}</b>{whose} leaves "
+            "<b>{left:,}</b> of {size:,} weights.",
+            net=self.net,
+            dense_error=dense_error,
+            kept=kept,
+            layer=self.layer,
+            threshold=threshold,
+            whose=whose,
+            left=int(cut.sum()),
+            size=weights[self.layer].size,
         )
         film = self.film
         if film is None:
-            return f"{text} Not retrained yet: press the button (<i>{self.method}</i>, {self._steps():,} steps)."
+            return html(
+                "{text} Not retrained yet: press the button (<i>{method}</i>, {steps:,} steps).",
+                text=text,
+                method=self.method,
+                steps=self._steps(),
+            )
         at = film.at(self.moment)
         inside, survivors = film.inside[at][self.layer], int(film.counts[at][self.layer].sum())
         share = 100 * inside / max(1, survivors)
-        return (
-            f"{text} After <b>{film.steps[at]:,}</b> of {film.total:,} retraining steps (<i>{self.method}</i>) "
-            f"the error is <b>{film.errors[at]:.1f}%</b>, from {film.errors[0]:.1f}% at the start; "
-            f"<b>{share:.0f}%</b> of {self.layer}'s remaining weights now lie inside the old threshold."
+        return html(
+            "{text} After <b>{steps:,}</b> of {total:,} retraining steps (<i>{method}</i>) "
+            "the error is <b>{errors:.1f}%</b>, from {start:.1f}% at the start; "
+            "<b>{share:.0f}%</b> of {layer}'s remaining weights now lie inside the old threshold.",
+            text=text,
+            steps=film.steps[at],
+            total=film.total,
+            method=self.method,
+            errors=film.errors[at],
+            start=film.errors[0],
+            share=share,
+            layer=self.layer,
         )
 
     def picture(self):

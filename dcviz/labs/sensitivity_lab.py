@@ -6,7 +6,7 @@ import traitlets
 
 from dcviz import datasets, reference, retraining, sensitivity, theme
 from dcviz.errors import NetError
-from dcviz.labs.base import FigureImage, Lab, RunButton, row
+from dcviz.labs.base import FigureImage, Lab, RunButton, html, joined, row
 from dcviz.labs.inline import inline_slider
 from dcviz.plots import sensitivity as plots
 
@@ -27,7 +27,7 @@ class SensitivityLab(Lab):
     {layer: lowest density within the limit}; `together` the error with all layers pruned that far at once.
     """
 
-    heading = "Sensitivity <small>only one layer pruned at a time, nothing retrained</small>"
+    heading = html("Sensitivity <small>only one layer pruned at a time, nothing retrained</small>")
     state_names = ("net", "allowed", "images")
 
     net = traitlets.Enum(NETS, NETS[0])
@@ -123,24 +123,39 @@ class SensitivityLab(Lab):
 
     def describe(self):
         if not self.errors:
-            return (
-                f"<b>{self.net}</b>, layers {', '.join(self.layers)}. Nothing measured yet: press the button. "
-                f"Each layer is then pruned alone, to {len(self.densities)} densities, and the net read "
-                f"{self.images:,} held-out digits at each."
+            return html(
+                "<b>{net}</b>, layers {layers}. Nothing measured yet: press the button. "
+                "Each layer is then pruned alone, to {densities} densities, and the net read "
+                "{images:,} held-out digits at each.",
+                net=self.net,
+                layers=joined(", ", (html("{}", name) for name in self.layers)),
+                densities=len(self.densities),
+                images=self.images,
             )
         keep, sizes = self.must_keep, self.layers
-        words = ", ".join(f"{name} <b>{100 * share:.0f}%</b>" for name, share in keep.items())
+        kept = joined(", ", (html("{} <b>{:.0f}%</b>", name, 100 * share) for name, share in keep.items()))
         total = sum(keep[name] * size for name, size in sizes.items()) / sum(sizes.values())
         together = (
             f" All at once, {100 * total:.1f}% of the net's weights stay; the error then is not measured yet."
             if self.together is None
-            else f" All at once, {100 * total:.1f}% of the net's weights stay and the error is "
-            f"<b>{self.together:.1f}%</b>: the damages add up."
+            else html(
+                " All at once, {total:.1f}% of the net's weights stay and the error is "
+                "<b>{together:.1f}%</b>: the damages add up.",
+                total=100 * total,
+                together=self.together,
+            )
         )
-        return (
-            f"<b>{self.net}</b>: dense error {self.limit - self.allowed:.1f}% on {self.images:,} held-out digits, "
-            f"measured here. With at most {self.limit:.1f}% allowed (dashed line) each layer alone must keep: {words}. "
-            f"Most sensitive: <b>{self.most_sensitive}</b>.{together}"
+        return html(
+            "<b>{net}</b>: dense error {dense:.1f}% on {images:,} held-out digits, "
+            "measured here. With at most {limit:.1f}% allowed (dashed line) each layer alone must keep: {kept}. "
+            "Most sensitive: <b>{most_sensitive}</b>.{together}",
+            net=self.net,
+            dense=self.limit - self.allowed,
+            images=self.images,
+            limit=self.limit,
+            kept=kept,
+            most_sensitive=self.most_sensitive,
+            together=together,
         )
 
     def picture(self):

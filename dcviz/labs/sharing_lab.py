@@ -9,9 +9,11 @@ import traitlets
 from dcviz import reference, theme
 from dcviz.errors import NetError
 from dcviz.kmeans import INITS, Lloyd, compression_rate, kmeans
-from dcviz.labs.base import FigureImage, Lab, RunButton, row
+from dcviz.labs.base import FigureImage, Lab, RunButton, html, row
 from dcviz.labs.codebook_view import CodebookView
+from dcviz.labs.controls import choices
 from dcviz.labs.inline import choice_buttons, inline_slider
+from dcviz.markup import drawn, visible
 from dcviz.plots.sharing import clustered_histogram, error_by_k_axes, error_by_size, error_by_size_axes, roomy
 
 VALUE_BITS = 32  # a weight before sharing: float32
@@ -33,7 +35,7 @@ class SharingLab(Lab):
     the errors so far: {(pruned, k, init, seed, lloyd): percent}. Raises NetError for an unknown net or layer.
     """
 
-    heading = "Weight sharing <small>few values for many weights: where should they start?</small>"
+    heading = html("Weight sharing <small>few values for many weights: where should they start?</small>")
     state_names = ("net", "pruned", "layer", "k", "init", "lloyd", "seed", "show_cdf", "log_y")
 
     net = traitlets.Unicode("lenet-300-100")
@@ -90,7 +92,7 @@ class SharingLab(Lab):
         self.bind(self.view, "show_cdf", "show_cdf")
         self.bind(self.view, "log_y", "log_y")
         self.layer_choice = widgets.Dropdown(
-            options=list(self._weights(self.pruned)), description="layer", layout={"width": "190px"}
+            options=choices(self._weights(self.pruned)), description="layer", layout={"width": "190px"}
         )
         self.k_slider = inline_slider("k, centroids", self.k, 2, 64)
         self.init_choice = choice_buttons(INITS, "start")
@@ -132,7 +134,7 @@ class SharingLab(Lab):
         self._check(self.layer, self.pruned)
         if self._shown != (self.pruned, self.layer):
             self.view.show(self.values)
-            self.view.label = self._label()
+            self.view.label = f"weight w of {visible(self.layer, 40)}"
             self._shown = self.pruned, self.layer
         self.centroids = self.centroids_of(self.init)
         self.sizes = self._lloyd().assign_sizes(self.centroids)
@@ -172,30 +174,46 @@ class SharingLab(Lab):
         largest = np.sort(np.abs(self.values))[-max(1, n // 100)]
         outer = int(np.count_nonzero(np.abs(self.centroids) >= largest))
         stage = "after k-means" if self.lloyd else "before any k-means"
-        empty = f", <b>{self.empty} of them empty</b>" if self.empty else ", none of them empty"
+        empty = html(", <b>{empty} of them empty</b>", empty=self.empty) if self.empty else ", none of them empty"
         error = self.measured.get((self.pruned, self.k, self.init, self.seed, self.lloyd))
         said = ""
         if error is not None:
             where = "on 1,000 digits, measured here"
-            said = f" Error of the net with every layer shared like this: <b>{error:.2f}%</b> {where}."
-        return (
-            f"<b>{self.layer}</b> of {self.net} ({'pruned' if self.pruned else 'dense'}), {n:,} weights, "
-            f"<b>{self.k}</b> centroids from <b>{self.init}</b>, {stage}{empty}. Inertia "
-            f"{self.inertia:.4g}. The largest 1% of the weights (|w| ≥ {largest:.3g}) have "
-            f"<b>{outer}</b> centroid{'s' * (outer != 1)} of their own size. Codes of {bits:.3g} bits: "
-            f"<b>{self.rate:.2f}×</b> smaller than 32-bit values.{said}"
+            said = html(
+                " Error of the net with every layer shared like this: <b>{error:.2f}%</b> {where}.",
+                error=error,
+                where=where,
+            )
+        return html(
+            "<b>{layer}</b> of {net} ({pruned}), {n:,} weights, "
+            "<b>{k}</b> centroids from <b>{init}</b>, {stage}{empty}. Inertia "
+            "{inertia:.4g}. The largest 1% of the weights (|w| ≥ {largest:.3g}) have "
+            "<b>{outer}</b> centroid{plural} of their own size. Codes of {bits:.3g} bits: "
+            "<b>{rate:.2f}×</b> smaller than 32-bit values.{said}",
+            layer=self.layer,
+            net=self.net,
+            pruned="pruned" if self.pruned else "dense",
+            n=n,
+            k=self.k,
+            init=self.init,
+            stage=stage,
+            empty=empty,
+            inertia=self.inertia,
+            largest=largest,
+            outer=outer,
+            plural="s" * (outer != 1),
+            bits=bits,
+            rate=self.rate,
+            said=said,
         )
 
     def picture(self):
         figure, axes = theme.figure(12, 4.6)
-        shown = {"cdf": self.show_cdf, "label": self._label()}
+        shown = {"cdf": self.show_cdf, "label": f"weight w of {drawn(self.layer)}"}
         clustered_histogram(axes, self.values, self.centroids, self.sizes, **shown)
         if self.log_y:
             axes.set_yscale("symlog", linthresh=1)
         return figure
-
-    def _label(self):
-        return f"weight w of {self.layer}"
 
     # weights -----------------------------------------------------------------------------------
 

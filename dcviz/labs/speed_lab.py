@@ -8,7 +8,7 @@ import traitlets
 
 from dcviz import recordings, theme, timing
 from dcviz.errors import NetError
-from dcviz.labs.base import FigureImage, Lab, RunButton, labelled_slider, row
+from dcviz.labs.base import FigureImage, Lab, RunButton, html, joined, labelled_slider, row, words
 from dcviz.memories import size_text
 from dcviz.plots import speed as plots
 
@@ -32,7 +32,7 @@ class SpeedLab(Lab):
     `crossover` {method: smallest recorded batch at which dense is as fast, or None}.
     """
 
-    heading = "Speed <small>one layer, three forms</small>"
+    heading = html("Speed <small>one layer, three forms</small>")
     state_names = ("layer", "batch", "density", "active", "device")
 
     layer = traitlets.Enum(LAYERS, LAYERS[0])
@@ -161,30 +161,49 @@ class SpeedLab(Lab):
 
     def describe(self):
         layer, kinds = self.shape, plots.METHODS
-        resident = ", ".join(f"{kinds[m]} <b>{size_text(layer.resident_bytes(m))}</b>" for m in timing.METHODS)
+        resident = joined(
+            ", ", (html("{} <b>{}</b>", kinds[m], size_text(layer.resident_bytes(m))) for m in timing.METHODS)
+        )
         moved = ", ".join(
             f"{kinds[m]} {size_text(layer.moved_bytes(m, self.batch, self.active / 100))}" for m in timing.METHODS
         )
-        words = [
-            f"<b>{self.layer}</b>, {layer.columns:,} inputs × {layer.rows:,} outputs, {self.density:g}% of weights "
-            f"kept, {self.active:g}% of inputs active, batch {self.batch}. In memory: {resident}. "
-            f"Bytes moved by one call: {moved}."
+        said = [
+            html(
+                "<b>{layer}</b>, {columns:,} inputs × {rows:,} outputs, {density:g}% of weights "
+                "kept, {active:g}% of inputs active, batch {batch}. In memory: {resident}. "
+                "Bytes moved by one call: {moved}.",
+                layer=self.layer,
+                columns=layer.columns,
+                rows=layer.rows,
+                density=self.density,
+                active=self.active,
+                batch=self.batch,
+                resident=resident,
+                moved=moved,
+            )
         ]
         if self.speedup:
-            faster = " and ".join(f"{kinds[m]} <b>{self.speedup[m]:.2f}×</b>" for m in ("csr", "compressed"))
+            faster = joined(
+                " and ", (html("{} <b>{:.2f}×</b>", kinds[m], self.speedup[m]) for m in ("csr", "compressed"))
+            )
             source = "measured now" if self._settings() in self._now else "recorded"
-            words.append(f"Times faster than dense ({source}): {faster}.")
+            said.append(html("Times faster than dense ({}): {}.", source, faster))
         else:
-            words.append("These settings were not recorded: only the limit is known, until you press the button.")
+            said.append("These settings were not recorded: only the limit is known, until you press the button.")
         if self.crossover:
             most = max(r["batch"] for r in self.rows)
-            when = ", ".join(
-                f"against {kinds[m]} " + (f"first at batch <b>{b}</b>" if b else f"not up to batch {most}")
-                for m, b in self.crossover.items()
+            when = joined(
+                ", ",
+                (
+                    f"against {kinds[m]} " + (html("first at batch <b>{}</b>", b) if b else f"not up to batch {most}")
+                    for m, b in self.crossover.items()
+                ),
             )
-            words.append(f"Dense is as fast: {when}.")
+            said.append(html("Dense is as fast: {}.", when))
         cold = ", caches emptied before each call" if layer.cold else ""
-        return " ".join(words) + f" <i>{self.recorded.note}; processor time of one thread{cold}.</i>"
+        return joined(" ", said) + html(
+            " <i>{note}; processor time of one thread{cold}.</i>", note=words(self.recorded.note), cold=cold
+        )
 
     def picture(self):
         figure, axes = theme.figure(13, 8.4, rows=2, columns=2, gridspec_kw={"width_ratios": [1.25, 1]})

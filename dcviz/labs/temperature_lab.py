@@ -8,7 +8,7 @@ import traitlets
 
 from dcviz import datasets, models, reference, theme
 from dcviz.alternatives import distillation
-from dcviz.labs.base import FigureImage, Lab, RunButton, labelled_slider, row
+from dcviz.labs.base import FigureImage, Lab, RunButton, html, labelled_slider, row
 from dcviz.plots import other_roads as plots
 from dcviz.training import Schedule
 
@@ -28,7 +28,7 @@ class TemperatureLab(Lab):
     labels, one from the teacher; ``result`` is then {"labels" or "teacher": ten percentages named right} (None before).
     """
 
-    heading = "Temperature <small>warm the teacher up, then let it teach</small>"
+    heading = html("Temperature <small>warm the teacher up, then let it teach</small>")
     state_names = ("digit", "temperature", "missing")
 
     digit = traitlets.Int(3, min=0, max=9)
@@ -124,21 +124,34 @@ class TemperatureLab(Lab):
         others = np.argsort(-p)
         others = others[others != self.digit][:2]
         second = ", ".join(f"{100 * p[i]:.2g}% a {i}" for i in others)
-        text = (
-            f"At temperature <b>{self.temperature:.3g}</b> the teacher calls this {self.digit} with "
-            f"<b>{100 * p[self.digit]:.1f}%</b>; {second}. Its answer carries "
-            f"<b>{distillation.entropy(p):.2f} bits</b> beyond the name (a label: 0; even odds: 3.32). "
+        text = html(
+            "At temperature <b>{temperature:.3g}</b> the teacher calls this {digit} with "
+            "<b>{p:.1f}%</b>; {second}. Its answer carries "
+            "<b>{entropy:.2f} bits</b> beyond the name (a label: 0; even odds: 3.32). ",
+            temperature=self.temperature,
+            digit=self.digit,
+            p=100 * p[self.digit],
+            second=second,
+            entropy=distillation.entropy(p),
         )
         if self.result is None:
-            return text + "No student has been taught at this temperature yet: press <b>Teach</b>."
+            return text + html("No student has been taught at this temperature yet: press <b>Teach</b>.")
         labels, teacher = (float(np.mean(self.result[who])) for who in ("labels", "teacher"))
-        text += f"Digits named right: {labels:.1f}% by the student of labels, <b>{teacher:.1f}%</b> by the teacher's."
+        text += html(
+            "Digits named right: {labels:.1f}% by the student of labels, <b>{teacher:.1f}%</b> by the teacher's.",
+            labels=labels,
+            teacher=teacher,
+        )
         if self.missing == NOBODY:
             return text
         lost, won = (self.result[who][int(self.missing)] for who in ("labels", "teacher"))
-        return (
-            f"{text} Of the {self.missing}s, which neither ever saw: {lost:.0f}% and <b>{won:.0f}%</b>. "
-            f"(Both had the {self.missing}'s bias raised until a tenth of their answers were {self.missing}s.)"
+        return html(
+            "{text} Of the {missing}s, which neither ever saw: {lost:.0f}% and <b>{won:.0f}%</b>. "
+            "(Both had the {missing}'s bias raised until a tenth of their answers were {missing}s.)",
+            text=text,
+            missing=self.missing,
+            lost=lost,
+            won=won,
         )
 
     def picture(self):

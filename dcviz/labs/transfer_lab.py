@@ -5,7 +5,7 @@ import traitlets
 
 from dcviz import recordings, small_digits, theme
 from dcviz.alternatives import transfer
-from dcviz.labs.base import LOCK, FigureImage, Lab, RunButton, row
+from dcviz.labs.base import LOCK, FigureImage, Lab, RunButton, html, row
 from dcviz.labs.inline import LogSlider, inline_slider
 from dcviz.plots import transfer as plots
 from dcviz.recordings import open_questions as measured
@@ -24,7 +24,7 @@ class TransferLab(Lab):
     `teach()` or the button adds to `runs` {(road, examples, draw): (error percent, bytes)}; lines are recorded.
     """
 
-    heading = "The transfer budget <small>what may learn, from how much, and what it costs to send</small>"
+    heading = html("The transfer budget <small>what may learn, from how much, and what it costs to send</small>")
     state_names = ("road", "examples", "draw")
 
     road = traitlets.Enum(transfer.ROADS, default_value="codebook")
@@ -90,15 +90,19 @@ class TransferLab(Lab):
 
     def describe(self):
         share = 100 * self.sizes[self.road] / self.sizes["everything"]
-        text = (
-            f"<b>{plots.NAMES[self.road]}</b>, <b>{self.examples}</b> examples: the update is "
-            f"<b>{self.sizes[self.road]:,} bytes</b>, {share:.2g}% of sending all weights. "
+        text = html(
+            "<b>{road}</b>, <b>{examples}</b> examples: the update is "
+            "<b>{sizes:,} bytes</b>, {share:.2g}% of sending all weights. ",
+            road=plots.NAMES[self.road],
+            examples=self.examples,
+            sizes=self.sizes[self.road],
+            share=share,
         )
         found = self.runs.get((self.road, self.examples, self.draw))
         if found is None:
-            text += "Press <b>Teach</b>: 150 steps of training, a second or two. "
+            text += html("Press <b>Teach</b>: 150 steps of training, a second or two. ")
         else:
-            text += f"Error on 797 other digits, measured here: <b>{found[0]:.1f}%</b>. "
+            text += html("Error on 797 other digits, measured here: <b>{found:.1f}%</b>. ", found=found[0])
         mean, deviation, n = self.curves[self.road][self.nearest]
         return text + (
             f"With {self.nearest} examples {mean:.1f} ± {deviation:.1f}% ({n} draws, {self.recorded.note}); before any "

@@ -7,6 +7,7 @@ from dcviz import theme
 from dcviz.coders import GAPS, WEIGHT_CODES, bound
 from dcviz.entropy import entropy
 from dcviz.huffman import code_lengths
+from dcviz.markup import drawn
 from dcviz.plots.histograms import short
 from dcviz.plots.picture import Picture
 
@@ -120,7 +121,7 @@ def one_bit(axes, densities=None, blocks=(1, 2, 4)):
     lines["entropy"] = axes.plot(100 * p, least, label="entropy", color="black", linestyle="-", linewidth=3)[0]
     for name, q in (densities or {}).items():
         axes.plot(100 * q, entropy([q, 1 - q]), "o", color="black", markersize=9, clip_on=False)
-        axes.annotate(name, (100 * q, entropy([q, 1 - q])), (8, -6), textcoords="offset points", va="top")
+        axes.annotate(drawn(name), (100 * q, entropy([q, 1 - q])), (8, -6), textcoords="offset points", va="top")
     axes.set(xlim=(0, 50), ylim=(0, 1.08), xlabel="weights kept (%)", ylabel="bits per weight")
     axes.grid(color=theme.RC["grid.color"])
     axes.legend(loc="lower right")
@@ -150,7 +151,7 @@ def figure_5(theirs, ours, net):
         symbol_bars(axes[1, column], ours[name], role=role, what=what)
         axes[0, column].set_xlabel("gap" if name == GAPS else "weight code")
         axes[0, column].set_title("paper: AlexNet, last layer", loc="left", fontsize=theme.FONT)
-        axes[1, column].set_title(f"ours: {net}, last layer", loc="left", fontsize=theme.FONT)
+        axes[1, column].set_title(f"ours: {drawn(net)}, last layer", loc="left", fontsize=theme.FONT)
     words = [f"{who}, " + _most(name, one[name]) for who, one in (("paper", theirs), (net, ours)) for name in one]
     return Picture(figure, "; ".join(words))
 
@@ -160,7 +161,7 @@ def coders_picture(found, sizes, layer):
     figure, axes = theme.figure(13, 5, columns=2)
     for place, (name, stream) in zip(axes, found.items(), strict=True):
         coder_bars(place, sizes[name], bound(stream))
-        place.set_xlabel(f"bytes for the {name} of {layer}")
+        place.set_xlabel(f"bytes for the {name} of {drawn(layer)}")
     best = {name: min((s for s in own if s.bytes), key=lambda s: s.bytes) for name, own in sizes.items()}
     return Picture(figure, "smallest: " + "; ".join(f"{n}: {s.coder}, {s.bytes:,} bytes" for n, s in best.items()))
 

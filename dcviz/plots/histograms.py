@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from dcviz import theme
+from dcviz.markup import drawn
 from dcviz.plots.picture import Picture
 
 
@@ -46,7 +47,7 @@ def two_humps(dense, survivors, layer):
     figure, axes = theme.figure(13, 4.4, columns=2)
     for place, one, what in ((axes[0], dense, "dense"), (axes[1], survivors, "pruned and retrained: what is left")):
         weight_histogram(place, one)
-        place.set_title(f"{layer}, {what}", loc="left", fontsize=theme.FONT)
+        place.set_title(f"{drawn(layer)}, {what}", loc="left", fontsize=theme.FONT)
     reach = max(dense.limit, survivors.limit)
     for place in axes:
         place.set_xlim(-reach, reach)

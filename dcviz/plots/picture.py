@@ -3,12 +3,14 @@
 import base64
 import io
 
+from dcviz.markup import visible
+
 
 class Picture:
     """A matplotlib figure with its message in words, for text, tests and screen readers."""
 
     def __init__(self, figure, text):
-        self.figure, self.text = figure, text
+        self.figure, self.text = figure, visible(text)
 
     def __repr__(self):
         return self.text

@@ -3,6 +3,7 @@
 import numpy as np
 
 from dcviz import theme
+from dcviz.markup import drawn
 
 SHORT = {
     "weight_bits": "weight bits",
@@ -51,17 +52,18 @@ def waterfall(axes, stages, dense_bytes):
 
 def byte_shares(axes, breakdown):
     """One stacked bar a layer: what its bytes are for. Returns {role: bars}."""
-    names = [layer.name for layer in breakdown.layers]
-    left = np.zeros(len(names))
+    places = range(len(breakdown.layers))
+    left = np.zeros(len(places))
     bars = {}
     for role, label in LEGEND.items():
         sizes = np.array(
             [sum(size for part, size in layer.parts.items() if SHORT[part] == role) for layer in breakdown.layers]
         )
-        bars[role] = axes.barh(names, sizes, 0.6, left=left, label=label, **theme.bar_style(role))
+        bars[role] = axes.barh(places, sizes, 0.6, left=left, label=label, **theme.bar_style(role))
         left += sizes
     for place, total in enumerate(left):
         axes.annotate(f" {total:,.0f} B", (total, place), va="center")
+    axes.set_yticks(places, [drawn(layer.name) for layer in breakdown.layers])
     axes.invert_yaxis()
     axes.set(xlim=(0, left.max() * 1.22), xlabel="bytes")
     axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3, handlelength=1.4, columnspacing=1.0)

@@ -3,6 +3,7 @@
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from dcviz import theme
+from dcviz.markup import drawn
 from dcviz.plots.histograms import short
 
 
@@ -38,7 +39,9 @@ def density_bars(axes, layers, printed):
     ours = axes.bar([x - 0.2 for x in places], [0] * len(layers), 0.4, label="here", **theme.bar_style("ours"))
     quoted = [100 * density for density in printed]
     axes.bar([x + 0.2 for x in places], quoted, 0.4, label="paper, Table 4 (quoted)", **theme.bar_style("paper"))
-    axes.set(ylim=(0, 105), ylabel="weights kept (%)", xticks=list(places), xticklabels=layers)
+    axes.set(
+        ylim=(0, 105), ylabel="weights kept (%)", xticks=list(places), xticklabels=[drawn(name) for name in layers]
+    )
     axes.legend(loc="upper right", ncols=2)
     axes.grid(axis="y")
     return ours.patches

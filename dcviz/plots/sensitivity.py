@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from dcviz import theme
+from dcviz.markup import drawn
 
 _SHARES = (100, 50, 20, 10, 5, 2, 1)
 _ERRORS = (0.5, 1, 2, 5, 10, 20, 50, 90)
@@ -25,7 +26,8 @@ def percent_axes(axes, fewest=1.8, most=105.0, lowest=0.4):
 def layer_lines(axes, layers):
     """One empty line per layer, in the theme's order, with a legend. Returns {layer: Line2D}, to be filled."""
     lines = {
-        name: axes.plot([], [], label=name, **theme.line_style(theme.series(i)))[0] for i, name in enumerate(layers)
+        name: axes.plot([], [], label=drawn(name), **theme.line_style(theme.series(i)))[0]
+        for i, name in enumerate(layers)
     }
     axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=len(lines), columnspacing=1.2, borderaxespad=0.2)
     return lines
@@ -55,7 +57,7 @@ def lowest_bars(axes, layers):
     bars = {}
     for i, name in enumerate(layers):
         bars[name] = axes.barh(i, 0, 0.6, **theme.bar_style(theme.series(i)))[0]
-    axes.set(ylim=(len(layers) - 0.5, -0.5), yticks=range(len(layers)), yticklabels=list(layers))
+    axes.set(ylim=(len(layers) - 0.5, -0.5), yticks=range(len(layers)), yticklabels=[drawn(name) for name in layers])
     axes.set(xlim=(0, 100), xlabel="must keep (%)", xticks=[0, 25, 50, 75, 100])
     axes.grid(axis="x")
     return bars

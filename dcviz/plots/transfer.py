@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from dcviz import theme
+from dcviz.markup import drawn
 
 NAMES = {
     "biases": "biases only",
@@ -135,7 +136,7 @@ def layer_shares(axes, names, weights, file_bytes):
         (file_bytes, -0.2, "index bits", "of the compressed file"),
     ):
         axes.barh(at + shift, 100 * np.array(values) / np.sum(values), 0.38, label=label, **theme.bar_style(role))
-    axes.set(yticks=at, yticklabels=names, xlabel="%", ylim=(-len(names) + 0.4, 0.6))
+    axes.set(yticks=at, yticklabels=[drawn(name) for name in names], xlabel="%", ylim=(-len(names) + 0.4, 0.6))
     axes.grid(axis="x")
 
 

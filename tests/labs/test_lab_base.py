@@ -9,7 +9,7 @@ import traitlets
 from PIL import Image
 
 from dcviz import labs, learner, theme
-from dcviz.labs.base import FigureImage, Lab, Prediction, RunButton, labelled_slider, parse, plain, row
+from dcviz.labs.base import FigureImage, Lab, Prediction, RunButton, html, labelled_slider, parse, plain, row
 
 
 class TinyLab(Lab):
@@ -37,7 +37,7 @@ class TinyLab(Lab):
         self.view.refresh()
 
     def describe(self):
-        return f"twice <b>{self.number:g}</b> is {2 * self.number:g}"
+        return html("twice <b>{:g}</b> is {:g}", self.number, 2 * self.number)
 
     def picture(self):
         return theme.figure(3, 2)[0]

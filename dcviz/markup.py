@@ -1,0 +1,76 @@
+"""Text out of a file, a net or a learner is data: shown as it is, never run, wherever it comes out.
+
+    html("<b>{name}</b> keeps {share:.1%}", name=layer, share=0.08)     captions and tables; arguments are escaped
+    visible(name, 24)                                                    a line on a terminal
+    drawn(name)                                                          text in a matplotlib figure
+    script_json(value)                                                   JSON inside a page
+
+An f-string with a tag in it is refused by a test: the template function is the only way from text to HTML.
+"""
+
+import json
+
+from markupsafe import Markup, escape
+
+LONGEST = 200
+"""Characters of a text between tags; a name that is longer is cut off."""
+
+
+def html(template, *arguments, **named):
+    """``template.format(...)`` as Markup, with every argument escaped that is not Markup itself.
+
+        html("<b>{}</b> of {}", "a<b", 3) -> Markup('<b>a&lt;b</b> of 3')
+
+    A string argument is made ``visible`` and cut after LONGEST characters; give ``words(text)`` for a long one.
+    """
+    shown = {name: _shown(value) for name, value in named.items()}
+    return Markup(template).format(*map(_shown, arguments), **shown)
+
+
+def words(text):
+    """Any text as Markup: Markup as it is, everything else ``visible`` and escaped, as long as it is."""
+    return text if isinstance(text, Markup) else escape(_lines(str(text)))
+
+
+def joined(separator, parts):
+    """``separator.join(parts)`` as Markup; parts that are not Markup are escaped."""
+    return words(separator).join(words(part) for part in parts)
+
+
+def visible(text, most=None):
+    r"""A text as one line that can do nothing: what is not printable stands there as its escape.
+
+        visible("a\x1b[2Jb\n") -> 'a\\x1b[2Jb\\n'
+
+    So control characters, ANSI sequences, line ends, and marks that turn the direction of reading are seen, not
+    obeyed. At most ``most`` characters (None for all); the last is then "…".
+    """
+    text = str(text)
+    cut = text if most is None else text[: most + 1]  # before it is read through: names may be megabytes
+    shown = cut if cut.isprintable() else "".join(map(_printable, cut))
+    return shown if most is None or len(shown) <= most else f"{shown[: most - 1]}…"
+
+
+def drawn(text, most=24):
+    """``visible`` text for a matplotlib figure, where a dollar is a dollar and begins no formula."""
+    return visible(text, most).replace("$", r"\$")
+
+
+def script_json(value):
+    """JSON that may stand inside a script element: no character in it can end or open anything in HTML."""
+    text = json.dumps(value, separators=(",", ":"))  # ensure_ascii: U+2028 and U+2029 are escaped already
+    return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
+
+
+def _shown(value):
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return _lines(value if len(value) <= LONGEST else f"{value[: LONGEST - 1]}…")
+
+
+def _lines(text):
+    return "\n".join(map(visible, text.split("\n")))  # in HTML a line end is a space
+
+
+def _printable(character):
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
