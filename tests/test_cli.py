@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from dcviz import archive, reference
@@ -67,3 +68,24 @@ def test_a_wrong_file_is_a_message_and_a_status_not_a_traceback(capsys, tmp_path
 def test_the_module_runs_as_a_command():
     done = subprocess.run([sys.executable, "-m", "dcviz", "--version"], cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.startswith("dcviz ")
+
+
+def test_inspect_shows_names_as_data_and_json_keeps_them(capsys, tmp_path):
+    names = ["\x1b[2J\x1b]52;c;b3duZWQ=\x07", "fc1\rfc2\n  forged    1", "\u202eevil\u2066", "<b>$x$</b>", "x" * 400]
+    layers = tuple(archive.Layer(name, np.ones((2, 3), np.float32)) for name in names)
+    archive.save(tmp_path / "a.dcz", archive.StoredNet("\x1b[31mnet", layers))
+    status, out, _ = run(capsys, "inspect", str(tmp_path / "a.dcz"))
+    assert status == 0
+    assert all(line.isprintable() for line in out.splitlines())
+    assert all(len(line) < 200 for line in out.split("\n"))
+    assert r"\x1b[31mnet" in out
+    assert sum(line.startswith("  fc1") for line in out.splitlines()) == 1
+    said = json.loads(run(capsys, "inspect", str(tmp_path / "a.dcz"), "--json")[1])
+    assert [layer["layer"] for layer in said["layers"]] == names
+
+
+def test_a_path_in_a_message_is_one_line(capsys, tmp_path):
+    status, _, err = run(capsys, "inspect", str(tmp_path / "a\nb\x1b[2J"))
+    assert status == 1
+    assert err.count("\n") == 1
+    assert "\x1b" not in err

@@ -1,10 +1,13 @@
 """Pages without a kernel: formulas, saved labs, and nothing that a browser would fetch."""
 
+import copy
+import json
 import re
 import types
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 
 from dcviz import exports
 from dcviz.exports import formulas, pages, snapshots
@@ -12,8 +15,9 @@ from dcviz.exports.snapshots import SAVED
 
 CELLS = [
     "import ipywidgets\nfrom dcviz.labs import Prediction, PruningLab\n"
+    "from dcviz.markup import html\n"
     "import numpy as np\nweights = {'fc1': np.random.default_rng(1).normal(0, 0.1, (30, 40))}",
-    "guess = Prediction('What share <i>goes</i>?', options=['half', 'two thirds'], truth='two thirds')\n"
+    "guess = Prediction(html('What share <i>{}</i>?', 'goes & went'), options=['half', '<two> thirds'])\n"
     "lab = PruningLab('mine', weights=weights, threshold=0.05, prediction=guess)\nlab",
     "lab.threshold = 0.1",
     "from IPython.display import Math\nMath('x^2')",
@@ -46,8 +50,8 @@ def test_the_page_shows_picture_and_caption_and_fetches_nothing(executed):
     assert "data:image/png;base64," in text
     assert re.search(r'<img alt="fc1 \(30×40\) of mine, threshold 0.05', text)
     assert "<figcaption>" in text
-    assert "What share <i>goes</i>?" in text
-    assert "<li>half</li>" in text
+    assert "What share <i>goes &amp; went</i>?" in text
+    assert "<li>half</li><li>&lt;two&gt; thirds</li>" in text
     outside = re.findall(r'(?:src|href)="(?!data:|assets/|#|\d\d_)([^"]*)"', text)
     assert outside == []
     assert not re.search(r"url\(['\"]?https?:|@import|import\(['\"]http", re.sub(r"base64,[\w+/=]+", "", text))
@@ -84,8 +88,39 @@ def test_a_dollar_in_code_or_in_prose_is_no_formula():
     assert formulas.in_page("<p>$a &lt; b$</p>").count("<mo>") == 1
 
 
-def test_text_cannot_end_the_element_that_holds_the_labs():
-    assert "</script>" not in pages._json({"a": "</script><script>alert(1)</script>"})
+def test_the_labs_of_a_page_are_json_whatever_they_are_called(executed):
+    book = copy.deepcopy(executed)
+    for state in book.cells[1].outputs[0].data[SAVED]["models"].values():
+        state["name"] = "a<!--b</script><script>alert(1)</script>\u2028"
+    text = page(book)
+    held = re.search(r'<script id="dcviz-labs" type="application/json">(.*?)</script>', text, re.S)[1]
+    assert "<" not in held
+    names = {state["name"] for lab in json.loads(held)["labs"] for state in lab["models"].values()}
+    assert names == {"a<!--b</script><script>alert(1)</script>\u2028"}
+
+
+def test_only_captions_bring_markup(executed):
+    book = copy.deepcopy(executed)
+    for state in book.cells[1].outputs[0].data[SAVED]["models"].values():
+        if "dcviz-caption" in state.get("_dom_classes", ()):
+            state["_anywidget_id"] = "somewhere.Else"
+            state["value"] = "<b>bold</b>"
+    assert "&lt;b&gt;bold&lt;/b&gt;</div>" in page(book)
+
+
+@pytest.mark.parametrize("kind", ["html", "slides"])
+def test_a_page_runs_no_script_of_its_outputs(executed, kind):
+    book = copy.deepcopy(executed)
+    text = page(book, kind)
+    policy = BeautifulSoup(text, "html.parser").find("meta", {"http-equiv": "Content-Security-Policy"})["content"]
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    assert rules["default-src"] == "'none'"
+    assert "unsafe" not in rules["script-src"]
+    assert not re.search("http|[*]|data:", rules["script-src"])
+    assert ("sha256-" in rules["script-src"]) == (kind == "slides")
+    assert text.index("Content-Security-Policy") < text.index("<script")
+    inline = re.findall(r"<script(?![^>]*(?:src=|application/json))[^>]*>", text)
+    assert inline == []
 
 
 def test_reveal_comes_from_its_package_and_is_complete(tmp_path, monkeypatch):
