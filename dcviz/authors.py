@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dcviz import relative_index
+from dcviz import files, relative_index
 from dcviz.archive import Coding, Layer, StoredNet, shortest
 from dcviz.errors import ArchiveError
 
@@ -154,22 +154,23 @@ def read_alexnet(path):
 def read(path, name, plan):
     """Decode a file laid out as above; every byte is used, or ArchiveError says which layer is wrong.
 
-    Refused: another length than the entry counts call for, more entries than weights, positions outside
-    the layer, a codebook without the zero, numbers that are not finite, a used half-byte of padding.
+    Refused: what is no regular file, a file longer than the net can be, another length than the entry counts call for,
+    more entries than weights, positions outside the layer, a codebook without the zero, numbers that are not finite, a
+    used half-byte of padding. A codebook's -0.0 is read as 0.0.
     """
     path = Path(path)
     most = sum(4 + layer.length(math.prod(layer.shape)) for layer in plan)
     try:
-        with open(path, "rb") as file:
+        with files.regular(path) as file:
             data = file.read(most + 1)  # a larger file is refused by its length, unread
     except OSError as error:
-        raise ArchiveError(f"{path}: cannot be read ({error.strerror})") from error
+        raise ArchiveError(f"{path}: cannot be read ({error.strerror or error})") from error
     if len(data) < 4 * len(plan):
         raise ArchiveError(f"{path}: {len(data)} bytes cannot hold the entry counts of {len(plan)} layers")
     counts = [int(n) for n in np.frombuffer(data, "<u4", len(plan))]
     for layer, entries in zip(plan, counts, strict=True):
-        if entries > (most := math.prod(layer.shape)):
-            raise ArchiveError(f"{path}: {layer.name} has {most:,} weights, {entries:,} entries do not fit")
+        if entries > (weights := math.prod(layer.shape)):
+            raise ArchiveError(f"{path}: {layer.name} has {weights:,} weights, {entries:,} entries do not fit")
     expected = 4 * len(plan) + sum(layer.length(n) for layer, n in zip(plan, counts, strict=True))
     if expected != len(data):
         found = f"{len(data):,}" if len(data) <= most else f"more than {most:,}"
@@ -204,6 +205,7 @@ def _decode(plan, entries, data):
     """One layer from exactly its bytes."""
     floats = 2**plan.bits + plan.shape[0]
     codebook, bias = np.split(np.frombuffer(data, "<f4", floats).astype(np.float32), [2**plan.bits])
+    codebook = codebook + np.float32(0)  # -0.0 is a zero like any other
     stream = np.frombuffer(data, np.uint8, offset=4 * floats)
     code_bytes = math.ceil(entries * plan.bits / 8)
     codes = _unpack(stream[:code_bytes], entries, plan.bits)

@@ -5,7 +5,9 @@ blue values, each plane row by row. No pickle is read. Five files hold 50,000 tr
 file holds 10,000 test pictures.
 """
 
+import hashlib
 import os
+import re
 import tarfile
 import zlib
 from dataclasses import dataclass
@@ -15,13 +17,17 @@ import numpy as np
 
 from dcviz.downloads import resume, sha256_begins
 from dcviz.errors import DataError
-from dcviz.files import atomic_write, cache_dir
+from dcviz.files import atomic_write, cache_dir, read
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 FILES = {"train": tuple(f"data_batch_{i}.bin" for i in range(1, 6)), "test": ("test_batch.bin",)}
 FOLDER = "cifar-10-batches-bin"
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 SHA256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
+MOST = 180_000_000
+"""Bytes of the archive at most."""
+SUMS = "SHA256SUMS"
+"""Beside the parts: their checksums, as the program sha256sum writes them."""
 
 RECORD = 1 + 3 * 32 * 32
 RECORDS_PER_FILE = 10_000
@@ -53,10 +59,14 @@ def cifar10(split="train", download=True):
     Looks in ``$DCVIZ_DATA/cifar-10-batches-bin``, then in ``data/cache/cifar-10-batches-bin``, then
     downloads 170 MB from the authors' page (unless ``download`` is false). ``DataError`` if a file is
     missing, cut short or damaged.
+
+    Unpacking leaves the checksums of the parts beside them, and every reading compares: a single changed pixel is
+    found. In a folder of your own, ``sha256sum *.bin > SHA256SUMS`` does the same; without that file only lengths and
+    labels can be checked there.
     """
     if split not in FILES:
         raise DataError(f"CIFAR-10 has the splits 'train' and 'test', not {split!r}")
-    parts = [read_records(path) for path in _find(split, download)]
+    parts = [read_records(path, sha256=_sum_beside(path)) for path in _find(split, download)]
     return CifarSplit(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
@@ -75,24 +85,43 @@ def tuning_pictures():
     return [whole.take(rows) for rows in tuning_split()]
 
 
-def read_records(path, records=RECORDS_PER_FILE):
-    """(images uint8 (n, 3, 32, 32), labels uint8 (n,)) of one file in the binary layout."""
-    path = Path(path)
+def read_records(path, records=RECORDS_PER_FILE, *, sha256=None):
+    """(images uint8 (n, 3, 32, 32), labels uint8 (n,)) of one file in the binary layout; sha256: what it must have."""
+    path, length = Path(path), records * RECORD
     try:
-        data = np.fromfile(path, dtype=np.uint8)
+        content = read(path, length)
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error
-    if data.size != records * RECORD:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    if len(content) != length:
         raise DataError(
-            f"{path}: {data.size:,} bytes, but {records:,} records of {RECORD:,} bytes make "
-            f"{records * RECORD:,}; delete it and fetch it again"
+            f"{path}: {len(content):,} bytes, but {records:,} records of {RECORD:,} bytes make "
+            f"{length:,}; delete it and fetch it again"
         )
-    data = data.reshape(records, RECORD)
+    if sha256 and hashlib.sha256(content).hexdigest() != sha256:
+        raise DataError(f"{path}: other contents than {SUMS} beside it says; delete it and fetch it again")
+    data = np.frombuffer(content, np.uint8).reshape(records, RECORD)
     labels = data[:, 0].copy()
     if labels.max(initial=0) >= len(CLASSES):
         first = int(np.argmax(labels >= len(CLASSES)))
         raise DataError(f"{path}: record {first} has label {labels[first]}, CIFAR-10 has labels 0 to 9")
     return data[:, 1:].reshape(records, 3, 32, 32).copy(), labels
+
+
+def _sum_beside(path):
+    """The SHA-256 of a part that stands in SUMS beside it; None where there is no such file."""
+    place = path.with_name(SUMS)
+    try:
+        lines = read(place, 100_000).decode().splitlines()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{place} cannot be read ({error})") from error
+    found = [
+        match[1] for line in lines if (match := re.fullmatch(rf"([0-9a-f]{{64}}) [ *]{re.escape(path.name)}", line))
+    ]
+    if len(found) != 1:
+        raise DataError(f"{place} has {len(found)} checksums of {path.name}, not one")
+    return found[0]
 
 
 def upscale(images, pixels):
@@ -142,7 +171,7 @@ def _find(split, download):
     for folder in folders:
         paths = [folder / name for name in FILES[split]]
         found = [path.is_file() for path in paths]
-        if all(found):
+        if all(found) and (folder is not folders[-1] or (folder / SUMS).is_file()):
             return paths
         if any(found) and folder is not folders[-1]:  # half of the cache is an unpacking cut short: done again
             raise DataError(f"{paths[found.index(False)]} is missing beside the other CIFAR-10 files")
@@ -169,16 +198,16 @@ def _download(folder):
             check(file)
     except (OSError, DataError):
         path.unlink(missing_ok=True)
-    return resume(URL, path, check)
+    return resume(URL, path, check, MOST)
 
 
 def extract(archive, folder, records=RECORDS_PER_FILE):
     """Take the six data files, and nothing else, out of the tar archive into ``folder``.
 
     Only regular members of the expected names and sizes are read, and each is written under a name
-    of ours: a hostile archive cannot choose where bytes land or how many.
+    of ours: a hostile archive cannot choose where bytes land or how many. Last come the checksums of all six.
     """
-    folder = Path(folder)
+    folder, sums = Path(folder), []
     wanted = {f"{FOLDER}/{name}": name for names in FILES.values() for name in names}
     try:
         with tarfile.open(archive, "r:gz") as tar:
@@ -189,8 +218,10 @@ def extract(archive, folder, records=RECORDS_PER_FILE):
                 if not member.isreg() or member.size != records * RECORD:
                     raise DataError(f"{archive}: {member.name} is not a file of {records * RECORD:,} bytes")
                 content = tar.extractfile(member).read()
+                sums.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
                 atomic_write(folder / name, lambda file, content=content: file.write(content))
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise DataError(f"{archive}: cannot be unpacked ({error}); delete it and fetch it again") from error
     if wanted:
         raise DataError(f"{archive}: {', '.join(sorted(wanted))} missing")
+    atomic_write(folder / SUMS, lambda file: file.write("".join(sums).encode()))

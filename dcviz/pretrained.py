@@ -16,6 +16,8 @@ IMAGENET = {
     "googlenet-imagenet": ("googlenet", "googlenet-1378be20.pth"),
 }
 """{name: (net, file as torchvision publishes it; the digits in its name begin its SHA-256)}."""
+MOST = 600_000_000
+"""Bytes of such a file at most: VGG-16 has 553 MB."""
 
 
 def names():
@@ -45,7 +47,7 @@ def load(name, server=PUBLISHED):
 def _imagenet(name, server):
     net_name, file = IMAGENET[name]
     digits = file.rsplit("-", 1)[1].removesuffix(".pth")
-    fetched = resume(server + file, cache_dir() / "imagenet" / file, sha256_begins(digits))
+    fetched = resume(server + file, cache_dir() / "imagenet" / file, sha256_begins(digits), MOST)
     with torch.device("meta"):
         net = models.build(net_name)
     try:

@@ -7,6 +7,7 @@ choice (densities, bits, epochs) was made on those 5,000. The official test imag
 import functools
 import hashlib
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -14,7 +15,7 @@ from safetensors.torch import save as to_safetensors
 
 from dcviz import archive, datasets, models, training
 from dcviz.errors import NetError
-from dcviz.files import MODELS, atomic_write
+from dcviz.files import MODELS, atomic_write, check_writable, read
 from dcviz.pipeline import Bars, LayerRecipe, Recipe, Schedule, compress, restore
 from dcviz.sketch import from_bytes
 
@@ -196,7 +197,7 @@ def sketches(name):
     """[Sketch] of a dense net that is too large to ship, layer by layer: "alexnet-cifar10". NetError for another."""
     path = MODELS / f"{name}.sketches"
     try:
-        return from_bytes(path.read_bytes())
+        return from_bytes(read(path, 64 << 20))
     except OSError as error:
         raise NetError(f"no sketches of {name!r} ship with dcviz: {path} cannot be read ({error})") from error
 
@@ -240,9 +241,11 @@ def reproduce(name, out, *, quickly=False, progress=None):
 
     Writes NET.safetensors and NAME.dcz there; returns a dict of paths, SHA-256 hashes, sizes and errors.
     A machine makes the same bytes every time. Uses the 55,000 training digits, or with
-    ``quickly`` the 5,000 bundled ones where the full set is missing.
+    ``quickly`` the 5,000 bundled ones where the full set is missing. OutputError, before any training, where
+    nothing can be written in ``out``.
     """
-    spec = reference(name)
+    spec, out = reference(name), Path(out)
+    check_writable(out, 2 * (MODELS / f"{spec.net}.safetensors").stat().st_size)
     progress = progress or Bars()
     few = quickly and not datasets.mnist_available()
     data = datasets.digits().train if few else datasets.mnist_without_bundled()

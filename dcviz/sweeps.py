@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dcviz import archive, datasets, pipeline, reference
 from dcviz.errors import RecipeError
-from dcviz.files import atomic_write
+from dcviz.files import atomic_write, read_json
 from dcviz.pipeline import Recipe
 
 
@@ -48,7 +48,7 @@ class Job:
 def kept(path, function):
     """What ``function()`` gives, plain values, or gave the last time: it is kept as JSON in the file ``path``."""
     try:
-        return json.loads(Path(path).read_text("utf-8"))
+        return read_json(path)
     except (OSError, ValueError):
         text = json.dumps(function(), indent=1)
     Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def run(job, folder):
 def finished(job, folder):
     """The row that a job left in ``folder`` before, or None."""
     try:
-        row = json.loads((Path(folder) / f"{job.stem}.json").read_text("utf-8"))
+        row = read_json(Path(folder) / f"{job.stem}.json")
         return row if (Path(folder) / row["file"]).is_file() else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -185,16 +185,17 @@ def downloading(folder, kills):
     tqdm.tqdm.set_lock(threading.RLock())
     content = np.random.default_rng(0).bytes(50_000)
     sha256, path, part = hashlib.sha256(content).hexdigest(), folder / "file", folder / "file.part"
+    lock = f".{path.name}.lock"
     downloads.PIECE, cut = 5_000, 0
     os.environ["no_proxy"] = "127.0.0.1"
 
     def work(number):
         path.unlink(missing_ok=True)
-        downloads.resume(url, path, downloads.sha256_begins(sha256), progress=False)
+        downloads.resume(url, path, downloads.sha256_begins(sha256), len(content), progress=False)
 
     def check():
         nonlocal cut
-        assert set(os.listdir(folder)) <= {path.name, part.name}
+        assert set(os.listdir(folder)) <= {path.name, part.name, lock}
         assert not path.exists() or path.read_bytes() == content
         if part.exists():
             assert content.startswith(part.read_bytes())
@@ -204,7 +205,7 @@ def downloading(folder, kills):
         kill_often(work, check, kills)
         assert cut, "no kill came in the middle of a download"
         work(0)
-    assert os.listdir(folder) == [path.name]
+    assert set(os.listdir(folder)) == {path.name, lock}
     assert path.read_bytes() == content
 
 
@@ -239,7 +240,7 @@ def unpacking(folder, kills):
     kill_often(work, check, kills)
     assert counts - {0, 6}, "no kill came between two files"
     work(0)
-    assert sorted(os.listdir(place)) == sorted(content)
+    assert sorted(os.listdir(place)) == sorted([*content, cifar.SUMS])
 
 
 SCENES = {"saving": saving, "downloading": downloading, "unpacking": unpacking}

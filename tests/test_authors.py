@@ -109,6 +109,36 @@ def test_zero_must_mean_zero(tmp_path, layers):
         read(tmp_path, packed(layers))
 
 
+def test_a_zero_with_a_sign_is_a_zero(tmp_path, layers):
+    plain = read(tmp_path, packed(layers))
+    layers[1][0][0] = -0.0
+    layers[0][0][7] = -0.0
+    net = read(tmp_path, packed(layers))
+    assert net.layers[1].weight.tobytes() == plain.layers[1].weight.tobytes()
+    for layer in net.layers:
+        assert not np.signbit(layer.weight[layer.weight == 0]).any()
+        assert not np.signbit(layer.codebook[0])
+    back = archive.loads(archive.dumps(authors.as_stored(net, 4))).state_dict()
+    for key, value in net.state_dict().items():
+        assert back[key].tobytes() == value.tobytes()
+
+
+def test_a_file_that_is_too_long_is_told_by_its_own_numbers(tmp_path, layers):
+    most = sum(4 + layer.length(math.prod(layer.shape)) for layer in PLAN)
+    with pytest.raises(ArchiveError, match=f"more than {most:,} bytes, but its entry counts call for"):
+        read(tmp_path, packed(layers) + bytes(most))
+    with pytest.raises(ArchiveError, match="fc has 200 weights, 300 entries do not fit"):
+        read(tmp_path, packed(layers)[:4] + b"\x2c\1\0\0" + packed(layers)[8:])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs devices and named pipes")
+def test_a_device_or_a_pipe_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", "/dev/zero", tmp_path, "a\0b"):
+        with pytest.raises(ArchiveError, match="cannot be read"):
+            authors.read_squeezenet(place)
+
+
 @pytest.mark.parametrize("part", [0, 1])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_numbers_must_be_finite(tmp_path, layers, part, value):

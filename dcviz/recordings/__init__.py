@@ -12,7 +12,7 @@ from importlib import import_module
 
 from dcviz import machine
 from dcviz.errors import DataError
-from dcviz.files import DATA, atomic_write
+from dcviz.files import DATA, atomic_write, check_writable, read_json
 
 FOLDER = DATA / "recorded"
 
@@ -75,7 +75,13 @@ def load(name):
     """The ``Recorded`` called ``name``; DataError if it is missing, with the command that makes it."""
     path = FOLDER / f"{name}.json"
     try:
-        return Recorded(**json.loads(path.read_text("utf-8")))
+        recorded = Recorded(**read_json(path))
+        texts = (recorded.name, recorded.command, recorded.date, recorded.machine)
+        if not all(isinstance(text, str) for text in texts) or not isinstance(recorded.rows, list):
+            raise ValueError("not the fields of a recording")
+        if not all(isinstance(row, dict) for row in recorded.rows):
+            raise ValueError("a row is no object")
+        return recorded
     except (OSError, ValueError, TypeError) as error:
         raise DataError(
             f"the recorded results {name!r} cannot be read from {path} ({error}); "
@@ -84,9 +90,13 @@ def load(name):
 
 
 def record(name):
-    """Measure now and write data/recorded/NAME.json; returns the ``Recorded``. DataError for an unknown name."""
+    """Measure now and write data/recorded/NAME.json; returns the ``Recorded``. DataError for an unknown name.
+
+    OutputError, before anything is measured, where that file cannot be written.
+    """
     if name not in RECORDINGS:
         raise DataError(f"there is no measurement called {name!r}; known are {', '.join(RECORDINGS)}")
+    check_writable(FOLDER)
     module, function = RECORDINGS[name].split(":")
     rows = getattr(import_module(f"{__name__}.{module}"), function)()
     return keep(name, f"python -m dcviz record {name}", rows)

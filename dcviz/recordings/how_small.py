@@ -1,8 +1,8 @@
 """Chapter 10: how small the LeNets get. Three seeds of the shipped recipes, and a grid of recipes part by part.
 
 Everything is trained on the 55,000 training digits and chosen on the 5,000 held-out ones; the official test images are
-asked once, for the report on the seeds. Each finished training is kept in data/cache/sweeps: an interrupted recording
-goes on where it stopped.
+asked once, for the report on the seeds. Each finished training is kept in the cache: an interrupted recording goes
+on where it stopped.
 """
 
 import itertools
@@ -23,11 +23,15 @@ from dcviz import (
     training,
 )
 
-FOLDER = files.DATA / "cache" / "sweeps"
 SEEDS = (0, 1, 2)
 GRID = [(3.0, parts) for parts in frontier.LADDER]
 GRID += [(8.0, ()), (8.0, frontier.LADDER[-1]), (1.5, frontier.LADDER[-1])]
 """(density, training parts) of the recorded trainings: every step at 3 %, the ends of the frontier elsewhere."""
+
+
+def folder():
+    """Where finished trainings are kept -> Path."""
+    return files.cache_dir() / "sweeps"
 
 
 def seeds():
@@ -39,11 +43,11 @@ def seeds():
     rows = []
     for name, spec in reference.REFERENCES.items():
         jobs = sweeps.over_seeds(sweeps.Job(name, spec.net, spec.recipe, spec.teacher), SEEDS)
-        found, errors = sweeps.sweep(jobs, FOLDER / "seeds")
+        found, errors = sweeps.sweep(jobs, folder() / "seeds")
         for error in errors.values():
             raise error
         for row in found:
-            net = pipeline.restore(archive.load(FOLDER / "seeds" / row["file"]))
+            net = pipeline.restore(archive.load(folder() / "seeds" / row["file"]))
             test = training.error_percent(net, datasets.mnist().test)
             wanted = ("net", "seed", "file_bytes", "ratio", "error_percent")
             rows.append({key: row[key] for key in wanted} | {"net": name, "test_error_percent": test})
@@ -103,7 +107,7 @@ def run(density, parts):
         coded = {"+".join(coding): point for coding, point in found.items()}
         return {"experiment": "parts", "density": density, "parts": parts, "pruned_error": error, "files": coded}
 
-    return sweeps.kept(FOLDER / "grid" / f"{density}-{'-'.join(parts) or 'plain'}.json", measure)
+    return sweeps.kept(folder() / "grid" / f"{density}-{'-'.join(parts) or 'plain'}.json", measure)
 
 
 def pruned(recipe):
@@ -160,7 +164,7 @@ def variants():
     return [
         row
         for function in (without_regrowth, by_sensitivity, codings)
-        for row in sweeps.kept(FOLDER / "grid" / f"{function.__name__}.json", function)
+        for row in sweeps.kept(folder() / "grid" / f"{function.__name__}.json", function)
     ]
 
 

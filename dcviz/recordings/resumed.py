@@ -3,7 +3,7 @@
 import json
 from contextlib import contextmanager
 
-from dcviz.files import atomic_write
+from dcviz.files import atomic_write, read_json
 
 
 @contextmanager
@@ -12,7 +12,7 @@ def rows(path, jobs):
 
     The file goes away when the block ends well, so that the next measurement measures again.
     """
-    done = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    done = read_json(path) if path.exists() else {}
     for key, job in jobs.items():
         if key not in done:
             done[key] = job()
