@@ -8,7 +8,7 @@ from pathlib import Path
 from dcviz import __version__
 from dcviz.errors import DcvizError
 from dcviz.files import atomic_write
-from dcviz.markup import visible
+from dcviz.labkit.markup import visible
 
 
 def main(argv=None):
@@ -68,7 +68,8 @@ def _parser():
 
 
 def _table1(arguments):
-    from dcviz import reference, tables
+    from dcviz.chapters.ch07_full_pipeline import tables
+    from dcviz.pipeline import shipped as reference
 
     rows = [reference.measure(name) for name in (reference.REFERENCES if arguments.all else reference.TABLE1)]
     if arguments.json:
@@ -124,7 +125,7 @@ def _inspect(arguments):
 
 
 def _reproduce(arguments):
-    from dcviz import reference
+    from dcviz.pipeline import shipped as reference
 
     arguments.out.mkdir(parents=True, exist_ok=True)
     result = reference.reproduce(arguments.net, arguments.out, quickly=arguments.quick)
@@ -140,28 +141,28 @@ def _reproduce(arguments):
 
 
 def _record(arguments):
-    from dcviz import recordings
+    from dcviz.evidence import recordings
 
     recorded = recordings.record(arguments.name)
     print(f"{len(recorded.rows)} rows, {recorded.note}")
 
 
 def _edition(arguments):
-    from dcviz import editions
+    from dcviz.classroom import editions
 
     for path in editions.write(arguments.edition, arguments.out, arguments.only, run=not arguments.no_run):
         print(visible(path))
 
 
 def _export(arguments):
-    from dcviz import exports
+    from dcviz.classroom import exports
 
     for path in exports.write(arguments.kind, arguments.out, arguments.only, arguments.edition):
         print(visible(path))
 
 
 def _api(arguments):
-    from dcviz import api_page
+    from dcviz.classroom import api_page
 
     text = api_page.page().encode()
     atomic_write(arguments.out, lambda file: file.write(text))

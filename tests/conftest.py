@@ -17,12 +17,18 @@ def _one_thread():
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def _own_answers(monkeypatch, tmp_path):
+    """No test reads or writes a learner's progress but its own."""
+    monkeypatch.setenv("DCVIZ_PROGRESS", str(tmp_path / "progress.json"))
+
+
 @pytest.fixture
 def no_data(monkeypatch, tmp_path):
     """A machine without data sets: DCVIZ_DATA unset, an empty cache."""
     monkeypatch.delenv("DCVIZ_DATA", raising=False)
     monkeypatch.setenv("DCVIZ_CACHE", str(tmp_path / "cache"))
-    from dcviz import datasets
+    from dcviz.nets import datasets
 
     datasets.mnist.cache_clear()
     yield tmp_path

@@ -27,8 +27,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from dcviz import archive, cifar, downloads
+from dcviz import archive
 from dcviz.archive import Coding, Layer, StoredNet
+from dcviz.nets import cifar, downloads
 
 
 def forked(work, telling):

@@ -5,9 +5,10 @@ import sys
 import numpy as np
 import pytest
 
-from dcviz import archive, reference
+from dcviz import archive
 from dcviz.__main__ import main
 from dcviz.files import ROOT
+from dcviz.pipeline import shipped as reference
 
 
 def run(capsys, *arguments):

@@ -11,12 +11,13 @@ import pytest
 import torch
 
 import dcviz
-from dcviz import datasets, models, training
+from dcviz.nets import datasets, models, training
 
 ROOT = Path(dcviz.__file__).parents[1]
 PIPELINE = """
 import hashlib
-from dcviz import archive, datasets, models, pipeline, training
+from dcviz import archive, pipeline
+from dcviz.nets import datasets, models, training
 from dcviz.pipeline import LayerRecipe, Recipe, Schedule
 
 net = models.build("lenet-300-100", seed=3)

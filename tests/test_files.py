@@ -4,9 +4,9 @@ import re
 import pytest
 
 from dcviz import files
+from dcviz.chapters.ch10_how_small import measure as how_small
 from dcviz.errors import OutputError
 from dcviz.files import atomic_write, replacing
-from dcviz.recordings import how_small
 
 
 def test_a_failing_write_leaves_the_old_file_and_nothing_else(tmp_path):

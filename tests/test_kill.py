@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import kill_writers
 from test_alexnet_training import lines, main  # noqa: F401  (a fixture: the program on a tiny net)
 
-from dcviz.alexnet_training import CHECKPOINT
+from dcviz.nets.alexnet_training import CHECKPOINT
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and kill -9")
 KILLS = 200

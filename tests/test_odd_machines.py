@@ -36,7 +36,11 @@ WORK = """
 import pathlib, sys
 import numpy as np
 import dcviz
-from dcviz import archive, cifar, datasets, files, learner, machine, reference, training
+from dcviz import archive, files
+from dcviz.nets import cifar, datasets, training
+from dcviz.labkit import learner
+from dcviz.evidence import machine
+from dcviz.pipeline import shipped as reference
 from dcviz.errors import DataError
 
 install, out = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
@@ -127,7 +131,7 @@ def test_the_worst_machine_of_all(install, tmp_path):
 
 
 def test_importing_asks_no_home_and_no_network(tmp_path):
-    code = NO_NETWORK + "import dcviz, dcviz.archive, dcviz.datasets, dcviz.labs\nprint('fine')"
+    code = NO_NETWORK + "import dcviz, dcviz.archive, dcviz.nets.datasets, dcviz.labs\nprint('fine')"
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}  # no HOME at all
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "fine\n"), done.stderr

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 import dcviz
-from dcviz import cifar, datasets, editions, pretrained
+from dcviz.classroom import editions
+from dcviz.nets import cifar, datasets
+from dcviz.pipeline import pretrained
 
 ROOT = Path(dcviz.__file__).parents[1]
 PACKAGE = sorted((ROOT / "dcviz").rglob("*.py"))

@@ -8,10 +8,14 @@
 # **How to use this page:** run its cells from top to bottom, with `Shift`+`Enter`. It takes five minutes.
 
 # %%
-from dcviz import archive, datasets, machine, pipeline, reference, theme, training
+from dcviz import archive, pipeline
+from dcviz.nets import datasets, training
+from dcviz.evidence import machine
+from dcviz.pipeline import shipped as reference
+from dcviz.labkit import theme
 from dcviz.labs import Progress, PruningLab
-from dcviz.plots.picture import Picture
-from dcviz.plots.pipeline import byte_shares, digits
+from dcviz.labkit.picture import Picture
+from dcviz.chapters.ch07_full_pipeline.figures import byte_shares, digits
 
 # %% [markdown]
 # ## The end result, in half a minute

@@ -11,11 +11,14 @@
 # quoted numbers, or *measured* here and now on the files of this workbook.
 
 # %%
-from dcviz import budgets, memories, paper, storage_tables, theme
-from dcviz.checks import why_compress as check
+from dcviz.pipeline import budgets
+from dcviz.evidence import memories, paper
+from dcviz.chapters.ch03_sparse_storage import tables as storage_tables
+from dcviz.labkit import theme
+from dcviz.chapters.ch01_why_compress import checks as check
 from dcviz.labs import EnergyLab, FitLab, Prediction
-from dcviz.plots.memory import operation_bars, pruning_pairs
-from dcviz.plots.picture import Picture
+from dcviz.chapters.ch01_why_compress.figures import operation_bars, pruning_pairs
+from dcviz.labkit.picture import Picture
 
 # %% [markdown]
 # ## 1 · Memory: will it fit?

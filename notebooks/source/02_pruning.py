@@ -17,14 +17,19 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown
 
-from dcviz import archive, datasets, models, paper, pruning, recordings, reference, retraining, sensitivity, sketch, theme
-from dcviz.checks import pruning as check
+from dcviz import archive
+from dcviz.nets import datasets, models
+from dcviz.evidence import paper, recordings
+from dcviz.ideas import pruning, sketch
+from dcviz.pipeline import shipped as reference, retraining, sensitivity
+from dcviz.labkit import theme
+from dcviz.chapters.ch02_pruning import checks as check
 from dcviz.labs import BigNetLab, Prediction, PruningLab, RetrainingLab, SensitivityLab
-from dcviz.labs.base import plain
-from dcviz.plots import retraining as plot
-from dcviz.plots.histograms import two_humps
-from dcviz.plots.picture import Picture
-from dcviz.recordings import pruning as chapter
+from dcviz.labkit.base import plain
+from dcviz.chapters.ch02_pruning import figures_retraining as plot
+from dcviz.labkit.histograms import two_humps
+from dcviz.labkit.picture import Picture
+from dcviz.chapters.ch02_pruning import measure as chapter
 
 # %% [markdown]
 # ## 1 · One threshold

@@ -12,11 +12,14 @@
 # %%
 import numpy as np
 
-from dcviz import paper, recordings, relative_index, sparse_formats, storage_tables, theme
-from dcviz.checks import sparse_storage as check
+from dcviz.evidence import paper, recordings
+from dcviz.ideas import relative_index, sparse_formats
+from dcviz.chapters.ch03_sparse_storage import tables as storage_tables
+from dcviz.labkit import theme
+from dcviz.chapters.ch03_sparse_storage import checks as check
 from dcviz.labs import IndexBitsLab, Prediction, RelativeIndexLab
-from dcviz.plots.picture import Picture
-from dcviz.plots.storage import gap_counts, kept_by_input
+from dcviz.labkit.picture import Picture
+from dcviz.chapters.ch03_sparse_storage.figures import gap_counts, kept_by_input
 
 masks = storage_tables.paper_masks("lenet-300-100")
 fc1 = masks["fc1"]

@@ -13,14 +13,15 @@
 # %%
 import numpy as np
 
-from dcviz import paper, recordings, theme
-from dcviz.checks import weight_sharing as check
-from dcviz.kmeans import compression_rate, kmeans
+from dcviz.evidence import paper, recordings
+from dcviz.labkit import theme
+from dcviz.chapters.ch04_weight_sharing import checks as check
+from dcviz.ideas.kmeans import compression_rate, kmeans
 from dcviz.labs import LloydLab, Prediction, SharingLab
-from dcviz.plots import sharing as plots
-from dcviz.plots.picture import Picture
-from dcviz.recordings import weight_sharing as measured
-from dcviz.retraining import weights_of
+from dcviz.chapters.ch04_weight_sharing import figures as plots
+from dcviz.labkit.picture import Picture
+from dcviz.chapters.ch04_weight_sharing import measure as measured
+from dcviz.pipeline.retraining import weights_of
 
 # %% [markdown]
 # We work on LeNet-300-100, pruned to the paper's densities and retrained for a moment, here and now, on 4,000 digits.
@@ -252,7 +253,7 @@ LloydLab("lenet-300-100", layer="fc1", init="density", start=my_density_init(val
 #
 # In one dimension the best codebook can be computed: every cluster is a run of the sorted weights, and the best way
 # to cut them into $k$ runs is made of best ways to cut fewer weights into $k - 1$ runs (*dynamic programming*, see
-# `dcviz/kmeans_optimal.py`). So we can say exactly what a start leaves on the table.
+# `dcviz/ideas/kmeans_optimal.py`). So we can say exactly what a start leaves on the table.
 
 # %%
 guess = Prediction(

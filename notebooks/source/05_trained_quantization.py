@@ -10,14 +10,16 @@
 # %%
 import numpy as np
 
-from dcviz import paper, recordings, reference, theme
-from dcviz.checks import trained_quantization as check
+from dcviz.evidence import paper, recordings
+from dcviz.pipeline import shipped as reference
+from dcviz.labkit import theme
+from dcviz.chapters.ch05_trained_quantization import checks as check
 from dcviz.labs import CodebookLab, FinetuneLab, GradientLab, Prediction
-from dcviz.labs.base import plain
-from dcviz.plots import quantization as plots
-from dcviz.plots.picture import Picture
-from dcviz.plots.sharing import errors_by_bits
-from dcviz.recordings import trained_quantization as measured
+from dcviz.labkit.base import plain
+from dcviz.chapters.ch05_trained_quantization import figures as plots
+from dcviz.labkit.picture import Picture
+from dcviz.chapters.ch04_weight_sharing.figures import errors_by_bits
+from dcviz.chapters.ch05_trained_quantization import measure as measured
 
 # %% [markdown]
 # ## 1 · Sixteen weights, four values, one step
@@ -129,7 +131,7 @@ check.weights_from_codes(my_weights)
 
 # %% [markdown]
 # That is all of trained quantization: forward with `my_weights`, backward as always, `my_reduce_gradient`,
-# `my_centroid_update`. In the package it is 70 lines, `dcviz/trained_quantization.py`.
+# `my_centroid_update`. In the package it is 70 lines, `dcviz/pipeline/trained_quantization.py`.
 
 # %% [markdown]
 # ## 2 · Watch the values learn

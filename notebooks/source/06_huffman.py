@@ -17,10 +17,13 @@ import numpy as np
 import pandas as pd
 from IPython.display import Math
 
-from dcviz import coders, coding_tables, recordings, reference
-from dcviz.checks import huffman as check
+from dcviz.archive import coders
+from dcviz.chapters.ch06_huffman import tables as coding_tables
+from dcviz.evidence import recordings
+from dcviz.pipeline import shipped as reference
+from dcviz.chapters.ch06_huffman import checks as check
 from dcviz.labs import DecodeLab, HuffmanLab, Prediction
-from dcviz.plots import coding
+from dcviz.chapters.ch06_huffman import figures as coding
 
 # %% [markdown]
 # ## 1 · Some symbols come all the time
@@ -331,7 +334,7 @@ check.decode(my_decode)
 # zip, gzip, bz2, xz and zstd have had decades of tuning. Do they do better on the very same symbols? Each gets
 # them in the form it likes best, and every result was unpacked again and compared. There is also a coder
 # without whole bits: **ANS** (asymmetric numeral systems), which turns the whole message into one large number.
-# Its code is [a page long](../dcviz/ans.py).
+# Its code is [a page long](../dcviz/ideas/ans.py).
 
 # %%
 guess = Prediction(
@@ -379,7 +382,7 @@ coding_tables.zipped_nets("lenet-300-100")
 # ### The authors' own file
 #
 # The authors of the paper published a compressed SqueezeNet: pruned, shared, 4-bit gaps with fillers, *without* Huffman
-# coding. dcviz reads it to the last byte (`dcviz.authors`). Here are that file, what general compressors make of it,
+# coding. dcviz reads it to the last byte (`dcviz.archive.authors`). Here are that file, what general compressors make of it,
 # and the same net as a .dcz file:
 
 # %%

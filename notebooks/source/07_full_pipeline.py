@@ -16,11 +16,16 @@ import pandas as pd
 import torch
 
 import dcviz
-from dcviz import alexnet_compression, archive, pipeline, pruning, recipes, recordings, reference, tables, theme
-from dcviz.checks import full_pipeline as check
+from dcviz.pipeline import alexnet as alexnet_compression, recipes, shipped as reference
+from dcviz import archive, pipeline
+from dcviz.ideas import pruning
+from dcviz.evidence import recordings
+from dcviz.chapters.ch07_full_pipeline import tables
+from dcviz.labkit import theme
+from dcviz.chapters.ch07_full_pipeline import checks as check
 from dcviz.labs import PipelineLab, Prediction
-from dcviz.plots.picture import Picture
-from dcviz.plots.pipeline import byte_shares
+from dcviz.labkit.picture import Picture
+from dcviz.chapters.ch07_full_pipeline.figures import byte_shares
 
 # %% [markdown]
 # ## 1 · Watch the bytes fall
@@ -198,7 +203,7 @@ tables.alexnet()
 # a smaller size.) So two things should be kept apart. *Nothing was lost* against the net we started from, which is what
 # the paper claims, too. *Pruning costs nothing* would be more than that: the dense net, trained on for as long, might
 # have become better still. Chapter 11 has such a fair rival for GoogLeNet. To go on from here:
-# `python -m dcviz.alexnet_compression`.
+# `python -m dcviz.pipeline.alexnet`.
 #
 # Table 4 beside the file with the paper's own densities and bits, its layers and bytes **measured now**:
 

@@ -16,11 +16,15 @@
 # %%
 import torch
 
-from dcviz import datasets, energy, paper, recordings, reference, sparse_kernels, theme, timing, timing_tables
-from dcviz.checks import speed as check
+from dcviz.nets import datasets
+from dcviz.chapters.ch08_speed_and_energy import energy, sparse_kernels, timing, tables as timing_tables
+from dcviz.evidence import paper, recordings
+from dcviz.pipeline import shipped as reference
+from dcviz.labkit import theme
+from dcviz.chapters.ch08_speed_and_energy import checks as check
 from dcviz.labs import PhoneLab, Prediction, SpeedLab
-from dcviz.plots import speed as plots
-from dcviz.plots.picture import Picture
+from dcviz.chapters.ch08_speed_and_energy import figures as plots
+from dcviz.labkit.picture import Picture
 
 # %% [markdown]
 # ## 1 · Eleven times fewer weights
@@ -102,7 +106,7 @@ check.least_time(my_least_time)
 #
 # So far the compressed file had to be unpacked into floats before anyone could compute. Must it? The authors built a
 # chip, EIE, that multiplies from codes and gaps. The same idea in software goes **column by column**. Here is a layer
-# of 5 outputs and 3 inputs, in the layout of `dcviz.sparse_kernels`:
+# of 5 outputs and 3 inputs, in the layout of `dcviz.chapters.ch08_speed_and_energy.sparse_kernels`:
 
 # %%
 weight = torch.tensor([[0.0, 0.5, 0.0], [0.0, 0.0, 0.0], [-1.0, 0.0, 0.5], [0.5, 0.0, 0.0], [0.0, 0.5, -1.0]])

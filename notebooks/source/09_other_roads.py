@@ -15,13 +15,17 @@
 # %%
 import numpy as np
 
-from dcviz import archive, datasets, models, pipeline, recordings, reference, theme, training
-from dcviz.alternatives import comparison, int8, nnmf, svd, taylor
-from dcviz.checks import other_roads as check
+from dcviz import archive, pipeline
+from dcviz.nets import datasets, models, training
+from dcviz.evidence import recordings
+from dcviz.pipeline import shipped as reference
+from dcviz.labkit import theme
+from dcviz.chapters.ch09_other_roads import comparison, int8, nnmf, svd, taylor
+from dcviz.chapters.ch09_other_roads import checks as check
 from dcviz.labs import FilterLab, Prediction, RankLab, TemperatureLab
-from dcviz.plots import other_roads as plots
-from dcviz.plots.picture import Picture
-from dcviz.recordings import other_tables as tables
+from dcviz.chapters.ch09_other_roads import figures as plots
+from dcviz.labkit.picture import Picture
+from dcviz.chapters.ch09_other_roads import tables
 
 # %% [markdown]
 # ## 1 · Two thin matrices
@@ -222,7 +226,7 @@ tables.filters(pruned_filters.rows)
 #
 # ### The same for AlexNet
 #
-# Recorded: the AlexNet that `dcviz.alexnet_training` taught CIFAR-10 at 224 pixels loses a quarter to nine tenths of the
+# Recorded: the AlexNet that `dcviz.nets.alexnet_training` taught CIFAR-10 at 224 pixels loses a quarter to nine tenths of the
 # channels of its five convolutions, all at once. Each channel of `conv5` takes 36 columns of `fc6` with it. Layers
 # compete, as Molchanov and others have it, or each loses the same share. Then a short lesson, the same for all: 64
 # steps, an eleventh of an epoch. The whole net gets it too; it is the fair rival.

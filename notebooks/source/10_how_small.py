@@ -14,10 +14,15 @@
 import numpy as np
 from IPython.display import Math
 
-from dcviz import bounds, coders, datasets, frontier, frontier_tables, paper, pruning, recordings, reference, sensitivity
-from dcviz.checks import how_small as check
+from dcviz.chapters.ch10_how_small import bounds, frontier, tables as frontier_tables
+from dcviz.archive import coders
+from dcviz.nets import datasets
+from dcviz.evidence import paper, recordings
+from dcviz.ideas import pruning
+from dcviz.pipeline import shipped as reference, sensitivity
+from dcviz.chapters.ch10_how_small import checks as check
 from dcviz.labs import FrontierLab, Prediction
-from dcviz.plots import frontier as plots
+from dcviz.chapters.ch10_how_small import figures as plots
 
 # %% [markdown]
 # ## 1 · The frontier
@@ -332,7 +337,7 @@ check.conditional_entropy(my_conditional_entropy)
 bounds.mask_table(fc1)
 
 # %% [markdown]
-# The last row is a real coder, [a page long](../dcviz/context_coding.py): an **arithmetic coder** with four counters, one
+# The last row is a real coder, [a page long](../dcviz/chapters/ch10_how_small/context_coding.py): an **arithmetic coder** with four counters, one
 # for each state of the two neighbours. Each counter learns on the way how often its weights are kept, so not even a
 # table is stored. Video codecs work like this (CABAC), and the standard for compressed neural nets (NNC) too.
 #

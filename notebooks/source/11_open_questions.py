@@ -15,14 +15,18 @@ import numpy as np
 import pandas as pd
 import torch
 
-from dcviz import archive, batchnorm, datasets, models, paper, recordings, reference, small_digits, theme, training
-from dcviz.checks import open_questions as check
+from dcviz import archive
+from dcviz.nets import batchnorm, datasets, models, small_digits, training
+from dcviz.evidence import paper, recordings
+from dcviz.pipeline import shipped as reference
+from dcviz.labkit import theme
+from dcviz.chapters.ch11_open_questions import checks as check
 from dcviz.labs import Prediction, TransferLab
-from dcviz.labs.base import plain
+from dcviz.labkit.base import plain
 from dcviz.pipeline import restore
-from dcviz.plots import transfer as plots
-from dcviz.plots.picture import Picture
-from dcviz.recordings import googlenet, open_questions, open_tables
+from dcviz.chapters.ch11_open_questions import figures as plots
+from dcviz.labkit.picture import Picture
+from dcviz.chapters.ch11_open_questions import googlenet, measure as open_questions, tables as open_tables
 
 # %% [markdown]
 # ## 1 · The same net, another task
@@ -55,7 +59,7 @@ for name, net in (("dense", reference.dense("lenet-5")), ("compressed", restore(
 #
 # A rival without compression: the **dense net**, in which everything learns. And a check that the old task helps at
 # all: a net **from scratch**. Every number travels as a 16-bit float; sizes are lengths of real updates which, put
-# into the old file, give the new net (`dcviz/alternatives/transfer.py`).
+# into the old file, give the new net (`dcviz/chapters/ch11_open_questions/transfer.py`).
 
 # %%
 guess = Prediction(
@@ -433,7 +437,7 @@ print(f"SqueezeNet: {4 * sum(r['weights'] for r in squeezed.rows) / 1e6:.1f} MB,
 #
 # * **Hardware**: the same authors' EIE (ISCA 2016) computes straight from the compressed form, as chapter 08 did.
 # * **Why does it work?** The lottery ticket hypothesis (Frankle and Carbin, ICLR 2019): a small part of the dense net,
-#   trained alone from the same first weights, does as well. Try it: `dcviz.retraining.Masked` and the first weights.
+#   trained alone from the same first weights, does as well. Try it: `dcviz.pipeline.retraining.Masked` and the first weights.
 # * **Is it the weights or the comparison?** Blalock and others (*What is the state of neural network pruning?*, 2020)
 #   found that few papers compare on equal terms. After section 3 you know what they mean.
 # * **Language models**: GPTQ and SparseGPT (Frantar and others, 2022 and 2023) quantize and prune nets thousands of
@@ -444,8 +448,8 @@ print(f"SqueezeNet: {4 * sum(r['weights'] for r in squeezed.rows) / 1e6:.1f} MB,
 # 1. An update of *some* codes: which 100 weights should change their value? What would it cost to say which?
 # 2. Our update sends 16-bit floats. Differences are small: how few bits would do? (You own a Huffman coder.)
 # 3. Does a net pruned for one task keep what the next task needs? Prune on the digits 0 to 4, teach 5 to 9.
-# 4. GoogLeNet, trained to the end: how far does it go? All tools are here (`dcviz.picture_training`,
-#    `dcviz.recordings.googlenet`), and a night on your computer is more than we had.
+# 4. GoogLeNet, trained to the end: how far does it go? All tools are here (`dcviz.nets.picture_training`,
+#    `dcviz.chapters.ch11_open_questions.googlenet`), and a night on your computer is more than we had.
 #
 # Answer one of them with a fair rival, five seeds and a spread, and you have done research.
 #

@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from dcviz import editions
+from dcviz.classroom import editions
 
 PEAK = """
 import os, resource

@@ -21,11 +21,12 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
 
-from dcviz import archive, archive_streams, archive_writer, bitstream, huffman
-from dcviz.archive import Coding, Layer, StoredNet
-from dcviz.archive_streams import Writer
-from dcviz.entropy import histogram
+from dcviz import archive
+from dcviz.archive import Coding, Layer, StoredNet, streams as archive_streams, writer as archive_writer
+from dcviz.archive.streams import Writer
 from dcviz.errors import ArchiveError
+from dcviz.ideas import bitstream, huffman
+from dcviz.ideas.entropy import histogram
 
 SECONDS, EXTRA = 2.0, 64 << 20
 NUMBERS = (0, 1, 127, 128, 2**14, 2**20, 2**28, 2**31 - 1, 2**31, 2**32, 2**62, 2**63 - 1, 2**63)

@@ -28,8 +28,8 @@ BARS = {"p95_ms": 50, "speedup": 10, "last_state_ms": 100}
 
 OURS = """
 import ipywidgets, numpy as np
-from dcviz.labs.views import HistogramView
-from dcviz.sketch import sketch
+from dcviz.labkit.views import HistogramView
+from dcviz.ideas.sketch import sketch
 weights = np.random.default_rng(0).laplace(scale=0.01, size={n}).astype(np.float32)
 view = HistogramView(sketch(weights), threshold=0.01)
 heard = ipywidgets.HTML("").add_class("heard")

@@ -21,7 +21,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from dcviz import machine
+from dcviz.evidence import machine
 from dcviz.files import ROOT
 
 MIB = 1024  # KiB

@@ -71,7 +71,7 @@ def kmeans(n):
     import kmeans1d
     from sklearn.cluster import KMeans
 
-    from dcviz import kmeans as one_d
+    from dcviz.ideas import kmeans as one_d
 
     rng = np.random.default_rng(0)
     values = np.concatenate([rng.normal(-0.05, 0.02, n // 2), rng.normal(0.05, 0.02, n - n // 2)])
@@ -107,8 +107,8 @@ def kmeans(n):
 
 def letters(n):
     """Weight codes as 5-bit weight sharing makes them: 32 letters, Laplace-distributed, and their lengths."""
-    from dcviz.entropy import histogram
-    from dcviz.huffman import code_lengths
+    from dcviz.ideas.entropy import histogram
+    from dcviz.ideas.huffman import code_lengths
 
     values = np.random.default_rng(0).laplace(15.5, 3, n)
     symbols = np.clip(np.round(values), 0, 31).astype(np.uint8)
@@ -117,7 +117,7 @@ def letters(n):
 
 def word_strings(lengths):
     """{symbol: code word as a string of 0 and 1}."""
-    from dcviz.huffman import canonical_codes
+    from dcviz.ideas.huffman import canonical_codes
 
     codes = canonical_codes(lengths)
     return {s: f"{codes[s]:0{bits}b}" for s, bits in enumerate(lengths.tolist()) if bits}
@@ -128,7 +128,7 @@ def huffman_encode(n):
     from bitarray import bitarray
     from constriction import symbol
 
-    from dcviz import bitstream
+    from dcviz.ideas import bitstream
 
     symbols, lengths = letters(n)
     words = word_strings(lengths)
@@ -182,8 +182,8 @@ def huffman_decode(n):
     from bitarray.util import canonical_decode
     from constriction import symbol
 
-    from dcviz import bitstream
-    from dcviz.huffman import canonical_order
+    from dcviz.ideas import bitstream
+    from dcviz.ideas.huffman import canonical_order
 
     symbols, lengths = letters(n)
     words = word_strings(lengths)

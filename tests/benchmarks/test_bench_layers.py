@@ -7,7 +7,7 @@ import pytest
 import side_by_side
 import works_layers
 
-from dcviz import timing
+from dcviz.chapters.ch08_speed_and_energy import timing
 
 
 def test_layers(monkeypatch):

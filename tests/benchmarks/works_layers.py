@@ -22,8 +22,8 @@ def layers(size, repetitions):
     """
     import torch
 
-    from dcviz import timing
-    from dcviz.timing_tables import geometric_mean_speedup
+    from dcviz.chapters.ch08_speed_and_energy import timing
+    from dcviz.chapters.ch08_speed_and_energy.tables import geometric_mean_speedup
 
     torch.set_num_threads(1)
     sparse_inputs, dense_inputs = [], []
@@ -96,7 +96,8 @@ def file(size, repetitions):
     """
     from safetensors.numpy import load_file, save_file
 
-    from dcviz import archive, timing
+    from dcviz import archive
+    from dcviz.chapters.ch08_speed_and_energy import timing
 
     net = _a_net(size // 4)
     weight = net.layers[0].weight

@@ -4,9 +4,9 @@ import nbformat
 import pytest
 from playwright.sync_api import expect
 
-from dcviz import editions, exports
-from dcviz.exports import pages, snapshots
-from dcviz.lecture import drop_empty
+from dcviz.classroom import editions, exports
+from dcviz.classroom.exports import pages, snapshots
+from dcviz.classroom.lecture import drop_empty
 
 SOURCE = """# A chapter for this test.
 # %% [markdown]

@@ -1,0 +1,111 @@
+"""The .dcz file: a compressed net that decodes bit for bit, with every byte accounted for.
+
+    file     magic, version, section(header), one section per layer
+    section  varint length, payload, CRC-32 of the payload
+    header   net name; per layer its name, what its payload holds, and its shape
+    layer    [gaps]  [codebook]  values  [bias]
+
+A layer is coded by what its ``Coding`` says, so one format holds every stage of the paper's pipeline: all weights as
+floats (dense), relative index + floats (pruned), relative index + codes (shared), both Huffman-coded (coded).
+The specification is docs/format.md.
+"""
+
+import functools
+from dataclasses import replace
+from pathlib import Path
+
+from dcviz.archive.reader import parse
+from dcviz.archive.types import MAGIC, PARTS, VERSION, Breakdown, Coding, Layer, LayerBreakdown, StoredNet
+from dcviz.archive.writer import pieces, walk, write_layer
+from dcviz.errors import ArchiveError
+from dcviz.files import atomic_write
+
+__all__ = [
+    "MAGIC",
+    "PARTS",
+    "VERSION",
+    "Breakdown",
+    "Coding",
+    "Layer",
+    "LayerBreakdown",
+    "StoredNet",
+    "breakdown",
+    "describe",
+    "describe_bytes",
+    "dumps",
+    "file_bytes",
+    "layer_bytes",
+    "load",
+    "loads",
+    "save",
+    "shortest",
+]
+
+
+def save(path, net):
+    """Write a ``StoredNet`` to ``path`` in one step; returns the file's length in bytes.
+
+    WeightError for NaN, infinite or empty weights or values that the dtype cannot hold exactly; CodebookError
+    if a weight is not in its codebook. Nothing is written in either case.
+    """
+    return atomic_write(path, lambda file: sum(file.write(piece) for piece in pieces(net)))
+
+
+def load(path):
+    """Read the ``StoredNet`` in the file at ``path``; ArchiveError names what is wrong with it."""
+    return loads(_contents(path), path)
+
+
+def describe(path):
+    """The ``Breakdown`` of the file at ``path`` (which is fully decoded for it)."""
+    return describe_bytes(_contents(path), path)
+
+
+def breakdown(net):
+    """The ``Breakdown`` of the file that a ``StoredNet`` would make."""
+    return describe_bytes(dumps(net))
+
+
+def describe_bytes(data, where="these bytes"):
+    """The ``Breakdown`` of the bytes of a .dcz file."""
+    return parse(data, where)[1]
+
+
+def loads(data, where="these bytes"):
+    """The ``StoredNet`` in the bytes of a .dcz file; ArchiveError names what is wrong."""
+    return parse(data, where)[0]
+
+
+def dumps(net):
+    """The bytes of the .dcz file of a ``StoredNet``; raises what ``save`` raises."""
+    return b"".join(pieces(net))
+
+
+def file_bytes(net):
+    """The length of the file that a ``StoredNet`` would make, for nets too large to hold twice."""
+    return sum(len(piece) for piece in pieces(net))
+
+
+def layer_bytes(layer):
+    """Bytes that a ``Layer`` takes in a file, without its record in the header."""
+    return len(write_layer(layer))
+
+
+def shortest(layer, codings):
+    """A ``Layer`` with the one of some ``Coding``s that makes the file smallest, the first of equals.
+
+    What trying each by ``layer_bytes`` gives, but the weights that are not zero are looked up once per walking order.
+    """
+    walked = functools.cache(functools.partial(walk, layer))
+
+    def size(coding):
+        return len(write_layer(replace(layer, coding=coding), coding.index_bits and walked(coding.order)))
+
+    return replace(layer, coding=min(codings, key=size) if len(codings) > 1 else codings[0])
+
+
+def _contents(path):
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ArchiveError(f"{path} cannot be read: {error}") from error

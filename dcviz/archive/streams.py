@@ -1,0 +1,248 @@
+"""The bricks of a .dcz file: bytes that know what they are for, sections with checksums, symbol streams."""
+
+import zlib
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from dcviz.errors import ArchiveError
+from dcviz.ideas import bits, bitstream, huffman
+from dcviz.ideas.entropy import histogram
+
+MAX_WEIGHTS = 1 << 28
+"""More weights than this in one file are taken for damage: 268 million, twice VGG-16."""
+MAX_LAYERS = 1 << 12
+"""Most layers in one file: each costs some time to read, however little it holds."""
+MAX_NAME = 1 << 10
+"""Longest name of a net or layer, in bytes of UTF-8."""
+MAX_FREE = 1 << 20
+"""Most symbols that may stand in no bits at all, so that a few bytes cannot ask for much memory."""
+
+MAX_CHUNK = 1 << 17
+"""Longest chunk of Huffman-coded symbols: a decoder takes one step per symbol of a chunk."""
+
+_FIXED, _HUFFMAN = 0, 1
+
+
+class Writer(bytearray):
+    """Bytes under construction."""
+
+    def raw(self, data):
+        """Append bytes as they are."""
+        self.extend(data)
+
+    def byte(self, value):
+        """Append one byte."""
+        self.append(value)
+
+    def varint(self, value):
+        """Append a non-negative integer, seven bits a byte, low bits first, high bit = more follows."""
+        while value > 0x7F:
+            self.append(value & 0x7F | 0x80)
+            value >>= 7
+        self.append(value)
+
+    def text(self, text):
+        """Append UTF-8 text with its length in front."""
+        data = text.encode()
+        self.varint(len(data))
+        self.raw(data)
+
+    def section(self):
+        """The three pieces of the section with these bytes as payload: their length, the bytes, their CRC-32."""
+        length = Writer()
+        length.varint(len(self))
+        return length, self, zlib.crc32(self).to_bytes(4, "little")
+
+
+class Reader:
+    """Bytes being read, each charged to the part of the file that it is for (``parts``: {part: bytes})."""
+
+    def __init__(self, data, parts=()):
+        self._data = memoryview(data)
+        self._at = 0
+        self.parts = Counter(parts)
+
+    @property
+    def left(self):
+        """Bytes not yet read."""
+        return len(self._data) - self._at
+
+    def raw(self, n, part):
+        """The next n bytes."""
+        if n > self.left:
+            raise ArchiveError(f"cut short: {n:,} more bytes of {part} expected, {self.left:,} left")
+        self._at += n
+        self.parts[part] += n
+        return self._data[self._at - n : self._at]
+
+    def byte(self, part):
+        """The next byte as an integer."""
+        return self.raw(1, part)[0]
+
+    def varint(self, part):
+        """The next variable-length integer, below 2**63 and in its shortest form."""
+        value = 0
+        for shift in range(0, 63, 7):
+            byte = self.byte(part)
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                if byte == 0 and shift:
+                    break
+                return value
+        raise ArchiveError(f"a number among the {part} is malformed")
+
+    def text(self, part):
+        """The next UTF-8 text."""
+        try:
+            return bytes(self.raw(self.varint(part), part)).decode()
+        except UnicodeDecodeError as error:
+            raise ArchiveError(f"a name in the {part} is not UTF-8") from error
+
+    def floats(self, n, dtype, part):
+        """The next n floats of a little-endian dtype, as a new float32 array."""
+        return np.frombuffer(self.raw(n * np.dtype(dtype).itemsize, part), dtype).astype(np.float32)
+
+    def section(self, what):
+        """A Reader of the next section's payload, its checksum verified; it is charged for its own frame."""
+        before, self.parts = self.parts, Counter()
+        payload = self.raw(self.varint("header"), "payload")
+        checksum = int.from_bytes(self.raw(4, "checksums"), "little")
+        frame, self.parts = self.parts, before
+        if zlib.crc32(payload) != checksum:
+            raise ArchiveError(f"{what} is damaged: its checksum does not match")
+        del frame["payload"]
+        return Reader(payload, frame)
+
+    def reassign(self, part, other, bits):
+        """Charge ``bits`` of one part, rounded to bytes, to another part."""
+        n = min(round(int(bits) / 8), self.parts[part])
+        self.parts[part] -= n
+        self.parts[other] += n
+
+    def end(self, what):
+        """ArchiveError unless everything was read."""
+        if self.left:
+            raise ArchiveError(f"{self.left:,} bytes too many at the end of {what}")
+
+
+@dataclass(frozen=True, eq=False)
+class Symbols:
+    """Decoded symbols (n,), what each symbol of the alphabet costs in bits, and whether a Huffman code says so."""
+
+    symbols: np.ndarray
+    costs: np.ndarray
+    coded: bool
+
+    def bits(self, which):
+        """Bits that the symbols at ``which`` (boolean mask) take in the stream."""
+        return int(self.costs[self.symbols[which]].sum(dtype=np.int64))
+
+
+def write_symbols(writer, symbols, use_huffman, width):
+    """Append symbols: fixed-length codes of ``width`` bits, or a Huffman code if that is asked for and shorter."""
+    width = max(width, 1) if len(symbols) > MAX_FREE else width
+    fixed = Writer([_FIXED, width])
+    fixed.raw(bits.pack_fixed(symbols, width))
+    coded = _huffman_stream(symbols) if use_huffman and len(symbols) and _codable(symbols) else None
+    writer.raw(coded if coded is not None and len(coded) < len(fixed) else fixed)
+
+
+def _codable(symbols):
+    """Whether code words of the greatest length are enough for all symbols that occur."""
+    most = 1 << huffman.MAX_LENGTH
+    return int(symbols.max()) < most or len(np.unique(symbols)) <= most
+
+
+def _huffman_stream(symbols):
+    lengths = huffman.code_lengths(histogram(symbols))
+    stream = bitstream.encode(symbols, lengths)
+    writer = Writer([_HUFFMAN])
+    _write_table(writer, lengths)
+    writer.varint(stream.chunk)
+    if len(stream.chunk_bits) > 1:  # a single chunk has all the bits
+        least = int(stream.chunk_bits.min())
+        extra = stream.chunk_bits - least
+        width = int(extra.max()).bit_length()
+        writer.varint(least)
+        writer.byte(width)
+        writer.raw(bits.pack_fixed(extra, width))
+    else:
+        writer.varint(int(stream.chunk_bits.sum()))
+    writer.raw(stream.data)
+    return writer
+
+
+def read_symbols(reader, n, alphabet, part):
+    """The next ``n`` symbols, each below ``alphabet``, as ``Symbols``; ArchiveError or CodeError if damaged."""
+    kind = reader.byte(part)
+    if kind == _FIXED:
+        width = reader.byte(part)
+        if width > 32:
+            raise ArchiveError(f"fixed-length codes of {width} bits among the {part}")
+        if width == 0 and n > MAX_FREE:
+            raise ArchiveError(f"{n:,} {part} in no bits; at most {MAX_FREE:,} are possible")
+        symbols = bits.unpack_fixed(reader.raw((n * width + 7) // 8, part), n, width)
+        costs = np.full(alphabet, width, np.uint8)
+    elif kind == _HUFFMAN:
+        costs = _read_table(reader, alphabet)
+        chunk, least = reader.varint("lane_starts"), reader.varint("lane_starts")
+        chunks = -(-n // max(chunk, 1))
+        if not 1 <= chunk <= MAX_CHUNK or chunks * max(least, 1) > 8 * reader.left:
+            raise ArchiveError(f"{chunks:,} chunks of {chunk:,} symbols and {least:,} bits or more of {part} cannot be")
+        chunk_bits = np.full(chunks, least, np.int64)
+        if chunks > 1:
+            width = min(reader.byte("lane_starts"), 32)
+            packed = reader.raw((chunks * width + 7) // 8, "lane_starts")
+            chunk_bits += bits.unpack_fixed(packed, chunks, width).astype(np.int64)
+        data = reader.raw((int(chunk_bits.sum()) + 7) // 8, part)
+        symbols = bitstream.decode(bitstream.BitStream(bytes(data), n, chunk, chunk_bits), costs)
+    else:
+        raise ArchiveError(f"{part} are coded in a way ({kind}) that this dcviz does not know")
+    if len(symbols) and int(symbols.max()) >= alphabet:
+        raise ArchiveError(f"a symbol among the {part} lies outside its alphabet of {alphabet:,}")
+    return Symbols(symbols, costs, kind == _HUFFMAN)
+
+
+def _write_table(writer, lengths):
+    """Code lengths of symbols 0, 1, ...: bit-packed; a zero is followed by how many more zeros follow it."""
+    used = int(np.flatnonzero(lengths)[-1]) + 1
+    width = int(lengths.max()).bit_length()
+    longest = 1 << width
+    fields, at = [], 0
+    while at < used:
+        fields.append(int(lengths[at]))
+        at += 1
+        if fields[-1] == 0:
+            run = 1
+            while run < longest and lengths[at] == 0:
+                run += 1
+                at += 1
+            fields.append(run - 1)
+    writer.varint(len(fields))
+    writer.byte(width)
+    writer.raw(bits.pack_fixed(np.array(fields, np.uint32), width))
+
+
+def _read_table(reader, alphabet):
+    """Code lengths (alphabet,), uint8; whether they make a prefix code is for the decoder to check."""
+    part = "code_tables"
+    n, width = reader.varint(part), reader.byte(part)
+    if not 1 <= width <= 5 or n > 2 * alphabet:
+        raise ArchiveError(f"a code table of {n:,} fields of {width} bits for {alphabet:,} symbols")
+    fields = bits.unpack_fixed(reader.raw((n * width + 7) // 8, part), n, width).tolist()
+    lengths = np.zeros(alphabet, np.uint8)
+    at, symbol = 0, 0
+    while at < n:
+        if symbol >= alphabet:
+            raise ArchiveError(f"a code table has more than the {alphabet:,} symbols of its alphabet")
+        lengths[symbol] = fields[at]
+        symbol += 1
+        at += 1
+        if fields[at - 1] == 0:
+            if at == n:
+                raise ArchiveError("a code table ends in the middle of a run of absent symbols")
+            symbol += fields[at]
+            at += 1
+    return lengths

@@ -1,0 +1,162 @@
+"""Checks of chapter 02: mask from a threshold, mask for a density, one masked step, sparsity against ratio."""
+
+import numpy as np
+
+from dcviz.ideas import pruning
+from dcviz.labkit import theme
+from dcviz.labkit.check import Check
+
+
+def _density_mask(weights, density):
+    return pruning.mask_from_density(weights, density)
+
+
+def _smallest(weights, density):
+    return ~pruning.mask_from_density(weights, 1 - density)
+
+
+def _draw_mask(arguments, yours, target):
+    """The first weights as bars with the target's and the learner's choice under them."""
+    weights = np.ravel(arguments[0])[:24]
+    figure, (top, low) = theme.figure(11, 5, rows=2, gridspec_kw={"height_ratios": [2, 1]})
+    top.bar(range(weights.size), weights, 0.7, **theme.bar_style("dense"))
+    top.axhline(0, color="black", linewidth=1)
+    top.set(ylabel="weight", xticks=[], xlim=(-0.6, weights.size - 0.4))
+    for y, mask in ((1, target), (0, yours)):
+        try:
+            kept = np.ravel(mask)[: weights.size].astype(bool)
+        except (TypeError, ValueError):
+            continue
+        for name, chosen in (("kept", kept), ("pruned", ~kept)):
+            places = np.flatnonzero(chosen)
+            style = {"linestyle": "", "markersize": 12, "markeredgewidth": 2.5, "label": name if y else None}
+            low.plot(places, np.full(places.size, y), **theme.line_style(name, **style))
+    low.set(yticks=[1, 0], yticklabels=["target", "yours"], ylim=(-0.6, 1.6), xlim=top.get_xlim())
+    low.set_xlabel("position (the first weights)")
+    low.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    return figure
+
+
+mask = Check(
+    "mask",
+    spec="Return a bool array of the shape of `weights`: True where the magnitude is at least `threshold`.",
+    solution=pruning.mask_from_threshold,
+    inputs=lambda rng: [
+        (np.array([0.1, -0.4, 0.3, -0.02, 0.25]), 0.25),  # one weight lies on the threshold: it stays
+        (np.array([[-3.0, -1.0], [0.5, 2.0]]), 1.0),
+        (np.zeros(4), 0.1),
+        (rng.normal(0, 0.05, (4, 6)), 0.05),
+        (rng.normal(0, 0.05, (3, 2, 5, 5)), 0.02),
+    ],
+    mistakes={
+        "you compare the weight, not its magnitude: large negative weights matter too": lambda w, t: w >= t,
+        "you keep the small weights and prune the large ones": lambda w, t: np.abs(w) < t,
+        "a weight exactly on the threshold stays: use >=, not >": lambda w, t: np.abs(w) > t,
+        "you keep the small weights (and the mask is True where a weight *stays*)": lambda w, t: np.abs(w) <= t,
+        "you compare with minus the threshold as well as plus, but join the two with the wrong word: a weight stays "
+        "if it is above +threshold *or* below -threshold": lambda w, t: (w >= t) & (w <= -t),
+        "you return the pruned weights; wanted is the mask, True or False for each": lambda w, t: np.where(
+            np.abs(w) >= t, w, 0.0
+        ),
+    },
+    draw=_draw_mask,
+)
+
+mask_for_density = Check(
+    "mask_for_density",
+    spec="Return a bool array of the shape of `weights` that keeps the `density` * weights.size weights of largest "
+    "magnitude (a whole number in all inputs, and no two magnitudes are equal).",
+    solution=_density_mask,
+    inputs=lambda rng: [
+        (np.array([0.3, -0.4, 0.1, 0.2, -0.05]), 0.4),
+        (rng.normal(-0.03, 0.05, (5, 8)), 0.25),
+        (rng.normal(0.02, 0.05, 50), 0.08),
+        (rng.normal(0, 0.05, (2, 1, 5, 5)), 0.9),
+        (rng.normal(0, 1, 10), 1.0),
+    ],
+    mistakes={
+        "density is the share that *stays*; you keep the sparsity, 1 - density": lambda w, d: pruning.mask_from_density(
+            w, 1 - d
+        ),
+        "you take the quantile of the weights, not of their magnitudes": lambda w, d: (
+            np.abs(w) >= np.quantile(w, 1 - d)
+        ),
+        "you take the quantile of the weights and compare the weights: negative ones never stay": lambda w, d: (
+            w >= np.quantile(w, 1 - d)
+        ),
+        "the quantile to take is 1 - density: that share lies *below* the threshold": lambda w, d: (
+            np.abs(w) >= np.quantile(np.abs(w), d)
+        ),
+        "you keep the smallest magnitudes": _smallest,
+        "the weight that sits on the threshold stays: use >=, not >": lambda w, d: (
+            np.abs(w) > np.sort(np.abs(w), axis=None)[w.size - round(d * w.size)]
+        ),
+        "you return the threshold; wanted is the mask": pruning.threshold_from_density,
+    },
+    draw=_draw_mask,
+)
+
+
+def _step(weights, gradient, velocity, mask, rate, momentum):
+    return (weights - rate * (momentum * velocity + gradient)) * mask
+
+
+def _steps(rng):
+    """Weights, gradient, velocity, mask, rate, momentum; the velocity of pruned weights is not zero yet."""
+    cases = [
+        (np.array([0.5, 0.0, -0.2]), np.array([0.1, 0.3, -0.4]), np.zeros(3), np.array([True, False, True]), 0.5, 0.0)
+    ]
+    for shape, rate, momentum in (((3, 4), 0.1, 0.9), (6, 0.01, 0.5), ((2, 1, 3, 3), 1.0, 0.9)):
+        keep = rng.random(shape) < 0.5
+        keep.flat[:2] = True, False
+        arrays = [rng.normal(size=shape) for _ in range(3)]
+        cases.append((arrays[0] * keep, arrays[1], arrays[2], keep, rate, momentum))
+    not_cut_yet = rng.normal(size=5)
+    keep = np.array([True, True, False, False, True])
+    return [*cases, (not_cut_yet, rng.normal(size=5), np.zeros(5), keep, 0.1, 0.9)]
+
+
+masked_step = Check(
+    "masked_step",
+    spec="Return the weights after one step of gradient descent with momentum: the velocity becomes `momentum` * "
+    "`velocity` + `gradient`, the weights move by -`rate` * velocity, and weights whose `mask` is False are 0.",
+    solution=_step,
+    inputs=_steps,
+    mistakes={
+        "the mask is forgotten after the update, so pruned weights come back to life": lambda w, g, v, m, r, a: (
+            w - r * (a * v + g)
+        ),
+        "the velocity still pushes pruned weights away from zero: mask the weights, last": lambda w, g, v, m, r, a: (
+            w - r * (a * v + g * m)
+        ),
+        "you mask the step, but not the weights: one that was not zero before stays": lambda w, g, v, m, r, a: (
+            w - r * (a * v + g) * m
+        ),
+        "you mask the weights before the step; the step then moves them: mask them last": lambda w, g, v, m, r, a: (
+            w * m - r * (a * v + g)
+        ),
+        "you mask the wrong way round: True means the weight stays": lambda w, g, v, m, r, a: (
+            (w - r * (a * v + g)) * ~m
+        ),
+        "the momentum is missing": lambda w, g, v, m, r, a: (w - r * g) * m,
+        "you climb: the step goes *against* the gradient": lambda w, g, v, m, r, a: (w + r * (a * v + g)) * m,
+        "the rate multiplies the whole velocity, not the gradient alone": lambda w, g, v, m, r, a: (
+            (w - (a * v + r * g)) * m
+        ),
+    },
+)
+
+ratio = Check(
+    "ratio",
+    spec="Return how many times smaller a layer gets: dense, every weight takes 32 bits; pruned to `sparsity` "
+    "(0 to 1), every weight that is left takes 32 bits and `index_bits` more to say where it is.",
+    solution=lambda sparsity, index_bits: 32 / ((1 - sparsity) * (32 + index_bits)),
+    inputs=lambda rng: [(0.9, 5), (0.92, 5), (0.5, 8), (0.1, 8), (0.99, 0)],
+    mistakes={
+        "the positions cost bits too: each weight that is left takes 32 + index_bits": lambda s, b: 1 / (1 - s),
+        "the share that is *left* is 1 - sparsity": lambda s, b: 32 / (s * (32 + b)),
+        "the share that is left is 1 - sparsity, and positions cost bits too": lambda s, b: 1 / s,
+        "that is the size that remains; the ratio is its inverse": lambda s, b: (1 - s) * (32 + b) / 32,
+        "each weight that is left has an index of its own, not one for the layer": lambda s, b: 32 / ((1 - s) * 32 + b),
+    },
+)

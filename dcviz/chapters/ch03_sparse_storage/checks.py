@@ -1,0 +1,213 @@
+"""Checks of chapter 03: encode, decode, count the bits of a relative index."""
+
+import numpy as np
+
+from dcviz.chapters.ch03_sparse_storage.figures import index_strip
+from dcviz.ideas import relative_index
+from dcviz.labkit import theme
+from dcviz.labkit.check import Check
+
+
+def _encode(weights, bits):
+    positions = np.flatnonzero(weights)
+    index = relative_index.encode(positions, bits)
+    values = np.zeros(index.gaps.size)
+    values[index.real] = np.asarray(weights)[positions]
+    return index.gaps.tolist(), values.tolist()
+
+
+def _entries(weights, bits, *, first=-1, minus=1, filler=None, fillers=True, trailing=False, longest=0):
+    """The encoder with one thing changed, entry by entry, as a learner would write it."""
+    gaps, values, previous = [], [], first
+    reach = 2**bits + longest
+    filler = reach - minus if filler is None else filler(bits)
+    for position in np.flatnonzero(weights):
+        while fillers and position - previous > reach:
+            gaps.append(filler)
+            values.append(0.0)
+            previous += reach
+        gaps.append(int(position - previous - minus))
+        values.append(float(weights[position]))
+        previous = position
+    while trailing and len(weights) - 1 - previous > reach:
+        gaps.append(filler)
+        values.append(0.0)
+        previous += reach
+    return gaps, values
+
+
+def _weight_at_filler(weights, bits):
+    gaps, values = _encode(weights, bits)
+    for i in reversed(range(len(values) - 1)):
+        if values[i] == 0.0:
+            values[i] = values[i + 1]
+    return gaps, values
+
+
+def _layers(rng):
+    """The paper's Figure 2 first, then every gap at the border of a width, nothing, everything, random."""
+    figure = np.zeros(16)
+    figure[[1, 4, 15]] = 3.4, 0.9, 1.7
+    edge, past, far = np.zeros(40), np.zeros(40), np.zeros(70)
+    edge[[7, 15]], past[[8, 17]], far[40] = 1.0, -2.0, 0.5
+    sparse = np.where(rng.random(200) < 0.05, rng.normal(size=200), 0.0)
+    cases = [(figure, 3), (figure, 1), (edge, 3), (past, 3), (far, 2), (np.zeros(9), 2)]
+    return [*cases, (np.arange(1.0, 6.0), 2), (sparse, 3), (sparse, 4)]
+
+
+def _draw(arguments, yours, target):
+    """The layer with the entries of the target, and, if it can be drawn, with the learner's."""
+    weights, bits = arguments
+    size = min(32, len(weights))
+    figure, axes = theme.figure(12, 7, rows=2)
+    for axis, (gaps, values), title in zip(axes, (target, yours), ("target", "yours"), strict=True):
+        try:
+            steps = np.cumsum(np.asarray(gaps, np.int64)[:24] + 1) - 1
+            real = [bool(value) for value in values]
+            shown = [entry for entry in zip(steps.tolist(), gaps, real, strict=False) if entry[0] < size]
+        except (TypeError, ValueError):
+            shown = []
+        index_strip(axis, size, shown)
+        axis.set_title(f"{title}: {_few(gaps)}, {bits} bits per gap", loc="left")
+    return figure
+
+
+def _few(gaps):
+    gaps = list(gaps) if hasattr(gaps, "__iter__") else [gaps]
+    return ", ".join(map(str, gaps[:16])) + (", …" if len(gaps) > 16 else "")
+
+
+encode = Check(
+    "encode",
+    spec="Return (gaps, values): one entry per kept weight, gap - 1 since the entry before (the first counts "
+    "from -1), and filler entries (2**bits - 1, value 0.0) where the next weight is more than 2**bits away.",
+    solution=_encode,
+    inputs=_layers,
+    mistakes={
+        "fillers are missing: a gap beyond 2**bits does not fit, so bridge it with fillers": lambda w, b: _entries(
+            w, b, fillers=False
+        ),
+        "off by one, as the figure prints it: its first gap counts from 0, not from -1, and gaps stand "
+        "there as they are, so that a gap of 2**bits does not fit into its bits": lambda w, b: _entries(
+            w, b, first=0, minus=0
+        ),
+        "you store the gap itself; store gap - 1, since a gap is never 0": lambda w, b: _entries(w, b, minus=0),
+        "the first gap counts from -1, so that a weight at position 0 has gap 1": lambda w, b: _entries(w, b, first=0),
+        "a filler stores 2**bits - 1 (its gap is 2**bits); 2**bits itself does not fit into the bits": lambda w, b: (
+            _entries(w, b, filler=lambda b: 2**b)
+        ),
+        "a filler bridges 2**bits positions, not 2**bits - 1": lambda w, b: _entries(w, b, longest=-1),
+        "nothing follows the last weight: no fillers there; the shape says where the layer ends": lambda w, b: _entries(
+            w, b, trailing=True
+        ),
+        "a filler's value is 0.0, not the weight that comes after it": _weight_at_filler,
+        "these are absolute positions; store the difference to the entry before": lambda w, b: (
+            np.flatnonzero(w).tolist(),
+            np.asarray(w)[np.flatnonzero(w)].tolist(),
+        ),
+    },
+    draw=_draw,
+)
+
+
+def _place(gaps, values, size, positions):
+    weights = np.zeros(size)
+    inside = (positions >= 0) & (positions < size)
+    weights[positions[inside]] = np.asarray(values, float)[: len(positions)][inside]
+    return weights
+
+
+def _decode(gaps, values, size):
+    return _place(gaps, values, size, relative_index.decode(gaps))
+
+
+def _decode_without_fillers(gaps, values, size):
+    real = [i for i, value in enumerate(values) if value != 0.0]
+    gaps, values = [gaps[i] for i in real], [values[i] for i in real]
+    return _place(gaps, values, size, np.cumsum(np.array(gaps, int) + 1) - 1)
+
+
+def _streams(rng):
+    return [(*_encode(weights, bits), len(weights)) for weights, bits in _layers(rng)]
+
+
+decode = Check(
+    "decode",
+    spec="Return the layer as an array of `size` weights: each value at its position, zeros elsewhere.",
+    solution=_decode,
+    inputs=_streams,
+    mistakes={
+        "add 1 to every stored gap before summing: what is stored is gap - 1": lambda g, v, n: _place(
+            g, v, n, np.cumsum(np.array(g, int))
+        ),
+        "the sum starts at -1, not at 0: subtract 1 at the end": lambda g, v, n: _place(
+            g, v, n, np.cumsum(np.array(g, int) + 1)
+        ),
+        "add 1 to every stored gap before summing, not after: each entry adds one more position": lambda g, v, n: (
+            _place(g, v, n, np.cumsum(np.array(g, int)) - 1)
+        ),
+        "a filler's gap counts although its value is zero: sum first, then drop fillers": _decode_without_fillers,
+        "the stored gaps are not positions: take their running sum": lambda g, v, n: _place(g, v, n, np.array(g, int)),
+    },
+)
+
+
+def _widths(rng):
+    return [(*_encode(weights, bits), bits, value_bits) for value_bits in (5, 32) for weights, bits in _layers(rng)]
+
+
+def _real(values):
+    return int(np.count_nonzero(values))
+
+
+total_bits = Check(
+    "total_bits",
+    spec="Return the number of bits of the encoded layer: every entry stores a gap of `bits` and a weight of "
+    "`value_bits`.",
+    solution=lambda gaps, values, bits, value_bits: len(gaps) * (bits + value_bits),
+    inputs=_widths,
+    mistakes={
+        "a filler stores a weight too: its zero takes value_bits like any other": lambda g, v, b, c: (
+            len(g) * b + _real(v) * c
+        ),
+        "fillers are entries too: count all of them, not only the real weights": lambda g, v, b, c: _real(v) * (b + c),
+        "the gaps are not free: every entry takes bits + value_bits": lambda g, v, b, c: len(g) * c,
+        "the weights are not free: every entry takes bits + value_bits": lambda g, v, b, c: len(g) * b,
+        "an entry holds both a gap and a weight: add the two widths, do not multiply them": lambda g, v, b, c: (
+            len(g) * b * c
+        ),
+        "that is bytes; bits are asked for": lambda g, v, b, c: len(g) * (b + c) / 8,
+    },
+)
+
+
+def _choices(rng):
+    weights = [np.where(rng.random(600) < density, 1.0, 0.0) for density in (0.02, 0.08, 0.3, 0.7)]
+    weights.append(np.where(np.arange(600) % 100 < 12, 1.0, 0.0))
+    return [(w, value_bits) for w in weights for value_bits in (1, 5, 32)]
+
+
+def _cheapest(weights, price):
+    positions = np.flatnonzero(weights)
+    return min(range(1, 13), key=lambda b: price(relative_index.total_bits(positions, b, 1) // (b + 1), b))
+
+
+def _no_fillers(weights, value_bits):
+    longest = int(np.diff(np.flatnonzero(weights), prepend=-1).max())
+    return max(1, (longest - 1).bit_length())
+
+
+best_bits = Check(
+    "best_bits",
+    spec="Return the bits per gap, 1 to 12, that give the fewest bits in total; the smallest if several do.",
+    solution=lambda weights, value_bits: _cheapest(weights, lambda n, b: n * (b + value_bits)),
+    inputs=_choices,
+    mistakes={
+        "you minimise the bits of the gaps alone; each filler costs value_bits as well": lambda w, c: _cheapest(
+            w, lambda n, b: n * b
+        ),
+        "you avoid every filler; a few of them can be cheaper than wider gaps for all": _no_fillers,
+        "you leave the fillers out of the count: then fewer bits always look better": lambda w, c: 1,
+        "that is the width that costs the most": lambda w, c: _cheapest(w, lambda n, b: -n * (b + c)),
+    },
+)

@@ -1,0 +1,225 @@
+"""Chapter 4's figures: clusters of weights, rounding errors by size, Lloyd's steps, the three starts compared."""
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from dcviz.labkit import theme
+from dcviz.labkit.histograms import short
+
+INIT_ROLES = dict(zip(("linear", "density", "forgy", "optimal"), theme.SERIES, strict=False))
+"""How the three starts of section 3.2 and the exact optimum are drawn, everywhere."""
+
+
+def clustered_histogram(axes, values, centroids, sizes, *, cdf=False, before=(), label="weight", bins=200):
+    """Histogram of ``values`` banded by cluster; centroids as diamonds, hollow where ``sizes`` is 0.
+
+    before: values drawn as crosses; cdf: adds the share of weights below w, with each centroid's place in it.
+    Returns {"bars", "centroids", "empty", "before", "cdf"} of artists, those that were drawn.
+    """
+    values, centroids = np.ravel(values), np.asarray(centroids, float)
+    sizes = np.asarray(sizes)
+    counts, edges = np.histogram(values, bins)
+    cluster = np.searchsorted((centroids[1:] + centroids[:-1]) / 2, (edges[1:] + edges[:-1]) / 2)
+    role = theme.role("kept")
+    colours = np.where(cluster % 2, theme.tint(role.colour, 0.55), role.colour)
+    artists = {"bars": axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=colours)}
+    diamond, top = theme.role("centroid"), counts.max()
+    for x, n in zip(centroids, sizes, strict=True):
+        line = (0, (1, 3)) if n == 0 else diamond.line
+        axes.axvline(x, color=theme.role("pruned").colour if n == 0 else "black", linestyle=line, linewidth=1)
+    marks = {"marker": diamond.marker, "linestyle": "", "clip_on": False, "zorder": 4}
+    full = centroids[sizes > 0]
+    artists["centroids"] = axes.plot(
+        full, 0 * full, color=diamond.colour, markeredgecolor="black", label="centroid", **marks
+    )[0]
+    if (sizes == 0).any():
+        empty = centroids[sizes == 0]
+        style = {"color": "white", "markeredgecolor": theme.role("pruned").colour, "markeredgewidth": 2.5}
+        artists["empty"] = axes.plot(empty, 0 * empty, label="empty: owns no weight", **style, **marks)[0]
+    if len(before):
+        artists["before"] = axes.plot(before, np.full(len(before), 0.1 * top), "kx", label="before")[0]
+    axes.set(xlabel=label, ylabel="weights per bin", ylim=(0, 1.05 * top))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: short(v)))
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.2)
+    if cdf:
+        axes.set_xlim(values.min() - 0.02 * np.ptp(values), values.max() + 0.02 * np.ptp(values))
+        artists["cdf"] = _distribution(axes.twinx(), values, centroids, axes.get_xlim())
+    return artists
+
+
+def _distribution(axes, values, centroids, limits):
+    ordered = np.sort(values)
+    share = 100 * np.searchsorted(ordered, centroids) / ordered.size
+    (curve,) = axes.plot(ordered, np.linspace(0, 100, ordered.size), **theme.line_style("paper", marker=""))
+    axes.plot(centroids, share, "ko", markersize=5)
+    axes.hlines(share, centroids, limits[1], color="black", linewidth=0.7)
+    axes.set(ylim=(0, 105), ylabel="% of weights below w", xlim=limits)
+    axes.spines["right"].set_visible(True)
+    return curve
+
+
+def error_by_size_axes(axes, names=("linear", "density", "forgy")):
+    """Empty axes of rounding error against the size of a weight. Returns {name: line}, to be given data."""
+    lines = {}
+    for name in names:
+        role = INIT_ROLES[name]
+        lines[name] = axes.plot([], [], label=name, **theme.line_style(role, markersize=7))[0]
+    axes.set(xlabel="|w|", ylabel="rms rounding error")
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.legend(loc="upper left")
+    axes.grid(axis="y")
+    return lines
+
+
+def error_by_k_axes(axes, names=("linear", "density", "forgy")):
+    """Empty axes of error (%, log) against k. Returns {(name, lloyd?): dots}: hollow the start, filled k-means."""
+    dots = {}
+    for name in names:
+        role = INIT_ROLES[name]
+        for lloyd in (False, True):
+            style = theme.line_style(role, linestyle="", markeredgewidth=2)
+            style |= {} if lloyd else {"markerfacecolor": "white"}
+            dots[name, lloyd] = axes.plot([], [], label=f"{name}" if lloyd else None, **style)[0]
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set(xlim=(1.7, 75), ylim=(0.5, 100), xlabel="k", ylabel="error (%)")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.grid(axis="y")
+    return dots
+
+
+def cluster_bars(axes, k):
+    """Empty bars of cluster sizes, 0 .. k-1. Returns (bars, crosses that mark empty clusters)."""
+    bars = axes.bar(np.arange(k), np.zeros(k), 0.8, **theme.bar_style("kept"))
+    style = {"color": theme.role("pruned").colour, "marker": "x", "linestyle": "", "markeredgewidth": 3}
+    (crosses,) = axes.plot([], [], label="empty", clip_on=False, zorder=5, **style)
+    crosses.set_in_layout(False)  # without a point it counts as one in the figure's corner
+    axes.set(xlabel="cluster", ylabel="% of the weights", xlim=(-0.7, k - 0.3), ylim=(0, 100))
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.legend(loc="upper right")
+    return list(bars), crosses
+
+
+def inertia_axes(axes):
+    """Empty axes of inertia by step. Returns (path, dot at the present step, line of the exact optimum)."""
+    (path,) = axes.plot([], [], **theme.line_style("kept", marker="", label="Lloyd"))
+    (dot,) = axes.plot([], [], color="black", marker="o", markersize=11, linestyle="")
+    style = theme.line_style("ours", marker="", linestyle="--", label="exact optimum")
+    optimum = axes.axhline(1, visible=False, **style)
+    axes.set(xlabel="step", ylabel="inertia", ylim=(0, 1))
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.grid(axis="y")
+    return path, dot, optimum
+
+
+def show_inertia(artists, inertias, best=None):
+    """Fill what inertia_axes returned: inertias after 0, 1, ... steps, and the optimum's, if it is to be seen.
+
+    Returns True if the axes' limits or legend changed, so that everything has to be drawn anew.
+    """
+    path, dot, optimum = artists
+    axes = path.axes
+    path.set_data(range(len(inertias)), inertias)
+    dot.set_data([len(inertias) - 1], [inertias[-1]])
+    limits = (
+        roomy(axes.get_xlim(), (-0.5, max(10, len(inertias)) + 0.5)),
+        roomy(axes.get_ylim(), (0, 1.1 * max(inertias))),
+    )
+    changed = limits != (axes.get_xlim(), axes.get_ylim()) or optimum.get_visible() != (best is not None)
+    optimum.set(visible=best is not None, ydata=[best or 0] * 2)
+    if changed:
+        axes.set(xlim=limits[0], ylim=limits[1])
+        axes.legend(handles=[path, optimum][: 2 if best is not None else 1], loc="upper right")
+    return changed
+
+
+def roomy(limits, wanted):
+    """The limits to use: the present ones while ``wanted`` ends between 40 and 100% of them, else a bit more.
+
+    Axes that stand still while a slider moves need no drawing anew, and are easier to read.
+    """
+    return limits if 0.4 * limits[1] <= wanted[1] <= limits[1] else (wanted[0], 1.2 * wanted[1])
+
+
+def against_optimum(axes, rows):
+    """Bars of inertia / exact optimum: rows of {"k", "linear", "density", "forgy"}. Returns {init: bars}."""
+    artists = {}
+    at = np.arange(len(rows))
+    for i, init in enumerate(("linear", "density", "forgy")):
+        height = [row[init] for row in rows]
+        role = INIT_ROLES[init]
+        artists[init] = axes.bar(at + 0.27 * (i - 1), height, 0.25, label=init, **theme.bar_style(role))
+    axes.axhline(1, color="black", linewidth=2)
+    axes.set(xticks=at, xticklabels=[row["k"] for row in rows], xlabel="k", ylim=(0.9, None))
+    axes.set_ylabel("inertia / exact optimum")
+    axes.legend(loc="upper left")
+    axes.grid(axis="y")
+    return artists
+
+
+def errors_by_bits(axes, curves, *, title="", reference=None, log=True, ylabel="error (%)"):
+    """Lines of a number against bits: curves {name: (bits, values)}, drawn in the starts' styles where known.
+
+    reference: a dashed level (the net before sharing). Returns {name: line}.
+    """
+    lines = {}
+    for i, (name, (bits, values)) in enumerate(curves.items()):
+        role = INIT_ROLES.get(name, theme.series(i))
+        lines[name] = axes.plot(bits, values, label=name, **theme.line_style(role, markersize=8))[0]
+    if reference is not None:
+        axes.axhline(reference, color="black", linewidth=1.5, linestyle=(0, (4, 3)))
+    if log:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
+    axes.set(xlabel="bits per weight", ylabel=ylabel, title=title)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(loc="best")
+    axes.grid(axis="y")
+    return lines
+
+
+def rugs(weights, yours, target):
+    """For a check: the weights, your values and the target's as three rows of marks on one axis -> Figure."""
+    figure, axes = theme.figure(9, 2.6)
+    rows = ("weights", weights, "kept"), ("yours", yours, "guess"), ("target", target, "ours")
+    for y, (_, values, role) in enumerate(rows):
+        try:
+            x = np.ravel(np.asarray(values, float))
+        except (TypeError, ValueError):
+            x = np.zeros(0)  # not numbers: nothing to draw
+        x = x[np.isfinite(x)]
+        axes.plot(x, np.full(x.size, -y), **theme.line_style(role, linestyle="", alpha=0.8))
+    axes.set(yticks=[0, -1, -2], yticklabels=[name for name, *_ in rows], ylim=(-2.6, 0.6), xlabel="value")
+    return figure
+
+
+def error_by_size(values, centroids, bins=8):
+    """Root mean square distance to the nearest centroid by magnitude of the weight: (magnitudes, errors).
+
+    The magnitudes are the middles of ``bins`` slices of equal width; slices without a weight are left out.
+    """
+    values, centroids = np.ravel(values).astype(float), np.asarray(centroids, float)
+    nearest = centroids[np.searchsorted((centroids[1:] + centroids[:-1]) / 2, values)]
+    size = np.abs(values)
+    edges = np.linspace(size.min(), size.max(), bins + 1)
+    bin_ = np.clip(np.searchsorted(edges, size, side="right") - 1, 0, bins - 1)
+    counts = np.bincount(bin_, minlength=bins)
+    squares = np.bincount(bin_, (values - nearest) ** 2, minlength=bins)
+    there = counts > 0
+    return ((edges[1:] + edges[:-1]) / 2)[there], np.sqrt(squares[there] / counts[there])
+
+
+def recorded_curves(rows, net, what, inits=("linear", "density", "forgy")):
+    """{init: (bits, mean of row[what])} of recorded rows, for errors_by_bits; draws of forgy are averaged."""
+    rows = [row for row in rows if row["net"] == net and row["bits"] is not None]
+    bits = sorted({row["bits"] for row in rows})
+    return {
+        init: (bits, [float(np.mean([r[what] for r in rows if (r["init"], r["bits"]) == (init, b)])) for b in bits])
+        for init in inits
+    }

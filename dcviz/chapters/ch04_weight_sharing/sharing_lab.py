@@ -1,0 +1,283 @@
+"""Where the centroids start, and what that does: k and the three starts of section 3.2, on any layer."""
+
+import copy
+
+import ipywidgets as widgets
+import numpy as np
+import traitlets
+
+from dcviz.chapters.ch04_weight_sharing.figures import (
+    clustered_histogram,
+    error_by_k_axes,
+    error_by_size,
+    error_by_size_axes,
+    roomy,
+)
+from dcviz.errors import NetError
+from dcviz.ideas.kmeans import INITS, Lloyd, compression_rate, kmeans
+from dcviz.labkit import theme
+from dcviz.labkit.base import FigureImage, Lab, RunButton, html, row
+from dcviz.labkit.codebook_view import CodebookView
+from dcviz.labkit.controls import choices
+from dcviz.labkit.inline import choice_buttons, inline_slider
+from dcviz.labkit.markup import drawn, visible
+from dcviz.pipeline import shipped as reference
+
+VALUE_BITS = 32  # a weight before sharing: float32
+
+
+class SharingLab(Lab):
+    """Choose k and a start, see where the centroids stand and which weights they serve badly.
+
+        SharingLab()                                       # LeNet-300-100, pruned and retrained
+        SharingLab("lenet-5", layer="conv2", k=16, init="density")
+        SharingLab("alexnet-cifar10-pruned", layer="classifier.6")
+        SharingLab("mine", weights={"fc1": array})
+
+    net       a shipped net's name;  pruned: its surviving weights after pruning, or all of the dense net
+    weights   {layer: array} to look at instead of a net: their non-zero values are shared
+    lloyd     show the centroids after k-means instead of where they start;  seed: the draw of "forgy"
+
+    Reads `values`, `centroids`, `sizes`, `empty`, `inertia` and `rate` give what the views show, `measured`
+    the errors so far: {(pruned, k, init, seed, lloyd): percent}. Raises NetError for an unknown net or layer.
+    """
+
+    heading = html("Weight sharing <small>few values for many weights: where should they start?</small>")
+    state_names = ("net", "pruned", "layer", "k", "init", "lloyd", "seed", "show_cdf", "log_y")
+
+    net = traitlets.Unicode("lenet-300-100")
+    pruned = traitlets.Bool(True)
+    layer = traitlets.Unicode()
+    k = traitlets.Int(13)
+    init = traitlets.Enum(INITS, default_value="linear")
+    lloyd = traitlets.Bool(False)
+    seed = traitlets.Int(0)
+    show_cdf = traitlets.Bool(True)
+    log_y = traitlets.Bool(False)
+
+    def __init__(self, net="lenet-300-100", pruned=True, layer=None, *, weights=None, **more):
+        if weights is None and net in reference.ALEXNETS:
+            weights = reference.stored_weights(net)
+        self._given, self._shown, self._values = weights, None, {}
+        self.measured = {}
+        self._nets = {} if weights is not None else _nets(net)
+        layer = layer or next(iter(self._weights(pruned)))
+        self._check(layer, pruned)
+        super().__init__(net=net, pruned=pruned, layer=layer, **more)
+
+    # numbers -----------------------------------------------------------------------------------
+
+    @property
+    def values(self):
+        """The weights that are shared: the layer's non-zero ones, float64 (n,)."""
+        return self._lloyd().values
+
+    @property
+    def empty(self):
+        """How many centroids own no weight."""
+        return int(np.count_nonzero(self.sizes == 0))
+
+    @property
+    def inertia(self):
+        """Equation 2 for the centroids on show."""
+        return self._lloyd().inertia(self.centroids)
+
+    @property
+    def rate(self):
+        """Section 3's compression rate of this layer's surviving weights."""
+        return compression_rate(self.values.size, VALUE_BITS, self.k)
+
+    def centroids_of(self, init, lloyd=None):
+        """The k centroids of a start, after k-means if `lloyd` (default: as on show)."""
+        steps = 300 if (self.lloyd if lloyd is None else lloyd) else 0
+        return kmeans(self.values, self.k, init, self.seed, max_iterations=steps).centroids
+
+    # views -------------------------------------------------------------------------------------
+
+    def build(self):
+        self.view = CodebookView()
+        self.bind(self.view, "show_cdf", "show_cdf")
+        self.bind(self.view, "log_y", "log_y")
+        self.layer_choice = widgets.Dropdown(
+            options=choices(self._weights(self.pruned)), description="layer", layout={"width": "190px"}
+        )
+        self.k_slider = inline_slider("k, centroids", self.k, 2, 64)
+        self.init_choice = choice_buttons(INITS, "start")
+        self.draw = widgets.Button(description="Another forgy draw")
+        self.draw.on_click(self.guard(self._draw_again))
+        self.pruned_box = widgets.Checkbox(description="pruned net", indent=False)
+        self.lloyd_box = widgets.Checkbox(description="after k-means", indent=False)
+        self.cdf_box = widgets.Checkbox(description="cumulative share", indent=False)
+        self.log_box = widgets.Checkbox(description="logarithmic counts", indent=False)
+        for widget, name in (
+            (self.layer_choice, "layer"),
+            (self.k_slider, "k"),
+            (self.init_choice, "init"),
+            (self.pruned_box, "pruned"),
+            (self.lloyd_box, "lloyd"),
+            (self.cdf_box, "show_cdf"),
+            (self.log_box, "log_y"),
+        ):
+            self.bind(widget, name)
+        figure, (left, right) = theme.figure(11, 3.8, columns=2)
+        self.size_lines = error_by_size_axes(left)
+        self.dots = error_by_k_axes(right)
+        self._axes, self._titles = (left, right), None
+        moving = [*self.size_lines.values(), *self.dots.values()]
+        self.figure_view = FigureImage(figure, moving, alt="rounding error by size of weight; error by k")
+        parts = [
+            row(self.layer_choice, self.k_slider, self.init_choice, self.draw),
+            row(self.lloyd_box, self.pruned_box, self.cdf_box, self.log_box),
+            self.view,
+        ]
+        if self._nets:
+            self.run = RunButton("Measure the error of all three starts", self._measure, self._done, self.fail)
+            parts.append(self.run)
+        else:
+            right.set_visible(False)
+        return [*parts, self.figure_view]
+
+    def update(self):
+        self._check(self.layer, self.pruned)
+        if self._shown != (self.pruned, self.layer):
+            self.view.show(self.values)
+            self.view.label = f"weight w of {visible(self.layer, 40)}"
+            self._shown = self.pruned, self.layer
+        self.centroids = self.centroids_of(self.init)
+        self.sizes = self._lloyd().assign_sizes(self.centroids)
+        self.view.codebook(self.centroids, self.sizes)
+        for init, line in self.size_lines.items():
+            line.set_data(*error_by_size(self.values, self.centroids_of(init)))
+            line.set_linewidth(4 if init == self.init else 1.8)
+        for (init, lloyd), dots in self.dots.items():
+            found = [
+                (k, e)
+                for (p, k, i, _, after), e in self.measured.items()
+                if (p, i, after) == (self.pruned, init, lloyd)
+            ]
+            beside = 0.93 + 0.07 * INITS.index(init)  # so that no dot hides another
+            dots.set_data([beside * k for k, _ in found], [e for _, e in found])
+        self._draw_figure()
+
+    def _draw_figure(self):
+        left, right = self._axes
+        reached = max(line.get_ydata().max() for line in self.size_lines.values())
+        size = np.abs(self.values).max()
+        limits = (0, 1.04 * size), roomy(left.get_ylim(), (0, 1.05 * reached))
+        titles = (
+            "rounding error, " + ("after k-means" if self.lloyd else "at the start"),
+            "error of the net; hollow: start" if self.measured else "error of the net: not measured yet",
+        )
+        if (limits, titles) == ((left.get_xlim(), left.get_ylim()), self._titles):
+            self.figure_view.refresh()
+            return
+        left.set(xlim=limits[0], ylim=limits[1], title=titles[0])
+        right.set_title(titles[1])
+        self._titles = titles
+        self.figure_view.redraw()
+
+    def describe(self):
+        n, bits = self.values.size, np.log2(self.k)
+        largest = np.sort(np.abs(self.values))[-max(1, n // 100)]
+        outer = int(np.count_nonzero(np.abs(self.centroids) >= largest))
+        stage = "after k-means" if self.lloyd else "before any k-means"
+        empty = html(", <b>{empty} of them empty</b>", empty=self.empty) if self.empty else ", none of them empty"
+        error = self.measured.get((self.pruned, self.k, self.init, self.seed, self.lloyd))
+        said = ""
+        if error is not None:
+            where = "on 1,000 digits, measured here"
+            said = html(
+                " Error of the net with every layer shared like this: <b>{error:.2f}%</b> {where}.",
+                error=error,
+                where=where,
+            )
+        return html(
+            "<b>{layer}</b> of {net} ({pruned}), {n:,} weights, "
+            "<b>{k}</b> centroids from <b>{init}</b>, {stage}{empty}. Inertia "
+            "{inertia:.4g}. The largest 1% of the weights (|w| ≥ {largest:.3g}) have "
+            "<b>{outer}</b> centroid{plural} of their own size. Codes of {bits:.3g} bits: "
+            "<b>{rate:.2f}×</b> smaller than 32-bit values.{said}",
+            layer=self.layer,
+            net=self.net,
+            pruned="pruned" if self.pruned else "dense",
+            n=n,
+            k=self.k,
+            init=self.init,
+            stage=stage,
+            empty=empty,
+            inertia=self.inertia,
+            largest=largest,
+            outer=outer,
+            plural="s" * (outer != 1),
+            bits=bits,
+            rate=self.rate,
+            said=said,
+        )
+
+    def picture(self):
+        figure, axes = theme.figure(12, 4.6)
+        shown = {"cdf": self.show_cdf, "label": f"weight w of {drawn(self.layer)}"}
+        clustered_histogram(axes, self.values, self.centroids, self.sizes, **shown)
+        if self.log_y:
+            axes.set_yscale("symlog", linthresh=1)
+        return figure
+
+    # weights -----------------------------------------------------------------------------------
+
+    def _weights(self, pruned):
+        if self._given is not None:
+            return self._given
+        from dcviz.pipeline.retraining import weights_of
+
+        if pruned not in self._nets:
+            self._nets[pruned] = _nets(self.net)[pruned]
+        return weights_of(self._nets[pruned])
+
+    def _lloyd(self):
+        key = self.pruned, self.layer
+        if key not in self._values:
+            weights = np.asarray(self._weights(self.pruned)[self.layer])
+            self._values[key] = Lloyd(weights[weights != 0])
+        return self._values[key]
+
+    def _check(self, layer, pruned):
+        if layer not in self._weights(pruned):
+            raise NetError(f"no layer {layer!r}; there are {', '.join(self._weights(pruned))}")
+
+    def _draw_again(self, _):
+        with self.hold_trait_notifications():
+            self.seed += 1
+            self.init = "forgy"
+
+    # the error on the digits -------------------------------------------------------------------
+
+    def measure(self):
+        """Measure the error of the three starts for this k now, on this thread; returns that of the shown one."""
+        self.run.start(wait=True)
+        return self.measured.get((self.pruned, self.k, self.init, self.seed, self.lloyd))
+
+    def _measure(self, progress):
+        from dcviz.chapters.ch04_weight_sharing.measure import share_k
+        from dcviz.nets import datasets, training
+
+        found, split = {}, datasets.digits().test
+        pruned, k, seed = self.pruned, self.k, self.seed
+        jobs = [(init, lloyd) for init in INITS for lloyd in (False, True)]
+        for done, (init, lloyd) in enumerate(jobs):
+            progress(done / len(jobs), f"{init}, {'k-means' if lloyd else 'start'}")
+            net = copy.deepcopy(self._nets[pruned])
+            share_k(net, dict.fromkeys(self._weights(pruned), k), init, seed, 300 if lloyd else 0)
+            found[pruned, k, init, seed, lloyd] = training.error_percent(net, split)
+        return found
+
+    def _done(self, found):
+        self.measured |= found
+        self.refresh()
+        self.touch()
+
+
+def _nets(name):
+    """{pruned?: torch net} of a shipped net."""
+    from dcviz.chapters.ch04_weight_sharing.measure import pruned_net
+
+    return {False: reference.dense(name), True: pruned_net(name)}

@@ -1,0 +1,185 @@
+"""Fig. 3 with every number editable: sixteen weights share four values, and one gradient moves each value."""
+
+from pathlib import Path
+
+import anywidget
+import ipywidgets as widgets
+import numpy as np
+import traitlets
+
+from dcviz.chapters.ch05_trained_quantization.figures import figure3, number
+from dcviz.evidence import paper
+from dcviz.ideas.kmeans import assign, compression_rate, kmeans
+from dcviz.labkit import theme
+from dcviz.labkit.base import Lab, html, row
+from dcviz.labkit.controls import css
+from dcviz.labkit.inline import choice_buttons, inline_slider
+
+SIDE, K = 4, 4
+
+
+def _synced(trait):
+    return trait.tag(sync=True)
+
+
+def _numbers():
+    return _synced(traitlets.List(traitlets.Float()))
+
+
+class GradientView(anywidget.AnyWidget):
+    """Fig. 3 as tables: weights and gradients can be edited, everything else is shown as Python computed it."""
+
+    _esm = Path(__file__).parent / "gradient_view.js"
+    _css = css()
+    weights, gradients, centroids, reduced, tuned = (_numbers() for _ in range(5))
+    codes = _synced(traitlets.List(traitlets.Int()))
+    reduce = _synced(traitlets.Unicode("sum"))
+    learning_rate = _synced(traitlets.Float(1.0))
+
+
+class GradientLab(Lab):
+    """One step of training shared weights, on the paper's 4 x 4 example; change any number and watch.
+
+        GradientLab()                             # exactly Fig. 3
+        GradientLab(learning_rate=0.5, reduce="mean")
+
+    weights, gradients   16 numbers each, row by row; the codebook is the weights' k-means with k = 4
+    kept_codes           the codes, once a step was written back: they stay, whatever the values do; else []
+    reduce               "sum" (equation 3) or "mean", to see what goes wrong
+
+    Reads `codes`, `centroids`, `reduced`, `tuned` give what the view shows, `predicted_change` what a loss with
+    these gradients changes by when the new centroids are written back.
+    """
+
+    heading = html("One step of trained quantization <small>Fig. 3: click a number and change it</small>")
+    state_names = ("weights", "gradients", "learning_rate", "reduce", "kept_codes")
+
+    weights = traitlets.List(traitlets.Float())
+    gradients = traitlets.List(traitlets.Float())
+    learning_rate = traitlets.Float(1.0)
+    reduce = traitlets.Enum(("sum", "mean"), default_value="sum")
+    kept_codes = traitlets.List(traitlets.Int())
+
+    def __init__(self, *, weights=None, gradients=None, **more):
+        quoted = paper.table("figure3_weight_sharing_example")
+        weights = np.ravel(quoted["weights"] if weights is None else weights)
+        gradients = np.ravel(quoted["gradient"] if gradients is None else gradients)
+        self._quoted, self._stepping = quoted, False
+        super().__init__(weights=_floats(weights), gradients=_floats(gradients), **more)
+
+    def build(self):
+        self.view = GradientView()
+        self.bind(self.view, "weights", "weights")
+        self.bind(self.view, "gradients", "gradients")
+        self.observe(self._edited, "weights")
+        self.rate_slider = inline_slider("learning rate", self.learning_rate, 0.0, 5.0, 0.05)
+        self.bind(self.rate_slider, "learning_rate")
+        self.reduce_choice = choice_buttons(("sum", "mean"), "reduce by")
+        self.bind(self.reduce_choice, "reduce")
+        self.reset_button = widgets.Button(description="Back to Fig. 3")
+        self.reset_button.on_click(self.guard(lambda _: self.reset()))
+        self.keep_button = widgets.Button(description="Write the new values back, step again")
+        self.keep_button.on_click(self.guard(lambda _: self.step()))
+        controls = row(self.rate_slider, self.reduce_choice, self.keep_button, self.reset_button)
+        return [self.view, controls]
+
+    def update(self):
+        import torch
+
+        from dcviz.pipeline.trained_quantization import reduce_gradient
+
+        weights, gradients = np.array(self.weights), np.array(self.gradients)
+        if self.kept_codes:
+            self.codes = np.array(self.kept_codes)
+            self.sizes = np.bincount(self.codes)
+            self.centroids = np.bincount(self.codes, weights) / np.maximum(self.sizes, 1)
+        else:
+            distinct = np.unique(weights)
+            self.centroids = distinct if distinct.size <= K else kmeans(weights, K).centroids
+            self.codes = assign(weights, self.centroids)
+            self.sizes = np.bincount(self.codes, minlength=self.centroids.size)
+        k = self.centroids.size
+        codes = torch.from_numpy(self.codes.astype(np.int64))
+        self.sums = reduce_gradient(torch.from_numpy(gradients), codes, k).numpy()
+        self.reduced = self.sums / np.maximum(self.sizes, 1) if self.reduce == "mean" else self.sums
+        self.tuned = self.centroids - self.learning_rate * self.reduced
+        with self.view.hold_sync():
+            self.view.codes = [int(c) for c in self.codes]
+            for name in ("centroids", "reduced", "tuned"):
+                setattr(self.view, name, _floats(getattr(self, name)))
+            self.view.reduce, self.view.learning_rate = self.reduce, self.learning_rate
+
+    @property
+    def predicted_change(self):
+        """Change of the loss, to first order: each of the 16 weights' gradient times its own move, added up."""
+        return float(np.dot(self.gradients, (self.tuned - self.centroids)[self.codes]))
+
+    def describe(self):
+        i = int(np.argmax(self.sizes))  # the largest cluster shows the difference best
+        members = np.array(self.gradients)[self.codes == i]
+        written = " + ".join(f"({number(g)})" if g < 0 else number(g) for g in members)
+        how = f"({written}) / {len(members)}" if self.reduce == "mean" else written
+        n = len(self.weights)
+        same = self.state() == {**self.state(), **_state_of(self._quoted)}
+        note = " These are Fig. 3's numbers." if same else ""
+        return html(
+            "Cluster {i} owns {members} weights. Its gradient by {reduce}: {how} = "
+            "<b>{number}</b>; {centroids} − {learning_rate:g} × "
+            "{number} = <b>{tuned}</b>. Loss changes by about "
+            "<b>{predicted_change:+.4f}</b>. Stored: {n} codes of 2 bits and {size} values "
+            "instead of {n} values: r = {rate:.1f}.{note}",
+            i=i,
+            members=len(members),
+            reduce=self.reduce,
+            how=how,
+            number=number(self.reduced[i]),
+            centroids=number(self.centroids[i]),
+            learning_rate=self.learning_rate,
+            tuned=number(self.tuned[i]),
+            predicted_change=self.predicted_change,
+            n=n,
+            size=self.centroids.size,
+            rate=compression_rate(n, 32, K),
+            note=note,
+        )
+
+    def picture(self):
+        figure, axes = theme.figure(13, 7.6)
+        square = {name: np.array(getattr(self, name)).reshape(SIDE, SIDE) for name in ("weights", "gradients", "codes")}
+        rest = ("centroids", "reduced", "tuned", "learning_rate", "reduce")
+        figure3(axes, square | {name: getattr(self, name) for name in rest})
+        return figure
+
+    def reset(self):
+        """Back to the numbers of Fig. 3."""
+        with self.hold_trait_notifications():
+            for name, value in _state_of(self._quoted).items():
+                setattr(self, name, value)
+
+    def step(self):
+        """Write each weight's new shared value back as the weight; the codes stay."""
+        self._stepping = True
+        try:
+            with self.hold_trait_notifications():
+                self.kept_codes = [int(c) for c in self.codes]
+                self.weights = _floats(self.tuned[self.codes])
+        finally:
+            self._stepping = False
+
+    def _edited(self, _):
+        if not self._stepping:  # another weight by hand: cluster anew
+            self.kept_codes = []
+
+
+def _state_of(quoted):
+    return {
+        "weights": _floats(np.ravel(quoted["weights"])),
+        "gradients": _floats(np.ravel(quoted["gradient"])),
+        "learning_rate": 1.0,
+        "reduce": "sum",
+        "kept_codes": [],
+    }
+
+
+def _floats(values):
+    return [float(f"{v:.6g}") for v in values]

@@ -1,0 +1,92 @@
+"""What the two Huffman labs share: choosing a layer's symbols, and naming them."""
+
+import ipywidgets as widgets
+import numpy as np
+
+from dcviz.archive import coders
+from dcviz.archive.coders import Stream
+from dcviz.errors import CodeError, NetError
+from dcviz.labkit.controls import choices
+
+
+class Source:
+    """{layer: {stream name: Stream}} of a shipped net, a ``StoredNet``, or arrays of symbols.
+
+    Layers that are not pruned and shared are left out. Raises NetError when nothing is left.
+    """
+
+    def __init__(self, net, symbols=None):
+        self.layers = {}
+        if symbols is not None:
+            self.net = str(net)
+            self.layers = {name: {"symbols": _stream(name, values)} for name, values in symbols.items()}
+        else:
+            from dcviz.pipeline import shipped as reference
+
+            stored = reference.compressed(net) if isinstance(net, str) else net
+            self.net = net if isinstance(net, str) else stored.name
+            for layer in stored.layers:
+                try:
+                    self.layers[layer.name] = coders.streams(layer)
+                except CodeError:
+                    continue
+        if not self.layers:
+            raise NetError(f"{self.net} has no layer with weight codes and gaps: prune and share it first")
+
+    def stream(self, layer, name):
+        """The Stream called ``name`` of a layer; NetError lists what there is."""
+        if layer not in self.layers:
+            raise NetError(f"no layer {layer!r}; there are {', '.join(self.layers)}")
+        found = self.layers[layer]
+        if name not in found:
+            raise NetError(f"{layer} has no {name!r}; it has {', '.join(found)}")
+        return found[name]
+
+    def first(self, layer=None, stream=None):
+        """(layer, stream name) with the first there is in place of None; NetError for what is not there."""
+        layer = next(iter(self.layers)) if layer is None else layer
+        stream = next(iter(self.layers.get(layer, [""]))) if stream is None else stream
+        self.stream(layer, stream)
+        return layer, stream
+
+
+def names(stream):
+    """What each symbol of a Stream stands for: ["code 1 (w = −0.043)", ...]."""
+    if stream.values is not None:
+        return [
+            f"code {i} (filler, w = 0)" if i == stream.filler else f"code {i} (w = {_signed(value)})"
+            for i, value in enumerate(stream.values)
+        ]
+    if stream.name == coders.GAPS:
+        last = (1 << stream.width) - 1
+        names = [f"gap {i + 1}, stored as {i}" for i in range(last + 1)]
+        names[last] += " (fillers too)" if stream.fillers else ""
+        return names
+    return [f"symbol {i}" for i in range(1 << stream.width)]
+
+
+def ink(stream):
+    """The theme's role for a Stream."""
+    return "index bits" if stream.name == coders.GAPS else "weight bits"
+
+
+def dropdown(label, options, value):
+    """A Dropdown just wide enough for its options."""
+    options = choices(options)
+    wide = max((len(shown) for shown, _ in options), default=4)
+    layout = widgets.Layout(width=f"calc({0.66 * (wide + len(label)):.1f}em + 70px)")
+    style = {"description_width": "initial"}
+    return widgets.Dropdown(options=options, value=value, description=label, layout=layout, style=style)
+
+
+def _signed(value):
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def _stream(name, values):
+    if isinstance(values, Stream):
+        return values
+    values = np.asarray(values)
+    if values.dtype.kind not in "iu" or values.ndim != 1 or not values.size or values.min() < 0:
+        raise CodeError(f"{name}: symbols must be a vector of integers that are not negative")
+    return Stream("symbols", values, max(int(values.max()).bit_length(), 1))

@@ -1,0 +1,316 @@
+"""Huffman codes with the mouse: the tree of a layer's symbols, its words, and what they save."""
+
+import ipywidgets as widgets
+import numpy as np
+import traitlets
+
+from dcviz.archive import coders
+from dcviz.chapters.ch06_huffman import figures as coding, figures_trees as trees
+from dcviz.chapters.ch06_huffman.coded_layer_lab import Source, dropdown, ink, names
+from dcviz.chapters.ch06_huffman.tree_view import TreeView
+from dcviz.ideas import huffman
+from dcviz.ideas.entropy import entropy, mean_length
+from dcviz.labkit import theme
+from dcviz.labkit.base import FigureImage, Lab, html, labelled_slider, row
+from dcviz.labkit.controls import choices
+from dcviz.labkit.markup import visible
+
+
+class HuffmanLab(Lab):
+    """See the Huffman tree of a layer's weight codes or gaps: merges, paths, code words, lengths, bytes.
+
+        HuffmanLab()                                              # LeNet-300-100 as shipped
+        HuffmanLab("lenet-5", layer="conv1", stream="gaps", symbol=0)
+        HuffmanLab("mine", symbols={"message": array_of_integers})
+        HuffmanLab(code_lengths=my_code_lengths)                  # your lengths beside the best ones
+
+    net            a shipped net's name, or a StoredNet
+    symbols        {name: vector of integers} to look at instead of a net
+    code_lengths   function(counts) -> lengths, drawn beside ours once it returns something
+
+    `counts`, `lengths`, `entropy`, `mean_length`, `sizes` (Size of fixed-length and Huffman) and `saving`
+    (share of the bytes, code table counted) give what the views show. NetError for an unknown net or layer.
+    """
+
+    heading = html("Huffman code <small>choose a leaf; step through the merges</small>")
+    state_names = ("net", "layer", "stream", "symbol", "step", "canonical", "rare", "opened")
+
+    net = traitlets.Unicode("lenet-300-100")
+    layer = traitlets.Unicode()
+    stream = traitlets.Unicode()
+    symbol = traitlets.Int(-1, help="the chosen symbol, -1 for none")
+    step = traitlets.Int(-1, help="merges done, -1 for all")
+    canonical = traitlets.Bool(False, help="the tree whose paths are the words in the file")
+    rare = traitlets.Float(0.0, help="branches below this share (%) are closed")
+    opened = traitlets.List(traitlets.Int(), help="closed branches that were opened by hand")
+
+    def __init__(self, net="lenet-300-100", layer=None, stream=None, *, symbols=None, code_lengths=None, **more):
+        self.source = Source(net, symbols)
+        layer, stream = self.source.first(layer, stream)
+        self._own, self._shown, self._drawn, self._setting = code_lengths, None, None, False
+        self._load(layer, stream)
+        super().__init__(net=self.source.net, layer=layer, stream=stream, **more)
+
+    # numbers -----------------------------------------------------------------------------------
+
+    def _load(self, layer, stream):
+        """Everything that depends on the symbols alone."""
+        found = self.data = self.source.stream(layer, stream)
+        self.counts = found.counts
+        self.lengths = huffman.code_lengths(self.counts)
+        self.codes = huffman.canonical_codes(self.lengths)
+        self.tree = huffman.tree(self.counts)
+        self.sorted_tree = trees.canonical_tree(self.counts, self.lengths)
+        self.entropy, self.mean_length = entropy(self.counts), mean_length(self.counts, self.lengths)
+        packed = coders.fixed_size(found.symbols, found.width)
+        self.sizes = packed, coders.huffman_size(found.symbols, found.width)
+        self.saving = 1 - self.sizes[1].bytes / packed.bytes
+        self.names = names(found)
+        self.yours = self._your_lengths()
+
+    def _your_lengths(self):
+        given = None if self._own is None else self._own(self.counts.copy())
+        if given is None or given is Ellipsis or given is NotImplemented:
+            return None
+        given = np.asarray(given)
+        return given if given.shape == self.counts.shape and given.dtype.kind in "iuf" else None
+
+    def word(self, symbol):
+        """The canonical code word of a symbol as text, '' if it does not occur."""
+        length = int(self.lengths[symbol])
+        return f"{int(self.codes[symbol]):0{length}b}" if length else ""
+
+    # views -------------------------------------------------------------------------------------
+
+    def build(self):
+        self.view = TreeView()
+        for name, trait in (("symbol", "selected"), ("opened", "opened")):
+            self.bind(self.view, name, trait)
+        self.layer_choice = dropdown("layer", list(self.source.layers), self.layer)
+        self.layer_choice.observe(self.guard(lambda change: self._choose(change["new"], None)), "value")
+        self.stream_choice = dropdown("symbols", list(self.source.layers[self.layer]), self.stream)
+        self.stream_choice.observe(self.guard(lambda change: self._choose(None, change["new"])), "value")
+        self.order_box = widgets.Checkbox(description="canonical order (as in the file)", indent=False)
+        self.bind(self.order_box, "canonical")
+        self.symbol_entry = widgets.BoundedIntText(
+            self.symbol,
+            -1,
+            1 << 20,
+            description="symbol",
+            style={"description_width": "initial"},
+            layout=widgets.Layout(width="170px"),
+            tooltip="the chosen symbol, -1 for none",
+        )
+        self.bind(self.symbol_entry, "symbol")
+        merges = len(self.tree.merges)
+        self.step_slider = labelled_slider("merges done", merges, 0, merges, width="230px")
+        self.play = widgets.Play(value=merges, min=0, max=merges, interval=700, show_repeat=False)
+        for control in (self.step_slider, self.play):
+            control.observe(self.guard(self._stepped), "value")
+        self.rare_slider = labelled_slider(
+            "close branches below", float(self.rare), 0.0, 5.0, 0.1, unit="%", width="170px"
+        )
+        self.bind(self.rare_slider, "rare")
+        for slider in (self.step_slider, self.rare_slider):
+            slider.children[0].layout.min_width = "0"  # two sliders in a row
+        self.figure_view = FigureImage(*self._make_figure(), alt="symbols, code lengths, bits per symbol")
+        return [
+            row(self.layer_choice, self.stream_choice, self.symbol_entry, self.order_box),
+            row(self.step_slider, self.play, self.rare_slider),
+            self.view,
+            self.figure_view,
+        ]
+
+    def _make_figure(self):
+        figure, axes = theme.figure(11, 3.7, columns=3, gridspec_kw={"width_ratios": [1.25, 1.1, 0.8]})
+        self.bars, self.mark = coding.symbol_bars(axes[0], self.counts, role=ink(self.data), what=self._what())
+        self.points, self.ring, _ = coding.length_against_information(axes[1], self.counts, self.lengths, self.yours)
+        self.bits = coding.bits_bars(axes[2], self.data.width, self.mean_length, self.entropy)
+        return figure, [self.mark, self.ring]
+
+    def _what(self):
+        return {coders.GAPS: "stored gap", coders.WEIGHT_CODES: "weight code"}.get(self.stream, "symbol")
+
+    def update(self):
+        if self._shown != (self.layer, self.stream):
+            if self._shown is not None:
+                self._load(self.layer, self.stream)
+                self.figure_view.adopt(*self._make_figure())
+            self._shown, self._drawn = (self.layer, self.stream), None
+        if not -1 <= self.symbol < self.counts.size or (self.symbol >= 0 and not self.counts[self.symbol]):
+            wrong, self.symbol = self.symbol, -1
+            raise ValueError(f"symbol {wrong} does not occur in the {self.stream} of {self.layer}")
+        self._reveal_symbol()
+        self._show_tree()
+        self._show_controls()
+        chosen = self.symbol >= 0
+        height = self.counts[self.symbol] if chosen else 0
+        self.mark.set(x=max(self.symbol, 0) - 0.45, height=height, visible=chosen)
+        share = self.counts[self.symbol] / self.counts.sum() if chosen else 1
+        self.ring.set_data([-np.log2(share)] if chosen else [], [self.lengths[self.symbol]] if chosen else [])
+        self.figure_view.refresh()
+
+    def _reveal_symbol(self):
+        """Open the closed branches above the chosen symbol."""
+        tree = self.sorted_tree if self.canonical else self.tree
+        if self.symbol < 0 or not self.rare:
+            return
+        total, above, node = tree.counts[tree.root], [], int(tree.parent[self.symbol])
+        while node >= 0:
+            if 100 * tree.counts[node] / total < self.rare and node not in self.opened:
+                above.append(node)
+            node = int(tree.parent[node])
+        if above:
+            self.opened = [*self.opened, *above]
+
+    def _show_tree(self):
+        drawn = (self._shown, self.canonical, self.rare, tuple(self.opened))
+        if drawn != self._drawn:
+            if self._drawn is not None and self._drawn[:3] != drawn[:3]:
+                drawn = (*drawn[:3], ())
+                self.opened = []
+            self._drawn = drawn
+            tree = self.sorted_tree if self.canonical else self.tree
+            self.layout_shown = trees.layout(tree, self.rare / 100, self.opened)
+            self.view.ink = ink(self.data).replace(" ", "-")
+            self.view.word = "code word" if self.canonical else "path"
+            self.view.label = f"Huffman tree of the {self.stream} of {visible(self.layer, 40)}, {self._kinds} leaves"
+            self.view.show(self.layout_shown, self.names)
+        self.view.step = -1 if self.canonical else self.step
+
+    @property
+    def _kinds(self):
+        return int(np.count_nonzero(self.counts))
+
+    # callbacks ---------------------------------------------------------------------------------
+
+    def _choose(self, layer, stream):
+        if self._setting:
+            return
+        layer = layer or self.layer
+        stream = stream or (self.stream if self.stream in self.source.layers[layer] else None)
+        layer, stream = self.source.first(layer, stream)
+        if (layer, stream) != (self.layer, self.stream):
+            with self.hold_trait_notifications():
+                self.layer, self.stream, self.symbol, self.step, self.opened = layer, stream, -1, -1, []
+
+    def _stepped(self, change):
+        if not self._setting:
+            self.step = -1 if change["new"] >= len(self.tree.merges) else change["new"]
+
+    def _show_controls(self):
+        self._setting = True
+        try:
+            merges = len(self.tree.merges)
+            if self.step >= merges:
+                self.step = -1
+            done = merges if self.step < 0 else self.step
+            for part in (self.step_slider.slider, self.step_slider.entry, self.play):
+                part.max = merges
+                part.disabled = self.canonical
+            self.step_slider.value = self.play.value = done
+            self.layer_choice.value = self.layer
+            options = choices(self.source.layers[self.layer])
+            if self.stream_choice.options != options:
+                self.stream_choice.options = options
+            self.stream_choice.value = self.stream
+        finally:
+            self._setting = False
+
+    # words -------------------------------------------------------------------------------------
+
+    def describe(self):
+        packed, coded = self.sizes
+        table = (
+            html("{bytes:,} bytes</b>, {table} of them code table", bytes=coded.bytes, table=coded.table)
+            if coded.table
+            else html(
+                "{bytes:,} bytes</b> (fixed length: a code table would cost more than it saves)", bytes=coded.bytes
+            )
+        )
+        change = html("saves <b>{saving:.1f}%</b>", saving=100 * self.saving) if coded.table else "saves nothing"
+        filler = f", {self.data.fillers:,} of them fillers" if self.data.fillers else ""
+        text = html(
+            "<b>{layer}, {stream}</b> of {net}: {size:,} symbols{filler}, "
+            "{kinds} different. Fixed length {width} bits; entropy {entropy:.3f}; "
+            "Huffman <b>{mean_length:.3f} bits</b> on average, words of {shortest} to "
+            "{max} bits. Stream: {bytes:,} → <b>{table}: {change}.",
+            layer=self.layer,
+            stream=self.stream,
+            net=self.net,
+            size=self.data.symbols.size,
+            filler=filler,
+            kinds=self._kinds,
+            width=self.data.width,
+            entropy=self.entropy,
+            mean_length=self.mean_length,
+            shortest=self._shortest(),
+            max=self.lengths.max(),
+            bytes=packed.bytes,
+            table=table,
+            change=change,
+        )
+        if self.yours is not None:
+            yours = float((self.counts * self.yours).sum() / self.counts.sum())
+            text += html(" <b>Your lengths</b> (stars): {yours:.3f} bits on average.", yours=yours)
+        return text + self._step_words() + self._symbol_words()
+
+    def _shortest(self):
+        return int(self.lengths[self.lengths > 0].min(initial=20))
+
+    def _step_words(self):
+        if self.step < 0 or self.canonical:
+            return ""
+        total, counts = self.tree.counts[self.tree.root], self.tree.counts
+        merge = self.tree.merges[self.step]
+        left = len(self.tree.merges) + 1 - self.step
+        return html(
+            "<p>After {step} of {merges} merges: {left} nodes left to join. "
+            "The two lightest are {first} ({first_count:,}) and "
+            "{second} ({second_count:,}); together {count:,} = "
+            "{share:.2f}%.</p>",
+            step=self.step,
+            merges=len(self.tree.merges),
+            left=left,
+            first=self._node_name(merge.left),
+            first_count=counts[merge.left],
+            second=self._node_name(merge.right),
+            second_count=counts[merge.right],
+            count=merge.count,
+            share=100 * merge.count / total,
+        )
+
+    def _node_name(self, node):
+        return self.names[node] if node < self.tree.alphabet else f"the node of merge {node - self.tree.alphabet + 1}"
+
+    def _symbol_words(self):
+        if self.symbol < 0:
+            return ""
+        count = int(self.counts[self.symbol])
+        share = count / self.counts.sum()
+        return html(
+            "<p><b>{name}</b>: {count:,} times, p = {share:.4f}, "
+            "−log₂ p = {log2:.2f}; word in the file <b>{word}</b>, "
+            "{lengths} bits.</p>",
+            name=self.names[self.symbol],
+            count=count,
+            share=share,
+            log2=-np.log2(share),
+            word=self.word(self.symbol),
+            lengths=self.lengths[self.symbol],
+        )
+
+    def picture(self):
+        figure, _ = theme.figure(13, 7.4)
+        figure.clear()
+        grid = figure.add_gridspec(2, 3, height_ratios=[1.35, 1], width_ratios=[1.25, 1.1, 0.8])
+        step = None if self.step < 0 or self.canonical else self.step
+        trees.draw_tree(figure.add_subplot(grid[0, :]), self.layout_shown, self.symbol, step=step, role=ink(self.data))
+        axes = [figure.add_subplot(grid[1, i]) for i in range(3)]
+        _, mark = coding.symbol_bars(axes[0], self.counts, role=ink(self.data), what=self._what())
+        _, ring, _ = coding.length_against_information(axes[1], self.counts, self.lengths, self.yours)
+        coding.bits_bars(axes[2], self.data.width, self.mean_length, self.entropy)
+        if self.symbol >= 0:
+            mark.set(x=self.symbol - 0.45, height=self.counts[self.symbol], visible=True)
+            ring.set_data(self.ring.get_data())
+        return figure

@@ -1,0 +1,66 @@
+"""The view of a Huffman tree that is drawn in the browser; the layout comes from `figures_trees`."""
+
+from pathlib import Path
+
+import anywidget
+import traitlets
+
+from dcviz.chapters.ch06_huffman.figures_trees import LEAF
+from dcviz.labkit.controls import css
+
+
+def _synced(trait):
+    return trait.tag(sync=True)
+
+
+class TreeView(anywidget.AnyWidget):
+    """A Huffman tree whose leaves are chosen with mouse or keys (arrows, Home, End, Enter, Escape).
+
+        view = TreeView()
+        view.show(trees.layout(tree), names=["code 0", ...])
+        view.observe(chosen, "selected")      # a symbol, or -1
+
+    selected     the symbol whose path is marked
+    step         merges done: nodes made later are hidden, the next two to merge ringed; -1 for all
+    current      a node to ring, with the way to it marked (for walking the tree), or -1
+    opened       nodes of closed branches that the reader opened
+    word         what to call the bits along a path;  hint   what to say while nothing is chosen
+    ink          role of the leaves' colour;  label   name of the whole for screen readers
+    """
+
+    _esm = Path(__file__).parent / "huffman_tree.js"
+    _css = css() + (Path(__file__).parent / "huffman_tree.css").read_text(encoding="utf-8")
+
+    tree = _synced(traitlets.Dict())
+    selected = _synced(traitlets.Int(-1))
+    step = _synced(traitlets.Int(-1))
+    current = _synced(traitlets.Int(-1))
+    opened = _synced(traitlets.List(traitlets.Int()))
+    word = _synced(traitlets.Unicode("path"))
+    hint = _synced(traitlets.Unicode("Choose a leaf to see its code word."))
+    ink = _synced(traitlets.Unicode("weight-bits"))
+    label = _synced(traitlets.Unicode("Huffman tree"))
+    height = _synced(traitlets.Int(430))
+
+    def __init__(self, **state):
+        super().__init__(**state)
+        self.layout.width = "100%"
+
+    def show(self, shown, names):
+        """Show a `trees.Layout`; `names` (alphabet,) says what the symbols stand for."""
+        leaf = [kind == LEAF for kind in shown.kind]
+        self.tree = {
+            "node": shown.node,
+            "parent": shown.parent,
+            "bit": shown.bit,
+            "y": shown.y,
+            "kind": shown.kind,
+            "below": shown.below,
+            "made": shown.made,
+            "columns": shown.columns,
+            "depth": shown.depth,
+            "x": [round(x, 4) for x in shown.x],
+            "share": [round(share, 7) for share in shown.share],
+            "name": [names[n] if ok else "" for n, ok in zip(shown.node, leaf, strict=True)],
+            "mark": [str(n) if ok else "" for n, ok in zip(shown.node, leaf, strict=True)],
+        }

@@ -1,0 +1,139 @@
+"""The whole pipeline on a button: prune, retrain, share, fine-tune, code, and watch the bytes fall."""
+
+import itertools
+
+import ipywidgets as widgets
+import traitlets
+
+from dcviz import pipeline
+from dcviz.chapters.ch07_full_pipeline.figures import byte_shares, waterfall
+from dcviz.ideas.kmeans import INITS
+from dcviz.labkit import theme
+from dcviz.labkit.base import FigureImage, Lab, RunButton, html, joined, labelled_slider, row
+from dcviz.nets import datasets
+from dcviz.pipeline import recipes, shipped as reference
+
+
+class PipelineLab(Lab):
+    """Choose a net and a recipe, press Run, and see each stage's file: its bytes, its ratio, its error.
+
+        PipelineLab()                                   # LeNet-300-100 at the paper's densities
+        PipelineLab(net="lenet-5", scale=0.5, bits=4)
+
+    State: ``net``; ``scale``, every layer's density over the paper's; ``bits`` of a weight code, ``index_bits`` of a
+    gap, ``init`` of the centroids, ``epochs`` of retraining. ``run()`` runs now and waits; ``result`` is then the
+    ``pipeline.Compressed`` (None before, and again once the recipe changes).
+    Trains on the bundled digits' training part; errors are on the held-out part.
+    """
+
+    heading = html("The pipeline <small>choose a recipe, press Run</small>")
+    state_names = ("net", "scale", "bits", "index_bits", "init", "epochs")
+
+    net = traitlets.Enum(tuple(recipes.PAPER_DENSITIES), "lenet-300-100")
+    scale = traitlets.Float(1.0, min=0.1, max=2.0)
+    bits = traitlets.Int(5, min=2, max=8)
+    index_bits = traitlets.Int(5, min=2, max=8)
+    init = traitlets.Enum(INITS, "linear")
+    epochs = traitlets.Int(4, min=1, max=30)
+
+    def __init__(self, net="lenet-300-100", **state):
+        self.result = None
+        self._made_by = None
+        super().__init__(net=net, **state)
+
+    def build(self):
+        choose = {"style": {"description_width": "initial"}}
+        net = widgets.Dropdown(options=list(recipes.PAPER_DENSITIES), description="net", value=self.net, **choose)
+        init = widgets.Dropdown(options=INITS, description="initialisation", value=self.init, **choose)
+        scale = labelled_slider("densities, times the paper's", self.scale, 0.1, 2.0, 0.05)
+        bits = labelled_slider("bits per weight code", self.bits, 2, 8)
+        index_bits = labelled_slider("bits per gap", self.index_bits, 2, 8)
+        epochs = labelled_slider("epochs of retraining", self.epochs, 1, 30)
+        for widget, name in (
+            (net, "net"),
+            (init, "init"),
+            (scale, "scale"),
+            (bits, "bits"),
+            (index_bits, "index_bits"),
+            (epochs, "epochs"),
+        ):
+            self.bind(widget, name)
+        self.button = RunButton("Run the pipeline", self._work, self._done, self.fail)
+        self.picture_view = FigureImage(self.picture(), alt="bytes and error after each stage")
+        return [row(net, init), scale, bits, index_bits, epochs, self.button, self.picture_view]
+
+    @property
+    def recipe(self):
+        """The ``Recipe`` that the controls describe."""
+        scale = round(self.scale, 3)  # a browser's slider says 0.9999999999999999 for 1
+        return recipes.simple(self.net, scale, self.bits, self.index_bits, self.init, self.epochs)
+
+    def best_stage(self):
+        """Name of the stage that made the file smaller by the largest factor, or None before a run."""
+        if self.result is None:
+            return None
+        stages = self.result.stages
+        gains = {after.name: before.file_bytes / after.file_bytes for before, after in itertools.pairwise(stages)}
+        return max(gains, key=gains.get)
+
+    def run(self):
+        """Run the pipeline and wait for it; returns the lab, so that a cell can show it."""
+        self.button.start(wait=True)
+        return self
+
+    def _work(self, progress):
+        recipe, digits, net = self.recipe, datasets.digits(), reference.dense(self.net)
+        retrain, finetune = (s.steps(len(digits.train)) for s in (recipe.retrain, recipe.finetune))
+        doing = {"pruned": "pruning and retraining", "shared": "fine-tuning", "coded": "writing the file"}
+        before = {"pruned": 0, "shared": retrain, "coded": retrain + finetune}
+
+        def report(stage, done, steps):
+            progress((before[stage] + done) / (retrain + finetune + 1), doing[stage])
+
+        return recipe, pipeline.compress(net, recipe, digits.train, test=digits.test, progress=report)
+
+    def _done(self, outcome):
+        self._made_by, self.result = outcome
+        self.refresh()
+        self.touch()
+
+    def update(self):
+        if self._made_by is not None and self._made_by != self.recipe:
+            self.result = self._made_by = None
+        self.picture_view.adopt(self.picture())
+
+    def describe(self):
+        if self.result is None:
+            sizes = joined(", ", (html("{} {:.1%}", name, layer.density) for name, layer in self.recipe.layers.items()))
+            return html(
+                "<b>{net}</b> will keep: {sizes} of its weights. Press <b>Run</b> to see what becomes of it.",
+                net=self.net,
+                sizes=sizes,
+            )
+        dense, last = self.result.stages[0], self.result.stages[-1]
+        fillers = sum(layer.fillers for layer in self.result.report.layers)
+        entries = sum(layer.entries for layer in self.result.report.layers)
+        return html(
+            "<b>{net}: {file_bytes:,} bytes, {ratio:.1f}x smaller.</b> Error on 1,000 held-out "
+            "digits {before:.2f} % before, {after:.2f} % after. "
+            "{fillers:,} filler zeros are among the {entries:,} entries.",
+            net=self.net,
+            file_bytes=last.file_bytes,
+            ratio=self.result.ratio,
+            before=dense.error_percent,
+            after=last.error_percent,
+            fillers=fillers,
+            entries=entries,
+        )
+
+    def picture(self):
+        if self.result is None:
+            figure, axes = theme.figure(9.5, 4.2)
+            axes.text(0.5, 0.5, "press Run", ha="center", va="center", fontsize=24, color=theme.GREY)
+            axes.set_axis_off()
+            return figure
+        figure, (left, right) = theme.figure(13, 4.6, columns=2, width_ratios=(1.15, 1))
+        stages = [(s.name, s.file_bytes, s.error_percent) for s in self.result.stages]
+        waterfall(left, stages, self.result.dense_bytes)
+        byte_shares(right, self.result.report)
+        return figure

@@ -1,0 +1,1 @@
+"""Chapter 08, speed and energy (section 6.3, Tables 8 and 9)."""

@@ -1,0 +1,187 @@
+"""Is a phone viable? One inference of AlexNet or VGG-16, dense and compressed, with every assumption open."""
+
+from dataclasses import fields
+
+import ipywidgets as widgets
+import traitlets
+
+from dcviz.chapters.ch08_speed_and_energy import figures as plots, phones
+from dcviz.evidence.memories import size_text
+from dcviz.labkit import theme
+from dcviz.labkit.base import FigureImage, Lab, html, labelled_entry, labelled_slider, row, words
+
+NAMES = tuple(phone.name for phone in phones.phones())
+START, TAKE = phones.phones()[0], phones.Assumptions()
+ASSUMED = tuple(field.name for field in fields(TAKE))
+
+
+class PhoneLab(Lab):
+    """Bytes, milliseconds and millijoules of one picture on a phone: estimated, not measured.
+
+        PhoneLab(net="alexnet", phone="Tegra K1 (2014)", rate=20.0)
+
+    net, phone     what runs where; choosing a phone sets the next three from its data sheet
+    gigabytes      peak memory bandwidth, GB per second
+    gigaflops      peak float32 operations, billions per second
+    cache          last-level cache, MiB
+    rate           pictures per second, for the power
+    the rest       see `phones.Assumptions`; entries in millions per second
+
+    `estimates` {"dense": Estimate, "compressed": Estimate}.
+    """
+
+    heading = html("Phone <small>is it viable?</small>")
+    state_names = (
+        "net",
+        "phone",
+        "rate",
+        "gigabytes",
+        "gigaflops",
+        "cache",
+        "bandwidth_share",
+        "compute_share",
+        "entries",
+        "dram_pj",
+        "sram_pj",
+        "arithmetic_pj",
+    )
+
+    net = traitlets.Enum(phones.NETS, "alexnet")
+    phone = traitlets.Enum(NAMES, NAMES[0])
+    rate = traitlets.Float(20.0, min=0.01, max=1000)
+    gigabytes = traitlets.Float(START.bytes_per_second / 1e9, min=0.1, max=2000)
+    gigaflops = traitlets.Float(START.flops / 1e9, min=0.1, max=1e5)
+    cache = traitlets.Float(START.cache_bytes / 2**20, min=0, max=1000)
+    bandwidth_share = traitlets.Float(TAKE.bandwidth_share, min=0.01, max=1)
+    compute_share = traitlets.Float(TAKE.compute_share, min=0.01, max=1)
+    entries = traitlets.Float(TAKE.entries_per_second / 1e6, min=1, max=1e5)
+    dram_pj = traitlets.Float(TAKE.dram_pj, min=0, max=1e5)
+    sram_pj = traitlets.Float(TAKE.sram_pj, min=0, max=1e5)
+    arithmetic_pj = traitlets.Float(TAKE.arithmetic_pj, min=0, max=1e5)
+
+    def __init__(self, *, phone=NAMES[0], **state):
+        self._choosing = False
+        super().__init__(phone=phone, **(_data_sheet(phones.phone(phone)) | state))
+
+    @property
+    def estimates(self):
+        """{"dense": Estimate, "compressed": Estimate} of the state."""
+        found = phones.phone(self.phone)
+        chip = phones.Phone(
+            found.name, 1e9 * self.gigabytes, 1e9 * self.gigaflops, int(2**20 * self.cache), found.source, found.checked
+        )
+        values = {name: getattr(self, name) for name in ASSUMED if name != "entries_per_second"}
+        take = phones.Assumptions(entries_per_second=1e6 * self.entries, **values)
+        return {form: phones.estimate(self.net, form, chip, take) for form in phones.FORMS}
+
+    def build(self):
+        self.net_choice = widgets.Dropdown(options=phones.NETS, description="net", layout={"width": "220px"})
+        self.phone_choice = widgets.Dropdown(options=NAMES, description="phone", layout={"width": "360px"})
+        self.rate_slider = labelled_slider("pictures a second", self.rate, 0.01, 1000.0, log=True, width="240px")
+        entries = {
+            "gigabytes": ("memory", "GB/s", 2000),
+            "gigaflops": ("computing", "billion/s", 1e5),
+            "cache": ("cache", "MiB", 1000),
+            "entries": ("compressed entries", "million/s", 1e5),
+            "bandwidth_share": ("share of bandwidth reached", "", 1),
+            "compute_share": ("share of computing reached", "", 1),
+            "dram_pj": ("DRAM", "pJ per 32 bits", 1e5),
+            "sram_pj": ("SRAM", "pJ per 32 bits", 1e5),
+            "arithmetic_pj": ("multiply + add", "pJ", 1e5),
+        }
+        self.entries_shown = {}
+        for name, (label, unit, most) in entries.items():
+            low = self.traits()[name].min
+            self.entries_shown[name] = labelled_entry(label, getattr(self, name), low, most, unit=unit, width="110px")
+            self.bind(self.entries_shown[name], name)
+        for widget, name in ((self.net_choice, "net"), (self.phone_choice, "phone"), (self.rate_slider, "rate")):
+            self.bind(widget, name)
+        figure, self.bars = self._figure()
+        self.figure_view = FigureImage(figure, alt="milliseconds and millijoules of one picture, dense and compressed")
+        shown = list(self.entries_shown.values())
+        return [
+            row(self.net_choice, self.phone_choice),
+            self.rate_slider,
+            row(*shown[:3]),
+            row(shown[3], shown[8]),
+            row(*shown[4:6]),
+            row(*shown[6:8]),
+            self.figure_view,
+        ]
+
+    def _figure(self):
+        figure, axes = theme.figure(13, 3.4, columns=2)
+        return figure, [
+            plots.phone_bars(a, phones.FORMS, parts, f"{unit} per picture")
+            for a, parts, unit in zip(axes, plots.PHONE_PARTS, ("milliseconds", "millijoules"), strict=True)
+        ]
+
+    def update(self):
+        self._fill(self.bars)
+        self.figure_view.redraw()
+
+    def _fill(self, bars):
+        (first, second), (third, fourth) = ([name for name, _ in parts] for parts in plots.PHONE_PARTS)
+        times, energies = {}, {}
+        for form, e in self.estimates.items():
+            times |= {(form, first): e.fc_milliseconds, (form, second): e.conv_milliseconds}
+            energies |= {(form, third): e.fetch_millijoules, (form, fourth): e.arithmetic_millijoules}
+        plots.show_phone(bars[0], times, "ms")
+        plots.show_phone(bars[1], energies, "mJ")
+
+    def describe(self):
+        dense, small = self.estimates["dense"], self.estimates["compressed"]
+        chip = phones.phone(self.phone)
+        edited = any(abs(getattr(self, n) - v) > 1e-9 for n, v in _data_sheet(chip).items())
+        return html(
+            "<b>{net}</b> on {edited}{phone}. File, as the paper prints it: "
+            "{dense_file} → <b>{file}</b>. In memory, two bytes per "
+            "kept weight: {dense_resident} → <b>{resident}</b>, "
+            "read from {memory}. "
+            "One picture: {dense_ms:.3g} → <b>{ms:.3g} ms</b>, of which fully connected "
+            "{dense_fc_ms:.3g} → <b>{fc_ms:.3g} ms</b>; {dense_mj:.3g} → "
+            "<b>{mj:.3g} mJ</b>. At {rate:g} a second: {dense_mw:,.3g} → "
+            "<b>{mw:,.3g} mW</b>"
+            "{late}. "
+            "<i>Estimated from stated assumptions, not measured. Chip: {source}.</i>",
+            net=self.net,
+            edited="an edited " if edited else "",
+            phone=self.phone,
+            dense_file=size_text(dense.file_bytes),
+            file=size_text(small.file_bytes),
+            dense_resident=size_text(dense.resident_bytes),
+            resident=size_text(small.resident_bytes),
+            memory=small.memory,
+            dense_ms=dense.milliseconds,
+            ms=small.milliseconds,
+            dense_fc_ms=dense.fc_milliseconds,
+            fc_ms=small.fc_milliseconds,
+            dense_mj=dense.millijoules,
+            mj=small.millijoules,
+            rate=self.rate,
+            dense_mw=dense.millijoules * self.rate,
+            mw=small.millijoules * self.rate,
+            late="" if small.milliseconds * self.rate <= 1000 else ", but it cannot keep up with that rate",
+            source=words(chip.source),
+        )
+
+    def picture(self):
+        figure, bars = self._figure()
+        self._fill(bars)
+        return figure
+
+    def _changed(self, change):
+        if self._choosing:
+            return
+        if change["name"] == "phone":  # with its data sheet, drawn once
+            self._choosing = True
+            try:
+                for name, value in _data_sheet(phones.phone(self.phone)).items():
+                    setattr(self, name, value)
+            finally:
+                self._choosing = False
+        super()._changed(change)
+
+
+def _data_sheet(chip):
+    return {"gigabytes": chip.bytes_per_second / 1e9, "gigaflops": chip.flops / 1e9, "cache": chip.cache_bytes / 2**20}

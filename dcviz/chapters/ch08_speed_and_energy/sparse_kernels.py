@@ -1,0 +1,207 @@
+"""Multiply straight from the compressed form: shared weights and relative index, no float weight in memory.
+
+A layer's weights (rows = outputs, columns = inputs) are walked column by column, as the paper's authors do in their
+hardware. Two bytes make an entry: the gap to the previous row of the same column, and the code of its shared weight.
+
+    entry     low byte   gap - 1 since the previous entry of the column, starting at row -1 (relative_index)
+              high byte  place in the codebook; the last place holds 0.0, for fillers
+
+Why by column: an input that is zero (after a ReLU most are) costs nothing, its whole column is passed over. What is
+left for a column with input a is: multiply the few codebook values by a, then add one of these products per entry to
+``y[row]``. The outputs are a few KB and stay in the first-level cache, the only large thing that is read is 2 bytes
+per entry. Columns that are skipped break up the reading, so the next one is asked for while this one is added.
+
+``product`` runs compiled code if Numba is installed (``pip install dcviz[fast]``), plain torch otherwise.
+"""
+
+import importlib.util
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from dcviz.errors import CodebookError, CodeError, WeightError
+
+GAP_BITS = 8
+MAX_CODES = 2**8 - 1  # one of 256 places is for fillers
+KERNELS = ("numba", "torch")
+_PASSES = 3  # a batch pays once its inputs, one by one, would take more than about three passes over all entries
+_BLOCK = 2**18  # entries that the torch kernel unpacks at a time: some MB
+
+
+@dataclass(frozen=True, eq=False)
+class CompressedLayer:
+    """A matrix as entries of gap and code, column by column.
+
+    entries: uint16, shape (entries,), gap - 1 + 256 * code
+    starts: uint32, shape (columns + 1,); column j has the entries starts[j] .. starts[j + 1] - 1
+    codebook: float32, shape (k + 1,), the shared weights and 0.0
+    shape: (rows, columns) of the matrix
+    Raises CodeError for entries that lead out of the matrix or the codebook: the compiled code trusts them.
+    """
+
+    entries: np.ndarray
+    starts: np.ndarray
+    codebook: np.ndarray
+    shape: tuple
+
+    def __post_init__(self):
+        starts, (rows, columns) = self.starts.astype(np.int64), self.shape
+        if starts.shape != (columns + 1,) or starts[0] != 0 or starts[-1] != self.entries.size:
+            raise CodeError(f"{columns} columns need {columns + 1} starts from 0 to {self.entries.size}")
+        if (np.diff(starts) < 0).any():
+            raise CodeError("starts of columns must not fall")
+        if not 1 <= self.codebook.size <= MAX_CODES + 1 or self.codebook[-1] != 0:
+            raise CodeError(f"a codebook needs 0 to {MAX_CODES} values and 0.0 in the last place")
+        if self.entries.size:
+            if (self.entries >> GAP_BITS).max() >= self.codebook.size:
+                raise CodeError(f"an entry has a code beyond the codebook of {self.codebook.size}")
+            if (last := int(self.rows_of_entries().max())) >= rows:
+                raise CodeError(f"entries lead to row {last}, but there are {rows}")
+
+    @property
+    def nbytes(self):
+        """Bytes in memory while the layer is used -> int."""
+        return self.entries.nbytes + self.starts.nbytes + self.codebook.nbytes
+
+    @property
+    def fillers(self):
+        """How many entries only bridge a long gap -> int."""
+        return int(np.count_nonzero(self.entries >> GAP_BITS == self.codebook.size - 1))
+
+    def rows_of_entries(self):
+        """Row of every entry, int64, shape (entries,)."""
+        counts = np.diff(self.starts.astype(np.int64))
+        steps = np.cumsum((self.entries & 255).astype(np.int64) + 1)
+        before = np.concatenate([[0], steps])[self.starts[:-1]]
+        return steps - np.repeat(before, counts) - 1
+
+    def dense(self):
+        """The matrix, float32, shape (rows, columns)."""
+        weights = np.zeros(self.shape, np.float32)
+        columns = np.repeat(np.arange(self.shape[1]), np.diff(self.starts.astype(np.int64)))
+        real = self.entries >> GAP_BITS != self.codebook.size - 1
+        weights[self.rows_of_entries()[real], columns[real]] = self.codebook[self.entries >> GAP_BITS][real]
+        return weights
+
+    @cached_property
+    def _tensors(self):
+        """The same bytes as torch sees them, by device -> {device: (gap and code pairs, starts, codebook)}."""
+        return {}
+
+    def tensors(self, device="cpu"):
+        """(uint8 (entries, 2), int64 (columns + 1,), float32 (k + 1,)) on a device; copied once per device."""
+        device = str(device)
+        if device not in self._tensors:
+            pairs = torch.from_numpy(self.entries.astype("<u2", copy=False).view(np.uint8).reshape(-1, 2))
+            starts = torch.from_numpy(self.starts.astype(np.int64))
+            self._tensors[device] = tuple(t.to(device) for t in (pairs, starts, torch.from_numpy(self.codebook)))
+        return self._tensors[device]
+
+
+def pack(rows, counts, codes, codebook, shape):
+    """Kept weights of a matrix -> CompressedLayer; gaps beyond 256 rows get fillers.
+
+    rows: integers, row of every kept weight, column after column and rising within each, shape (n,)
+    counts: how many belong to each column, shape (columns,)
+    codes: place of each weight in ``codebook``, shape (n,); codebook: floats, at most 255
+    Raises CodebookError for a larger codebook, CodeError for rows that do not rise or lie outside.
+    """
+    rows, counts, codes = np.asarray(rows, np.int64), np.asarray(counts, np.int64), np.asarray(codes)
+    codebook = np.asarray(codebook, np.float32)
+    if codebook.size > MAX_CODES:
+        raise CodebookError(f"a code has one byte, so {MAX_CODES} shared weights at most, not {codebook.size}")
+    if counts.shape != (shape[1],) or counts.sum() != rows.size or codes.shape != rows.shape:
+        raise CodeError(f"{rows.size} rows, {codes.size} codes and counts of {counts.size} columns do not match")
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    jumps = np.diff(rows, prepend=-1) - 1
+    first = starts[:-1][counts > 0]
+    jumps[first] = rows[first]
+    if rows.size and (jumps.min() < 0 or rows.max() >= shape[0] or codes.max() >= codebook.size):
+        raise CodeError(f"rows must rise within a column and lie below {shape[0]}, codes below {codebook.size}")
+    fillers = jumps >> GAP_BITS
+    before = np.concatenate([[0], np.cumsum(fillers)])
+    entries = np.full(rows.size + before[-1], codebook.size << GAP_BITS | 255, np.uint16)
+    entries[np.arange(rows.size) + before[1:]] = jumps & 255 | codes.astype(np.int64) << GAP_BITS
+    return CompressedLayer(
+        entries, (starts + before[starts]).astype(np.uint32), np.append(codebook, np.float32(0)), tuple(shape)
+    )
+
+
+def compress(weight):
+    """A matrix whose weights are pruned and shared -> CompressedLayer.
+
+    weight: float array or tensor (rows, columns); zeros are pruned, the distinct others make the codebook.
+    Raises WeightError for another shape, CodebookError for more than 255 distinct weights.
+    """
+    weight = np.asarray(weight.detach().cpu() if isinstance(weight, torch.Tensor) else weight, np.float32)
+    if weight.ndim != 2:
+        raise WeightError(f"a matrix has two dimensions, not {weight.ndim}: flatten filters first")
+    by_column = np.ascontiguousarray(weight.T)
+    columns, rows = np.nonzero(by_column)
+    codebook, codes = np.unique(by_column[columns, rows], return_inverse=True)
+    return pack(rows, np.bincount(columns, minlength=weight.shape[1]), codes, codebook, weight.shape)
+
+
+def has_numba():
+    """Whether the compiled kernels can be used -> bool."""
+    return importlib.util.find_spec("numba") is not None
+
+
+def default_kernel(device="cpu"):
+    """The faster kernel at hand: "numba" on the CPU if it is installed, else "torch"."""
+    return "numba" if torch.device(device).type == "cpu" and has_numba() else "torch"
+
+
+def product(layer, x, kernel=None):
+    """Outputs of a layer without bias: x @ matrix.T, from the compressed form.
+
+    layer: CompressedLayer of shape (rows, columns)
+    x: float32 tensor (columns,) or (n, columns), finite; zeros in it save time
+    kernel: one of KERNELS; None takes default_kernel. "numba" works on one thread of the CPU.
+    -> float32 tensor (rows,) or (n, rows) on the device of x. Raises WeightError for another shape or type of x.
+    """
+    kernel = kernel or default_kernel(x.device)
+    if x.dtype != torch.float32 or x.ndim not in (1, 2) or x.shape[-1] != layer.shape[1]:
+        raise WeightError(
+            f"inputs must be float32 of shape ({layer.shape[1]},) or (n, {layer.shape[1]}), "
+            f"not {str(x.dtype).removeprefix('torch.')} of {tuple(x.shape)}"
+        )
+    if kernel not in KERNELS:
+        raise WeightError(f"no kernel {kernel!r}; there are {', '.join(KERNELS)}")
+    if not len(x):
+        return x.new_zeros(0, layer.shape[0])
+    if kernel == "torch":
+        return _torch(layer, x)
+    from dcviz.chapters.ch08_speed_and_energy import sparse_kernels_numba as compiled
+
+    inputs = x.detach().numpy().reshape(-1, layer.shape[1])
+    if len(inputs) == 1 or np.count_nonzero(inputs) < _PASSES * layer.shape[1]:
+        y = np.empty((len(inputs), layer.shape[0]), np.float32)
+        for one, outputs in zip(np.ascontiguousarray(inputs), y, strict=True):
+            compiled.vector(layer.entries, layer.starts, layer.codebook, one, outputs)
+        return torch.from_numpy(y).reshape(*x.shape[:-1], -1)
+    y = np.empty((layer.shape[0], len(inputs)), np.float32)
+    compiled.batch(layer.entries, layer.starts, layer.codebook, np.ascontiguousarray(inputs.T), y)
+    return torch.from_numpy(y).T
+
+
+def _torch(layer, x):
+    """The product in a few calls of torch per block of columns, on any device."""
+    pairs, starts, codebook = layer.tensors(x.device)
+    inputs = x.detach().reshape(-1, x.shape[-1]).T  # (columns, n)
+    y = torch.zeros(layer.shape[0], inputs.shape[1], device=x.device)
+    active = inputs.any(1).nonzero().squeeze(1)
+    first, counts = starts[active], starts[active + 1] - starts[active]
+    blocks = counts.cumsum(0) // _BLOCK
+    _, sizes = blocks.unique_consecutive(return_counts=True)
+    for columns, begin, count in zip(*(t.split(sizes.tolist()) for t in (active, first, counts)), strict=True):
+        ends = count.cumsum(0)
+        places = torch.arange(int(ends[-1]), device=x.device) + (begin - ends + count).repeat_interleave(count)
+        gaps, codes = pairs[places].long().unbind(1)
+        rows = (gaps + 1).cumsum(0)
+        before = torch.cat([rows.new_zeros(1), rows])[ends - count]
+        products = codebook[codes][:, None] * inputs[columns].repeat_interleave(count, 0)
+        y.index_add_(0, rows - before.repeat_interleave(count) - 1, products)
+    return y.T.reshape(*x.shape[:-1], -1)

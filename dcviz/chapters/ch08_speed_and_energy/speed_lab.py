@@ -1,0 +1,253 @@
+"""One fully connected layer in three forms: time, bytes, roofline, and the batch at which dense wins again."""
+
+from dataclasses import replace
+
+import ipywidgets as widgets
+import torch
+import traitlets
+
+from dcviz.chapters.ch08_speed_and_energy import figures as plots, timing
+from dcviz.errors import NetError
+from dcviz.evidence import recordings
+from dcviz.evidence.memories import size_text
+from dcviz.labkit import theme
+from dcviz.labkit.base import FigureImage, Lab, RunButton, html, joined, labelled_slider, row, words
+
+LAYERS = tuple(timing.paper_layers())
+DEVICES = ("cpu", "cuda")
+
+
+class SpeedLab(Lab):
+    """How long a layer takes dense, sparse, and straight from the compressed form.
+
+        SpeedLab(layer="alexnet/fc6", batch=1, density=9.0, active=37.6)
+
+    layer      one of the paper's fully connected layers; choosing it sets density and active inputs
+    batch      inputs at a time
+    density    percent of weights kept
+    active     percent of inputs that are not zero
+    device     "cpu", or "cuda" where there is one: for timing here and now
+
+    `times` {(method, source): microseconds}: "limit" is computed from bytes and operations and the recorded
+    machine's roof, "recorded" is there for recorded settings, "now" after the button or `measure()`.
+    `crossover` {method: smallest recorded batch at which dense is as fast, or None}.
+    """
+
+    heading = html("Speed <small>one layer, three forms</small>")
+    state_names = ("layer", "batch", "density", "active", "device")
+
+    layer = traitlets.Enum(LAYERS, LAYERS[0])
+    batch = traitlets.Enum(timing.BATCHES, 1)
+    density = traitlets.Float(9.0, min=0.1, max=100)
+    active = traitlets.Float(37.6, min=1, max=100)
+    device = traitlets.Enum(DEVICES, "cpu")
+
+    def __init__(self, *, layer=LAYERS[0], **state):
+        if layer not in LAYERS:
+            raise NetError(f"no layer {layer!r}; there are {', '.join(LAYERS)}")
+        limits = recordings.load("speed_limits").rows[0]
+        self.roof = limits["read_bytes_per_s"], limits["operations_per_s"]
+        self.recorded = recordings.load("layer_times")
+        self._now, self._choosing = {}, False
+        super().__init__(layer=layer, **(self._published(layer) | state))
+
+    # numbers -----------------------------------------------------------------------------------
+
+    def _published(self, name):
+        rows = [r for r in self.recorded.rows if r["layer"] == name]
+        density = 100 * timing.paper_layers()[name].density
+        return {"density": float(f"{density:.6g}"), "active": float(f"{100 * rows[0]['active']:.6g}")}
+
+    @property
+    def shape(self):
+        """The layer with the lab's density -> timing.FcLayer."""
+        return replace(timing.paper_layers()[self.layer], density=self.density / 100)
+
+    @property
+    def is_published(self):
+        """Whether density and active inputs are those of the recording."""
+        published = self._published(self.layer)
+        return abs(self.density - published["density"]) < 1e-6 and abs(self.active - published["active"]) < 1e-6
+
+    @property
+    def rows(self):
+        """Recorded rows of the layer at these settings, all batches; empty for other settings."""
+        return [r for r in self.recorded.rows if r["layer"] == self.layer] if self.is_published else []
+
+    @property
+    def times(self):
+        """{(method, source): microseconds}, see above."""
+        bandwidth, peak = self.roof
+        found = {}
+        for method in timing.METHODS:
+            moved = self.shape.moved_bytes(method, self.batch, self.active / 100)
+            used = self.shape.operations(method, self.batch, self.active / 100)
+            found[method, "limit"] = 1e6 * max(moved / bandwidth, used / peak)
+        for recorded in self.rows:
+            if recorded["batch"] == self.batch:
+                found[recorded["method"], "recorded"] = 1e6 * recorded["seconds"]
+        for timed in self._now.get(self._settings(), []):
+            found[timed.method, "now"] = 1e6 * timed.seconds
+        return found
+
+    @property
+    def speedup(self):
+        """{method: times faster than dense}, from what was measured now, else recorded, else {}."""
+        for source in ("now", "recorded"):
+            times = {m: t for (m, s), t in self.times.items() if s == source}
+            if times:
+                return {method: times["dense"] / t for method, t in times.items()}
+        return {}
+
+    @property
+    def crossover(self):
+        """{method: smallest recorded batch at which dense is at least as fast, or None}; {} if not recorded."""
+        methods = ("csr", "compressed") if self.rows else ()
+        return {method: timing.crossover_batch(self.rows, method) for method in methods}
+
+    # views -------------------------------------------------------------------------------------
+
+    def build(self):
+        wide = {"layout": {"width": "260px"}}
+        self.layer_choice = widgets.Dropdown(options=LAYERS, description="layer", **wide)
+        self.batch_choice = widgets.Dropdown(options=timing.BATCHES, description="batch", layout={"width": "160px"})
+        self.device_choice = widgets.Dropdown(options=DEVICES, description="device", layout={"width": "160px"})
+        self.density_slider = labelled_slider("weights kept", self.density, 0.1, 100.0, log=True, unit="%")
+        self.active_slider = labelled_slider("active inputs", self.active, 1.0, 100.0, 1.0, unit="%")
+        for widget, name in (
+            (self.layer_choice, "layer"),
+            (self.batch_choice, "batch"),
+            (self.device_choice, "device"),
+            (self.density_slider, "density"),
+            (self.active_slider, "active"),
+        ):
+            self.bind(widget, name)
+        self.run = RunButton("Time it here, now", self._measure, self._done, self.fail)
+        figure, (left, right) = theme.figure(13, 4.6, columns=2, gridspec_kw={"width_ratios": [1.25, 1]})
+        self.bars, self.points = plots.time_bars(left), plots.roofline(right, *self.roof)
+        self.figure_view = FigureImage(figure, self._moving(), alt="time of a call in three forms, and the roofline")
+        figure, axes = theme.figure(13, 3.6)
+        self.lines, self.at = plots.crossover(axes, timing.BATCHES)
+        self.crossover_view = FigureImage(figure, [*self.lines.values(), self.at], alt="speed-up over dense by batch")
+        return [
+            row(self.layer_choice, self.batch_choice, self.device_choice),
+            self.density_slider,
+            self.active_slider,
+            self.run,
+            self.figure_view,
+            self.crossover_view,
+        ]
+
+    def update(self):
+        self._fill(self.bars, self.points, self.lines, self.at)
+        self.figure_view.refresh()
+        self.crossover_view.refresh()
+
+    def _moving(self):
+        return [*(artist for pair in self.bars.values() for artist in pair), *self.points.values()]
+
+    def _fill(self, bars, points, lines, at):
+        times = self.times
+        plots.show_times(bars, times)
+        for method, point in points.items():
+            used = self.shape.operations(method, self.batch, self.active / 100)
+            moved = self.shape.moved_bytes(method, self.batch, self.active / 100)
+            micro = next(times[method, s] for s in ("now", "recorded", "limit") if (method, s) in times)
+            point.set_data([used / moved], [used / micro / 1e3])
+        seconds = {(r["method"], r["batch"]): r["seconds"] for r in self.rows}
+        for method, line in lines.items():
+            faster = {b: seconds["dense", b] / s for (m, b), s in seconds.items() if m == method}
+            line.set_data(list(faster), list(faster.values()))
+        at.set_xdata([self.batch] * 2)
+
+    def describe(self):
+        layer, kinds = self.shape, plots.METHODS
+        resident = joined(
+            ", ", (html("{} <b>{}</b>", kinds[m], size_text(layer.resident_bytes(m))) for m in timing.METHODS)
+        )
+        moved = ", ".join(
+            f"{kinds[m]} {size_text(layer.moved_bytes(m, self.batch, self.active / 100))}" for m in timing.METHODS
+        )
+        said = [
+            html(
+                "<b>{layer}</b>, {columns:,} inputs × {rows:,} outputs, {density:g}% of weights "
+                "kept, {active:g}% of inputs active, batch {batch}. In memory: {resident}. "
+                "Bytes moved by one call: {moved}.",
+                layer=self.layer,
+                columns=layer.columns,
+                rows=layer.rows,
+                density=self.density,
+                active=self.active,
+                batch=self.batch,
+                resident=resident,
+                moved=moved,
+            )
+        ]
+        if self.speedup:
+            faster = joined(
+                " and ", (html("{} <b>{:.2f}×</b>", kinds[m], self.speedup[m]) for m in ("csr", "compressed"))
+            )
+            source = "measured now" if self._settings() in self._now else "recorded"
+            said.append(html("Times faster than dense ({}): {}.", source, faster))
+        else:
+            said.append("These settings were not recorded: only the limit is known, until you press the button.")
+        if self.crossover:
+            most = max(r["batch"] for r in self.rows)
+            when = joined(
+                ", ",
+                (
+                    f"against {kinds[m]} " + (html("first at batch <b>{}</b>", b) if b else f"not up to batch {most}")
+                    for m, b in self.crossover.items()
+                ),
+            )
+            said.append(html("Dense is as fast: {}.", when))
+        cold = ", caches emptied before each call" if layer.cold else ""
+        return joined(" ", said) + html(
+            " <i>{note}; processor time of one thread{cold}.</i>", note=words(self.recorded.note), cold=cold
+        )
+
+    def picture(self):
+        figure, axes = theme.figure(13, 8.4, rows=2, columns=2, gridspec_kw={"width_ratios": [1.25, 1]})
+        grid = axes[1, 0].get_gridspec()
+        for unused in axes[1]:
+            unused.remove()
+        lines, at = plots.crossover(figure.add_subplot(grid[1, :]), timing.BATCHES)
+        self._fill(plots.time_bars(axes[0, 0]), plots.roofline(axes[0, 1], *self.roof), lines, at)
+        return figure
+
+    # work --------------------------------------------------------------------------------------
+
+    def measure(self):
+        """Time the layer here and now, on this thread of Python; returns `times`."""
+        self.run.start(wait=True)
+        return self.times
+
+    def _settings(self):
+        return tuple(self.state().values())
+
+    def _measure(self, progress):
+        if self.device == "cuda" and not torch.cuda.is_available():
+            raise NetError("there is no CUDA device on this machine; choose cpu")
+        settings, batch, active, device = self._settings(), self.batch, self.active / 100, self.device
+        progress(0.1, "drawing random weights")
+        forms = timing.random_layer(self.shape)
+        progress(0.5, "timing")
+        return settings, timing.measure(forms, batch, active, device, readings=5, cold=self.shape.cold)
+
+    def _done(self, result):
+        settings, rows = result
+        self._now[settings] = rows
+        self.refresh()
+        self.touch()
+
+    def _changed(self, change):
+        if self._choosing:
+            return
+        if change["name"] == "layer":  # with its density and active inputs, drawn once
+            self._choosing = True
+            try:
+                for name, value in self._published(self.layer).items():
+                    setattr(self, name, value)
+            finally:
+                self._choosing = False
+        super()._changed(change)

@@ -1,0 +1,145 @@
+"""Chapter 10 in pictures: size against error beside published results, ideas one by one, bytes beside the bound."""
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from dcviz.chapters.ch10_how_small import bounds
+from dcviz.chapters.ch10_how_small.figures_labels import number_points
+from dcviz.evidence import paper
+from dcviz.labkit import theme
+from dcviz.labkit.picture import Picture
+
+
+def ground(axes, low, high, errors, log=False):
+    """Axes of a frontier: error to the right (``log``: on a log scale), ratio on a log scale upwards."""
+    axes.set_yscale("log")
+    if log:
+        axes.set_xscale("log")
+        axes.set_xticks([1, 1.5, 2, 3, 4, 5, 6])
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.minorticks_off()
+    axes.set(ylim=(low, high), xlim=errors, xlabel="error %", ylabel="times smaller (log scale)")
+    axes.set_yticks([n for n in (10, 20, 30, 40, 60, 80, 100, 150, 200, 300, 400, 600, 1000) if low <= n <= high])
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:g}x"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.grid(color=theme.RC["grid.color"])
+
+
+def published(axes, model, others=()):
+    """Published results on a net, numbered: full squares count bytes, hollow ones parameters. Returns {number: row}.
+
+    A thin line leads from the error before to the error after, where both are printed. others: (error, ratio) of
+    points that numbers keep clear of.
+    """
+    rows = dict(enumerate(paper.published(model), 1))
+    for row in rows.values():
+        style = theme.line_style("paper", linestyle="", markersize=9, zorder=3)
+        if row["counts"] == "parameters":
+            style |= {"markerfacecolor": "white", "markeredgewidth": 1.8}
+        axes.plot(row["error_after"], row["ratio"], **style)
+        if row["error_before"] is not None:
+            axes.plot([row["error_before"], row["error_after"]], [row["ratio"]] * 2, color="#9A9A9A", lw=1.2, zorder=2)
+    number_points(axes, [(row["error_after"], row["ratio"]) for row in rows.values()], rows, others)
+    return rows
+
+
+def ours(axes, points, role="ours", label="ours", **style):
+    """Our own (error, ratio) points in one role of the theme. Returns the line."""
+    errors, ratios = np.array(points, float).reshape(-1, 2).T
+    return axes.plot(errors, ratios, label=label, **theme.line_style(role, linestyle="", zorder=4, **style))[0]
+
+
+def legend(axes, **where):
+    """What the marks mean, published ones included."""
+    axes.plot([], [], label="published, bytes", **theme.line_style("paper", linestyle=""))
+    hollow = theme.line_style("paper", linestyle="", markerfacecolor="white", markeredgewidth=1.8)
+    axes.plot([], [], label="published, parameters", **hollow)
+    axes.legend(frameon=True, framealpha=0.92, edgecolor="none", **where)
+
+
+def frontier_picture(model, shipped, seeds=(), low=15, high=1500, errors=(0.5, 1.2)):
+    """Ratio against error of a net: shipped files and seeds, (error, ratio) each, and every published result."""
+    figure, (axes, key) = theme.figure(13.5, 6.2, columns=2, width_ratios=(2.1, 1))
+    ground(axes, low, high, errors)
+    if len(seeds):
+        ours(axes, seeds, "recorded", "the same recipes, other seeds", markersize=9)
+    ours(axes, shipped, "ours", "our shipped files", markersize=13, markeredgecolor="black", markeredgewidth=0.8)
+    axes.set_title(f"{model}: up and left is better", loc="left", fontsize=theme.FONT)
+    legend(axes, loc="lower right")
+    rows = published(axes, model, [*shipped, *seeds])
+    key.set_axis_off()
+    lines = [f"{number:>2}  {row['method']}" for number, row in rows.items()]
+    key.text(0, 1, "\n".join(lines), va="top", fontsize=theme.FONT_SMALL, linespacing=1.35, transform=key.transAxes)
+    text = "; ".join(f"{ratio:.0f}x at {error:.2f} %" for error, ratio in shipped)
+    return Picture(figure, f"{model}, ours: {text}; {len(rows)} published results beside them")
+
+
+def steps_picture(steps):
+    """Ideas one by one, (idea, bytes, error) each: bytes as bars, error as points, the first step on top."""
+    figure, (left, right) = theme.figure(13.5, 0.46 * len(steps) + 1.3, columns=2, sharey=True, width_ratios=(1.5, 1))
+    places = np.arange(len(steps))
+    sizes, errors = [s for _, s, _ in steps], [e for _, _, e in steps]
+    left.barh(places, sizes, 0.62, **theme.bar_style("weight bits"))
+    for place, size in zip(places, sizes, strict=True):
+        left.annotate(f" {size:,}", (size, place), va="center")
+    ideas = [("+ " if n else "") + idea for n, (idea, _, _) in enumerate(steps)]
+    left.set_yticks(places, ideas, fontsize=theme.FONT)
+    left.set(xlabel="bytes in the file", xlim=(0, max(sizes) * 1.16))
+    right.plot(errors, places, **theme.line_style("pruned", marker="o"))
+    for place, error in zip(places, errors, strict=True):
+        right.annotate(f"{error:.2f}", (error, place), (10, 0), textcoords="offset points", va="center")
+    right.set(xlabel="error %, held-out digits", xlim=(min(errors) - 0.1, max(errors) + 0.35))
+    right.grid(axis="x", color=theme.RC["grid.color"])
+    left.invert_yaxis()
+    left.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n / 1000:g} K"))
+    return Picture(figure, "; ".join(f"{idea}: {size:,} bytes, {error:.2f} %" for idea, size, error in steps))
+
+
+ROLES = {
+    bounds.WHICH: "index bits",
+    bounds.WHAT: "weight bits",
+    bounds.BOOKS: "codebook",
+    bounds.BIASES: "bias",
+    bounds.REST: "header",
+}
+
+
+def bound_bars(axes, table):
+    """``bounds.whole`` as stacked bars, a column of the table each, the sum at the end. Returns {part: bars}."""
+    left, bars = np.zeros(len(table.columns)), {}
+    for part, role in ROLES.items():
+        sizes = table.loc[part].to_numpy(float)
+        bars[part] = axes.barh(list(table.columns), sizes, 0.6, left=left, label=part, **theme.bar_style(role))
+        left += sizes
+    for place, total in enumerate(left):
+        axes.annotate(f" {total:,.0f}", (total, place), va="center")
+    axes.invert_yaxis()
+    axes.set(xlim=(0, left.max() * 1.14), xlabel="bytes")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.42, 1.0), ncols=5, handlelength=1.3, columnspacing=0.9)
+    return bars
+
+
+def bound_picture(table, name):
+    """`bound_bars` of a net."""
+    figure, axes = theme.figure(12.5, 4.2)
+    bound_bars(axes, table)
+    sums = table.loc["sum"]
+    return Picture(figure, f"{name}: " + ", ".join(f"{column} {sums[column]:,} bytes" for column in table.columns))
+
+
+def mask_picture(layer, neurons=3, seed=0):
+    """Kept weights of the busiest neurons of a layer that sees 28 x 28 pixels, and the same number at random places."""
+    figure, axes = theme.figure(13, 2.9, rows=1, columns=2 * neurons)
+    mask = bounds.mask(layer).reshape(len(layer.weight), 28, 28)
+    busy = np.argsort(-mask.sum((1, 2)), kind="stable")[:neurons]
+    rng = np.random.default_rng(seed)
+    for place, neuron in enumerate(busy):
+        mixed = rng.permutation(mask[neuron].ravel()).reshape(28, 28)
+        for at, picture, title in ((place, mask[neuron], "trained"), (neurons + place, mixed, "shuffled")):
+            axes[at].imshow(~picture, cmap="gray", vmin=0, vmax=1)
+            axes[at].set_title(f"neuron {neuron}\n{title}", fontsize=theme.FONT)
+            axes[at].set(xticks=[], yticks=[])
+            axes[at].spines[:].set_visible(True)
+    counts = ", ".join(str(int(mask[neuron].sum())) for neuron in busy)
+    return Picture(figure, f"kept weights of the {neurons} busiest neurons of {layer.name}: {counts} of 784 each")

@@ -1,0 +1,1 @@
+"""Editions, slides, exported pages and the learner's progress."""

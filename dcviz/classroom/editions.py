@@ -1,0 +1,150 @@
+"""From one source per chapter to the notebooks: student, instructor, lecture.
+
+A source is a Python file in notebooks/source: ``# %%`` starts a code cell, ``# %% [markdown]`` a text cell whose
+lines begin with ``# ``; ``# %% tags=["nbval-ignore-output"]`` tags a cell. Solutions stand between
+``### BEGIN SOLUTION`` and ``### END SOLUTION``; the student edition has a stub there.
+
+Cells with a solution carry nbgrader's metadata, and the instructor edition keeps the marks: it is what nbgrader
+takes as the source of an assignment. The lecture edition is cut into slides by `dcviz.classroom.lecture`; the tags
+that overrule it stand in no other edition.
+"""
+
+import ast
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from dcviz.classroom import lecture
+from dcviz.errors import DcvizError
+from dcviz.files import ROOT, atomic_write
+
+SOURCES = ROOT / "notebooks" / "source"
+NOTES = ROOT / "docs" / "teaching"
+EDITIONS = ("student", "instructor", "lecture")
+
+_SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION[ \t]*(\n|\Z)", re.S | re.M)
+_MARKS = re.compile(r"^[ \t]*### (BEGIN|END) SOLUTION[ \t]*(\n|\Z)", re.M)
+_CELL = re.compile(r"^# %%(?P<markdown> \[markdown\])?(?: tags=(?P<tags>\[.*\]))?[ \t]*$")
+
+
+class SourceError(DcvizError, ValueError):
+    """A chapter's source that cannot be read."""
+
+
+def cells_of(source, edition="student"):
+    """[(kind, text, tags)] of a source's text, kind "code" or "markdown", in an edition."""
+    if edition not in EDITIONS:
+        raise SourceError(f"edition must be one of {', '.join(EDITIONS)}, not {edition!r}")
+    cells, lines = [], None
+    for number, line in enumerate(source.splitlines(), 1):
+        if line.startswith("# %%"):
+            match = _CELL.match(line)
+            if not match:
+                raise SourceError(f"line {number}: {line!r} does not start a cell; see dcviz.classroom.editions")
+            tags = re.findall(r'"([^"]*)"', match["tags"] or "")
+            lines = []
+            cells.append(("markdown" if match["markdown"] else "code", lines, tags))
+        elif lines is not None:
+            lines.append(line)
+    return [(kind, _text(kind, lines, edition), tags) for kind, lines, tags in cells]
+
+
+def _text(kind, lines, edition):
+    if kind == "markdown":
+        lines = [re.sub(r"^# ?", "", line) for line in lines]
+    text = "\n".join(lines).strip("\n") + "\n"
+    if edition == "student":
+        text = _SOLUTION.sub(r"\1...  # your code here\n", text)
+    elif edition == "lecture":
+        text = _MARKS.sub("", text)
+    return text.strip("\n")
+
+
+def notebook(path, edition="student"):
+    """The notebook (nbformat 4, not executed) that a source makes; cell ids depend on the source only."""
+    import nbformat.v4 as v4
+
+    path = Path(path)
+    source = path.read_text("utf-8")
+    made = []
+    for stub, (kind, text, tags) in zip(cells_of(source), cells_of(source, edition), strict=True):
+        exercise = stub[1] != text or (edition == "student" and "# your code here" in text)
+        if edition == "lecture":
+            made += [(*cell, tags) for cell in lecture.slides(kind, text, tags, exercise)]
+        else:
+            made.append((kind, text, {"nbgrader": _nbgrader(text)} if exercise and kind == "code" else {}, tags))
+    if edition == "lecture":
+        made = lecture.join(made, notes_of(path.stem))
+    cells = []
+    for number, (kind, text, metadata, tags) in enumerate(made):
+        make = v4.new_markdown_cell if kind == "markdown" else v4.new_code_cell
+        cell = make(text, id=hashlib.sha256(f"{path.stem}/{number}".encode()).hexdigest()[:8], metadata=metadata)
+        kept = [tag for tag in tags if tag not in lecture.SLIDE_TAGS]
+        if kept:
+            cell.metadata["tags"] = kept
+        cells.append(cell)
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return v4.new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
+
+
+def notes_of(stem):
+    """The instructor's page about a chapter, Markdown from docs/teaching; "" if there is none."""
+    page = NOTES / f"{stem}.md"
+    return page.read_text("utf-8") if page.is_file() else ""
+
+
+def _nbgrader(text):
+    """nbgrader's metadata of a cell with a solution: the learner writes here, a person gives the point.
+
+    The verdict of the check stands in the cell's output when nbgrader has run it.
+    """
+    functions = [node.name for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef)]
+    flags = {"grade": True, "points": 1, "locked": False, "solution": True, "task": False}
+    return {"schema_version": 3, "grade_id": functions[0], **flags}
+
+
+def execute(book, folder):
+    """Run a notebook in ``folder`` and keep what survives without a kernel: text, HTML and pictures.
+
+    No learner's progress is read or written.
+    """
+    from nbclient import NotebookClient
+
+    alone = {**os.environ, "DCVIZ_PROGRESS": "off"}
+    NotebookClient(book, timeout=300, resources={"metadata": {"path": str(folder)}}).execute(env=alone)
+    book.metadata.pop("widgets", None)  # with widget state nbconvert shows blanks in place of the pictures
+    for cell in book.cells:
+        cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", ()):
+            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+    return book
+
+
+def sources(chapters=None):
+    """Paths of the chapters' sources in reading order; ``chapters`` keeps those whose names begin so."""
+    found = sorted(SOURCES.glob("[0-9][0-9]_*.py"))
+    return [path for path in found if not chapters or path.stem.startswith(tuple(chapters))]
+
+
+def write(edition, out, chapters=None, run=True):
+    """Write an edition's notebooks into folder ``out``; ``chapters`` keeps those whose names begin so.
+
+    Returns the written paths. ``run=False`` writes them without outputs.
+    """
+    import nbformat
+
+    out = Path(out)
+    written = []
+    for source in sources(chapters):
+        book = notebook(source, edition)
+        if run:
+            out.mkdir(parents=True, exist_ok=True)
+            execute(book, out)
+            if edition == "lecture":
+                lecture.drop_empty(book)
+        target = out / f"{source.stem}.ipynb"
+        data = (nbformat.writes(book) + "\n").encode()
+        atomic_write(target, lambda file, data=data: file.write(data))
+        written.append(target)
+    return written

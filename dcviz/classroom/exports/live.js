@@ -1,0 +1,222 @@
+// Labs in a page without a kernel: what is drawn in the browser is drawn again and can be moved; controls that
+// need Python are shown as they were, switched off. Reads the states that dcviz.classroom.exports wrote into the page.
+(() => {
+  const NEED = "needs the notebook";
+  const saved = JSON.parse(document.getElementById("dcviz-labs").textContent);
+  const modules = {};
+  const make = (tag, classes = "", parent = null) => {
+    const node = document.createElement(tag);
+    node.className = classes;
+    parent?.append(node);
+    return node;
+  };
+  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+
+  // What an anywidget view sees of its model.
+  class Model {
+    constructor(state, moved) {
+      this.state = {};
+      for (const [key, value] of Object.entries(state))
+        this.state[key] = value?.base64 !== undefined ? new DataView(bytes(value.base64).buffer) : value;
+      this.listeners = [];
+      this.moved = moved;
+    }
+    get(key) { return this.state[key]; }
+    set(key, value) {
+      if (JSON.stringify(this.state[key]) === JSON.stringify(value)) return;
+      this.state[key] = value;
+      for (const one of [...this.listeners]) if (one.name === `change:${key}` || one.name === "change") one.call(this, value);
+    }
+    on(names, call) { for (const name of names.split(/\s+/)) this.listeners.push({ name, call }); }
+    off(names, call) {
+      const gone = names?.split(/\s+/);
+      this.listeners = this.listeners.filter((one) => (gone && !gone.includes(one.name)) || (call && one.call !== call));
+    }
+    save_changes() { this.moved(); }
+    send() {}
+  }
+
+  class Lab {
+    constructor(place) {
+      this.place = place;
+      const { root, models, bound } = saved.labs[place.dataset.lab];
+      this.states = models;
+      this.views = {}; // model id -> Model
+      this.controls = {}; // model id -> its input
+      this.bound = Object.values(bound);
+      this.box = make("div", "dcviz-alive", place);
+      this.note = make("p", "dcviz-kernel", this.box);
+      this.note.textContent = "Move the drawing: it works without a kernel. The other controls and the numbers in the text need the notebook.";
+      this.waiting = [];
+      this.add(root, this.box);
+    }
+
+    async start() {
+      await Promise.all(this.waiting.map(async ({ id, state, node }) => {
+        const code = saved.texts[state._esm];
+        modules[state._esm] ??= import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+        let module = (await modules[state._esm]).default;
+        if (typeof module === "function") module = await module();
+        const model = this.views[id] = new Model(state, () => this.place.classList.add("dcviz-moved"));
+        await module.initialize?.({ model });
+        await module.render({ model, el: node, experimental: {} });
+      }));
+      for (const ends of this.bound) this.link(ends);
+    }
+
+    // A control that is bound to the same state as a view moves the view, and the other way round.
+    link(ends) {
+      const views = ends.filter(([id]) => this.views[id]), inputs = ends.map(([id]) => this.controls[id]).filter(Boolean);
+      for (const [id, trait] of views)
+        for (const input of inputs) {
+          const view = this.views[id], key = input.type === "checkbox" ? "checked" : "value";
+          input.disabled = false;
+          input.closest(".dcviz-off").classList.remove("dcviz-off");
+          view.on(`change:${trait}`, () => { input[key] = view.get(trait); });
+          input.addEventListener("input", () => {
+            const value = key === "checked" ? input.checked : Number(input.value);
+            view.set(trait, value);
+            view.save_changes();
+          });
+        }
+    }
+
+    of(reference) { return this.states[String(reference ?? "").replace("IPY_MODEL_", "")]; }
+
+    runs(state) { // a row with a button for work that only Python can do
+      return state._dom_classes?.includes("dcviz-run") || (state._model_name === "HBoxModel" && state.children.some((one) => this.runs(this.of(one))));
+    }
+
+    add(name, parent) {
+      const state = this.of(name);
+      if (!state || state._dom_classes?.includes("dcviz-alert") || this.runs(state)) return;
+      const layout = this.of(state.layout) ?? {};
+      if (layout.display === "none") return;
+      if (state._esm) return this.view(name, state, parent, layout);
+      if (state._dom_classes?.includes("dcviz-prediction")) return this.question(state, parent);
+      const kind = state._model_name.replace(/Model$/, "");
+      const node = BOXES.has(kind) ? this.children(kind, state, parent) : this.control(name, kind, state, parent);
+      if (!node) return;
+      node.classList.add(...(state._dom_classes ?? []));
+      for (const key of ["width", "max_width", "min_width", "height", "flex_flow", "grid_template_columns"])
+        if (layout[key]) node.style[key.replace(/_(.)/g, (_, c) => c.toUpperCase())] = layout[key];
+    }
+
+    view(name, state, parent, layout) {
+      if (saved.texts[state._css] && !modules[state._css]) {
+        modules[state._css] = make("style", "", document.head);
+        modules[state._css].textContent = saved.texts[state._css];
+      }
+      const node = make("div", (state._dom_classes ?? []).join(" "), parent);
+      if (layout.width) node.style.width = layout.width;
+      this.waiting.push({ id: name.replace("IPY_MODEL_", ""), state, node });
+    }
+
+    children(kind, state, parent) {
+      const node = make("div", `jupyter-widgets widget-container widget-box ${kind === "HBox" ? "widget-hbox" : "widget-vbox"}`, parent);
+      for (const child of state.children) this.add(child, node);
+      return node;
+    }
+
+    question(state, parent) {
+      const box = make("div", "dcviz-asked", parent);
+      for (const child of state.children.map((name) => this.of(name))) {
+        if (child._dom_classes?.includes("dcviz-question")) make("p", "", box).innerHTML = child.value; // a Caption's: made by dcviz.labkit.markup.html
+        if (child._options_labels) {
+          const list = make("ul", "", box);
+          for (const option of child._options_labels) make("li", "", list).textContent = option;
+        }
+      }
+    }
+
+    control(name, kind, state, parent) {
+      if (kind === "Image") {
+        const image = make("img", "jupyter-widgets widget-image", parent);
+        image.src = `data:image/${state.format};base64,${state.value.base64}`;
+        image.alt = "figure; its numbers are in the caption of this lab";
+        return image;
+      }
+      if (kind === "Label") {
+        const text = make("div", "jupyter-widgets widget-label", parent);
+        text.textContent = state.value;
+        return text;
+      }
+      if (!CONTROLS[kind]) return null;
+      const node = make("div", "jupyter-widgets widget-inline-hbox dcviz-off", parent);
+      node.title = NEED;
+      const label = make("label", "widget-label", node);
+      label.textContent = state.description ?? "";
+      const inputs = CONTROLS[kind](state, node, label);
+      if (["checkbox", "number", "range"].includes(inputs[0].type)) this.controls[name.replace("IPY_MODEL_", "")] = inputs[0];
+      for (const input of inputs) {
+        input.disabled = true;
+        if (!input.textContent) input.setAttribute("aria-label", `${state.description || state.tooltip || kind} (${NEED})`);
+      }
+      if (!label.textContent) label.remove();
+      return node;
+    }
+  }
+
+  const BOXES = new Set(["Box", "HBox", "VBox", "GridBox"]);
+  const input = (type, value, node, classes) => {
+    node.classList.add(classes);
+    const one = make("input", "", node);
+    one.type = type;
+    one.value = value;
+    return [one];
+  };
+  const number = (state, node) => input("number", state.value, node, "widget-text");
+  const slider = (state, node) => {
+    const one = make("input", "", node);
+    Object.assign(one, { type: "range", min: state.min, max: state.max, step: "any" });
+    one.value = state._model_name.includes("Log") ? Math.log10(state.value) : state.value;
+    return [one];
+  };
+  const CONTROLS = {
+    BoundedFloatText: number, BoundedIntText: number, FloatText: number, IntText: number,
+    Text: (state, node) => input("text", state.value, node, "widget-text"),
+    IntSlider: slider, FloatSlider: slider, FloatLogSlider: slider,
+    Dropdown: (state, node) => {
+      node.classList.add("widget-dropdown");
+      const one = make("select", "", node);
+      for (const name of state._options_labels) make("option", "", one).textContent = name;
+      one.selectedIndex = state.index;
+      return [one];
+    },
+    Checkbox: (state, node, label) => {
+      node.classList.add("widget-checkbox");
+      const one = make("input");
+      one.type = "checkbox";
+      one.checked = state.value;
+      label.prepend(one);
+      return [one];
+    },
+    ToggleButtons: (state, node) => state._options_labels.map((name, i) => {
+      const one = make("button", `jupyter-button${i === state.index ? " mod-active" : ""}`, node);
+      one.textContent = name;
+      return one;
+    }),
+    RadioButtons: (state, node) => state._options_labels.map((name, i) => {
+      const line = make("label", "", node), one = make("input");
+      one.type = "radio";
+      one.checked = i === state.index;
+      line.append(one, ` ${name}`);
+      return one;
+    }),
+  };
+
+  async function start(place) {
+    if (place.classList.contains("dcviz-started")) return;
+    place.classList.add("dcviz-started");
+    try {
+      const lab = new Lab(place);
+      await lab.start();
+      place.querySelector(".dcviz-static").hidden = true;
+    } catch (error) { // the picture and its caption are still there
+      place.querySelector(".dcviz-alive")?.remove();
+      console.warn("a lab stays a picture:", error);
+    }
+  }
+  window.dcvizLive = start;
+  if (!document.querySelector(".reveal")) for (const place of document.querySelectorAll("[data-lab]")) start(place);
+})();

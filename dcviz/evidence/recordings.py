@@ -1,0 +1,110 @@
+"""Results that take too long for a lesson: measured once by a command, kept with its date and machine.
+
+A chapter's measurements stand in its room, in `measure.py`; a measurement is a function without arguments that
+ returns rows (a list of dicts). ``python -m dcviz record NAME`` runs one and writes data/recorded/NAME.json;
+``load(NAME)`` reads it back. Chapters show such rows in a column of their own, marked as recorded.
+"""
+
+import datetime
+import json
+from dataclasses import dataclass
+from importlib import import_module
+
+from dcviz.errors import DataError
+from dcviz.evidence import machine
+from dcviz.files import DATA, atomic_write, check_writable, read_json
+
+FOLDER = DATA / "recorded"
+
+RECORDINGS = {
+    "pruning_methods": "ch02_pruning.measure:methods",
+    "pruning_penalties": "ch02_pruning.measure:penalties",
+    "squeezenet_fillers": "ch03_sparse_storage.measure:squeezenet_fillers",
+    "squeezenet_recoded": "ch03_sparse_storage.measure:squeezenet_recoded",
+    "weight_sharing_bits": "ch04_weight_sharing.measure:errors_by_bits_and_start",
+    "quantization_bits": "ch05_trained_quantization.measure:errors_by_bits",
+    "layer_times": "ch08_speed_and_energy.measure:layer_times",
+    "layer_densities": "ch08_speed_and_energy.measure:layer_densities",
+    "layer_activity": "ch08_speed_and_energy.measure:layer_activity",
+    "speed_limits": "ch08_speed_and_energy.measure:speed_limits",
+    "frontier_grid": "ch10_how_small.measure:grid",
+    "shipped_nets": "ch10_how_small.measure:shipped",
+    "shipped_seeds": "ch10_how_small.measure:seeds",
+    "nnc_sizes": "ch10_how_small.measure:standard",
+    "alexnet_activity": "ch08_speed_and_energy.measure:alexnet_activity",
+    "other_roads": "ch09_other_roads.measure:all_roads",
+    "other_roads_figure6": "ch09_other_roads.measure:figure6",
+    "other_roads_filters": "ch09_other_roads.measure:filters",
+    "alexnet_filters": "ch09_other_roads.alexnet_filters:filters",
+    "other_roads_temperatures": "ch09_other_roads.measure:temperatures",
+    "other_roads_factorisations": "ch09_other_roads.measure:factorisations",
+    "transfer_errors": "ch11_open_questions.measure:transfer_errors",
+    "alexnet_transfer": "ch11_open_questions.alexnet_transfer:transfer_rows",
+    "small_sets": "ch11_open_questions.measure:small_sets",
+    "starts_finetuned": "ch11_open_questions.measure:starts",
+    "googlenet_layers": "ch11_open_questions.googlenet:googlenet_layers",
+    "squeezenet_layers": "ch11_open_questions.googlenet:squeezenet_layers",
+}
+"""{name: "module:function"} of every measurement, the module inside `dcviz.chapters`."""
+
+PROGRAMS = {
+    "alexnet_training": "python -m dcviz.nets.alexnet_training",
+    "alexnet_cifar10": "python -m dcviz.chapters.ch07_full_pipeline.alexnet_measure",
+    "alexnet_bits": "python -m dcviz.chapters.ch07_full_pipeline.alexnet_measure --bits",
+}
+"""{name: command} of what programs of their own measured and kept."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Rows as measured once, and when, by which command and on what machine."""
+
+    name: str
+    command: str
+    date: str
+    machine: str
+    rows: list
+
+    @property
+    def note(self):
+        """One line for captions: recorded when, on what, by which command."""
+        return f"recorded {self.date} on {self.machine} by `{self.command}`"
+
+
+def load(name):
+    """The ``Recorded`` called ``name``; DataError if it is missing, with the command that makes it."""
+    path = FOLDER / f"{name}.json"
+    try:
+        recorded = Recorded(**read_json(path))
+        texts = (recorded.name, recorded.command, recorded.date, recorded.machine)
+        if not all(isinstance(text, str) for text in texts) or not isinstance(recorded.rows, list):
+            raise ValueError("not the fields of a recording")
+        if not all(isinstance(row, dict) for row in recorded.rows):
+            raise ValueError("a row is no object")
+        return recorded
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(
+            f"the recorded results {name!r} cannot be read from {path} ({error}); "
+            f"remake them with: python -m dcviz record {name}"
+        ) from error
+
+
+def record(name):
+    """Measure now and write data/recorded/NAME.json; returns the ``Recorded``. DataError for an unknown name.
+
+    OutputError, before anything is measured, where that file cannot be written.
+    """
+    if name not in RECORDINGS:
+        raise DataError(f"there is no measurement called {name!r}; known are {', '.join(RECORDINGS)}")
+    check_writable(FOLDER)
+    module, function = RECORDINGS[name].split(":")
+    rows = getattr(import_module(f"dcviz.chapters.{module}"), function)()
+    return keep(name, f"python -m dcviz record {name}", rows)
+
+
+def keep(name, command, rows):
+    """Write data/recorded/NAME.json: rows that ``command`` measured just now; returns the ``Recorded``."""
+    recorded = Recorded(name, command, datetime.date.today().isoformat(), machine.name(), rows)
+    text = json.dumps(vars(recorded), indent=1)
+    atomic_write(FOLDER / f"{name}.json", lambda file: file.write((text + "\n").encode()))
+    return recorded

@@ -1,0 +1,45 @@
+"""Codes chosen for their length too: entropy-constrained assignment.
+
+k-means gives every weight its nearest centroid and leaves the code lengths to chance. A weight that lies between two
+centroids loses little by taking the other one, and if that is a frequent one its code word is shorter. So
+minimise, over all weights w with codes z,
+
+    sum (w - c[z])^2 + price * (bits of z),     bits of z = -log2(share of weights with code z),
+
+by turns: assign with the bits held fixed, then count again. The price of 0 is nearest-centroid assignment.
+"""
+
+import numpy as np
+
+from dcviz.errors import CodebookError
+from dcviz.ideas.kmeans import assign
+
+BLOCK = 1 << 16
+"""Values compared with all centroids at once."""
+
+
+def assign_by_rate(values, centroids, price, rounds=20):
+    """Codes (n,) of ``values`` (n,) among ``centroids`` (k,) at ``price`` per bit, in units of squared values.
+
+    A centroid that loses all its weights stays unused. CodebookError for a negative price.
+    """
+    if not price >= 0:
+        raise CodebookError(f"the price of a bit must not be negative, but is {price}")
+    values, centroids = np.asarray(values, np.float64).reshape(-1), np.asarray(centroids)
+    codes = assign(values, centroids).astype(np.intp)
+    if price == 0 or not values.size:
+        return codes
+    for _ in range(rounds):
+        counts = np.bincount(codes, minlength=len(centroids))
+        with np.errstate(divide="ignore"):
+            bits = -np.log2(counts / len(values))  # infinite for an unused code: nobody can afford it
+        new = np.concatenate(
+            [
+                np.argmin((values[at : at + BLOCK, None] - centroids) ** 2 + price * bits, axis=1)
+                for at in range(0, len(values), BLOCK)
+            ]
+        )
+        if np.array_equal(new, codes):
+            break
+        codes = new
+    return codes

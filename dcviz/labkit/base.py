@@ -1,0 +1,283 @@
+"""The base of all labs. A lab is state + linked views + a caption with the numbers; the maths is elsewhere.
+
+A lab in 30 lines::
+
+    class NoiseLab(Lab):
+        \"\"\"What uniform noise does to the digits.\"\"\"
+
+        heading = "Noise"
+        state_names = ("layer", "width")                    # in the order of repr
+        layer = traitlets.Unicode("fc1")
+        width = traitlets.Float(0.01, min=0)
+
+        def build(self):                                    # once; state is set, nothing is drawn yet
+            self.width_slider = labelled_slider("noise", self.width, 0.0, 0.1)
+            self.bind(self.width_slider, "width", "value")  # two-way: lab.width <-> slider.value
+            figure, self.axes = theme.figure(6, 3)
+            (self.line,) = self.axes.plot(...)
+            self.picture_view = FigureImage(figure, moving=[self.line], alt="error against noise")
+            return [row(self.width_slider), self.picture_view]
+
+        def update(self):                                   # after every change of state
+            self.result = noise.apply(self.layer, self.width)   # maths from the lower floors, never here
+            self.line.set_ydata(self.result)
+            self.picture_view.refresh()
+
+        def describe(self):                                 # the caption, all the numbers in it; html() escapes
+            return html("Noise of <b>{:.3g}</b> on {} ...", self.width, self.layer)
+
+        def picture(self):                                  # the static picture: what GitHub and slides show
+            figure, axes = theme.figure(8, 4)
+            plots.noise.curve(axes, self.result)
+            return figure
+
+Add the class to `_HOMES` in `dcviz/labs.py`; the tests over all labs then find it. They ask that
+
+- `repr(lab)` recreates the lab: all state in `state_names`, everything else has a default;
+- every slider comes from `labelled_slider` (so it has a numeric entry);
+- the caption is never empty, and `picture()` draws from the functions in `dcviz.plots`;
+- a callback that raises shows its message in the lab (`lab.error`) and the lab goes on. Changes of state are
+  guarded already; wrap other callbacks: `button.on_click(self.guard(self.clicked))`.
+
+Work beyond 150 ms goes to a `RunButton`. What the mouse moves is a view from `dcviz.labkit.views`.
+Several changes at once: `with lab.hold_trait_notifications(): ...`. In tests set traits, then read
+`lab.caption.value`, artists and `lab.error`; no browser needed.
+"""
+
+import ast
+import base64
+import functools
+import html as entities
+import os
+import re
+import textwrap
+
+import ipywidgets as widgets
+import numpy as np
+import traitlets
+
+from dcviz.labkit.controls import (
+    LOCK,
+    Caption,
+    LabelledSlider,
+    RunButton,
+    Stopped,
+    css,
+    labelled_entry,
+    labelled_slider,
+    row,
+)
+from dcviz.labkit.figure_image import FigureImage, encode
+from dcviz.labkit.markup import drawn, html, joined, words
+from dcviz.labkit.prediction import Prediction
+
+__all__ = [
+    "LOCK",
+    "Caption",
+    "FigureImage",
+    "Lab",
+    "LabelledSlider",
+    "Prediction",
+    "RunButton",
+    "Stopped",
+    "css",
+    "html",
+    "joined",
+    "labelled_entry",
+    "labelled_slider",
+    "parse",
+    "plain",
+    "row",
+    "words",
+]
+
+
+MOST_OF_AN_ERROR = 2000
+"""Characters of an error's message that a lab shows."""
+
+BOUND = "application/vnd.dcviz.bound+json"
+"""Beside a lab in an export: {state's name: [[model id, trait], ...]}, what `Lab.bind` bound."""
+
+
+class Lab(widgets.VBox):
+    """Base class, see the top of this module. A `prediction` comes first, its truth once the lab is used."""
+
+    heading = "Lab"
+    state_names: tuple[str, ...] = ()
+
+    error = traitlets.Unicode("", help="what the last failing callback said, or ''")
+    used = traitlets.Bool(False, help="True once the learner has changed something")
+    prediction = traitlets.Instance(Prediction, allow_none=True)
+
+    def __init__(self, *, prediction=None, **state):
+        unknown = set(state) - set(self.state_names)
+        if unknown:
+            known = ", ".join(self.state_names)
+            raise TypeError(f"{type(self).__name__} has no {', '.join(sorted(unknown))}; its state is {known}")
+        super().__init__()
+        for name, value in state.items():
+            setattr(self, name, value)
+        self.add_class("dcviz")
+        self.add_class("dcviz-lab")
+        self.add_class(f"dcviz-{type(self).__name__}")
+        self.caption = Caption()
+        self.alert = Caption(role="alert", kind="alert")
+        self._title = Caption(html("<div class='dcviz-heading'>{}</div>", self.heading), role="heading", kind="title")
+        self._bound = {}
+        self._parts = self.build()
+        self.prediction = prediction
+        self._arrange()
+        self.refresh()
+        self.observe(self._changed, names=list(self.state_names))
+        self.observe(lambda _: self._arrange(), names="prediction")
+
+    # what a lab defines ------------------------------------------------------------------------
+
+    def build(self):
+        """Make the views, once, and return them as a list. The state is set already."""
+        raise NotImplementedError
+
+    def update(self):
+        """Bring all views up to the state."""
+        raise NotImplementedError
+
+    def describe(self):
+        """The caption with the numbers that the views show: `html(template, ...)`, or text without tags."""
+        raise NotImplementedError
+
+    def picture(self):
+        """A new Figure of the state, made with `theme.figure` and `dcviz.plots`."""
+        raise NotImplementedError
+
+    # what a lab uses ---------------------------------------------------------------------------
+
+    def bind(self, widget, name, trait="value"):
+        """Link the lab's state `name` and `widget.trait`, both ways, starting from the lab's value.
+
+        In a page without a kernel what is bound to the same name as a view still moves with it.
+        """
+        self._bound.setdefault(name, []).append((widget, trait))
+        traitlets.link((self, name), (widget, trait))
+
+    def guard(self, function):
+        """`function`, but an exception goes to the lab's alert instead of a log nobody reads."""
+
+        @functools.wraps(function)
+        def guarded(*args, **kwargs):
+            with LOCK:
+                try:
+                    result = function(*args, **kwargs)
+                except Exception as error:  # whatever a callback raises, the learner must see it
+                    self.fail(error)
+                    return None
+                self.error = self.alert.value = ""
+                return result
+
+        return guarded
+
+    def fail(self, error):
+        """Show an exception in the lab."""
+        self.error = f"{type(error).__name__}: {error}"
+        self.alert.value = html("<b>That did not work.</b> {}", words(self.error[:MOST_OF_AN_ERROR]))
+
+    def refresh(self):
+        """Update views and caption now; state changes do it by themselves. Raises what `update` raises."""
+        with LOCK:
+            self.update()
+            self.caption.value = self.describe()
+
+    def touch(self):
+        """Note that the lab was used, and reveal the prediction; changes of state do it by themselves."""
+        self.used = True
+        if self.prediction is not None:
+            self.prediction.reveal(self)
+
+    def _changed(self, change):
+        def react():
+            self.refresh()
+            self.touch()
+
+        self.guard(react)()
+
+    def _arrange(self):
+        first = [] if self.prediction is None else [self.prediction]
+        self.children = [self._title, *first, *self._parts, self.caption, self.alert]
+        figures = [widget for widget in _walk(self) if isinstance(widget, FigureImage)]
+        self.caption.alts = {view.place: f"{view.alt}; the numbers are in the caption" for view in figures}
+
+    # how a lab shows itself --------------------------------------------------------------------
+
+    def state(self):
+        """{name: value} of everything that `repr` shows, as plain Python values."""
+        return {name: _plain_value(getattr(self, name)) for name in self.state_names}
+
+    def __repr__(self):
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.state().items())})"
+
+    def png(self):
+        """The static picture with the caption under it, PNG bytes; without it where DCVIZ_CAPTION is "beside"."""
+        with LOCK:
+            figure = self.picture()
+            if os.environ.get("DCVIZ_CAPTION") == "beside":  # a page that has room for real text
+                figure.canvas.draw()
+                return encode(figure.canvas, level=9)
+            text = textwrap.fill(drawn(plain(self.caption.value), None), int(figure.get_figwidth() * 10))
+            figure.supxlabel(text, x=0.01, ha="left", fontsize=13)
+            figure.canvas.draw()
+            return encode(figure.canvas, level=9)
+
+    def _repr_mimebundle_(self, **kwargs):
+        data = {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}
+        if os.environ.get("DCVIZ_CAPTION") == "beside":
+            data[BOUND] = {name: _ends(pairs) for name, pairs in self._bound.items()}
+        try:
+            data["image/png"] = base64.b64encode(self.png()).decode("ascii")
+        except Exception as error:  # a lab without its picture is still a lab
+            self.fail(error)
+        return data
+
+
+def parse(text):
+    """The deep link that `repr(lab)` prints, taken apart without running it.
+
+        parse("PruningLab(threshold=0.04)") -> ('PruningLab', {'threshold': 0.04})
+
+    Raises ValueError for anything but one call with literal keyword arguments.
+    """
+    try:
+        call = ast.parse(text.strip(), mode="eval").body
+        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
+            raise ValueError("not a call with keywords only")
+        return call.func.id, {word.arg: ast.literal_eval(word.value) for word in call.keywords}
+    except (SyntaxError, ValueError, TypeError) as error:
+        raise ValueError(f"not a lab's repr: {text!r} ({error})") from error
+
+
+def plain(markup):
+    """The text of a line of HTML: plain('<b>9</b> of 10') -> '9 of 10'."""
+    spaced = re.sub(r"<(p|br|li|div|tr|td)\b[^>]*>", " ", markup)
+    return " ".join(entities.unescape(re.sub(r"<[^>]+>", "", spaced)).split())
+
+
+def _ends(pairs):
+    """[(widget, trait)] -> [[model id, trait]] of what a browser has: a labelled slider is its two parts."""
+    parts = [(w, t) for widget, t in pairs for w in getattr(widget, "children", None) or [widget]]
+    return [[widget.model_id, trait] for widget, trait in parts if widget.has_trait(trait)]
+
+
+def _walk(widget):
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from _walk(child)
+
+
+def _plain_value(value):
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, (list, tuple)):
+        return type(value)(_plain_value(v) for v in value)
+    if isinstance(value, dict):
+        return {k: _plain_value(v) for k, v in value.items()}
+    return value

@@ -1,0 +1,67 @@
+// A live region that stays in the page while its text changes, so that screen readers announce it. A lab's caption
+// also names what ipywidgets leaves without a name (handles and entries of sliders, play buttons, pictures), and
+// keeps JupyterLab's one-key commands away from controls: an arrow on a drop-down would choose another cell.
+// Its value is the one text that is markup here: Python's Caption escapes all that dcviz.labkit.markup.html did not make.
+const PLAY = { "fa-play": "play", "fa-pause": "pause", "fa-stop": "stop", "fa-repeat": "repeat" };
+const attended = new WeakSet();
+
+function name(lab) {
+  const say = (element, text) => {
+    if (element && text && element.getAttribute("aria-label") !== text) element.setAttribute("aria-label", text);
+  };
+  for (const control of lab.querySelectorAll("select, button, input, .noUi-handle, [tabindex]"))
+    control.setAttribute("data-lm-suppress-shortcuts", "true");
+  for (const slider of lab.querySelectorAll(".dcviz-slider")) {
+    const text = slider.querySelector(".widget-label")?.textContent.trim();
+    for (const handle of slider.querySelectorAll(".noUi-handle")) say(handle, text);
+    say(slider.querySelector("input[type=number]"), `${text}, as a number`);
+  }
+  for (const [icon, text] of Object.entries(PLAY))
+    for (const i of lab.querySelectorAll(`.widget-play .${icon}`)) say(i.closest("button"), text);
+  for (const image of lab.querySelectorAll("img.dcviz-figure")) {
+    const words = [...image.classList].find((c) => c in alts);
+    const alt = words ? alts[words] : "figure; its numbers are in the caption of this lab";
+    if (image.getAttribute("alt") !== alt) image.setAttribute("alt", alt);
+  }
+}
+
+const alts = {}; // class of a picture -> its words
+
+function attend(el, tries = 300) {
+  const lab = el.closest(".dcviz-lab, .dcviz-prediction");
+  if (!lab) {
+    if (tries > 0) setTimeout(() => attend(el, tries - 1), 200); // the box comes after its parts
+    return;
+  }
+  if (attended.has(lab)) return name(lab);
+  attended.add(lab);
+  let asked = false;
+  const later = () => {
+    asked = false;
+    name(lab);
+  };
+  new MutationObserver(() => {
+    if (!asked) requestAnimationFrame(later);
+    asked = true;
+  }).observe(lab, { childList: true, subtree: true });
+  name(lab);
+}
+
+function render({ model, el }) {
+  const box = document.createElement("div");
+  box.className = "dcviz-text";
+  const update = () => {
+    const html = model.get("value"), role = model.get("role");
+    box.setAttribute("role", role);
+    if (role === "heading") box.setAttribute("aria-level", "3");
+    else box.setAttribute("aria-live", role === "alert" ? "assertive" : "polite");
+    box.hidden = html === "";
+    if (box.innerHTML !== html) box.innerHTML = html;
+    Object.assign(alts, model.get("alts"));
+    attend(el);
+  };
+  model.on("change:value change:role change:alts", update);
+  el.append(box);
+  update();
+}
+export default { render };

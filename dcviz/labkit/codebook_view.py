@@ -1,0 +1,66 @@
+"""The view of chapters 4 and 5: a layer's weights in the colours of their clusters, drawn in the browser."""
+
+import anywidget
+import numpy as np
+import traitlets
+
+from dcviz.labkit.controls import HERE, css
+
+BINS = 400
+
+
+def _synced(trait):
+    return trait.tag(sync=True)
+
+
+class CodebookView(anywidget.AnyWidget):
+    """A histogram of weights, banded by cluster, with the centroids; the browser gets the histogram only.
+
+        view = CodebookView(draggable=True)
+        view.show(values)                     # the weights that are clustered, any shape
+        view.codebook(centroids, sizes)       # the centroids to draw, and how many weights each one owns
+        view.observe(moved, "dragged")        # the centroids as the mouse left them, at most every 50 ms
+        view.observe(let_go, "released")      # a counter: grows when the mouse or key is let go
+
+    A centroid that owns no weight is drawn hollow, and the legend counts them. `before` are values drawn as
+    crosses. `show_cdf` adds the cumulative distribution, with each centroid's place in it.
+    """
+
+    _esm = HERE / "codebook_view.js"
+    _css = css()
+
+    counts = _synced(traitlets.Bytes(b""))
+    low = _synced(traitlets.Float(-1.0))
+    high = _synced(traitlets.Float(1.0))
+    centroids = _synced(traitlets.List(traitlets.Float()))
+    sizes = _synced(traitlets.List(traitlets.Int()))
+    before = _synced(traitlets.List(traitlets.Float()))
+    dragged = _synced(traitlets.List(traitlets.Float()))
+    released = _synced(traitlets.Int(0))
+    draggable = _synced(traitlets.Bool(False))
+    log_y = _synced(traitlets.Bool(False))
+    show_cdf = _synced(traitlets.Bool(False))
+    label = _synced(traitlets.Unicode("weight"))
+    centroids_label = _synced(traitlets.Unicode("centroid"))
+    before_label = _synced(traitlets.Unicode("before"))
+    height = _synced(traitlets.Int(400))
+
+    def __init__(self, **state):
+        super().__init__(**state)
+        self.layout.width = "100%"
+
+    def show(self, values):
+        """Show other weights; the centroids stay until `codebook` is called."""
+        values = np.asarray(values, np.float64).ravel()
+        low, high = float(values.min()), float(values.max())
+        pad = 0.02 * (high - low) or 0.5
+        counts, _ = np.histogram(values, BINS, (low - pad, high + pad))
+        with self.hold_sync():
+            self.low, self.high = low - pad, high + pad
+            self.counts = counts.astype("<u4").tobytes()
+
+    def codebook(self, centroids, sizes):
+        """Draw these centroids, sorted, which own so many weights each."""
+        with self.hold_sync():
+            self.sizes = [int(n) for n in sizes]
+            self.centroids = [float(c) for c in centroids]

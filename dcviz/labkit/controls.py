@@ -1,0 +1,201 @@
+"""The small parts every lab is made of: caption, slider with a numeric entry, run button.
+
+Each has a plain Python face, so that tests and other labs use it without a browser.
+"""
+
+import math
+import threading
+from pathlib import Path
+
+import anywidget
+import ipywidgets as widgets
+import traitlets
+
+from dcviz.labkit import theme
+from dcviz.labkit.markup import visible, words
+
+HERE = Path(__file__).parent
+LOCK = threading.RLock()
+"""Held while a lab reacts to a change: in JupyterLab 4 callbacks come on threads of their own."""
+
+
+def css():
+    """The style sheet of all labs: the theme's variables, then labs.css."""
+    return theme.css() + (HERE / "labs.css").read_text(encoding="utf-8")
+
+
+class Caption(anywidget.AnyWidget):
+    """A line of HTML in a live region: `value` is announced by screen readers when it changes.
+
+    Only Markup, made by `dcviz.labkit.markup.html`, is HTML here; a plain string is text, and escaped.
+    `alts` are words for a lab's pictures, {class of the picture: words}: ipywidgets' Image takes none.
+    """
+
+    _esm = HERE / "caption.js"
+    _css = css()
+    value = traitlets.Unicode("").tag(sync=True)
+    role = traitlets.Unicode("status").tag(sync=True)
+    alts = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, value="", role="status", kind="caption"):
+        super().__init__(value=words(value), role=role)
+        self.add_class("dcviz")
+        self.add_class(f"dcviz-{kind}")
+
+    @traitlets.validate("value")
+    def _only_markup(self, proposal):
+        return words(proposal["value"])
+
+
+class LabelledSlider(widgets.HBox):
+    """A slider and a numeric entry for the same number: `value`. Make it with `labelled_slider`."""
+
+    value = traitlets.Union([traitlets.Int(), traitlets.Float()])
+
+    def __init__(self, label, slider, entry):
+        self.slider, self.entry = slider, entry
+        super().__init__([widgets.Label(label), slider, entry])
+        self.add_class("dcviz-row")
+        self.add_class("dcviz-slider")
+        self.value = slider.value
+        traitlets.link((self, "value"), (entry, "value"))
+        traitlets.dlink((self, "value"), (slider, "value"))
+        slider.observe(lambda change: self._slid(change.new), names="value")
+
+    def _slid(self, new):
+        """Take the slider's value, unless it is only ours rounded to its steps: browsers do that on showing it."""
+        log = isinstance(self.slider, widgets.FloatLogSlider)
+        apart = abs(math.log10(new / self.value)) if log else abs(new - self.value)
+        if apart > 0.51 * self.slider.step:
+            self.value = new
+
+
+def choices(names):
+    """Names out of a net as a Dropdown's options: what is chosen is the name, what is shown is `visible`."""
+    return tuple((visible(name, 40), name) for name in names)
+
+
+def labelled_slider(label, value, low, high, step=None, *, log=False, width="320px", unit="", help=""):
+    """A slider with label and numeric entry; ints give an int slider, `log` one in powers of ten.
+
+    The entry takes any number between `low` and `high`, also between two steps of the slider. Observe
+    `.value`. `help` is the tooltip.
+    """
+    integer = all(isinstance(v, int) for v in (value, low, high)) and not log
+    common = {"readout": False, "layout": widgets.Layout(width=width), "tooltip": help or label}
+    if integer:
+        slider = widgets.IntSlider(value, low, high, step or 1, **common)
+        entry = widgets.BoundedIntText(value, low, high, step or 1)
+    else:
+        if log:
+            ends = math.log10(low), math.log10(high)
+            slider = widgets.FloatLogSlider(value, min=ends[0], max=ends[1], step=step or 0.01, **common)
+        else:
+            slider = widgets.FloatSlider(value, min=low, max=high, step=step or (high - low) / 200, **common)
+        entry = widgets.BoundedFloatText(value, min=low, max=high, step=None)
+    entry.layout.width = "120px"
+    entry.tooltip = f"{label}, as a number"
+    return LabelledSlider(f"{label} ({unit})" if unit else label, slider, entry)
+
+
+def labelled_entry(label, value, low, high, *, unit="", width="130px"):
+    """A numeric entry with its label: for numbers that a view's mouse also moves. Observe `.value`."""
+    entry = widgets.BoundedFloatText(
+        value,
+        min=low,
+        max=high,
+        step=None,
+        description=f"{label} ({unit})" if unit else label,
+        style={"description_width": "initial"},
+    )
+    entry.layout.width = f"calc({width} + {0.62 * (len(entry.description) + 2):.1f}em)"
+    entry.tooltip = label
+    return entry
+
+
+def row(*children):
+    """Children side by side, wrapping on a narrow screen."""
+    box = widgets.HBox(children)
+    box.add_class("dcviz-row")
+    return box
+
+
+class Stopped(Exception):
+    """Raised inside the work of a `RunButton` when the learner pressed stop."""
+
+
+class RunButton(widgets.HBox):
+    """A button for work that takes longer than a blink, with a progress bar and a stop button.
+
+    work(progress) runs on a thread of its own; it calls progress(fraction, text="") now and then, which
+    raises Stopped once stop was pressed. What work returns goes to done(result) under the labs' lock;
+    an exception goes to failed(error). From Python: `start()`, `stop()`, `wait()`, or `start(wait=True)`.
+    """
+
+    running = traitlets.Bool(False)
+
+    def __init__(self, label, work, done=None, failed=None):
+        self.work, self.done, self.failed = work, done, failed
+        self.button = widgets.Button(description=label, button_style="primary")
+        self.halt = widgets.Button(description="Stop", disabled=True)
+        self.bar = widgets.FloatProgress(min=0, max=1, layout=widgets.Layout(width="220px", display="none"))
+        self.message = widgets.Label("")
+        super().__init__([self.button, self.halt, self.bar, self.message])
+        self.add_class("dcviz-run")
+        self._stop, self._thread = threading.Event(), None
+        self.button.on_click(lambda _: self.start())
+        self.halt.on_click(lambda _: self.stop())
+
+    def start(self, wait=False):
+        """Run the work, unless it is running already; with `wait`, on this thread and until it is over."""
+        with LOCK:
+            if self.running:
+                return
+            self.running = self.button.disabled = True
+            self._stop.clear()
+            self.halt.disabled, self.bar.value, self.bar.layout.display = False, 0, None
+            self.message.value = ""
+        if wait:
+            self._run()
+        else:
+            self._thread = threading.Thread(target=self._run, daemon=True)
+            self._thread.start()
+
+    def stop(self):
+        """Ask the work to stop at its next call of progress."""
+        self._stop.set()
+
+    def wait(self, timeout=None):
+        """Wait until the work is over; True if it is."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+        return not self.running
+
+    def progress(self, fraction, text=""):
+        """For the work: how far it is, 0 to 1. Raises Stopped when it should end."""
+        if self._stop.is_set():
+            raise Stopped
+        self.bar.value = min(max(float(fraction), 0), 1)
+        if text:
+            self.message.value = visible(text, 200)
+
+    def _run(self):
+        end = ""
+        try:
+            result = self.work(self.progress)
+            with LOCK:
+                if self.done is not None:
+                    self.done(result)
+        except Stopped:
+            end = "stopped"
+        except Exception as error:  # work is the lab's or the learner's: show what went wrong, go on
+            end = "failed"
+            if self.failed is None:
+                end = visible(f"{type(error).__name__}: {error}", 200)
+            else:
+                self.failed(error)
+        finally:
+            with LOCK:
+                self.bar.layout.display, self.halt.disabled, self.message.value = "none", True, end
+                self.button.disabled = False
+                self.running = False  # last: who waits for it may start again at once

@@ -1,0 +1,484 @@
+// The weight histogram that the mouse moves. All numbers come from the sketch that Python sent once:
+// counts (histogram), magnitudes and ranks (distribution of |w|). A drag is drawn at once, in the next
+// animation frame; Python hears of it through traits, at most every 50 ms and always on release.
+
+const PUSH_MS = 50;
+const MARGIN = { left: 82, right: 26, top: 46, bottom: 58 };
+
+function array(model, name, Type) {
+  const view = model.get(name); // a DataView whose offset need not fit Type: copy
+  if (!view || !view.byteLength) return new Type(0);
+  return new Type(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+}
+
+const thousands = (x) => Math.round(x).toLocaleString("en-US");
+const percent = (x) => (100 * x).toFixed(x > 0.995 || x < 0.005 ? 2 : 1) + "%";
+const three = (x) => (x === 0 ? "0" : Number(x.toPrecision(3)).toString());
+const short = (x) => (x >= 1e6 ? three(x / 1e6) + "M" : x >= 1e3 ? three(x / 1e3) + "k" : String(Math.round(x)));
+
+// how many weights lie below a magnitude; the same rule as dcviz.ideas.sketch.Sketch.count_below
+function countBelow(s, t) {
+  const q = s.magnitudes, m = q.length;
+  if (!m) return s.zeros;
+  let lo = 0, hi = m;
+  while (lo < hi) { const mid = (lo + hi) >> 1; if (q[mid] < t) lo = mid + 1; else hi = mid; }
+  if (lo === 0) return s.zeros;
+  if (lo === m) return s.n;
+  const width = q[lo] - q[lo - 1];
+  const part = width > 0 ? (t - q[lo - 1]) / width : 1;
+  return s.zeros + s.ranks[lo - 1] + part * (s.ranks[lo] - s.ranks[lo - 1]);
+}
+
+// tick positions at 1, 2 or 5 times a power of ten, about `wanted` of them
+function ticks(low, high, wanted) {
+  const raw = (high - low) / wanted, power = 10 ** Math.floor(Math.log10(raw));
+  const step = power * [1, 2, 5, 10].find((m) => m * power >= raw);
+  const out = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) out.push(i * step);
+  return out;
+}
+
+function hatch(context, colour, ratio) {
+  const tile = document.createElement("canvas"), size = 10 * ratio;
+  tile.width = tile.height = size;
+  const c = tile.getContext("2d");
+  c.strokeStyle = colour;
+  c.lineWidth = 2.5 * ratio;
+  c.beginPath();
+  for (const shift of [-size, 0, size]) { c.moveTo(shift, size); c.lineTo(shift + size, 0); }
+  c.stroke();
+  const pattern = context.createPattern(tile, "repeat");
+  pattern.setTransform(new DOMMatrix().scale(1 / ratio));
+  return pattern;
+}
+
+function render({ model, el }) {
+  const root = document.createElement("div");
+  root.className = "dcviz dcviz-view dcviz-histogram";
+  const canvas = document.createElement("canvas");
+  canvas.setAttribute("role", "img");
+  root.append(canvas);
+  el.append(root);
+
+  let s = {}, style = {}, size = { width: 0, height: 0, ratio: 1 };
+  let threshold = 0, marks = [], handles = [], dragging = null, frame = 0, timer = 0, lastPush = 0, keyTimer = 0;
+
+  // ---- data and state from Python
+
+  function readSketch() {
+    s = {
+      counts: array(model, "counts", Uint32Array),
+      overlay: array(model, "overlay", Uint32Array),
+      magnitudes: array(model, "magnitudes", Float32Array),
+      ranks: array(model, "ranks", Uint32Array),
+      n: model.get("n"), zeros: model.get("zeros"), limit: model.get("limit"),
+    };
+    s.top = Math.max(1, s.counts.reduce((a, b) => Math.max(a, b), 0), s.overlay.reduce((a, b) => Math.max(a, b), 0));
+    schedule();
+  }
+
+  function readState() {
+    if (dragging === null || dragging < 0) marks = [...model.get("centroids")];
+    if (dragging === null || dragging >= 0) threshold = model.get("threshold");
+    makeHandles();
+    schedule();
+  }
+
+  function readTheme() {
+    const css = getComputedStyle(root), read = (name) => css.getPropertyValue("--dcviz-" + name).trim();
+    style = Object.fromEntries(
+      ["ink", "ground", "grid", "soft", "kept", "pruned", "centroid", "retrained", "paper", "muted"].map((n) => [n, read(n)]));
+    style.font = read("font") || "sans-serif";
+    style.size = parseFloat(read("size")) || 18;
+    schedule();
+  }
+
+  // ---- telling Python
+
+  function push(release) {
+    const now = performance.now();
+    clearTimeout(timer);
+    timer = 0;
+    if (!release && now - lastPush < PUSH_MS) {
+      timer = setTimeout(() => push(false), PUSH_MS - (now - lastPush));
+      return;
+    }
+    lastPush = now;
+    model.set("threshold", threshold);
+    model.set("centroids", [...marks]);
+    if (release) model.set("released", model.get("released") + 1);
+    model.save_changes();
+  }
+
+  function move(which, x) {
+    if (which < 0) threshold = Math.min(Math.max(Math.abs(x), 0), s.limit);
+    else marks[which] = Math.min(Math.max(x, -s.limit), s.limit);
+    schedule();
+    push(false);
+  }
+
+  // ---- geometry
+
+  const plot = () => ({
+    x: MARGIN.left, y: MARGIN.top,
+    w: Math.max(10, size.width - MARGIN.left - MARGIN.right - (model.get("show_cdf") ? 52 : 0)),
+    h: size.height - MARGIN.top - MARGIN.bottom,
+  });
+  const toPixel = (p, x) => p.x + ((x + s.limit) / (2 * s.limit)) * p.w;
+  const toValue = (p, px) => ((px - p.x) / p.w) * 2 * s.limit - s.limit;
+
+  // ---- the picture
+
+  function outline(c, p, counts, height) {
+    const step = p.w / counts.length;
+    c.beginPath();
+    c.moveTo(p.x, p.y + p.h);
+    for (let i = 0; i < counts.length; i++) {
+      const y = p.y + p.h - height(counts[i]);
+      c.lineTo(p.x + i * step, y);
+      c.lineTo(p.x + (i + 1) * step, y);
+    }
+    c.lineTo(p.x + p.w, p.y + p.h);
+  }
+
+  function draw() {
+    frame = 0;
+    if (!size.width || !s.counts || !style.ink) return;
+    const c = canvas.getContext("2d"), p = plot(), log = model.get("log_y"), cut = model.get("show_threshold");
+    const height = log
+      ? (v) => (Math.log10(1 + v) / Math.log10(1 + s.top)) * p.h * 0.96
+      : (v) => (v / s.top) * p.h * 0.96;
+    c.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
+    c.fillStyle = style.ground;
+    c.fillRect(0, 0, size.width, size.height);
+    axes(c, p, log, height);
+
+    // kept outside the lines, pruned between them: other colour, and hatched
+    const cutoff = Math.min(threshold, s.limit * 1.002); // typed thresholds may lie beyond the histogram
+    const left = toPixel(p, -cutoff), right = toPixel(p, cutoff);
+    outline(c, p, s.counts, height);
+    c.fillStyle = style.kept;
+    c.fill();
+    if (cut && threshold > 0) {
+      c.save();
+      c.beginPath();
+      c.rect(left, p.y, right - left, p.h);
+      c.clip();
+      c.fillStyle = style.ground;
+      c.fillRect(left, p.y, right - left, p.h);
+      outline(c, p, s.counts, height);
+      c.globalAlpha = 0.3;
+      c.fillStyle = style.pruned;
+      c.fill();
+      c.globalAlpha = 1;
+      c.fillStyle = hatch(c, style.pruned, size.ratio);
+      c.fill();
+      c.strokeStyle = style.pruned;
+      c.lineWidth = 2;
+      c.stroke();
+      c.restore();
+    }
+    if (s.overlay.length) {
+      outline(c, p, s.overlay, height);
+      c.strokeStyle = style.retrained;
+      c.lineWidth = 3;
+      c.setLineDash([7, 4]);
+      c.stroke();
+      c.setLineDash([]);
+    }
+    if (model.get("show_cdf")) distribution(c, p);
+    for (const [i, x] of marks.entries()) mark(c, p, toPixel(p, x), i);
+    if (cut) for (const x of threshold > 0 ? [left, right] : [right]) line(c, p, x);
+    readout(c, p, cut);
+    canvas.dataset.threshold = threshold.toPrecision(6);
+  }
+
+  function axes(c, p, log, height) {
+    c.font = `${style.size - 1}px ${style.font}`;
+    c.lineWidth = 1;
+    c.strokeStyle = style.grid;
+    c.fillStyle = style.ink;
+    c.textBaseline = "middle";
+    c.textAlign = "right";
+    let levels = ticks(0, s.top, 4);
+    if (log) {
+      const top = Math.log10(1 + s.top), every = Math.max(1, Math.ceil(top / 4));
+      levels = [0];
+      for (let e = 0; e <= top; e += every) levels.push(10 ** e);
+      if (height(1) < 24) levels.splice(1, 1);
+    }
+    for (const v of levels) {
+      const y = p.y + p.h - height(v);
+      if (y < p.y - 1) continue;
+      c.beginPath();
+      c.moveTo(p.x, y);
+      c.lineTo(p.x + p.w, y);
+      c.stroke();
+      c.fillText(short(v), p.x - 8, y);
+    }
+    c.textAlign = "center";
+    c.textBaseline = "top";
+    for (const x of ticks(-s.limit, s.limit, Math.max(2, Math.min(8, p.w / 110)))) {
+      c.fillText(three(x), toPixel(p, x), p.y + p.h + 8);
+    }
+    c.fillText(model.get("label"), p.x + p.w / 2, p.y + p.h + 8 + style.size * 1.35);
+    c.save();
+    c.translate(4, p.y + p.h / 2);
+    c.rotate(-Math.PI / 2);
+    c.fillText(log ? "weights per bin (log)" : "weights per bin", 0, 0);
+    c.restore();
+    c.strokeStyle = style.ink;
+    c.lineWidth = 1.5;
+    c.beginPath();
+    c.moveTo(p.x, p.y + p.h);
+    c.lineTo(p.x + p.w, p.y + p.h);
+    c.stroke();
+  }
+
+  function distribution(c, p) {
+    c.strokeStyle = style.paper;
+    c.lineWidth = 2.5;
+    c.setLineDash([10, 5]);
+    c.beginPath();
+    for (let px = 0; px <= p.w; px += 2) {
+      const y = p.y + p.h - (countBelow(s, Math.abs(toValue(p, p.x + px))) / s.n) * p.h;
+      if (px) c.lineTo(p.x + px, y); else c.moveTo(p.x + px, y);
+    }
+    c.stroke();
+    c.setLineDash([]);
+    c.fillStyle = style.ink;
+    c.textAlign = "left";
+    c.textBaseline = "middle";
+    for (const part of [0, 0.5, 1]) c.fillText(100 * part + "%", p.x + p.w + 8, p.y + p.h * (1 - part));
+  }
+
+  function line(c, p, x) {
+    c.strokeStyle = style.ink;
+    c.lineWidth = 3;
+    c.beginPath();
+    c.moveTo(x, p.y);
+    c.lineTo(x, p.y + p.h);
+    c.stroke();
+    if (!model.get("draggable")) return;
+    c.fillStyle = style.ground;
+    c.beginPath();
+    c.roundRect(x - 9, p.y + p.h / 2 - 16, 18, 32, 6);
+    c.fill();
+    c.stroke();
+    c.lineWidth = 2;
+    for (const d of [-3, 3]) {
+      c.beginPath();
+      c.moveTo(x + d, p.y + p.h / 2 - 8);
+      c.lineTo(x + d, p.y + p.h / 2 + 8);
+      c.stroke();
+    }
+  }
+
+  function mark(c, p, x, i) {
+    c.strokeStyle = style.ink;
+    c.lineWidth = 1.5;
+    c.setLineDash([8, 4, 2, 4]);
+    c.beginPath();
+    c.moveTo(x, p.y);
+    c.lineTo(x, p.y + p.h);
+    c.stroke();
+    c.setLineDash([]);
+    const r = marks.length > 40 ? 5 : 9;
+    c.fillStyle = style.centroid;
+    c.beginPath();
+    c.moveTo(x, p.y + p.h - 2 * r);
+    c.lineTo(x + r, p.y + p.h - r);
+    c.lineTo(x, p.y + p.h);
+    c.lineTo(x - r, p.y + p.h - r);
+    c.closePath();
+    c.fill();
+    c.stroke();
+    if (marks.length <= 16) {
+      c.fillStyle = style.ink;
+      c.textAlign = "center";
+      c.textBaseline = "bottom";
+      c.fillText(String(i), x, p.y - 1);
+    }
+  }
+
+  function words() {
+    const [at, count] = model.get("exact"); // Python counted the weights themselves
+    const pruned = at === threshold ? count : countBelow(s, threshold);
+    return { share: percent(pruned / s.n), kept: thousands(s.n - pruned), all: thousands(s.n) };
+  }
+
+  function readout(c, p, cut) {
+    c.textBaseline = "middle";
+    c.textAlign = "left";
+    c.font = `bold ${style.size + 3}px ${style.font}`;
+    c.fillStyle = style.ink;
+    const y = marks.length && marks.length <= 16 && !cut ? 10 : 20;
+    if (cut) {
+      const w = words();
+      const full = `|w| < ${three(threshold)}: ${w.share} pruned · ${w.kept} of ${w.all} kept`;
+      c.fillText(c.measureText(full).width < p.w ? full : `${three(threshold)}: ${w.share} pruned`, p.x, y);
+    }
+    // the legend stands inside the plot, top right, where a bell-shaped histogram leaves room
+    c.font = `${style.size - 1}px ${style.font}`;
+    c.textAlign = "right";
+    const entries = [];
+    if (cut) entries.push(["kept", style.kept, "fill"], ["pruned", style.pruned, "hatch"]);
+    if (s.overlay.length) entries.push([model.get("overlay_label"), style.retrained, "dash"]);
+    if (marks.length) entries.push([model.get("centroids_label"), style.centroid, "fill"]);
+    if (model.get("show_cdf")) entries.push(["share below |w|", style.paper, "dash"]);
+    entries.forEach(([text, colour, kind], i) => {
+      const x = p.x + p.w - 34, yy = p.y + 16 + i * (style.size + 8);
+      c.fillStyle = style.ground;
+      c.globalAlpha = 0.88;
+      c.fillRect(x - c.measureText(text).width - 12, yy - style.size / 2 - 3, c.measureText(text).width + 46, style.size + 6);
+      c.globalAlpha = 1;
+      c.fillStyle = style.ink;
+      c.fillText(text, x - 6, yy);
+      c.strokeStyle = colour;
+      c.lineWidth = 3;
+      if (kind === "dash") {
+        c.setLineDash([7, 4]);
+        c.beginPath();
+        c.moveTo(x, yy);
+        c.lineTo(x + 32, yy);
+        c.stroke();
+        c.setLineDash([]);
+      } else {
+        c.fillStyle = kind === "hatch" ? hatch(c, colour, size.ratio) : colour;
+        c.fillRect(x, yy - 8, 30, 16);
+        c.lineWidth = 1.5;
+        c.strokeRect(x, yy - 8, 30, 16);
+      }
+    });
+  }
+
+  function schedule() {
+    if (!frame) frame = requestAnimationFrame(() => { draw(); placeHandles(); });
+  }
+
+  // ---- handles: invisible elements over the lines, for keyboard and screen readers
+
+  function makeHandles() {
+    const wanted = [];
+    if (model.get("show_threshold") && model.get("draggable")) wanted.push(-1);
+    if (model.get("centroids_draggable")) wanted.push(...marks.keys());
+    if (wanted.join() === handles.map((h) => h.which).join()) return;
+    handles.forEach((h) => h.node.remove());
+    handles = wanted.map((which) => {
+      const node = document.createElement("div");
+      node.className = "dcviz-handle";
+      node.tabIndex = 0;
+      node.setAttribute("role", "slider");
+      node.setAttribute("aria-label", which < 0 ? "threshold" : `${model.get("centroids_label")} ${which}`);
+      node.dataset.lmSuppressShortcuts = "true"; // else JupyterLab's command mode takes the arrow keys
+      node.addEventListener("keydown", (event) => onKey(event, which));
+      root.append(node);
+      return { which, node };
+    });
+    canvas.classList.toggle("dcviz-grab", handles.length > 0);
+  }
+
+  function placeHandles() {
+    const p = plot();
+    for (const { which, node } of handles) {
+      const value = which < 0 ? threshold : marks[which];
+      node.style.left = toPixel(p, value) + "px";
+      node.style.top = p.y + "px";
+      node.style.height = p.h + "px";
+      node.setAttribute("aria-valuemin", which < 0 ? 0 : -s.limit);
+      node.setAttribute("aria-valuemax", s.limit);
+      node.setAttribute("aria-valuenow", value.toPrecision(4));
+      const w = which < 0 ? words() : null;
+      node.setAttribute("aria-valuetext",
+        w ? `${three(value)}: ${w.share} pruned, ${w.kept} of ${w.all} kept` : three(value));
+    }
+    canvas.setAttribute("aria-label", `histogram of ${thousands(s.n || 0)} weights, ${model.get("label")}`);
+  }
+
+  function onKey(event, which) {
+    const step = (2 * s.limit) / 400, big = event.shiftKey ? 10 : 1, value = which < 0 ? threshold : marks[which];
+    const target = {
+      ArrowRight: value + big * step, ArrowUp: value + big * step, ArrowLeft: value - big * step,
+      ArrowDown: value - big * step, PageUp: value + 10 * step, PageDown: value - 10 * step,
+      Home: which < 0 ? 0 : -s.limit, End: s.limit,
+    }[event.key];
+    if (target === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    move(which, which < 0 ? Math.max(0, target) : target);
+    clearTimeout(keyTimer);
+    keyTimer = setTimeout(() => push(true), 250);
+  }
+
+  // ---- mouse and touch
+
+  function grab(event) {
+    const p = plot(), px = event.offsetX;
+    if (!handles.length || event.button > 0) return null;
+    let best = null, distance = Infinity;
+    for (const { which } of handles) {
+      const places = which < 0 ? [threshold, -threshold] : [marks[which]];
+      for (const x of places) {
+        const d = Math.abs(toPixel(p, x) - px);
+        if (d < distance) { distance = d; best = which; }
+      }
+    }
+    return best;
+  }
+
+  canvas.addEventListener("pointerdown", (event) => {
+    dragging = grab(event);
+    if (dragging === null) return;
+    event.preventDefault();
+    canvas.setPointerCapture(event.pointerId);
+    handles.find((h) => h.which === dragging).node.focus({ preventScroll: true });
+    move(dragging, toValue(plot(), event.offsetX));
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (dragging !== null) move(dragging, toValue(plot(), event.offsetX));
+  });
+  const release = () => {
+    if (dragging === null) return;
+    push(true);
+    dragging = null;
+  };
+  canvas.addEventListener("pointerup", release);
+  canvas.addEventListener("pointercancel", release);
+  canvas.addEventListener("lostpointercapture", release);
+
+  // ---- life
+
+  const resize = new ResizeObserver(() => {
+    const width = root.clientWidth, ratio = window.devicePixelRatio || 1, height = model.get("height");
+    if (!width || (width === size.width && ratio === size.ratio && height === size.height)) return;
+    size = { width, height, ratio };
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+    canvas.style.height = height + "px";
+    readTheme(); // not before: the variables are known once the element is in the page
+  });
+  resize.observe(root);
+  const theme = new MutationObserver(readTheme);
+  theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
+
+  const redraw = () => { makeHandles(); schedule(); };
+  const listeners = {
+    "change:counts change:magnitudes change:ranks change:overlay change:n change:zeros change:limit": readSketch,
+    "change:threshold change:centroids": readState,
+    "change:log_y change:show_cdf change:show_threshold change:draggable change:centroids_draggable": redraw,
+    "change:label change:overlay_label change:centroids_label change:exact": redraw,
+  };
+  for (const [events, listener] of Object.entries(listeners)) model.on(events, listener);
+  readSketch();
+  readState();
+  return () => {
+    resize.disconnect();
+    theme.disconnect();
+    clearTimeout(timer);
+    clearTimeout(keyTimer);
+    cancelAnimationFrame(frame);
+    for (const [events, listener] of Object.entries(listeners)) model.off(events, listener);
+  };
+}
+
+export default { render };

@@ -1,0 +1,22 @@
+"""A figure as a chapter shows it: a picture that survives without a kernel, and its message in words."""
+
+import base64
+import io
+
+from dcviz.labkit.markup import visible
+
+
+class Picture:
+    """A matplotlib figure with its message in words, for text, tests and screen readers."""
+
+    def __init__(self, figure, text):
+        self.figure, self.text = figure, visible(text)
+
+    def __repr__(self):
+        return self.text
+
+    def _repr_mimebundle_(self, **_):
+        out = io.BytesIO()
+        self.figure.canvas.print_png(out)
+        data = {"text/plain": self.text, "image/png": base64.b64encode(out.getvalue()).decode("ascii")}
+        return data, {"image/png": {"alt": self.text}}  # nbconvert writes it into its pages

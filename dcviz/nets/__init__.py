@@ -1,0 +1,1 @@
+"""Nets, data sets and training."""

@@ -1,0 +1,128 @@
+"""The nets of the paper, and the few facts about a net that compression needs.
+
+The LeNets are here in full; AlexNet, VGG-16 and their kin are in ``models_imagenet``.
+"""
+
+import torch
+from torch import nn
+
+from dcviz.errors import NetError
+from dcviz.evidence import paper
+
+
+class LeNet300100(nn.Module):
+    """LeNet-300-100: two hidden layers of 300 and 100 units, 266,610 parameters (Table 2).
+
+    Input float32 (n, 1, 28, 28) in 0..1; output logits (n, 10).
+    """
+
+    name = "lenet-300-100"
+
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(784, 300)
+        self.fc2 = nn.Linear(300, 100)
+        self.fc3 = nn.Linear(100, 10)
+
+    def forward(self, x):
+        """Logits (n, 10) of images (n, 1, 28, 28)."""
+        x = torch.relu(self.fc1(x.flatten(1)))
+        return self.fc3(torch.relu(self.fc2(x)))
+
+
+class LeNet5(nn.Module):
+    """LeNet-5 as in Caffe: 20 and 50 filters of 5x5, then 500 and 10 units, 431,080 parameters (Table 3).
+
+    Input float32 (n, 1, 28, 28) in 0..1; output logits (n, 10). As in Caffe's net there is no
+    rectifier after the convolutions: max-pooling is their only non-linearity.
+    """
+
+    name = "lenet-5"
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 20, 5)
+        self.conv2 = nn.Conv2d(20, 50, 5)
+        self.fc1 = nn.Linear(800, 500)
+        self.fc2 = nn.Linear(500, 10)
+
+    def forward(self, x):
+        """Logits (n, 10) of images (n, 1, 28, 28)."""
+        x = torch.max_pool2d(self.conv1(x), 2)
+        x = torch.max_pool2d(self.conv2(x), 2)
+        return self.fc2(torch.relu(self.fc1(x.flatten(1))))
+
+
+def _imagenet(name):
+    def make(**options):
+        from dcviz.nets import models_imagenet
+
+        return getattr(models_imagenet, name)(**options)
+
+    return make
+
+
+def _folded_googlenet(**options):
+    from dcviz.nets import batchnorm, models_imagenet
+
+    return batchnorm.fold(models_imagenet.GoogLeNet(**options))
+
+
+NETS = {
+    "lenet-300-100": LeNet300100,
+    "lenet-5": LeNet5,
+    "alexnet": _imagenet("AlexNet"),
+    "vgg-16": _imagenet("VGG16"),
+    "googlenet": _imagenet("GoogLeNet"),
+    "googlenet-folded": _folded_googlenet,
+    "squeezenet": _imagenet("SqueezeNet"),
+}
+"""The nets that ``build`` knows, by name."""
+
+
+def build(name, seed=None, **options):
+    """A new net by name, in evaluation mode; ``seed`` fixes its random initial weights.
+
+    Options go to the net's class (``num_classes`` for the ImageNet nets). NetError for an unknown name.
+    """
+    if name not in NETS:
+        raise NetError(f"there is no net called {name!r}; known are {', '.join(NETS)}")
+    with torch.random.fork_rng(devices=[], enabled=seed is not None):
+        if seed is not None:
+            torch.manual_seed(seed)
+        return NETS[name](**options).eval()
+
+
+def weight_layers(net):
+    """The layers to compress, in order: {name: Linear or Conv2d module}.
+
+    Raises NetError naming the first module that holds parameters of any other kind, since
+    leaving it out would make every size a lie.
+    """
+    layers = {}
+    for name, module in net.named_modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            layers[name] = module
+        elif next(module.parameters(recurse=False), None) is not None:
+            raise NetError(
+                f"layer {name or '(the net itself)'!r} is a {type(module).__name__}: dcviz compresses Linear and "
+                "Conv2d layers, and will not silently skip another layer's parameters"
+            )
+    if not layers:
+        raise NetError(f"{type(net).__name__} has no Linear or Conv2d layer to compress")
+    return layers
+
+
+def paper_names(name):
+    """{our name of a layer: the paper's} for a net of Tables 2 to 5; DataError for another.
+
+    paper_names("alexnet")["classifier.1"] -> "fc6"
+    """
+    printed = paper.layers(name)
+    with torch.device("meta"):
+        return dict(zip(weight_layers(build(name)), printed, strict=True))
+
+
+def dense_bytes(net):
+    """Bytes of all parameters, biases included, as float32: what every ratio divides by."""
+    return 4 * sum(parameter.numel() for parameter in net.parameters())

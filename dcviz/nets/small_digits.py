@@ -1,0 +1,63 @@
+"""1,797 digits of 8 x 8 pixels from other pens and another scanner: the second task of chapter 11.
+
+The test part of "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak, 1998; UCI Machine Learning
+Repository), ink per pixel 0 to 16. They ship as data/digits-8x8.npz.
+"""
+
+import zipfile
+import zlib
+
+import numpy as np
+
+from dcviz.errors import DataError
+from dcviz.files import DATA, atomic_write
+from dcviz.nets.datasets import Digits, Split
+
+PATH = DATA / "digits-8x8.npz"
+TRAIN = 1000
+"""The first so many are to learn from, the rest, 797, to test."""
+
+
+def raw():
+    """(images uint8 (1797, 8, 8), 0..16; labels uint8 (1797,)); DataError if the file is missing or damaged."""
+    try:
+        with np.load(PATH, allow_pickle=False) as stored:
+            images, labels = stored["images"], stored["labels"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"{PATH} cannot be read ({error}); remake it with dcviz.nets.small_digits.make()") from error
+    if images.shape != (1797, 8, 8) or labels.shape != (1797,) or images.max() > 16 or labels.max() > 9:
+        raise DataError(f"{PATH} does not hold the 1,797 digits; remake it with dcviz.nets.small_digits.make()")
+    return images, labels
+
+
+def upscaled(images, size=28, pixels=28):
+    """uint8 (n, 8, 8), 0..16 -> uint8 (n, pixels, pixels), 0..255: bilinear to ``size``, centred on empty paper."""
+    import torch
+
+    x = torch.from_numpy(np.array(images)).float()[:, None] * (255 / 16)
+    x = torch.nn.functional.interpolate(x, size=(size, size), mode="bilinear", align_corners=False)
+    before = (pixels - size) // 2
+    x = torch.nn.functional.pad(x, (before, pixels - size - before) * 2)
+    return x.round().to(torch.uint8).numpy()[:, 0]
+
+
+def digits(size=28):
+    """``Digits``: 1,000 to learn from and 797 to test, in the file's own order, at MNIST's 28 x 28 pixels.
+
+    ``size`` 28 fills the picture, as one would do without thinking; MNIST's digits fill 20 pixels of it.
+    """
+    images, labels = raw()
+    images, labels = upscaled(images, size), labels.astype(np.int64)
+    return Digits(
+        Split("1,000 digits of 8 x 8", images[:TRAIN], labels[:TRAIN]),
+        Split("797 other digits of 8 x 8", images[TRAIN:], labels[TRAIN:]),
+    )
+
+
+def make():
+    """Write data/digits-8x8.npz again from the copy that ships with scikit-learn."""
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    images, labels = found.images.astype(np.uint8), found.target.astype(np.uint8)
+    atomic_write(PATH, lambda file: np.savez_compressed(file, images=images, labels=labels))

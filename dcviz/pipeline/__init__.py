@@ -1,0 +1,336 @@
+"""Prune, share, Huffman-code: a recipe turns a trained net into a file, stage by stage (Fig. 1 of the paper)."""
+
+import copy
+import functools
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+
+from dcviz import archive
+from dcviz.archive import Coding, Layer, StoredNet
+from dcviz.errors import DcvizError, NetError, RecipeError
+from dcviz.ideas.kmeans import INITS, assign, kmeans
+from dcviz.nets import models, training
+from dcviz.nets.training import Schedule
+from dcviz.pipeline import reordering, trained_quantization
+from dcviz.pipeline.retraining import Gradual, drop_dead
+from dcviz.pipeline.trained_quantization import SharedWeights
+
+STAGES = ("dense", "pruned", "shared", "coded")
+QUANTIZERS = ("kmeans", "uniform")
+GAP_WIDTHS = range(2, 11)
+"""Bits of a gap that are tried where a recipe leaves them open."""
+
+
+class Stopped(DcvizError):
+    """The run was stopped on request; the net given to it is untouched."""
+
+
+@dataclass(frozen=True)
+class LayerRecipe:
+    """What happens to one layer: share of weights kept (0..1], bits of a weight code, bits of a relative index.
+
+    ``bits`` of 5 allow 32 symbols. In a pruned layer one of them is the zero that fillers need, as in the
+    authors' own files, so 31 centroids are left; with ``density`` 1 every position is stored and all 32 are.
+    ``index_bits`` None takes the width of a gap that gives the smallest file.
+    """
+
+    density: float
+    bits: int
+    index_bits: int | None = 5
+
+    def __post_init__(self):
+        if not 0 < self.density <= 1:
+            raise RecipeError(f"density must be above 0 and at most 1, not {self.density}")
+        if not 1 <= self.bits <= 16 or not (self.index_bits is None or 1 <= self.index_bits <= 16):
+            raise RecipeError(f"bits and index_bits must be 1 to 16, not {self.bits} and {self.index_bits}")
+        if self.density < 1 and self.bits < 2:
+            raise RecipeError("a pruned layer needs at least 2 bits: one symbol is the filler zero")
+
+    @property
+    def sparse(self):
+        """True if only the non-zero weights are stored."""
+        return self.density < 1
+
+    @property
+    def k(self):
+        """Number of centroids."""
+        return 2**self.bits - self.sparse
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what file comes out of a net, apart from the data.
+
+    layers: {layer name: LayerRecipe}
+    retrain: schedule of pruning with retraining, during which the net is cut ``cuts`` times over the first
+        ``ramp`` of the steps; ``regrow`` lets cut weights come back before the last cut
+    init: centroid initialisation, "linear", "density" or "forgy" (section 3.2)
+    quantizer: "kmeans", or "uniform" for bins of equal width between the smallest and the largest weight
+    finetune: schedule of training the shared values (section 3.3)
+    rate: what a bit costs when weights get their codes, in units of squared distance over the layer's variance; 0 takes
+        the nearest centroid, more prefers short codes (entropy-constrained assignment)
+    drop_dead: zero the weights and biases of neurons that nothing listens to any more; for nets that are a chain
+    reorder: put hidden neurons in the order that makes the file smallest (``reordering``); for nets that are a chain
+    dtype, bias_dtype: how codebooks and biases are stored; bias_bits: let biases share 2**bias_bits values
+    order: "C" (row by row), "F" (column by column) or "best" (per layer, whichever gives the smaller file)
+    """
+
+    layers: Mapping[str, LayerRecipe]
+    retrain: Schedule = field(default_factory=Schedule)
+    finetune: Schedule = field(default_factory=Schedule)
+    cuts: int = 1
+    ramp: float = 0.5
+    regrow: bool = False
+    init: str = "linear"
+    quantizer: str = "kmeans"
+    rate: float = 0.0
+    drop_dead: bool = False
+    reorder: bool = False
+    dtype: str = "float32"
+    bias_dtype: str = "float32"
+    bias_bits: int | None = None
+    order: str = "best"
+    seed: int = 0
+
+    def __post_init__(self):
+        if self.init not in INITS:
+            raise RecipeError(f"init must be one of {', '.join(INITS)}, not {self.init!r}")
+        if self.quantizer not in QUANTIZERS:
+            raise RecipeError(f"quantizer must be one of {', '.join(QUANTIZERS)}, not {self.quantizer!r}")
+        if self.order not in ("C", "F", "best"):
+            raise RecipeError(f"order must be C, F or best, not {self.order!r}")
+        if self.rate < 0:
+            raise RecipeError(f"rate must not be negative, but is {self.rate}")
+        if self.bias_bits is not None and not 1 <= self.bias_bits <= 16:
+            raise RecipeError(f"bias_bits must be 1 to 16 or None, not {self.bias_bits}")
+        for dtype in (self.dtype, self.bias_dtype):
+            if dtype not in ("float32", "float16"):
+                raise RecipeError(f"dtypes must be float32 or float16, not {dtype!r}")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The net after one stage: ``source`` (its file's bytes, or the net given), the file's length, error or None."""
+
+    name: str
+    source: bytes | StoredNet
+    file_bytes: int
+    error_percent: float | None
+
+    @property
+    def stored(self):
+        """The ``StoredNet`` of this stage, decoded from its file anew each time."""
+        return archive.loads(self.source) if isinstance(self.source, bytes) else self.source
+
+
+@dataclass(frozen=True, eq=False)
+class Compressed:
+    """Result of ``compress``: the four stages; the last one is the compressed net.
+
+    All but the first are kept as the bytes of their files: a large net is not in memory five times. The first is the
+    net that was given, not a copy.
+    """
+
+    stages: tuple[Stage, ...]
+    dense_bytes: int
+
+    @property
+    def stored(self):
+        """The compressed net, decoded, ready for ``archive.save``."""
+        return self.stages[-1].stored
+
+    @property
+    def ratio(self):
+        """Dense float32 bytes / bytes of the last stage's file."""
+        return self.dense_bytes / self.stages[-1].file_bytes
+
+    @functools.cached_property
+    def report(self):
+        """The ``archive.Breakdown`` of the last stage's file: every byte, layer by layer."""
+        return archive.describe_bytes(self.stages[-1].source)
+
+
+class Bars:
+    """Progress as a bar a stage on stderr, for ``compress(progress=...)``; silent where stderr is no terminal."""
+
+    def __init__(self):
+        self._bars = {}
+
+    def __call__(self, stage, done, total):
+        from tqdm import tqdm
+
+        if stage not in self._bars:
+            self._bars[stage] = tqdm(total=total, desc=stage, file=sys.stderr, disable=None)
+        bar = self._bars[stage]
+        bar.update(done - bar.n)
+        if done == total:
+            bar.close()
+
+
+def compress(net, recipe, data, *, test=None, teacher=None, device="cpu", progress=None, stop=None):
+    """Run the whole pipeline on a copy of ``net``: ``Compressed``.
+
+    data: the ``Split`` to retrain and fine-tune on, or None where both schedules have no epochs (one-shot).
+    test: a ``Split`` whose error is measured after each stage, or None. teacher: net whose outputs the schedules'
+    ``teacher_weight`` refers to (default: ``net`` itself as given). progress(stage, done, total) is called often (by
+    default bars on a terminal); stop() is asked often and ends the run with ``Stopped``.
+    RecipeError if the recipe's layers are not the net's; NetError for a layer type that cannot be compressed.
+    """
+    _check(net, recipe)
+    original, net = net, copy.deepcopy(net)
+    images = 0 if data is None else len(data)
+    teacher = teacher if teacher is not None else original
+    progress = progress or Bars()
+    stages = []
+
+    def finish(name, stored):
+        error = None if test is None else training.error_percent(restore(stored), test, device)
+        source = archive.dumps(stored) if stages else stored
+        stages.append(Stage(name, source, len(source) if stages else archive.file_bytes(stored), error))
+
+    def train(stage, schedule, constraint):
+        total = schedule.steps(images)
+        if total:
+            training.fit(
+                net,
+                data,
+                schedule,
+                constraint=constraint,
+                teacher=teacher,
+                seed=recipe.seed,
+                device=device,
+                stop=stop,
+                report=lambda done, steps, loss: progress(stage, done, total),
+            )
+        if stop is not None and stop():
+            raise Stopped(f"stopped in the stage {stage!r}")
+
+    finish("dense", stored_net(original, copied=False))
+
+    densities = {name: layer.density for name, layer in recipe.layers.items() if layer.sparse}
+    steps = recipe.retrain.steps(images)
+    train("pruned", recipe.retrain, Gradual(net, densities, steps, recipe.cuts, recipe.ramp, recipe.regrow))
+    if recipe.drop_dead:
+        drop_dead(net)
+    finish("pruned", stored_net(net, recipe, "pruned", copied=False))
+
+    shared = SharedWeights(net, codebooks(net, recipe), rate=recipe.rate)
+    train("shared", recipe.finetune, shared)
+    shared.round_to(recipe.dtype)
+    round_biases(net, recipe)
+    if recipe.reorder:
+        reorder(net, recipe)
+    finish("shared", stored_net(net, recipe, "shared", copied=False))
+    progress("coded", 0, 1)
+    finish("coded", stored_net(net, recipe, "coded", copied=False))
+    progress("coded", 1, 1)
+    return Compressed(tuple(stages), models.dense_bytes(original))
+
+
+def _check(net, recipe):
+    names = list(models.weight_layers(net))
+    if sorted(names) != sorted(recipe.layers):
+        raise RecipeError(f"the recipe is for the layers {', '.join(recipe.layers)}; the net has {', '.join(names)}")
+
+
+def codebooks(net, recipe):
+    """{layer name: centroids (k,)} as a recipe asks for them; see ``trained_quantization.codebooks``."""
+    k = {name: layer.k for name, layer in recipe.layers.items()}
+    if recipe.quantizer == "uniform":  # k-means that starts on a linear grid and takes no step
+        return trained_quantization.codebooks(net, k, "linear", recipe.seed, max_iterations=0)
+    return trained_quantization.codebooks(net, k, recipe.init, recipe.seed)
+
+
+def round_biases(net, recipe):
+    """Bring the biases, in place, to what the recipe's file will hold: its dtype, and shared values if it asks so."""
+    for layer in models.weight_layers(net).values():
+        if layer.bias is None:
+            continue
+        bias = layer.bias.detach().cpu().numpy().copy()
+        if recipe.bias_bits is not None:
+            used = bias != 0  # a dropped neuron's bias stays zero
+            k = min(2**recipe.bias_bits - 1, len(np.unique(bias[used])))
+            if k:
+                centroids = kmeans(bias[used], k, init="density", seed=recipe.seed).centroids
+                bias[used] = centroids[assign(bias[used], centroids)]
+        bias = bias.astype(recipe.bias_dtype).astype(np.float32)
+        with torch.no_grad():
+            layer.bias.copy_(torch.from_numpy(bias))
+
+
+def reorder(net, recipe):
+    """Bring the hidden neurons, in place, in the order that makes the recipe's file smallest (``reordering``)."""
+    orders = ("C", "F") if recipe.order == "best" else (recipe.order,)
+    state = reordering.shortest(stored_net(net, recipe, "coded"), orders).state_dict()
+    net.load_state_dict({key: torch.from_numpy(value) for key, value in state.items()})
+
+
+def stored_net(net, recipe=None, stage="dense", copied=True):
+    """The ``StoredNet`` of a torch net as it stands after ``stage``: exactly its weights, coded as that stage does.
+
+    ``copied`` False saves memory where the net lies still for as long as the result is used.
+    """
+    if stage not in STAGES or (recipe is None and stage != "dense"):
+        raise RecipeError(f"stage must be one of {', '.join(STAGES)}, and all but the first need a recipe")
+    layers = []
+    for name, module in models.weight_layers(net).items():
+        weight, bias = (None if p is None else p.detach().cpu().numpy() for p in (module.weight, module.bias))
+        layer = Layer(name, weight, bias, Coding())
+        if copied:
+            layer = replace(layer, weight=weight.copy(), bias=None if bias is None else bias.copy())
+        if stage != "dense":
+            layer = _coded(layer, recipe, recipe.layers[name], stage)
+        layers.append(layer)
+    return StoredNet(getattr(net, "name", type(net).__name__), tuple(layers))
+
+
+def _coded(layer, recipe, layer_recipe, stage):
+    shared_bias = layer.bias is not None and recipe.bias_bits is not None
+    layer = replace(
+        layer, weight=_positive_zeros(layer.weight), bias=_positive_zeros(layer.bias) if shared_bias else layer.bias
+    )
+    widths = (None,)
+    if layer_recipe.sparse:
+        widths = GAP_WIDTHS if layer_recipe.index_bits is None else (layer_recipe.index_bits,)
+    coding = Coding()
+    if stage in ("shared", "coded"):
+        used = layer.weight[layer.weight != 0] if layer_recipe.sparse else layer.weight
+        coding = replace(
+            coding,
+            codebook=np.unique(used),
+            bias_codebook=np.unique(layer.bias) if shared_bias else None,
+            huffman=stage == "coded",
+            dtype=recipe.dtype,
+            bias_dtype=recipe.bias_dtype,
+        )
+    orders = ("C", "F") if recipe.order == "best" and layer_recipe.sparse else (recipe.order.replace("best", "C"),)
+    codings = [replace(coding, index_bits=bits, order=order) for bits in widths for order in orders]
+    return archive.shortest(layer, codings)
+
+
+def _positive_zeros(values):
+    """``values`` with +0.0 for each -0.0, the one place that decides what a zero is; the same array if it has none.
+
+    Pruning by a product with a mask leaves -0.0 where a negative weight was, and so does rounding to float16. For the
+    file that is another number than 0.0: a weight to be stored, and one that no codebook made by value has.
+    """
+    return values + np.float32(0) if np.signbit(values[values == 0]).any() else values
+
+
+def restore(stored):
+    """The torch net that a ``StoredNet`` holds, in evaluation mode; NetError if its name or layers are unknown."""
+    options = {}
+    if stored.name not in ("lenet-300-100", "lenet-5"):
+        options["num_classes"] = stored.layers[-1].weight.shape[0]
+    with torch.device("meta"):  # no memory, and no random weights that are thrown away
+        net = models.build(stored.name, **options)
+    state = {key: torch.from_numpy(np.array(value)) for key, value in stored.state_dict().items()}
+    try:
+        net.load_state_dict(state, assign=True)
+    except RuntimeError as error:
+        raise NetError(f"the stored layers do not fit the net {stored.name!r}: {error}") from error
+    return net.eval()

@@ -1,0 +1,277 @@
+"""The nets that ship with the workbook: how they were made, opening them, and making them again.
+
+Everything here was trained on the 55,000 MNIST training digits that are not among the bundled 5,000, and every
+choice (densities, bits, epochs) was made on those 5,000. The official test images serve only to report.
+"""
+
+import functools
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save as to_safetensors
+
+from dcviz import archive
+from dcviz.errors import NetError
+from dcviz.files import MODELS, atomic_write, check_writable, read
+from dcviz.ideas.sketch import from_bytes
+from dcviz.nets import datasets, models, training
+from dcviz.pipeline import Bars, LayerRecipe, Recipe, Schedule, compress, restore
+
+
+@dataclass(frozen=True)
+class Reference:
+    """How a shipped net is made: the dense net's schedule and seed, then the compression recipe.
+
+    teacher: shipped dense net whose answers the retraining learns from; None for the net's own dense self.
+    """
+
+    net: str
+    dense: Schedule
+    recipe: Recipe
+    seed: int = 0
+    teacher: str | None = None
+
+
+TABLE1 = ("lenet-300-100", "lenet-5")
+"""The nets of the paper's Table 1 that ship."""
+
+DENSE = {"lenet-300-100": Schedule(epochs=25, lr=1e-3, shift=1), "lenet-5": Schedule(epochs=20, lr=1e-3, shift=1)}
+"""First training of the dense nets."""
+
+
+def _small(densities, index_bits, layers, epochs, finetune, lr, bias_bits=4, reorder=False, seed=0):
+    """All that makes a file smaller at once: few weights, 4-bit codes that pay for their length, shared biases."""
+    coded = zip(layers, densities, index_bits, strict=True)
+    return Recipe(
+        layers={name: LayerRecipe(density, bits=4, index_bits=gap) for name, density, gap in coded},
+        retrain=Schedule(epochs=epochs, lr=2e-3, shift=1, teacher_weight=0.7),
+        finetune=Schedule(epochs=finetune, lr=lr, shift=1, teacher_weight=0.7),
+        cuts=300,
+        ramp=0.6,
+        regrow=True,
+        rate=0.02,
+        drop_dead=True,
+        reorder=reorder,
+        dtype="float16",
+        bias_dtype="float16",
+        bias_bits=bias_bits,
+        seed=seed,
+    )
+
+
+REFERENCES = {
+    "lenet-300-100": Reference(
+        "lenet-300-100",
+        DENSE["lenet-300-100"],
+        recipe=Recipe(
+            layers={
+                "fc1": LayerRecipe(0.07, bits=5, index_bits=6),
+                "fc2": LayerRecipe(0.09, bits=5, index_bits=6),
+                "fc3": LayerRecipe(0.26, bits=5, index_bits=4),
+            },
+            retrain=Schedule(epochs=30, lr=1e-3, shift=1, teacher_weight=0.7),
+            finetune=Schedule(epochs=5, lr=1e-4, shift=1, teacher_weight=0.7),
+            cuts=200,
+            ramp=0.6,
+            regrow=True,
+            dtype="float16",
+            bias_dtype="float16",
+        ),
+    ),
+    "lenet-5": Reference(
+        "lenet-5",
+        DENSE["lenet-5"],
+        recipe=Recipe(
+            layers={
+                "conv1": LayerRecipe(0.66, bits=5, index_bits=3),
+                "conv2": LayerRecipe(0.12, bits=5, index_bits=5),
+                "fc1": LayerRecipe(0.06, bits=4, index_bits=6),
+                "fc2": LayerRecipe(0.19, bits=4, index_bits=4),
+            },
+            retrain=Schedule(epochs=15, lr=1e-3, shift=1, teacher_weight=0.7),
+            finetune=Schedule(epochs=3, lr=1e-4, shift=1, teacher_weight=0.7),
+            cuts=200,
+            ramp=0.6,
+            regrow=True,
+            dtype="float16",
+            bias_dtype="float16",
+        ),
+    ),
+    "lenet-300-100-small": Reference(
+        "lenet-300-100",
+        DENSE["lenet-300-100"],
+        recipe=_small((0.03, 0.05, 0.26), (8, 7, 4), ("fc1", "fc2", "fc3"), epochs=40, finetune=6, lr=1e-3),
+        teacher="lenet-5",
+    ),
+    "lenet-300-100-tiny": Reference(
+        "lenet-300-100",
+        DENSE["lenet-300-100"],
+        recipe=_small(
+            (0.016, 0.033, 0.2),
+            (None, None, None),
+            ("fc1", "fc2", "fc3"),
+            epochs=40,
+            finetune=6,
+            lr=1e-3,
+            reorder=True,
+            seed=2,
+        ),
+        teacher="lenet-5",
+    ),
+    "lenet-5-small": Reference(
+        "lenet-5",
+        DENSE["lenet-5"],
+        recipe=_small(
+            (0.4, 0.05, 0.011, 0.12), (3, 6, 9, 6), ("conv1", "conv2", "fc1", "fc2"), epochs=20, finetune=5, lr=3e-4
+        ),
+    ),
+    "lenet-5-tiny": Reference(
+        "lenet-5",
+        DENSE["lenet-5"],
+        recipe=_small(
+            (0.3, 0.025, 0.0045, 0.08),
+            (4, 7, 10, 6),
+            ("conv1", "conv2", "fc1", "fc2"),
+            epochs=25,
+            finetune=6,
+            lr=1e-3,
+            bias_bits=3,
+        ),
+    ),
+}
+"""The shipped compressed nets by name; the small ones go beyond the paper's ratios."""
+
+ALEXNETS = ("alexnet-cifar10", "alexnet-cifar10-pruned", "alexnet-cifar10-paper")
+"""Shipped files of AlexNet: the smallest, its pruned stage, and the paper's densities and bits. The dense net is too
+large to ship; ``alexnet_training`` and ``alexnet_compression`` make them."""
+
+
+def reference(name):
+    """The ``Reference`` called ``name``; NetError lists the known ones."""
+    if name not in REFERENCES:
+        raise NetError(f"no net called {name!r} ships with dcviz; known are {', '.join(REFERENCES)}")
+    return REFERENCES[name]
+
+
+@functools.cache
+def _dense_state(name):
+    path = MODELS / f"{reference(name).net}.safetensors"
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise NetError(f"the dense weights of {name} cannot be read from {path}: {error}") from error
+
+
+def dense(name):
+    """A fresh copy of a shipped dense net, in evaluation mode."""
+    net = models.build(reference(name).net)
+    net.load_state_dict(_dense_state(name))
+    return net
+
+
+def compressed_path(name):
+    """Where the compressed file of a shipped net lies; NetError lists the known names."""
+    if name not in (*REFERENCES, *ALEXNETS):
+        raise NetError(f"no file of {name!r} ships with dcviz; known are {', '.join((*REFERENCES, *ALEXNETS))}")
+    return MODELS / f"{name}.dcz"
+
+
+def compressed(name):
+    """The ``StoredNet`` in a shipped compressed file."""
+    return archive.load(compressed_path(name))
+
+
+@functools.cache
+def stored_weights(name):
+    """{layer: float32 weights} of a shipped compressed file; read only."""
+    weights = {layer.name: layer.weight for layer in compressed(name).layers}
+    for values in weights.values():
+        values.setflags(write=False)
+    return weights
+
+
+@functools.cache
+def sketches(name):
+    """[Sketch] of a dense net that is too large to ship, layer by layer: "alexnet-cifar10". NetError for another."""
+    path = MODELS / f"{name}.sketches"
+    try:
+        return from_bytes(read(path, 64 << 20))
+    except OSError as error:
+        raise NetError(f"no sketches of {name!r} ship with dcviz: {path} cannot be read ({error})") from error
+
+
+def report_split():
+    """The images that errors are reported on: the official 10,000 if they are here, else the bundled 5,000."""
+    return datasets.mnist().test if datasets.mnist_available() else datasets.unseen()
+
+
+def measure(name, split=None):
+    """One row of Table 1, measured now on the shipped files: a dict.
+
+    net, dense_bytes, file_bytes, ratio, dense_error_percent, error_percent, images (which ones).
+    """
+    split = split or report_split()
+    breakdown = archive.describe(compressed_path(name))
+    return {
+        "net": name,
+        "dense_bytes": breakdown.dense_bytes,
+        "file_bytes": breakdown.file_bytes,
+        "ratio": breakdown.ratio,
+        "dense_error_percent": training.error_percent(dense(name), split),
+        "error_percent": training.error_percent(restore(compressed(name)), split),
+        "images": split.name,
+    }
+
+
+def quick(reference, images):
+    """The same recipe with so few epochs over that many images that it takes about a minute; the result is worse."""
+    epochs = max(1.0, 40_000 / images)
+    recipe = replace(
+        reference.recipe,
+        retrain=replace(reference.recipe.retrain, epochs=epochs),
+        finetune=replace(reference.recipe.finetune, epochs=0.3 * epochs),
+    )
+    return replace(reference, dense=replace(reference.dense, epochs=epochs), recipe=recipe)
+
+
+def reproduce(name, out, *, quickly=False, progress=None):
+    """Make a shipped net again from nothing, in folder ``out``: dense training, then the recipe.
+
+    Writes NET.safetensors and NAME.dcz there; returns a dict of paths, SHA-256 hashes, sizes and errors.
+    A machine makes the same bytes every time. Uses the 55,000 training digits, or with
+    ``quickly`` the 5,000 bundled ones where the full set is missing. OutputError, before any training, where
+    nothing can be written in ``out``.
+    """
+    spec, out = reference(name), Path(out)
+    check_writable(out, 2 * (MODELS / f"{spec.net}.safetensors").stat().st_size)
+    progress = progress or Bars()
+    few = quickly and not datasets.mnist_available()
+    data = datasets.digits().train if few else datasets.mnist_without_bundled()
+    spec = quick(spec, len(data)) if quickly else spec
+    held_out = datasets.digits().test if quickly else datasets.unseen()
+    net = models.build(spec.net, seed=spec.seed)
+    training.fit(net, data, spec.dense, seed=spec.seed, report=lambda done, steps, loss: progress("dense", done, steps))
+    teacher = dense(spec.teacher) if spec.teacher else None
+    result = compress(net, spec.recipe, data, test=held_out, teacher=teacher, progress=progress)
+    weights, file = out / f"{spec.net}.safetensors", out / f"{name}.dcz"
+    save_dense(weights, net)
+    archive.save(file, result.stored)
+    return {
+        "net": name,
+        "quick": quickly,
+        "trained_on": data.name,
+        "errors_on": held_out.name,
+        "stages": [
+            {"stage": s.name, "file_bytes": s.file_bytes, "error_percent": s.error_percent} for s in result.stages
+        ],
+        "ratio": result.ratio,
+        "files": {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in (weights, file)},
+    }
+
+
+def save_dense(path, net):
+    """Write a net's float32 parameters as safetensors, in one step."""
+    state = {key: value.detach().cpu().contiguous() for key, value in net.state_dict().items()}
+    atomic_write(path, lambda file: file.write(to_safetensors(state, metadata={"net": net.name})))

@@ -1,0 +1,106 @@
+"""Weights that share a few values, and learning those values: section 3 and Fig. 3, in torch.
+
+Forward: every weight is the centroid that its code points to. Backward: the gradients of all weights
+with the same code are *summed* (eq. 3); that is the centroid's gradient.
+"""
+
+import numpy as np
+import torch
+
+from dcviz.errors import CodebookError, NetError
+from dcviz.ideas.kmeans import assign, kmeans
+from dcviz.ideas.pruning import check_weights
+from dcviz.ideas.rate_distortion import assign_by_rate
+from dcviz.nets.models import weight_layers
+
+
+def reduce_gradient(gradient, codes, k):
+    """Sum of the gradients of each cluster's weights (eq. 3): ``gradient``, ``codes`` of one shape -> (k,).
+
+    The sum, not the mean: every weight of a cluster moves when its centroid moves, and their effects on
+    the loss add up. With Fig. 3's numbers and lr = 1 only the sum gives the figure's new centroids.
+    """
+    return gradient.new_zeros(k).index_add_(0, codes.reshape(-1), gradient.reshape(-1))
+
+
+def codebooks(net, k, init="linear", seed=0, max_iterations=300):
+    """Centroids by k-means on the non-zero weights of each named layer: {layer: k} -> {layer: centroids (k,)}.
+
+    A layer with fewer distinct weights than centroids keeps all of them; one without weights gets no codebook.
+    ``max_iterations`` 0 gives the starting centroids. NetError for a layer that the net does not have.
+    """
+    layers = weight_layers(net)
+    if not k.keys() <= layers.keys():
+        unknown = ", ".join(k.keys() - layers.keys())
+        raise NetError(f"no layer called {unknown}; there are {', '.join(layers)}")
+    values = {}
+    for name in k:
+        weights = check_weights(layers[name].weight.detach().cpu().numpy(), name)
+        values[name] = weights[weights != 0]
+    return {
+        name: kmeans(kept, min(k[name], len(np.unique(kept))), init, seed, max_iterations).centroids
+        for name, kept in values.items()
+        if kept.size
+    }
+
+
+class SharedWeights:
+    """Constraint for ``training.fit``: only the codebooks (and biases) learn, codes and zeros stay.
+
+    ``codebooks``: {layer name: centroids (k,)}. Each non-zero weight gets its code once, here: the nearest centroid's,
+    or with ``rate`` > 0 one that also has a short code word (``rate_distortion``). Exact zeros are pruned and stay
+    zero. Layers without a codebook are left as they are.
+    """
+
+    def __init__(self, net, codebooks, rate=0.0):
+        self.net = net
+        self._layers = []
+        layers = weight_layers(net)
+        for name, centroids in codebooks.items():
+            weight = layers[name].weight
+            values = weight.detach().cpu().numpy().reshape(-1)
+            places = np.flatnonzero(values)
+            if not places.size:
+                continue  # a layer pruned to nothing has nothing to share
+            if not len(centroids):
+                raise CodebookError(f"layer {name!r} has {places.size:,} weights left but an empty codebook")
+            kept, centroids = values[places], np.asarray(centroids, np.float64)
+            codes = assign_by_rate(kept, centroids, rate * kept.var()) if rate else assign(kept, centroids)
+            centroid = torch.nn.Parameter(torch.as_tensor(centroids.astype(np.float32)).to(weight.device))
+            self._layers.append(
+                (
+                    name,
+                    weight,
+                    centroid,
+                    torch.as_tensor(places).to(weight.device),
+                    torch.as_tensor(codes.astype(np.int64)).to(weight.device),
+                )
+            )
+        self.after_step()
+
+    def parameters(self):
+        """The centroids of every layer and the biases."""
+        return [c for _, _, c, _, _ in self._layers] + [p for p in self.net.parameters() if p.dim() == 1]
+
+    def after_backward(self):
+        """Each centroid's gradient is the sum over its cluster."""
+        for _, weight, centroid, places, codes in self._layers:
+            centroid.grad = reduce_gradient(weight.grad.reshape(-1)[places], codes, len(centroid))
+
+    def after_step(self):
+        """Write the moved centroids back into the weights."""
+        with torch.no_grad():
+            for _, weight, centroid, places, codes in self._layers:
+                weight.view(-1)[places] = centroid[codes]
+
+    def codebooks(self):
+        """{layer name: float32 centroids (k,), in the order of the codes}."""
+        return {name: centroid.detach().cpu().numpy().copy() for name, _, centroid, _, _ in self._layers}
+
+    def round_to(self, dtype):
+        """Round centroids to what the file will hold, so that file and net stay equal bit for bit."""
+        with torch.no_grad():
+            for _, _, centroid, _, _ in self._layers:
+                rounded = centroid.cpu().numpy().astype(dtype).astype(np.float32)
+                centroid.copy_(torch.as_tensor(rounded))
+        self.after_step()

@@ -1,0 +1,181 @@
+"""Chapter 4's labs without a browser: set traits, read artists, views and captions."""
+
+import numpy as np
+import pytest
+
+from dcviz import labs
+from dcviz.chapters.ch04_weight_sharing.figures import error_by_size, roomy
+from dcviz.chapters.ch04_weight_sharing.lloyd_lab import LloydLab
+from dcviz.chapters.ch04_weight_sharing.sharing_lab import SharingLab
+from dcviz.errors import NetError
+from dcviz.ideas.kmeans import assign, compression_rate, initialise, kmeans
+from dcviz.ideas.kmeans_optimal import optimal
+from dcviz.labkit.base import plain
+from dcviz.labkit.codebook_view import BINS, CodebookView
+
+RNG = np.random.default_rng(4)
+PRUNED = np.concatenate([RNG.normal(0.3, 0.05, 400), RNG.normal(-0.3, 0.05, 500), [-0.9], np.zeros(99)])
+WEIGHTS = {"fc1": PRUNED.reshape(20, 50).astype(np.float32), "conv1": RNG.normal(size=(6, 1, 5, 5)).astype(np.float32)}
+KEPT = np.sort(WEIGHTS["fc1"][WEIGHTS["fc1"] != 0]).astype(float)
+
+
+def sharing(**state):
+    return SharingLab("mine", weights=WEIGHTS, **state)
+
+
+def lloyd(**state):
+    return LloydLab("mine", weights=WEIGHTS, **state)
+
+
+def test_sharing_shows_the_start_of_the_surviving_weights():
+    lab = sharing(k=12, init="density")
+    np.testing.assert_allclose(lab.values, KEPT)
+    np.testing.assert_allclose(lab.centroids, initialise(KEPT, 12, "density"))
+    np.testing.assert_allclose(lab.view.centroids, lab.centroids)
+    codes = assign(KEPT, lab.centroids)
+    assert lab.view.sizes == list(np.bincount(codes, minlength=12))
+    assert lab.rate == compression_rate(KEPT.size, 32, 12)
+    assert f"{KEPT.size:,} weights" in plain(lab.caption.value)
+    assert f"{lab.rate:.2f}×" in plain(lab.caption.value)
+    assert np.frombuffer(lab.view.counts, "<u4").sum() == KEPT.size
+
+
+def test_sharing_counts_empty_clusters_and_centroids_of_large_weights():
+    lab = sharing(k=13, init="linear")
+    sizes = np.bincount(assign(KEPT, initialise(KEPT, 13)), minlength=13)
+    assert lab.empty == np.count_nonzero(sizes == 0) > 0
+    assert f"{lab.empty} of them empty" in plain(lab.caption.value)
+    largest = np.sort(np.abs(KEPT))[-KEPT.size // 100 + 1]
+    assert f"have {np.sum(np.abs(lab.centroids) >= largest)} centroid" in plain(lab.caption.value)
+
+
+def test_sharing_after_kmeans_and_every_start_has_its_error_line():
+    lab = sharing(k=6)
+    before = lab.inertia
+    lab.lloyd = True
+    assert lab.inertia < before
+    np.testing.assert_allclose(lab.centroids, kmeans(KEPT, 6, "linear").centroids)
+    for init, line in lab.size_lines.items():
+        x, y = error_by_size(KEPT, kmeans(KEPT, 6, init).centroids)
+        np.testing.assert_allclose(line.get_xdata(), x)
+        np.testing.assert_allclose(line.get_ydata(), y)
+    assert lab.error == ""
+
+
+def test_sharing_another_layer_draw_and_round_trip():
+    lab = sharing(k=8)
+    lab.layer = "conv1"
+    assert lab.values.size == 150
+    assert "conv1" in lab.view.label
+    lab.draw.click()
+    assert (lab.init, lab.seed) == ("forgy", 1)
+    np.testing.assert_allclose(lab.centroids, initialise(lab.values, 8, "forgy", 1))
+    again = labs.recreate(repr(lab), weights=WEIGHTS)
+    assert repr(again) == repr(lab)
+    assert again.caption.value == lab.caption.value
+
+
+def test_sharing_tells_what_cannot_be():
+    lab = sharing(k=8)
+    lab.k = 5000
+    assert "5000" in lab.error
+    lab.k = 4
+    assert lab.error == ""
+    with pytest.raises(NetError, match="fc9"):
+        sharing(layer="fc9")
+
+
+def test_sharing_measures_the_three_starts_on_the_digits():
+    lab = SharingLab("lenet-300-100", k=4)
+    error = lab.measure()
+    assert lab.error == ""
+    assert set(lab.measured) == {(True, 4, i, 0, m) for i in ("linear", "density", "forgy") for m in (False, True)}
+    assert error == lab.measured[True, 4, "linear", 0, False]
+    assert 0 <= min(lab.measured.values()) < 20  # k-means on a pruned net: far from guessing
+    assert f"{error:.2f}%" in plain(lab.caption.value)
+    assert lab.dots["density", True].get_ydata()[0] == lab.measured[True, 4, "density", 0, True]
+
+
+def test_lloyd_steps_down_to_where_nothing_moves():
+    lab = lloyd(k=5, init="forgy", seed=3)
+    lab.step()
+    assert lab.steps == 1
+    lab.finish()
+    assert lab.converged
+    assert lab.steps == len(lab.history) - 1 < 300
+    assert all(a >= b for a, b in zip(lab.inertias, lab.inertias[1:], strict=False))
+    np.testing.assert_allclose(lab.centroids, kmeans(KEPT, 5, "forgy", 3).centroids)
+    np.testing.assert_allclose(lab.view.before, initialise(KEPT, 5, "forgy", 3))
+    assert "Nothing moves any more" in plain(lab.caption.value)
+    path, dot, _ = lab.inertia_artists
+    assert list(path.get_ydata()) == lab.inertias
+    assert dot.get_xdata()[0] == lab.steps
+    heights = [bar.get_height() for bar in lab.bars]
+    np.testing.assert_allclose(heights, 100 * lab.sizes / KEPT.size)
+    last = lab.steps
+    lab.step()
+    assert lab.steps == last
+
+
+def test_lloyd_empty_clusters_stay_and_are_marked():
+    lab = lloyd(k=13, init="linear", steps=2)
+    assert lab.empty > 0
+    at = np.flatnonzero(lab.sizes == 0)
+    np.testing.assert_array_equal(lab.crosses.get_xdata(), at)
+    np.testing.assert_array_equal(lab.centroids[at], lab.history[1][at])
+    assert f"{lab.empty} empty" in plain(lab.caption.value)
+
+
+def test_lloyd_dragging_is_a_new_start_and_back_forgets_it():
+    lab = lloyd(k=3, steps=4)
+    lab.view.dragged = [-0.4, 0.0, 0.4]
+    assert (lab.start, lab.steps) == ([-0.4, 0.0, 0.4], 0)
+    assert "a start of your own" in plain(lab.caption.value)
+    again = labs.recreate(repr(lab), weights=WEIGHTS)
+    np.testing.assert_allclose(again.centroids, lab.centroids)
+    lab.back()
+    np.testing.assert_allclose(lab.centroids, initialise(KEPT, 3))
+    lab.view.dragged = [0.1, 0.2, 0.3]
+    lab.k = 4
+    assert (lab.start, lab.centroids.size, len(lab.bars)) == ([], 4, 4)
+    assert lab.error == ""
+
+
+def test_lloyd_takes_a_start_and_ignores_one_that_is_not_written():
+    assert lloyd(start=None).start == []
+    lab = lloyd(start=np.array([0.2, -0.1]))
+    assert (lab.k, lab.start) == (2, [-0.1, 0.2])
+
+
+def test_lloyd_optimum_is_the_exact_one():
+    lab = lloyd(k=6, show_optimum=True, steps=300)
+    best = optimal(KEPT, 6).inertia
+    assert lab.best.inertia == best
+    assert lab.inertia_artists[2].get_visible()
+    assert lab.inertia_artists[2].get_ydata()[0] == best
+    assert f"{best:.4g}" in plain(lab.caption.value)
+
+
+def test_codebook_view_gets_histogram_and_exact_sizes():
+    view = CodebookView()
+    view.show(KEPT)
+    counts = np.frombuffer(view.counts, "<u4")
+    assert (counts.size, counts.sum()) == (BINS, KEPT.size)
+    assert view.low < KEPT[0]
+    assert view.high > KEPT[-1]
+    view.codebook(np.array([0.0, 1.0]), np.array([3, 0]))
+    assert (view.centroids, view.sizes) == ([0.0, 1.0], [3, 0])
+    view.show(np.zeros(3))  # one value: still an axis with a width
+    assert view.high > view.low
+
+
+def test_error_by_size_is_the_rounding_error():
+    sizes, errors = error_by_size(np.array([0.1, 0.1, -1.0]), np.array([0.0, 0.2]), bins=2)
+    np.testing.assert_allclose(errors, [0.1, 1.0])
+    np.testing.assert_allclose(sizes, [0.325, 0.775])
+
+
+def test_roomy_axes_stand_still_until_they_must_not():
+    assert roomy((0, 10), (0, 8)) == (0, 10)
+    assert roomy((0, 10), (0, 3)) == (0, pytest.approx(3.6))
+    assert roomy((0, 10), (0, 20)) == (0, 24)

@@ -1,0 +1,59 @@
+"""The pipeline lab: a run fills the picture and the caption; another recipe empties them again."""
+
+import pytest
+import torch
+
+from dcviz import archive
+from dcviz.labkit.base import plain
+from dcviz.labs import PipelineLab, Prediction, recreate
+from dcviz.pipeline import recipes
+
+
+@pytest.fixture(scope="module")
+def lab():
+    torch.set_num_threads(1)
+    lab = PipelineLab(epochs=1, bits=4, prediction=Prediction("Which?", options=["pruned", "shared"], truth="pruned"))
+    return lab.run()
+
+
+def test_a_run_shows_what_the_files_hold(lab):
+    assert lab.error == ""
+    size = len(archive.dumps(lab.result.stored))
+    assert f"{size:,} bytes" in plain(lab.caption.value)
+    assert f"{lab.result.ratio:.1f}x smaller" in plain(lab.caption.value)
+    assert lab.result.report.file_bytes == size
+    axes = lab.picture_view.figure.axes[0]
+    heights = [bar.get_height() for bar in axes.patches]
+    assert heights == [stage.file_bytes for stage in lab.result.stages]
+    assert lab.best_stage() in ("pruned", "shared")
+    assert "It is “pruned”" in lab.prediction.note.value
+
+
+def test_the_recipe_is_what_the_controls_say(lab):
+    recipe = lab.recipe
+    assert recipe == recipes.simple("lenet-300-100", 1.0, 4, 5, "linear", 1)
+    assert {name: layer.density for name, layer in recipe.layers.items()} == recipes.PAPER_DENSITIES["lenet-300-100"]
+
+
+def test_a_slider_that_says_almost_one_keeps_the_result_and_another_recipe_drops_it():
+    lab = PipelineLab(epochs=1).run()
+    lab.scale = 0.9999999999999999
+    assert lab.result is not None
+    lab.bits = 6
+    assert lab.result is None
+    assert lab.best_stage() is None
+    assert "Press Run" in plain(lab.caption.value)
+
+
+def test_the_deep_link_recreates_the_recipe(lab):
+    assert recreate(repr(lab)).recipe == lab.recipe
+
+
+def test_stop_leaves_the_lab_as_it_was_and_ready_for_another_run():
+    lab = PipelineLab(epochs=1)
+    lab.button.progress = lambda fraction, text="": lab.button.stop() or type(lab.button).progress(lab.button, fraction)
+    lab.run()
+    assert lab.result is None
+    assert lab.button.message.value == "stopped"
+    del lab.button.progress
+    assert lab.run().result is not None

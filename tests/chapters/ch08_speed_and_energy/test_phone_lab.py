@@ -1,0 +1,76 @@
+"""PhoneLab: what it draws is the estimate of the state; phones bring their data sheets; all can be edited."""
+
+import pytest
+
+from dcviz import labs
+from dcviz.chapters.ch08_speed_and_energy import phones
+from dcviz.chapters.ch08_speed_and_energy.phone_lab import NAMES, PhoneLab
+from dcviz.labkit.base import plain
+
+
+@pytest.fixture
+def lab():
+    return PhoneLab()
+
+
+def test_it_shows_the_estimate(lab):
+    for form in phones.FORMS:
+        assert lab.estimates[form] == phones.estimate("alexnet", form, phones.phones()[0])
+    dense, small = lab.estimates["dense"], lab.estimates["compressed"]
+    text = plain(lab.caption.value)
+    assert f"{dense.milliseconds:.3g} → {small.milliseconds:.3g} ms" in text
+    assert "240 MB → 6.9 MB" in text
+    assert "Estimated from stated assumptions, not measured" in text
+    bars, texts = lab.bars[0]
+    width = {key: bar.get_width() for key, bar in bars.items()}
+    assert width["dense", "fully connected"] / width["dense", "convolutions"] == pytest.approx(
+        dense.fc_milliseconds / dense.conv_milliseconds
+    )
+    assert bars["dense", "convolutions"].get_x() == pytest.approx(width["dense", "fully connected"])
+    assert texts["compressed"].get_text() == f" {small.milliseconds:.3g} ms"
+
+
+def test_a_phone_brings_its_data_sheet(lab):
+    lab.phone = NAMES[-1]
+    chip = phones.phones()[-1]
+    assert lab.gigabytes == pytest.approx(chip.bytes_per_second / 1e9)
+    assert lab.cache == pytest.approx(chip.cache_bytes / 2**20)
+    assert lab.estimates["dense"] == phones.estimate("alexnet", "dense", chip)
+    assert "edited" not in lab.caption.value
+    lab.gigabytes = 1.0
+    assert "an edited Snapdragon" in lab.caption.value
+    assert PhoneLab(phone=NAMES[-1]).gigaflops == pytest.approx(chip.flops / 1e9)
+
+
+def test_a_larger_cache_moves_the_net_onto_the_chip(lab):
+    before = lab.estimates["compressed"]
+    assert before.memory == "DRAM"
+    lab.cache = 16.0
+    after = lab.estimates["compressed"]
+    assert after.memory == "SRAM"
+    assert after.fetch_millijoules == pytest.approx(before.fetch_millijoules / 128)
+    assert lab.estimates["dense"].memory == "DRAM"
+
+
+def test_every_assumption_counts(lab):
+    before = lab.estimates["compressed"]
+    for name in ("gigabytes", "gigaflops", "entries", "bandwidth_share", "compute_share", "dram_pj", "arithmetic_pj"):
+        value = getattr(lab, name)
+        setattr(lab, name, value / 10)
+        assert lab.estimates["compressed"] != before or lab.estimates["dense"] != before, name
+        setattr(lab, name, value)
+    assert lab.estimates["compressed"] == before
+
+
+def test_too_slow_for_the_rate_is_said(lab):
+    lab.rate = 5.0
+    assert "cannot keep up" not in lab.caption.value
+    lab.rate = 500.0
+    assert "cannot keep up" in lab.caption.value
+
+
+def test_repr(lab):
+    lab.phone = NAMES[2]
+    lab.dram_pj = 100.0
+    assert repr(labs.recreate(repr(lab))) == repr(lab)
+    assert labs.recreate(repr(lab)).estimates == lab.estimates

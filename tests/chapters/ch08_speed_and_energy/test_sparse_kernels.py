@@ -1,0 +1,146 @@
+"""Products from the compressed form equal dense ones, whatever the matrix; nothing leads out of it."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings, strategies as st
+
+from dcviz.chapters.ch08_speed_and_energy import sparse_kernels
+from dcviz.errors import CodebookError, CodeError, WeightError
+from dcviz.ideas import relative_index
+
+KERNELS = [k for k in sparse_kernels.KERNELS if k != "numba" or sparse_kernels.has_numba()]
+
+
+def matrix(rows, columns, density, values=(-0.5, 0.25, 1.0), seed=0):
+    random = np.random.default_rng(seed)
+    drawn = random.choice(np.array(values, np.float32), (rows, columns))
+    return np.where(random.random((rows, columns)) < density, drawn, 0).astype(np.float32)
+
+
+def test_entries_hold_the_relative_index_of_each_column():
+    weight = matrix(900, 4, 0.01)
+    layer = sparse_kernels.compress(weight)
+    assert layer.fillers > 0  # gaps beyond 256 rows occur
+    for j in range(4):
+        index = relative_index.encode(np.flatnonzero(weight[:, j]), 8)
+        entries = layer.entries[layer.starts[j] : layer.starts[j + 1]]
+        assert np.array_equal(entries & 255, index.gaps)
+        assert np.array_equal(entries >> 8 != layer.codebook.size - 1, index.real)
+    assert np.array_equal(layer.dense(), weight)
+    assert layer.nbytes == 2 * layer.entries.size + 4 * 5 + 4 * 4
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("shape", [(300,), (1, 300), (3, 300), (20, 300), (0, 300)])
+@pytest.mark.parametrize("density", [0.0, 0.004, 0.3, 1.0])
+def test_products_equal_dense_ones(kernel, shape, density):
+    weight = matrix(700, 300, density)
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(1)).relu()
+    y = sparse_kernels.product(sparse_kernels.compress(weight), x, kernel)
+    expected = x.double() @ torch.from_numpy(weight).double().T
+    assert y.dtype == torch.float32
+    assert y.shape == expected.shape
+    assert torch.allclose(y.double(), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@given(data=st.data())
+@settings(max_examples=25, deadline=None)
+def test_any_small_matrix(kernel, data):
+    rows, columns = data.draw(st.integers(1, 600)), data.draw(st.integers(1, 5))
+    density = data.draw(st.sampled_from([0.0, 0.003, 0.1, 1.0]))
+    weight = matrix(rows, columns, density, seed=data.draw(st.integers(0, 99)))
+    x = np.array(data.draw(st.lists(st.sampled_from([0.0, 1.0, -2.0]), min_size=columns, max_size=columns)))
+    y = sparse_kernels.product(sparse_kernels.compress(weight), torch.tensor(x, dtype=torch.float32), kernel)
+    assert np.array_equal(y.numpy(), (weight.astype(np.float64) @ x).astype(np.float32))
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_extremes_of_inputs(kernel):
+    layer = sparse_kernels.compress(matrix(50, 8, 0.5))
+    assert not sparse_kernels.product(layer, torch.zeros(8), kernel).any()
+    for j in (0, 7):  # only the first or the last input is active
+        x = torch.zeros(8)
+        x[j] = 3
+        assert np.array_equal(sparse_kernels.product(layer, x, kernel).numpy(), 3 * layer.dense()[:, j])
+    strided = torch.randn(8, 6).T[::2]
+    assert not strided.is_contiguous()
+    expected = strided @ torch.from_numpy(layer.dense()).T
+    assert torch.allclose(sparse_kernels.product(layer, strided, kernel), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("block", [1, 7, 1000])
+def test_the_torch_kernel_in_blocks(monkeypatch, block):
+    monkeypatch.setattr(sparse_kernels, "_BLOCK", block)
+    weight = matrix(80, 30, 0.2)
+    x = torch.randn(4, 30)
+    y = sparse_kernels.product(sparse_kernels.compress(weight), x, "torch")
+    assert torch.allclose(y, x @ torch.from_numpy(weight).T, atol=1e-5)
+
+
+def test_255_shared_weights_and_no_more():
+    values = np.arange(1, 256, dtype=np.float32)
+    layer = sparse_kernels.compress(values.reshape(51, 5))
+    assert np.array_equal(layer.dense(), values.reshape(51, 5))
+    with pytest.raises(CodebookError, match="255 shared weights"):
+        sparse_kernels.compress(np.arange(1, 257, dtype=np.float32).reshape(64, 4))
+
+
+def test_tensors_and_without_numba(monkeypatch):
+    weight = matrix(20, 10, 0.5)
+    parameter = torch.nn.Parameter(torch.from_numpy(weight))
+    assert np.array_equal(sparse_kernels.compress(parameter).dense(), weight)
+    monkeypatch.setattr(sparse_kernels, "has_numba", lambda: False)
+    assert sparse_kernels.default_kernel("cpu") == "torch"
+    assert sparse_kernels.default_kernel("cuda") == "torch"
+
+
+def test_wrong_inputs_are_told():
+    layer = sparse_kernels.compress(matrix(20, 10, 0.5))
+    for x in (torch.zeros(9), torch.zeros(2, 2, 10), torch.zeros(10, dtype=torch.float64)):
+        with pytest.raises(WeightError, match=r"float32 of shape \(10,\)"):
+            sparse_kernels.product(layer, x)
+    with pytest.raises(WeightError, match="no kernel"):
+        sparse_kernels.product(layer, torch.zeros(10), "fortran")
+    with pytest.raises(WeightError, match="two dimensions, not 4"):
+        sparse_kernels.compress(np.zeros((2, 2, 2, 2)))
+
+
+def test_entries_that_lead_out_are_refused():
+    book = np.array([1, 0], np.float32)
+
+    def layer(entries, starts, codebook=book, shape=(10, 1)):
+        return sparse_kernels.CompressedLayer(
+            np.array(entries, np.uint16), np.array(starts, np.uint32), codebook, shape
+        )
+
+    assert layer([9], [0, 1]).dense()[9, 0] == 1
+    with pytest.raises(CodeError, match="row 10"):
+        layer([10], [0, 1])
+    with pytest.raises(CodeError, match="row 10"):
+        layer([9, 0], [0, 2])
+    with pytest.raises(CodeError, match="beyond the codebook"):
+        layer([2 << 8], [0, 1])
+    with pytest.raises(CodeError, match="must not fall"):
+        layer([0, 0], [0, 3, 2], shape=(10, 2))
+    with pytest.raises(CodeError, match="starts from 0 to 1"):
+        layer([0], [0, 2])
+    with pytest.raises(CodeError, match="last place"):
+        layer([0], [0, 1], codebook=np.array([1, 2], np.float32))
+
+
+@pytest.mark.parametrize(
+    ("rows", "counts", "codes"),
+    [
+        ([3, 3], [2], [0, 0]),
+        ([4, 3], [2], [0, 0]),
+        ([10], [1], [0]),
+        ([1], [1], [1]),
+        ([1], [2], [0]),
+        ([-1], [1], [0]),
+    ],
+)
+def test_rows_that_do_not_fit_are_refused(rows, counts, codes):
+    with pytest.raises(CodeError):
+        sparse_kernels.pack(rows, counts, codes, [0.5], (10, 1))

@@ -1,0 +1,88 @@
+import pytest
+
+from dcviz.chapters.ch10_how_small import frontier, tables as frontier_tables
+from dcviz.chapters.ch10_how_small.frontier_lab import CODINGS, MOST, TRAININGS
+from dcviz.labkit.base import plain
+from dcviz.labkit.prediction import Prediction
+from dcviz.labs import FrontierLab
+
+
+@pytest.fixture
+def lab():
+    return FrontierLab()
+
+
+def test_the_point_is_the_recorded_one(lab):
+    for training in ("one cut", "gradual + teacher + shift"):
+        lab.training = training
+        lab.rate = not lab.rate
+        size, error = frontier_tables.point(lab.rows, 3.0, lab.parts)
+        assert lab.point == (size, error)
+        x, y = (data[0] for data in lab.marks[2].get_data())
+        assert (x, y) == (error, frontier_tables.DENSE_BYTES / size)
+        assert f"{size:,} bytes" in plain(lab.caption.value)
+
+
+def test_every_part_moves_the_point_and_adds_a_step_to_the_path(lab):
+    seen = {lab.point}
+    steps = len(lab.marks[1].get_xdata())
+    for name in CODINGS:
+        setattr(lab, name, True)
+        assert lab.point not in seen
+        seen.add(lab.point)
+        steps += 1
+        assert len(lab.marks[1].get_xdata()) == steps
+    assert lab.parts == tuple(part for part in frontier.PARTS if part in frontier.CODING)
+    assert len(lab.marks[0].get_xdata()) == 32
+
+
+def test_the_caption_says_what_one_switch_would_do(lab):
+    on = frontier_tables.worth(lab.rows, 3.0, ())["gaps"][0]
+    assert f"gaps that fit (else 5 bits) on {on:+,} B" in plain(lab.caption.value)
+    lab.gaps = True
+    assert f"gaps that fit (else 5 bits) off {-on:+,} B" in plain(lab.caption.value)
+
+
+def test_what_was_not_recorded_is_said_and_shows_no_point(lab):
+    recorded = {(row["density"], tuple(row["parts"])) for row in lab.rows if row["experiment"] == "parts"}
+    density, training = next((d, t) for d in frontier.DENSITIES for t, p in TRAININGS.items() if (d, p) not in recorded)
+    lab.density, lab.training = density, training
+    assert lab.point is None
+    assert not len(lab.marks[2].get_xdata())
+    assert "not recorded" in plain(lab.caption.value)
+    assert lab.error == ""
+
+
+def test_the_prediction_is_answered_from_the_recorded_runs(lab):
+    alone = {part: frontier_tables.point(lab.rows, 3.0, (part,))[0] for part in frontier.CODING}
+    best = min(alone, key=alone.get)
+    guess = Prediction("?", options=["a", "b"], truth=lambda lab: lab.best_coding())
+    lab.prediction = guess
+    lab.tables = True
+    assert plain(guess.note.value).startswith("It is “")
+    assert lab.best_coding() == FrontierLab().best_coding()
+    assert {"few codes": "4-bit", "rate": "pay", "gaps": "gaps", "tables": "float16", "neurons": "dead"}[
+        best
+    ] in lab.best_coding()
+
+
+def test_a_quick_run_lands_on_the_picture_and_is_forgotten_when_the_recipe_changes(monkeypatch):
+    monkeypatch.setattr("dcviz.chapters.ch10_how_small.frontier_lab.EPOCHS", 1)
+    lab = FrontierLab(training="gradual", rate=True).run()
+    assert lab.error == ""
+    size, error = lab.live
+    assert 3000 < size < 30_000
+    assert lab.marks[3].get_data()[0][0] == min(error, 0.98 * MOST)
+    assert "Live:" in plain(lab.caption.value)
+    lab.rate = False
+    assert lab.live is None
+    assert "Live:" not in plain(lab.caption.value)
+
+
+def test_a_run_can_be_stopped():
+    lab = FrontierLab()
+    lab.button.progress = lambda *_: lab.button.stop() or type(lab.button).progress(lab.button, 0)
+    lab.run()
+    assert lab.live is None
+    assert lab.error == ""
+    assert lab.button.message.value == "stopped"

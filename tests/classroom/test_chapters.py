@@ -1,0 +1,70 @@
+"""What every chapter promises: a plan, a question to predict, a lab, an exercise with its check, no flicker."""
+
+import ast
+import re
+from importlib import import_module
+
+import pytest
+
+from dcviz import labs
+from dcviz.classroom import editions
+
+CHAPTERS = sorted(editions.SOURCES.glob("[0-9][0-9]_*.py"))
+FORBIDDEN = {"interact", "interactive", "interact_manual", "Output", "clear_output", "tqdm"}
+"""Flickering or unpredictable outputs, which nbval cannot compare."""
+
+
+def parts(path, edition="student"):
+    cells = editions.cells_of(path.read_text("utf-8"), edition)
+    prose = "\n\n".join(text for kind, text, _ in cells if kind == "markdown")
+    return cells, prose, [text for kind, text, _ in cells if kind == "code"]
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_code_parses_and_uses_nothing_that_flickers(path):
+    for edition in editions.EDITIONS:
+        for code in parts(path, edition)[2]:
+            assert not code.lstrip().startswith("%"), "no magics"
+            names = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+            names |= {node.attr for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Attribute)}
+            assert not names & FORBIDDEN
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_opens_with_its_title_plan_and_time(path):
+    cells, _, _ = parts(path)
+    kind, first, _ = cells[0]
+    assert kind == "markdown"
+    assert first.startswith("# ")
+    if not path.stem.startswith("00"):
+        assert first.startswith(f"# {path.stem[:2]} · ")
+        opening = " ".join(text for kind, text, _ in cells[:3] if kind == "markdown")
+        for promise in ("**You will learn**", "**You need**", "**Time:**"):
+            assert promise in opening
+
+
+@pytest.mark.parametrize("path", [p for p in CHAPTERS if not p.stem.startswith("00")], ids=lambda path: path.stem)
+def test_a_chapter_predicts_shows_a_lab_and_checks_an_exercise(path):
+    _, _, codes = parts(path)
+    code = "\n".join(codes)
+    assert "Prediction(" in code
+    assert any(f"{name}(" in code for name in labs.ALL)
+    room = f"ch{path.stem}"
+    assert re.search(rf"^from dcviz\.chapters\.{room} import \(?[\w\s,]*?\bchecks as check\b", code, re.M)
+    module = import_module(f"dcviz.chapters.{room}.checks")
+    used = set(re.findall(r"\bcheck\.(\w+)\(", code))
+    assert used
+    assert all(hasattr(module, name) for name in used)
+    assert code.count("# your code here") >= len(used), "every check has a stub to fill in"
+
+
+def test_links_between_chapters_lead_somewhere():
+    stems = {path.stem for path in CHAPTERS}
+    for path in CHAPTERS:
+        for target in re.findall(r"\]\((\w+)\.ipynb\)", parts(path)[1]):
+            assert target in stems, f"{path.stem} links to {target}"
+
+
+def test_every_lab_has_its_place_in_a_chapter():
+    everything = "\n".join(path.read_text("utf-8") for path in CHAPTERS)
+    assert [name for name in labs.ALL if f"{name}(" not in everything] == []

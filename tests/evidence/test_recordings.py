@@ -1,0 +1,40 @@
+import json
+
+import pytest
+
+from dcviz.errors import DataError
+from dcviz.evidence import recordings
+
+
+@pytest.mark.parametrize("name", [*recordings.RECORDINGS, *recordings.PROGRAMS])
+def test_every_recording_ships_with_its_command_date_and_machine(name):
+    recorded = recordings.load(name)
+    assert recorded.command == recordings.PROGRAMS.get(name, f"python -m dcviz record {name}")
+    assert recorded.rows
+    assert recorded.date in recorded.note
+    assert recorded.machine in recorded.note
+
+
+def test_nothing_is_shipped_that_no_command_makes():
+    assert {path.stem for path in recordings.FOLDER.glob("*.json")} == {*recordings.RECORDINGS, *recordings.PROGRAMS}
+
+
+def test_recording_writes_what_was_measured(monkeypatch, tmp_path):
+    monkeypatch.setattr(recordings, "FOLDER", tmp_path)
+    monkeypatch.setattr(recordings.machine, "name", lambda: "an abacus")
+    monkeypatch.setitem(recordings.RECORDINGS, "beads", "beads:count")
+    monkeypatch.setattr(recordings, "import_module", lambda name: type("Module", (), {"count": lambda: [{"beads": 3}]}))
+    recorded = recordings.record("beads")
+    assert recordings.load("beads") == recorded
+    assert json.loads((tmp_path / "beads.json").read_text())["rows"] == [{"beads": 3}]
+
+
+def test_missing_damaged_and_unknown_recordings_name_the_way_out(monkeypatch, tmp_path):
+    monkeypatch.setattr(recordings, "FOLDER", tmp_path)
+    with pytest.raises(DataError, match="python -m dcviz record beads"):
+        recordings.load("beads")
+    (tmp_path / "beads.json").write_text('{"name": "beads"}')
+    with pytest.raises(DataError, match="python -m dcviz record beads"):
+        recordings.load("beads")
+    with pytest.raises(DataError, match="no measurement called 'beads'"):
+        recordings.record("beads")

@@ -1,0 +1,217 @@
+"""The parts that labs are made of."""
+
+import io
+import threading
+
+import numpy as np
+import pytest
+import traitlets
+from PIL import Image
+
+from dcviz import labs
+from dcviz.labkit import learner, theme
+from dcviz.labkit.base import FigureImage, Lab, Prediction, RunButton, html, labelled_slider, parse, plain, row
+
+
+class TinyLab(Lab):
+    """Doubles a number."""
+
+    heading = "Tiny"
+    state_names = ("number", "name", "many")
+    number = traitlets.Float(1.0)
+    name = traitlets.Unicode("it's")
+    many = traitlets.List([1.0])
+
+    def build(self):
+        self.slider = labelled_slider("number", self.number, 0.0, 10.0)
+        self.bind(self.slider, "number")
+        figure, axes = theme.figure(3, 2)
+        (self.line,) = axes.plot([0, 1], [0, 1])
+        axes.set_ylim(0, 20)
+        self.view = FigureImage(figure, [self.line])
+        return [row(self.slider), self.view]
+
+    def update(self):
+        if self.number == 7:
+            raise ValueError("seven")
+        self.line.set_ydata([0, 2 * self.number])
+        self.view.refresh()
+
+    def describe(self):
+        return html("twice <b>{:g}</b> is {:g}", self.number, 2 * self.number)
+
+    def picture(self):
+        return theme.figure(3, 2)[0]
+
+
+def test_state_moves_views_and_caption():
+    lab = TinyLab(number=2.0)
+    before = lab.view.value
+    assert plain(lab.caption.value) == "twice 2 is 4"
+    assert not lab.used
+    lab.slider.entry.value = 3
+    assert lab.number == lab.slider.slider.value == 3
+    assert list(lab.line.get_ydata()) == [0, 6]
+    assert lab.view.value != before
+    assert plain(lab.caption.value) == "twice 3 is 6"
+    assert lab.used
+
+
+def test_errors_show_and_go():
+    lab = TinyLab()
+    lab.number = 7
+    assert lab.error == "ValueError: seven"
+    assert "seven" in lab.alert.value
+    lab.number = 6
+    assert lab.error == lab.alert.value == ""
+
+
+def test_an_error_in_the_first_state_is_raised():
+    with pytest.raises(ValueError, match="seven"):
+        TinyLab(number=7.0)
+
+
+def test_guard_is_for_other_callbacks():
+    lab = TinyLab()
+    assert lab.guard(lambda x: x + 1)(1) == 2
+    assert lab.guard(lambda: 1 / 0)() is None
+    assert "ZeroDivisionError" in lab.error
+
+
+def test_repr_is_a_literal_call():
+    lab = TinyLab(number=np.float64(0.1234567891), many=[0.1 + 0.2, 1e-7])
+    assert repr(lab) == 'TinyLab(number=0.123457, name="it\'s", many=[0.3, 1e-07])'
+    assert parse(repr(lab)) == ("TinyLab", {"number": 0.123457, "name": "it's", "many": [0.3, 1e-7]})
+    assert repr(TinyLab(**parse(repr(lab))[1])) == repr(lab)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "f(1)", "f(a=b)", "f(a=g())", "f(a=1); g()", "f(**{'a': 1})(2)", "a.f(x=1)", "__import__('os')"]
+)
+def test_parse_takes_literals_only(text):
+    with pytest.raises(ValueError, match="not a lab's repr"):
+        parse(text)
+
+
+def test_recreate_knows_only_labs():
+    with pytest.raises(ValueError, match="no lab called 'print'"):
+        labs.recreate("print(end='')")
+
+
+def test_the_text_of_the_lab_is_its_repr_untruncated():
+    lab = TinyLab(name="x" * 500)
+    assert lab._repr_mimebundle_()["text/plain"] == repr(lab)
+
+
+def test_a_lab_without_its_picture_is_still_a_lab(monkeypatch):
+    lab = TinyLab()
+    monkeypatch.setattr(lab, "picture", lambda: 1 / 0)
+    bundle = lab._repr_mimebundle_()
+    assert "image/png" not in bundle
+    assert bundle["text/plain"] == repr(lab)
+
+
+def test_integer_and_log_sliders():
+    whole = labelled_slider("bits", 4, 1, 8)
+    whole.entry.value = 9
+    assert whole.value == whole.slider.value == 8
+    assert isinstance(whole.value, int)
+    log = labelled_slider("rate", 1e-3, 1e-5, 1.0, log=True)
+    log.value = 0.01
+    assert log.slider.value == log.entry.value == 0.01
+
+
+def test_entry_takes_what_lies_between_steps():
+    slider = labelled_slider("x", 0.5, 0.0, 1.0, 0.25)
+    slider.entry.value = 0.3333
+    assert slider.value == slider.slider.value == 0.3333
+
+
+def test_figure_image_blits_what_moved():
+    figure, axes = theme.figure(2, 2)
+    (line,) = axes.plot([0, 1], [0.5, 0.5])
+    view = FigureImage(figure, [line])
+    first = np.asarray(Image.open(io.BytesIO(view.value)).convert("L"))
+    line.set_ydata([0.1, 0.1])
+    view.refresh()
+    moved = np.asarray(Image.open(io.BytesIO(view.value)).convert("L"))
+    view.redraw()
+    fresh = np.asarray(Image.open(io.BytesIO(view.value)).convert("L"))
+    assert (first != moved).any()
+    np.testing.assert_array_equal(moved, fresh)  # no ghost of the old line
+
+
+def test_run_button_runs_reports_and_stops():
+    seen, started = [], threading.Event()
+
+    def work(progress):
+        for i in range(1000):
+            progress(i / 1000, f"step {i}")
+            started.set()
+            if stopping:
+                run._stop.wait(5)
+        return "done"
+
+    stopping = False
+    run = RunButton("go", work, seen.append)
+    run.start(wait=True)
+    assert seen == ["done"]
+    assert not run.running
+    stopping = True
+    run.start()
+    assert started.wait(5)
+    run.stop()
+    assert run.wait(10)
+    assert run.message.value == "stopped"
+    assert seen == ["done"]
+
+
+def test_run_button_shows_errors():
+    failures = []
+    run = RunButton("go", lambda progress: 1 / 0, failed=failures.append)
+    run.start(wait=True)
+    assert isinstance(failures[0], ZeroDivisionError)
+    assert not run.button.disabled
+    alone = RunButton("go", lambda progress: 1 / 0)
+    alone.start(wait=True)
+    assert "ZeroDivisionError" in alone.message.value
+
+
+def test_prediction_is_recorded_and_revealed():
+    guess = Prediction("How much is twice 3?", low=0, high=20, key="twice", truth=lambda lab: 2 * lab.number)
+    lab = TinyLab(prediction=guess)
+    assert guess in lab.children
+    guess.commit(5)
+    assert learner.recorded("predictions") == {"twice": 5}
+    assert "6" not in guess.note.value
+    lab.number = 3
+    assert "You guessed 5; it is 6" in guess.note.value
+    assert Prediction("How much is twice 3?", low=0, high=20, key="twice").guess == 5
+
+
+def test_prediction_by_choice_and_without_a_guess():
+    choice = Prediction("Which?", options=["a", "b"], truth="b")
+    choice.commit("b")
+    choice.reveal(None)
+    assert "right" in choice.note.value
+    silent = Prediction("Which?", options=["a", "b"], truth="b")
+    silent.reveal(None)
+    assert "no guess" in silent.note.value
+    assert repr(silent) == silent._repr_mimebundle_()["text/plain"] == "Prediction('Which?')"
+
+
+def test_old_answers_that_no_longer_fit_are_ignored():
+    learner.record("predictions", "k", "a word")
+    assert Prediction("?", low=0, high=1, key="k").guess is None
+    learner.record("predictions", "k", "gone")
+    assert Prediction("?", options=["a"], key="k").guess is None
+
+
+def test_a_guess_that_cannot_be_kept_says_so_and_counts(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DCVIZ_PROGRESS", str(tmp_path / "file" / "progress.json"))
+    guess = Prediction("?", low=0, high=1, key="a")
+    guess.commit()
+    assert "until the kernel stops" in guess.note.value
+    assert "cannot be written" in guess.note.value
+    assert guess.guess == 0

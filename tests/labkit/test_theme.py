@@ -1,0 +1,63 @@
+"""Every role can be read on a light and a dark page, and without its colour."""
+
+import pytest
+
+from dcviz.labkit import theme
+
+
+@pytest.mark.parametrize("name", theme.ROLES)
+def test_contrast_on_both_grounds(name):
+    role = theme.role(name)
+    assert theme.contrast(role.colour, theme.LIGHT_GROUND) >= 3
+    assert theme.contrast(role.dark, theme.DARK_GROUND) >= 3
+
+
+def test_contrast_is_the_wcag_ratio():
+    assert theme.contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert theme.contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
+    assert theme.contrast("#123456", "#123456") == 1
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        ("kept", "pruned"),
+        ("ours", "paper", "recorded", "guess"),
+        ("weight bits", "index bits", "filler", "codebook", "bias", "header"),
+    ],
+)
+def test_roles_that_meet_differ_without_colour(group):
+    signs = [(theme.role(n).hatch, theme.role(n).line, theme.role(n).marker) for n in group]
+    assert len(set(signs)) == len(group)
+    assert len({s[0] for s in signs}) == len(group)  # as areas
+    assert len({s[1:] for s in signs}) == len(group)  # as lines
+
+
+def test_anonymous_series_differ_without_colour():
+    assert len({(r.line, r.marker) for r in theme.SERIES}) == len(theme.SERIES)
+    assert len({r.hatch for r in theme.SERIES}) == len(theme.SERIES)
+    assert theme.series(len(theme.SERIES)) == theme.series(0)
+
+
+def test_css_names_every_role_for_both_themes():
+    light, dark = theme.css().strip().split("\n")
+    for name in theme.ROLES:
+        assert f"--dcviz-{name.replace(' ', '-')}:" in light
+        assert f"--dcviz-{name.replace(' ', '-')}:" in dark
+
+
+def test_figure_stays_out_of_pyplot():
+    from matplotlib import pyplot
+
+    before = pyplot.get_fignums()
+    figure, axes = theme.figure(4, 3)
+    axes.plot([1, 2], **theme.line_style("paper"))
+    axes.bar([1], [2], **theme.bar_style("pruned"))
+    figure.canvas.draw()
+    assert pyplot.get_fignums() == before
+    assert axes.xaxis.label.get_fontsize() >= 13
+
+
+def test_unknown_role_names_the_known():
+    with pytest.raises(KeyError, match="pruned"):
+        theme.role("nobody")

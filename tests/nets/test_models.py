@@ -1,0 +1,49 @@
+import pytest
+import torch
+from torch import nn
+
+from dcviz.errors import NetError
+from dcviz.nets import models
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "layers"),
+    [
+        ("lenet-300-100", 266_610, {"fc1": (300, 784), "fc2": (100, 300), "fc3": (10, 100)}),
+        ("lenet-5", 431_080, {"conv1": (20, 1, 5, 5), "conv2": (50, 20, 5, 5), "fc1": (500, 800), "fc2": (10, 500)}),
+    ],
+)
+def test_lenets_have_the_papers_sizes(name, parameters, layers):
+    net = models.build(name, seed=1)
+    assert models.dense_bytes(net) == 4 * parameters
+    assert {key: tuple(layer.weight.shape) for key, layer in models.weight_layers(net).items()} == layers
+    assert net(torch.zeros(3, 1, 28, 28)).shape == (3, 10)
+    assert not net.training
+
+
+def test_a_seed_fixes_the_weights_and_leaves_the_global_generator_alone():
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    first, second, other = (models.build("lenet-300-100", seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(first.fc1.weight, second.fc1.weight)
+    assert not torch.equal(first.fc1.weight, other.fc1.weight)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_an_unknown_net_is_named():
+    with pytest.raises(NetError, match=r"'lenet-6'.*lenet-300-100, lenet-5"):
+        models.build("lenet-6")
+
+
+def test_a_layer_of_an_unknown_type_is_never_skipped():
+    net = nn.Sequential(nn.Linear(3, 3), nn.LayerNorm(3))
+    with pytest.raises(NetError, match="layer '1' is a LayerNorm"):
+        models.weight_layers(net)
+    with pytest.raises(NetError, match="no Linear or Conv2d"):
+        models.weight_layers(nn.Sequential(nn.ReLU()))
+
+
+def test_layers_of_the_papers_nets_have_the_papers_names():
+    assert models.paper_names("lenet-5") == {name: name for name in ("conv1", "conv2", "fc1", "fc2")}
+    assert models.paper_names("alexnet")["classifier.6"] == "fc8"
+    assert list(models.paper_names("vgg-16").values())[-4:] == ["conv5_3", "fc6", "fc7", "fc8"]
