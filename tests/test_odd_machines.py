@@ -39,7 +39,7 @@ import dcviz
 from dcviz import archive, files
 from dcviz.nets import cifar, datasets, training
 from dcviz.labkit import learner
-from dcviz.evidence import machine
+from dcviz.nets import machine
 from dcviz.pipeline import shipped as reference
 from dcviz.errors import DataError
 

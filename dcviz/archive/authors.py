@@ -14,6 +14,7 @@ weight order are Caffe's: (outputs, inputs, rows, columns), row by row.
 """
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ import numpy as np
 
 from dcviz import files
 from dcviz.archive import Coding, Layer, StoredNet, shortest
-from dcviz.errors import ArchiveError
+from dcviz.errors import ArchiveError, DataError
 from dcviz.ideas import relative_index
 
 INDEX_BITS = 4
@@ -231,3 +232,11 @@ def _unpack(data, n, bits):
     if halves[n:].any():
         raise ArchiveError("the unused last half-byte is not zero")
     return halves[:n].copy()
+
+
+def squeezenet_path():
+    """Where the authors' file lies; DataError without it."""
+    path = Path(os.environ.get("DCVIZ_DATA") or ".") / "authors" / "compressed_SqueezeNet.net"
+    if not path.exists():
+        raise DataError(f"{path} is missing; it is in github.com/songhan/SqueezeNet-Deep-Compression")
+    return path

@@ -65,3 +65,52 @@ def short(count):
         if count >= size:
             return f"{count / size:.3g}{letter}"
     return f"{count:g}"
+
+
+def clustered_histogram(axes, values, centroids, sizes, *, cdf=False, before=(), label="weight", bins=200):
+    """Histogram of ``values`` banded by cluster; centroids as diamonds, hollow where ``sizes`` is 0.
+
+    before: values drawn as crosses; cdf: adds the share of weights below w, with each centroid's place in it.
+    Returns {"bars", "centroids", "empty", "before", "cdf"} of artists, those that were drawn.
+    """
+    values, centroids = np.ravel(values), np.asarray(centroids, float)
+    sizes = np.asarray(sizes)
+    counts, edges = np.histogram(values, bins)
+    cluster = np.searchsorted((centroids[1:] + centroids[:-1]) / 2, (edges[1:] + edges[:-1]) / 2)
+    role = theme.role("kept")
+    colours = np.where(cluster % 2, theme.tint(role.colour, 0.55), role.colour)
+    artists = {"bars": axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=colours)}
+    diamond, top = theme.role("centroid"), counts.max()
+    for x, n in zip(centroids, sizes, strict=True):
+        line = (0, (1, 3)) if n == 0 else diamond.line
+        axes.axvline(x, color=theme.role("pruned").colour if n == 0 else "black", linestyle=line, linewidth=1)
+    marks = {"marker": diamond.marker, "linestyle": "", "clip_on": False, "zorder": 4}
+    full = centroids[sizes > 0]
+    artists["centroids"] = axes.plot(
+        full, 0 * full, color=diamond.colour, markeredgecolor="black", label="centroid", **marks
+    )[0]
+    if (sizes == 0).any():
+        empty = centroids[sizes == 0]
+        style = {"color": "white", "markeredgecolor": theme.role("pruned").colour, "markeredgewidth": 2.5}
+        artists["empty"] = axes.plot(empty, 0 * empty, label="empty: owns no weight", **style, **marks)[0]
+    if len(before):
+        artists["before"] = axes.plot(before, np.full(len(before), 0.1 * top), "kx", label="before")[0]
+    axes.set(xlabel=label, ylabel="weights per bin", ylim=(0, 1.05 * top))
+    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: short(v)))
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.2)
+    if cdf:
+        axes.set_xlim(values.min() - 0.02 * np.ptp(values), values.max() + 0.02 * np.ptp(values))
+        artists["cdf"] = _distribution(axes.twinx(), values, centroids, axes.get_xlim())
+    return artists
+
+
+def _distribution(axes, values, centroids, limits):
+    ordered = np.sort(values)
+    share = 100 * np.searchsorted(ordered, centroids) / ordered.size
+    (curve,) = axes.plot(ordered, np.linspace(0, 100, ordered.size), **theme.line_style("paper", marker=""))
+    axes.plot(centroids, share, "ko", markersize=5)
+    axes.hlines(share, centroids, limits[1], color="black", linewidth=0.7)
+    axes.set(ylim=(0, 105), ylabel="% of weights below w", xlim=limits)
+    axes.spines["right"].set_visible(True)
+    return curve

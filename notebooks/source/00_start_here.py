@@ -10,7 +10,7 @@
 # %%
 from dcviz import archive, pipeline
 from dcviz.nets import datasets, training
-from dcviz.evidence import machine
+from dcviz.nets import machine
 from dcviz.pipeline import shipped as reference
 from dcviz.labkit import theme
 from dcviz.labs import Progress, PruningLab

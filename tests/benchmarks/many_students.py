@@ -21,8 +21,8 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from dcviz.evidence import machine
 from dcviz.files import ROOT
+from dcviz.nets import machine
 
 MIB = 1024  # KiB
 

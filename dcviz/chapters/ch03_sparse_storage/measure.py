@@ -1,11 +1,8 @@
 """Chapters 3 and 6: the compressed SqueezeNet that the paper's authors published."""
 
-import os
-from pathlib import Path
-
 from dcviz import archive
 from dcviz.archive import authors, coders
-from dcviz.errors import DataError
+from dcviz.archive.authors import squeezenet_path
 from dcviz.ideas import sparse_formats
 
 
@@ -44,11 +41,3 @@ def squeezenet_recoded():
     recoded = {"4-bit gaps": authors.as_stored(net, authors.INDEX_BITS), "best width of gaps": authors.as_stored(net)}
     rows += [{"file": f".dcz, Huffman, {name}", "bytes": archive.file_bytes(net)} for name, net in recoded.items()]
     return rows
-
-
-def squeezenet_path():
-    """Where the authors' file lies; DataError without it."""
-    path = Path(os.environ.get("DCVIZ_DATA") or ".") / "authors" / "compressed_SqueezeNet.net"
-    if not path.exists():
-        raise DataError(f"{path} is missing; it is in github.com/songhan/SqueezeNet-Deep-Compression")
-    return path

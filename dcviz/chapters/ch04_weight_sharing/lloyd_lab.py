@@ -4,13 +4,7 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from dcviz.chapters.ch04_weight_sharing.figures import (
-    cluster_bars,
-    clustered_histogram,
-    inertia_axes,
-    roomy,
-    show_inertia,
-)
+from dcviz.chapters.ch04_weight_sharing.figures import cluster_bars, inertia_axes, roomy, show_inertia
 from dcviz.errors import NetError
 from dcviz.ideas.kmeans import INITS, Lloyd, initialise
 from dcviz.ideas.kmeans_optimal import MAX_DISTINCT, optimal
@@ -18,6 +12,7 @@ from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, html, row
 from dcviz.labkit.codebook_view import CodebookView
 from dcviz.labkit.controls import choices
+from dcviz.labkit.histograms import clustered_histogram
 from dcviz.labkit.inline import choice_buttons, inline_slider
 from dcviz.labkit.markup import drawn, visible
 from dcviz.pipeline import shipped as reference
@@ -58,7 +53,7 @@ class LloydLab(Lab):
         if weights is None and net in reference.ALEXNETS:
             weights = reference.stored_weights(net)
         elif weights is None:
-            from dcviz.chapters.ch04_weight_sharing.measure import pruned_net
+            from dcviz.pipeline.lesson import pruned_net
             from dcviz.pipeline.retraining import weights_of
 
             weights = weights_of(pruned_net(net))

@@ -6,19 +6,14 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from dcviz.chapters.ch04_weight_sharing.figures import (
-    clustered_histogram,
-    error_by_k_axes,
-    error_by_size,
-    error_by_size_axes,
-    roomy,
-)
+from dcviz.chapters.ch04_weight_sharing.figures import error_by_k_axes, error_by_size, error_by_size_axes, roomy
 from dcviz.errors import NetError
 from dcviz.ideas.kmeans import INITS, Lloyd, compression_rate, kmeans
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, html, row
 from dcviz.labkit.codebook_view import CodebookView
 from dcviz.labkit.controls import choices
+from dcviz.labkit.histograms import clustered_histogram
 from dcviz.labkit.inline import choice_buttons, inline_slider
 from dcviz.labkit.markup import drawn, visible
 from dcviz.pipeline import shipped as reference
@@ -257,8 +252,8 @@ class SharingLab(Lab):
         return self.measured.get((self.pruned, self.k, self.init, self.seed, self.lloyd))
 
     def _measure(self, progress):
-        from dcviz.chapters.ch04_weight_sharing.measure import share_k
         from dcviz.nets import datasets, training
+        from dcviz.pipeline.lesson import share_k
 
         found, split = {}, datasets.digits().test
         pruned, k, seed = self.pruned, self.k, self.seed
@@ -278,6 +273,6 @@ class SharingLab(Lab):
 
 def _nets(name):
     """{pruned?: torch net} of a shipped net."""
-    from dcviz.chapters.ch04_weight_sharing.measure import pruned_net
+    from dcviz.pipeline.lesson import pruned_net
 
     return {False: reference.dense(name), True: pruned_net(name)}

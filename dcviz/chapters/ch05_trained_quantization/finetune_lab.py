@@ -6,13 +6,13 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from dcviz.chapters.ch04_weight_sharing.figures import clustered_histogram
 from dcviz.chapters.ch05_trained_quantization.figures import centroid_paths, error_axes, path_axes
 from dcviz.errors import NetError
 from dcviz.ideas.kmeans import INITS, assign
 from dcviz.labkit import theme
 from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, Stopped, html, row
 from dcviz.labkit.codebook_view import CodebookView
+from dcviz.labkit.histograms import clustered_histogram
 from dcviz.labkit.inline import choice_buttons, inline_slider
 
 LOOKS = 16  # how often a run looks at the centroids and measures the error
@@ -40,8 +40,8 @@ class FinetuneLab(Lab):
     epochs = traitlets.Float(2.0)
 
     def __init__(self, net="lenet-300-100", layer=None, **more):
-        from dcviz.chapters.ch04_weight_sharing.measure import pruned_net
         from dcviz.nets.models import weight_layers
+        from dcviz.pipeline.lesson import pruned_net
 
         self._pruned = pruned_net(net)
         self.layers = list(weight_layers(self._pruned))
@@ -72,7 +72,7 @@ class FinetuneLab(Lab):
 
     def _prepare(self):
         """Share the weights anew when what decides the codes has changed."""
-        from dcviz.chapters.ch04_weight_sharing.measure import share
+        from dcviz.pipeline.lesson import share
         from dcviz.pipeline.retraining import weights_of
 
         key = self.bits, self.init
@@ -187,9 +187,9 @@ class FinetuneLab(Lab):
         return self.errors[-1]
 
     def _train(self, progress):
-        from dcviz.chapters.ch04_weight_sharing.measure import share
         from dcviz.nets import datasets, training
         from dcviz.nets.training import Schedule
+        from dcviz.pipeline.lesson import share
 
         key, rate = (self.bits, self.init), self.learning_rate
         net = copy.deepcopy(self._pruned)

@@ -7,11 +7,11 @@ import torch
 from torch.nn import functional as F
 
 from dcviz import archive
-from dcviz.chapters.ch04_weight_sharing.measure import FINETUNE, LONG, bits_of_kinds, prune, pruned_net, share
 from dcviz.evidence import paper
 from dcviz.ideas.kmeans import assign
 from dcviz.nets import datasets, models, training
 from dcviz.pipeline import shipped as reference
+from dcviz.pipeline.lesson import FINETUNE, LONG, bits_of_kinds, prune, pruned_net, share
 from dcviz.pipeline.trained_quantization import reduce_gradient
 
 NET = "lenet-5"

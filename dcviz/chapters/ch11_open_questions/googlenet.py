@@ -4,7 +4,7 @@ import copy
 
 from dcviz import archive, pipeline
 from dcviz.archive import authors
-from dcviz.chapters.ch03_sparse_storage.measure import squeezenet_path
+from dcviz.archive.authors import squeezenet_path
 from dcviz.files import MODELS, cache_dir
 from dcviz.nets import batchnorm, cifar, models
 from dcviz.nets.picture_training import PictureSchedule, error_percent, fit, printed

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from dcviz.chapters.ch04_weight_sharing.measure import pruned_net
 from dcviz.chapters.ch11_open_questions import transfer
 from dcviz.ideas.kmeans import kmeans
 from dcviz.ideas.kmeans_optimal import optimal
 from dcviz.nets import datasets, models, small_digits, training
 from dcviz.nets.training import Schedule
 from dcviz.pipeline import shipped as reference
+from dcviz.pipeline.lesson import pruned_net
 from dcviz.pipeline.retraining import Gradual, weights_of
 from dcviz.pipeline.trained_quantization import SharedWeights, codebooks
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from dcviz.chapters.ch04_weight_sharing.measure import pruned_net
 from dcviz.chapters.ch11_open_questions import googlenet, measure as open_questions, tables as open_tables
 from dcviz.evidence import recordings
 from dcviz.ideas.kmeans_optimal import optimal
 from dcviz.nets import models
 from dcviz.nets.cifar import CifarSplit
 from dcviz.pipeline import LayerRecipe, Recipe
+from dcviz.pipeline.lesson import pruned_net
 from dcviz.pipeline.retraining import weights_of
 
 

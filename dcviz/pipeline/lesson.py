@@ -1,0 +1,65 @@
+"""A net pruned, shared and fine-tuned here and now, in a lesson: seconds instead of a recipe's hours."""
+
+import copy
+import functools
+
+from dcviz.nets import datasets, models, training
+from dcviz.nets.training import Schedule
+from dcviz.pipeline import shipped as reference
+from dcviz.pipeline.retraining import Gradual
+from dcviz.pipeline.trained_quantization import SharedWeights, codebooks
+
+SHORT = Schedule(epochs=2, lr=3e-3, batch_size=32, teacher_weight=0.7)
+"""Retraining in a lesson: 4,000 digits, a second or a few."""
+LONG = Schedule(epochs=3, lr=1e-3, batch_size=128, teacher_weight=0.7)
+"""Retraining for a recording: 55,000 digits."""
+FINETUNE = Schedule(epochs=0.5, lr=1e-3, batch_size=128)
+"""Fine-tuning of the shared values for a recording: 55,000 digits."""
+
+
+def pruned_net(name):
+    """A shipped net pruned to its recipe's densities and retrained on 4,000 bundled digits, here and now.
+
+    A fresh torch net each time; made once per session. It is pruned in 10 cuts over 250 steps, so it is worse
+    than the shipped compressed net, but its surviving weights are not quantized yet. NetError: unknown name.
+    """
+    return copy.deepcopy(_pruned_in_a_lesson(name))
+
+
+@functools.cache
+def _pruned_in_a_lesson(name):
+    return prune(name, datasets.digits().train, SHORT, cuts=10)
+
+
+def prune(name, data, schedule, cuts):
+    """A shipped net pruned in steps to its recipe's densities while it trains on a ``Split`` -> torch net."""
+    layers = reference.reference(name).recipe.layers
+    net = reference.dense(name)
+    densities = {layer: recipe.density for layer, recipe in layers.items()}
+    constraint = Gradual(net, densities, schedule.steps(len(data)), cuts, ramp=0.6, regrow=True)
+    training.fit(net, data, schedule, constraint=constraint, teacher=reference.dense(name))
+    return net
+
+
+def share(net, bits, init="linear", seed=0, max_iterations=300):
+    """Share the non-zero weights of ``net``, in place, by k-means -> SharedWeights, ready for fine-tuning.
+
+    bits: one number for all layers or {layer: bits}, k = 2**bits centroids a layer (fewer if it has fewer
+    distinct weights); layers missing from the dict, or with None, keep their own values.
+    max_iterations: Lloyd steps at most; 0 shares the starting centroids themselves.
+    NetError for an unknown layer.
+    """
+    bits = bits if isinstance(bits, dict) else dict.fromkeys(models.weight_layers(net), bits)
+    return share_k(net, {name: b and 2**b for name, b in bits.items()}, init, seed, max_iterations)
+
+
+def share_k(net, k, init="linear", seed=0, max_iterations=300):
+    """As share, but with {layer: number of centroids}."""
+    asked = {name: most for name, most in k.items() if most is not None}
+    return SharedWeights(net, codebooks(net, asked, init, seed, max_iterations))
+
+
+def bits_of_kinds(net, conv, fc):
+    """{layer: bits} with ``conv`` bits in convolutional and ``fc`` bits in fully connected layers."""
+    layers = models.weight_layers(net)
+    return {name: conv if layer.weight.dim() == 4 else fc for name, layer in layers.items()}
