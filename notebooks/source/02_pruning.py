@@ -26,7 +26,7 @@ from dcviz.labkit import theme
 from dcviz.chapters.ch02_pruning import checks as check
 from dcviz.labs import BigNetLab, Prediction, PruningLab, RetrainingLab, SensitivityLab
 from dcviz.labkit.base import plain
-from dcviz.chapters.ch02_pruning import figures_retraining as plot
+from dcviz.chapters.ch02_pruning import figures as plot
 from dcviz.labkit.histograms import two_humps
 from dcviz.labkit.picture import Picture
 from dcviz.chapters.ch02_pruning import measure as chapter

@@ -3,7 +3,7 @@
 import ipywidgets as widgets
 import traitlets
 
-from dcviz.chapters.ch02_pruning.figures_threshold import density_bars
+from dcviz.chapters.ch02_pruning.figures import density_bars
 from dcviz.errors import NetError
 from dcviz.evidence import paper
 from dcviz.ideas.sparse_formats import expected_entries

@@ -5,8 +5,11 @@ import math
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Patch
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from dcviz.labkit import theme
+from dcviz.labkit.histograms import short
+from dcviz.labkit.markup import drawn
 
 _RAMP = LinearSegmentedColormap.from_list("kept", ["#FFFFFF", theme.role("kept").colour])
 KEPT_MAP = _RAMP.with_extremes(bad="#BDBDBD")  # the gaps between filters
@@ -80,3 +83,206 @@ def _filter_grid(mask):
         y, x = divmod(i, columns)
         grid[y * (height + 1) + 1 :, x * (width + 1) + 1 :][:height, :width] = filter_
     return grid
+
+
+def bytes_bars(axes, dense_bytes, parts=("weight bits", "index bits", "filler")):
+    """A dense bar above an empty stacked one. Returns the stacked bar's patches, in the order of `parts`.
+
+    Set each patch's `x` and `width` in bytes to fill the bar.
+    """
+    axes.barh(1, dense_bytes, 0.5, **theme.bar_style("dense"))
+    patches = [axes.barh(0, 0, 0.5, label=name.removesuffix(" bits"), **theme.bar_style(name))[0] for name in parts]
+    axes.set(xlim=(0, dense_bytes * 1.2), ylim=(-0.6, 1.5), yticks=[1, 0], yticklabels=["dense", "sparse"])
+    axes.set_xlabel("bytes")
+    axes.xaxis.set_major_locator(MaxNLocator(3))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: short(v)))
+    handles, names = axes.get_legend_handles_labels()
+    axes.legend(
+        handles,
+        names,
+        loc="lower center",
+        bbox_to_anchor=(0.45, 1.0),
+        ncols=3,
+        handlelength=1.1,
+        columnspacing=0.8,
+        handletextpad=0.4,
+        borderaxespad=0.2,
+    )
+    return patches
+
+
+def density_bars(axes, layers, printed):
+    """Share of weights kept (%) of each layer: empty bars of ours beside the paper's (0..1). Returns our bars."""
+    places = range(len(layers))
+    ours = axes.bar([x - 0.2 for x in places], [0] * len(layers), 0.4, label="here", **theme.bar_style("ours"))
+    quoted = [100 * density for density in printed]
+    axes.bar([x + 0.2 for x in places], quoted, 0.4, label="paper, Table 4 (quoted)", **theme.bar_style("paper"))
+    axes.set(
+        ylim=(0, 105), ylabel="weights kept (%)", xticks=list(places), xticklabels=[drawn(name) for name in layers]
+    )
+    axes.legend(loc="upper right", ncols=2)
+    axes.grid(axis="y")
+    return ours.patches
+
+
+def error_axes(axes, lowest=0.2):
+    """Empty axes of error (%, log) against weights kept (%). Returns (dots, vertical line), to be moved."""
+    (dots,) = axes.plot([], [], **theme.line_style("ours", linewidth=1.5))
+    line = axes.axvline(100, color="black", linewidth=2, linestyle="--")
+    axes.set_yscale("log")
+    axes.set(xlim=(0, 102), ylim=(lowest, 100), xlabel="weights kept (%)", ylabel="error (%)")
+    axes.yaxis.set_major_locator(LogLocator(10))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    axes.grid(axis="y")
+    return dots, line
+
+
+TITLES = ("before the cut", "cut, not retrained", "retrained")
+ROLES = ("dense", "kept", "retrained")
+
+
+def three_histograms(axes, edges, before, cut, now, threshold):
+    """Histograms of non-zero weights in three axes; the last two share a vertical scale.
+
+    before, cut, now: counts (len(edges) - 1,). Dashed lines stand at +-threshold, where the cut was.
+    Returns {"axes": the three, "bars": three StepPatches, "lines": six Line2Ds} for `show_histograms`.
+    """
+    artists = {"axes": axes, "bars": [], "lines": []}
+    for ax, title, name in zip(axes, TITLES, ROLES, strict=True):
+        artists["bars"].append(ax.stairs(np.zeros(len(edges) - 1), edges, fill=True, **theme.bar_style(name)))
+        artists["lines"] += [ax.axvline(0, color="black", linestyle="--", linewidth=1.5) for _ in range(2)]
+        ax.set_title(title, fontsize=theme.FONT)
+        ax.set_xlabel("weight")
+        ax.xaxis.set_major_locator(MaxNLocator(4, symmetric=True))
+        ax.yaxis.set_major_locator(MaxNLocator(4))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+    axes[0].set_ylabel("weights per bin")
+    show_histograms(artists, edges, before, cut, now, threshold)
+    return artists
+
+
+def show_histograms(artists, edges, before, cut, now, threshold):
+    """Put other counts, edges and threshold into what `three_histograms` drew, and scale the axes to them."""
+    tops = [np.max(before), *[max(np.max(cut), np.max(now))] * 2]
+    for ax, bars, counts, top in zip(artists["axes"], artists["bars"], (before, cut, now), tops, strict=True):
+        bars.set_data(counts, edges)
+        ax.set(xlim=(edges[0], edges[-1]), ylim=(0, 1.08 * max(1, top)))
+    for i, line in enumerate(artists["lines"]):
+        line.set_xdata([threshold if i % 2 else -threshold] * 2)
+
+
+def step_axes(axes, steps, dense_error):
+    """Axes of error (%) over retraining steps, with the dense net's error as a dotted line. Returns that line."""
+    axes.set(xlim=(-0.02 * steps, 1.02 * steps), yscale="log", ylim=(0.4, 100))
+    axes.set(xlabel="retraining steps", ylabel="error (%)")
+    axes.set_yticks([0.5, 1, 2, 5, 10, 20, 50], labels=["0.5", "1", "2", "5", "10", "20", "50"])
+    axes.minorticks_off()
+    axes.grid(axis="y")
+    return axes.axhline(dense_error, label="dense net", **theme.line_style("dense", marker=""))
+
+
+def run_line(axes, i, label, steps=(), errors=()):
+    """Error over steps of the i-th run. Returns the Line2D."""
+    style = theme.line_style(theme.series(i), markersize=6)
+    return axes.plot(steps, errors, label=label, **style)[0]
+
+
+def by_method(axes, rows):
+    """Recorded error over weights kept, a line per method, a band between the seeds. Returns {method: Line2D}.
+
+    rows: dicts of method, density (of the whole net), error, seed.
+    """
+    percent_axes(axes, fewest=90 * min(row["density"] for row in rows), lowest=0.8)
+    lines = {}
+    for i, method in enumerate(dict.fromkeys(row["method"] for row in rows)):
+        x, low, mean, high = spread([r for r in rows if r["method"] == method], "density", "error")
+        role = theme.series(i)
+        lines[method] = axes.plot(100 * x, mean, label=method, **theme.line_style(role))[0]
+        axes.fill_between(100 * x, low, high, color=role.colour, alpha=0.2, linewidth=0)
+    axes.legend(loc="lower right")
+    return lines
+
+
+def by_penalty(axes, rows):
+    """Recorded error over density under L1 and L2, before and after retraining. Returns {(penalty, when): Line2D}.
+
+    rows: dicts of penalty, scale, before, after, seed.
+    """
+    percent_axes(axes, fewest=90 * min(row["scale"] for row in rows), most=35, lowest=3)
+    lines = {}
+    for penalty, role in (("L1", theme.series(1)), ("L2", theme.series(0))):
+        mine = [row for row in rows if row["penalty"] == penalty]
+        for when, dash, face in (("before", "--", "white"), ("after", "-", role.colour)):
+            x, low, mean, high = spread(mine, "scale", when)
+            style = {"color": role.colour, "linestyle": dash, "marker": role.marker, "markerfacecolor": face}
+            label = f"{penalty}, {'not retrained' if when == 'before' else 'retrained'}"
+            lines[penalty, when] = axes.plot(100 * x, mean, label=label, **style)[0]
+            axes.fill_between(100 * x, low, high, color=role.colour, alpha=0.2, linewidth=0)
+    axes.legend(loc="upper left")
+    axes.set_xlabel("weights kept in fc1 (%)")
+    return lines
+
+
+def spread(rows, x, y):
+    """Over the rows of equal ``x``: ascending x, and least, mean, greatest ``y`` -> four float arrays."""
+    places = sorted({row[x] for row in rows})
+    groups = [[row[y] for row in rows if row[x] == place] for place in places]
+    return tuple(np.array(v) for v in (places, [*map(min, groups)], [*map(np.mean, groups)], [*map(max, groups)]))
+
+
+_SHARES = (100, 50, 20, 10, 5, 2, 1)
+_ERRORS = (0.5, 1, 2, 5, 10, 20, 50, 90)
+
+
+def percent_axes(axes, fewest=1.8, most=105.0, lowest=0.4):
+    """Logarithmic axes of error (%) over weights kept (%), everything kept at the left. Returns the axes."""
+    axes.set(xscale="log", yscale="log", xlim=(most, fewest), ylim=(lowest, 100))
+    axes.set(xlabel="weights kept (%)", ylabel="error (%)")
+    for axis, wanted in ((axes.xaxis, _SHARES), (axes.yaxis, _ERRORS)):
+        axis.set_major_locator(FixedLocator(wanted))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_locator(NullLocator())
+        axis.set_minor_formatter(NullFormatter())
+    axes.grid()
+    return axes
+
+
+def layer_lines(axes, layers):
+    """One empty line per layer, in the theme's order, with a legend. Returns {layer: Line2D}, to be filled."""
+    lines = {
+        name: axes.plot([], [], label=drawn(name), **theme.line_style(theme.series(i)))[0]
+        for i, name in enumerate(layers)
+    }
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1), ncols=len(lines), columnspacing=1.2, borderaxespad=0.2)
+    return lines
+
+
+def error_curves(axes, densities, errors, limit=None):
+    """Error over density, a line per layer. ``errors``: {layer: percent per density}; ``limit``: error allowed.
+
+    Returns {layer: Line2D}.
+    """
+    percent_axes(axes, fewest=90 * min(densities))
+    lines = layer_lines(axes, errors)
+    for name, line in lines.items():
+        line.set_data(100 * np.asarray(densities), errors[name])
+    if limit is not None:
+        limit_line(axes, limit)
+    return lines
+
+
+def limit_line(axes, limit):
+    """The dashed horizontal of the error that is allowed. Returns the Line2D."""
+    return axes.axhline(limit, **theme.line_style("paper", marker="", linewidth=2))
+
+
+def lowest_bars(axes, layers):
+    """One empty horizontal bar per layer: the fewest weights kept within the limit. Returns {layer: Rectangle}."""
+    bars = {}
+    for i, name in enumerate(layers):
+        bars[name] = axes.barh(i, 0, 0.6, **theme.bar_style(theme.series(i)))[0]
+    axes.set(ylim=(len(layers) - 0.5, -0.5), yticks=range(len(layers)), yticklabels=[drawn(name) for name in layers])
+    axes.set(xlim=(0, 100), xlabel="must keep (%)", xticks=[0, 25, 50, 75, 100])
+    axes.grid(axis="x")
+    return bars

@@ -7,8 +7,7 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from dcviz.chapters.ch02_pruning.figures import mask_image, mask_picture
-from dcviz.chapters.ch02_pruning.figures_threshold import bytes_bars, error_axes
+from dcviz.chapters.ch02_pruning.figures import bytes_bars, error_axes, mask_image, mask_picture
 from dcviz.errors import NetError, WeightError
 from dcviz.ideas import pruning, relative_index, sketch
 from dcviz.labkit import theme

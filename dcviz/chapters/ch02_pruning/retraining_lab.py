@@ -6,7 +6,7 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from dcviz.chapters.ch02_pruning import figures_retraining as plots
+from dcviz.chapters.ch02_pruning import figures as plots
 from dcviz.chapters.ch02_pruning.measure import METHODS, densities
 from dcviz.chapters.ch02_pruning.retraining_film import BINS, MOMENTS, Film, counts, edges_of
 from dcviz.errors import NetError, WeightError

@@ -4,7 +4,7 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from dcviz.chapters.ch02_pruning import figures_sensitivity as plots
+from dcviz.chapters.ch02_pruning import figures as plots
 from dcviz.errors import NetError
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, html, joined, row

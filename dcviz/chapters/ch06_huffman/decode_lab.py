@@ -5,7 +5,7 @@ import numpy as np
 import traitlets
 
 from dcviz.archive import coders
-from dcviz.chapters.ch06_huffman import figures_trees as trees
+from dcviz.chapters.ch06_huffman import figures as trees
 from dcviz.chapters.ch06_huffman.coded_layer_lab import Source, dropdown, ink, names
 from dcviz.chapters.ch06_huffman.tree_view import TreeView
 from dcviz.ideas import huffman, relative_index

@@ -5,7 +5,7 @@ from pathlib import Path
 import anywidget
 import traitlets
 
-from dcviz.chapters.ch06_huffman.figures_trees import LEAF
+from dcviz.chapters.ch06_huffman.figures import LEAF
 from dcviz.labkit.controls import css
 
 

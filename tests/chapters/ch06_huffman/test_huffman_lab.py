@@ -5,7 +5,7 @@ import pytest
 
 from dcviz import labs
 from dcviz.archive import coders
-from dcviz.chapters.ch06_huffman import figures_trees as trees
+from dcviz.chapters.ch06_huffman import figures as trees
 from dcviz.chapters.ch06_huffman.huffman_lab import HuffmanLab
 from dcviz.errors import CodeError, NetError
 from dcviz.ideas import huffman

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dcviz.chapters.ch06_huffman import figures as coding, figures_trees as trees
+from dcviz.chapters.ch06_huffman import figures as coding, figures as trees
 from dcviz.errors import CodeError
 from dcviz.ideas import huffman
 from dcviz.labkit import theme

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dcviz.chapters.ch10_how_small import figures as frontier
-from dcviz.chapters.ch10_how_small.figures_labels import number_points
+from dcviz.chapters.ch10_how_small.figures import number_points
 from dcviz.evidence.paper import published
 from dcviz.labkit import theme
 
