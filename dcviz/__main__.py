@@ -69,9 +69,9 @@ def _parser():
 
 def _table1(arguments):
     from dcviz.chapters.ch07_full_pipeline import tables
-    from dcviz.pipeline import shipped as reference
+    from dcviz.pipeline import shipped
 
-    rows = [reference.measure(name) for name in (reference.REFERENCES if arguments.all else reference.TABLE1)]
+    rows = [shipped.measure(name) for name in (shipped.REFERENCES if arguments.all else shipped.TABLE1)]
     if arguments.json:
         print(json.dumps(rows, indent=1))
         return
@@ -125,10 +125,10 @@ def _inspect(arguments):
 
 
 def _reproduce(arguments):
-    from dcviz.pipeline import shipped as reference
+    from dcviz.pipeline import shipped
 
     arguments.out.mkdir(parents=True, exist_ok=True)
-    result = reference.reproduce(arguments.net, arguments.out, quickly=arguments.quick)
+    result = shipped.reproduce(arguments.net, arguments.out, quickly=arguments.quick)
     if arguments.json:
         print(json.dumps(result, indent=1))
         return

@@ -8,7 +8,7 @@ import pytest
 from dcviz import archive
 from dcviz.__main__ import main
 from dcviz.files import ROOT
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 
 def run(capsys, *arguments):
@@ -28,9 +28,9 @@ def test_table1_puts_the_papers_rows_beside_ours(capsys, no_data):
 
 def test_table1_as_json_is_recomputed_from_the_shipped_files(capsys, no_data):
     rows = json.loads(run(capsys, "table1", "--json")[1])
-    assert [row["net"] for row in rows] == list(reference.TABLE1)
+    assert [row["net"] for row in rows] == list(shipped.TABLE1)
     for row in rows:
-        path = reference.compressed_path(row["net"])
+        path = shipped.compressed_path(row["net"])
         assert row["file_bytes"] == path.stat().st_size
         assert row["ratio"] == pytest.approx(row["dense_bytes"] / path.stat().st_size)
         assert 0 < row["error_percent"] < 3
@@ -41,13 +41,13 @@ def test_table1_as_json_is_recomputed_from_the_shipped_files(capsys, no_data):
 def test_table1_shows_the_smaller_files_on_request(capsys, no_data):
     rows = json.loads(run(capsys, "table1", "--all", "--json")[1])
     ratios = {row["net"]: row["ratio"] for row in rows}
-    assert list(ratios) == list(reference.REFERENCES)
+    assert list(ratios) == list(shipped.REFERENCES)
     assert ratios["lenet-5-small"] > 2 * ratios["lenet-5"]
     assert "lenet-300-100-small" in run(capsys, "table1", "--all")[1]
 
 
 def test_inspect_accounts_for_every_byte(capsys):
-    path = reference.compressed_path("lenet-5")
+    path = shipped.compressed_path("lenet-5")
     shown = json.loads(run(capsys, "inspect", str(path), "--json")[1])
     assert shown["file_bytes"] == path.stat().st_size == sum(shown["parts"].values())
     text = run(capsys, "inspect", str(path))[1]

@@ -4,7 +4,7 @@ import re
 import pytest
 
 from dcviz import files
-from dcviz.chapters.ch10_how_small import measure as how_small
+from dcviz.chapters.ch10_how_small import measure
 from dcviz.errors import OutputError
 from dcviz.files import atomic_write, replacing
 
@@ -118,6 +118,6 @@ def test_a_full_disk_is_found_by_trying(tmp_path):
 def test_everyone_asks_where_the_cache_is(monkeypatch, tmp_path):
     monkeypatch.setenv("DCVIZ_CACHE", str(tmp_path))
     assert files.cache_dir() == tmp_path
-    assert how_small.folder().parent == tmp_path
+    assert measure.folder().parent == tmp_path
     for path in (files.ROOT / "dcviz").rglob("*.py"):
         assert path.name == "files.py" or not re.search(r'DATA / "cache"|"data/cache', path.read_text("utf-8"))

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from dcviz import archive
 from dcviz.evidence import paper
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 STAGES = ("dense", "pruned", "shared", "huffman")
 """Stages of the pipeline: float32, after pruning, after weight sharing, after Huffman coding."""
@@ -39,11 +39,11 @@ def our_bytes(net, stage):
 
     All stages hold the same net, the shipped compressed one, and all index bits are counted.
     """
-    if net not in reference.REFERENCES or not reference.compressed_path(net).exists():
+    if net not in shipped.REFERENCES or not shipped.compressed_path(net).exists():
         return None
     if stage == "huffman":
-        return reference.compressed_path(net).stat().st_size
-    stored = reference.compressed(net)
+        return shipped.compressed_path(net).stat().st_size
+    stored = shipped.compressed(net)
     coded = (replace(layer, coding=_coding(layer.coding, stage)) for layer in stored.layers)
     return len(archive.dumps(replace(stored, layers=tuple(coded))))
 

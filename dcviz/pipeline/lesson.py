@@ -5,7 +5,7 @@ import functools
 
 from dcviz.nets import datasets, models, training
 from dcviz.nets.training import Schedule
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 from dcviz.pipeline.retraining import Gradual
 from dcviz.pipeline.trained_quantization import SharedWeights, codebooks
 
@@ -33,11 +33,11 @@ def _pruned_in_a_lesson(name):
 
 def prune(name, data, schedule, cuts):
     """A shipped net pruned in steps to its recipe's densities while it trains on a ``Split`` -> torch net."""
-    layers = reference.reference(name).recipe.layers
-    net = reference.dense(name)
+    layers = shipped.reference(name).recipe.layers
+    net = shipped.dense(name)
     densities = {layer: recipe.density for layer, recipe in layers.items()}
     constraint = Gradual(net, densities, schedule.steps(len(data)), cuts, ramp=0.6, regrow=True)
-    training.fit(net, data, schedule, constraint=constraint, teacher=reference.dense(name))
+    training.fit(net, data, schedule, constraint=constraint, teacher=shipped.dense(name))
     return net
 
 

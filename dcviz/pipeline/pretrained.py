@@ -7,7 +7,7 @@ from dcviz.files import cache_dir
 from dcviz.nets import models
 from dcviz.nets.batchnorm import fold
 from dcviz.nets.downloads import resume, sha256_begins
-from dcviz.pipeline import restore, shipped as reference
+from dcviz.pipeline import restore, shipped
 
 PUBLISHED = "https://download.pytorch.org/models/"
 IMAGENET = {
@@ -22,7 +22,7 @@ MOST = 600_000_000
 
 def names():
     """Every name that ``load`` knows, the ones that need no network first."""
-    return (*dict.fromkeys(spec.net for spec in reference.REFERENCES.values()), *reference.ALEXNETS, *IMAGENET)
+    return (*dict.fromkeys(spec.net for spec in shipped.REFERENCES.values()), *shipped.ALEXNETS, *IMAGENET)
 
 
 def load(name, server=PUBLISHED):
@@ -35,12 +35,12 @@ def load(name, server=PUBLISHED):
 
     NetError for an unknown name; DataError without a network, with what to do.
     """
-    if name in reference.ALEXNETS:
-        return restore(reference.compressed(name))
+    if name in shipped.ALEXNETS:
+        return restore(shipped.compressed(name))
     if name in IMAGENET:
         return _imagenet(name, server)
     if name in names():
-        return reference.dense(name)
+        return shipped.dense(name)
     raise NetError(f"no trained net is called {name!r}; there are {', '.join(names())}")
 
 

@@ -16,7 +16,7 @@ from dcviz import archive, pipeline
 from dcviz.errors import RecipeError
 from dcviz.files import atomic_write, read_json
 from dcviz.nets import datasets
-from dcviz.pipeline import Recipe, shipped as reference
+from dcviz.pipeline import Recipe, shipped
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ def run(job, folder):
     full = job.data == "full"
     train = datasets.mnist_without_bundled() if full else datasets.digits().train
     held_out = datasets.unseen() if full else datasets.digits().test
-    teacher = reference.dense(job.teacher) if job.teacher else None
+    teacher = shipped.dense(job.teacher) if job.teacher else None
     result = pipeline.compress(
-        reference.dense(job.net), job.recipe, train, test=held_out, teacher=teacher, progress=lambda *step: None
+        shipped.dense(job.net), job.recipe, train, test=held_out, teacher=teacher, progress=lambda *step: None
     )
     row = {
         "name": job.name,

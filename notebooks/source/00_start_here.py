@@ -9,13 +9,12 @@
 
 # %%
 from dcviz import archive, pipeline
-from dcviz.nets import datasets, training
-from dcviz.nets import machine
-from dcviz.pipeline import shipped as reference
-from dcviz.labkit import theme
-from dcviz.labs import Progress, PruningLab
-from dcviz.labkit.picture import Picture
 from dcviz.chapters.ch07_full_pipeline.figures import byte_shares, digits
+from dcviz.labkit import theme
+from dcviz.labkit.picture import Picture
+from dcviz.labs import Progress, PruningLab
+from dcviz.nets import datasets, machine, training
+from dcviz.pipeline import shipped
 
 # %% [markdown]
 # ## The end result, in half a minute
@@ -23,7 +22,7 @@ from dcviz.chapters.ch07_full_pipeline.figures import byte_shares, digits
 # Here is LeNet-5, a net that reads handwritten digits, twice: as it was trained, and in a compressed file.
 
 # %%
-path = reference.compressed_path("lenet-5")
+path = shipped.compressed_path("lenet-5")
 breakdown = archive.describe(path)
 print(f"dense net:       {breakdown.dense_bytes:>9,} bytes of float32 parameters")
 print(f"compressed file: {path.stat().st_size:>9,} bytes, {breakdown.ratio:.0f} times smaller")
@@ -32,7 +31,7 @@ print(f"compressed file: {path.stat().st_size:>9,} bytes, {breakdown.ratio:.0f} 
 # Both read the same twelve digits, which neither has ever seen:
 
 # %%
-dense, small = reference.dense("lenet-5"), pipeline.restore(reference.compressed("lenet-5"))
+dense, small = shipped.dense("lenet-5"), pipeline.restore(shipped.compressed("lenet-5"))
 test = datasets.digits().test.take(slice(0, 12))
 figure, axes = theme.figure(12, 4.4, rows=2)
 for place, (net, title) in enumerate([(dense, "dense net"), (small, "net from the compressed file")]):

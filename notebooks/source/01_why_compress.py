@@ -11,14 +11,14 @@
 # quoted numbers, or *measured* here and now on the files of this workbook.
 
 # %%
-from dcviz.pipeline import budgets
-from dcviz.evidence import memories, paper
-from dcviz.chapters.ch03_sparse_storage import tables as storage_tables
-from dcviz.labkit import theme
 from dcviz.chapters.ch01_why_compress import checks as check
-from dcviz.labs import EnergyLab, FitLab, Prediction
 from dcviz.chapters.ch01_why_compress.figures import operation_bars, pruning_pairs
+from dcviz.chapters.ch03_sparse_storage import tables
+from dcviz.evidence import memories, paper
+from dcviz.labkit import theme
 from dcviz.labkit.picture import Picture
+from dcviz.labs import EnergyLab, FitLab, Prediction
+from dcviz.pipeline import budgets
 
 # %% [markdown]
 # ## 1 · Memory: will it fit?
@@ -67,7 +67,7 @@ for net, (name, _) in paper.NETS.items():
 # MB are powers of ten.)
 
 # %%
-print(storage_tables.sources())
+print(tables.sources())
 
 # %% [markdown]
 # **Your turn.** Which net do you work with? Put in its number of parameters, in millions. Its compressed sizes
@@ -183,7 +183,7 @@ print(f"{4 * fc6:,} bytes / {speed / 1e9} GB/s = {1e3 * 4 * fc6 / speed:.1f} ms 
 # bytes of the layer by the time, and you get the speed at which the weights must have come in:
 
 # %%
-storage_tables.reading()
+tables.reading()
 
 # %% [markdown]
 # On the GPU and on the mobile processor that is about **four fifths of the peak** of the memory. The arithmetic units

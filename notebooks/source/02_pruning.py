@@ -18,18 +18,16 @@ import pandas as pd
 from IPython.display import Markdown
 
 from dcviz import archive
-from dcviz.nets import datasets, models
+from dcviz.chapters.ch02_pruning import checks as check, figures, measure
 from dcviz.evidence import paper, recordings
 from dcviz.ideas import pruning, sketch
-from dcviz.pipeline import shipped as reference, retraining, sensitivity
 from dcviz.labkit import theme
-from dcviz.chapters.ch02_pruning import checks as check
-from dcviz.labs import BigNetLab, Prediction, PruningLab, RetrainingLab, SensitivityLab
 from dcviz.labkit.base import plain
-from dcviz.chapters.ch02_pruning import figures as plot
 from dcviz.labkit.histograms import two_humps
 from dcviz.labkit.picture import Picture
-from dcviz.chapters.ch02_pruning import measure as chapter
+from dcviz.labs import BigNetLab, Prediction, PruningLab, RetrainingLab, SensitivityLab
+from dcviz.nets import datasets, models
+from dcviz.pipeline import retraining, sensitivity, shipped
 
 # %% [markdown]
 # ## 1 · One threshold
@@ -65,7 +63,7 @@ PruningLab("lenet-300-100", layer="fc1", threshold=0.02, prediction=guess)
 # Here is the formula with this layer's numbers in it:
 
 # %%
-fc1 = retraining.weights_of(reference.dense("lenet-300-100"))["fc1"]
+fc1 = retraining.weights_of(shipped.dense("lenet-300-100"))["fc1"]
 sigma, share = fc1.std(), pruning.sparsity(pruning.mask_from_threshold(fc1, fc1.std()))
 Markdown(
     rf"$$ t = q\,\sigma = 1 \times {sigma:.4f} = {sigma:.4f} \qquad\text{{prunes}}\qquad {100 * share:.1f}\,\% "
@@ -168,7 +166,7 @@ Picture(lab.picture(), plain(lab.caption.value))
 # *retraining*, which comes next, a layer can go much further than alone and without.
 
 # %% tags=["nbval-ignore-output"]
-chapter.layer_shares("lenet-5", lab.must_keep)
+measure.layer_shares("lenet-5", lab.must_keep)
 
 # %% [markdown]
 # ## 3 · Retrain: the survivors take over
@@ -176,8 +174,8 @@ chapter.layer_shares("lenet-5", lab.must_keep)
 # Prune all layers of LeNet-300-100 as far as the paper did, to 8 %, 9 % and 26 %, and the net is broken:
 
 # %% tags=["nbval-ignore-output"]
-cut = chapter.densities("lenet-300-100", 0.08)
-error = sensitivity.error_together(reference.dense("lenet-300-100"), datasets.digits().test, cut)
+cut = measure.densities("lenet-300-100", 0.08)
+error = sensitivity.error_together(shipped.dense("lenet-300-100"), datasets.digits().test, cut)
 print(f"density {cut}: {error:.1f} % of 1,000 held-out digits wrong")
 
 # %% [markdown]
@@ -279,9 +277,9 @@ check.masked_step(my_masked_step)
 recorded = recordings.load("pruning_methods")
 guess = Prediction(
     "Only 2 % of fc1 stay. Which way leaves the lowest error?",
-    options=list(chapter.METHODS),
+    options=list(measure.METHODS),
     key="ch02-method",
-    truth=lambda lab: chapter.best(recorded.rows, 0.02) if lab.runs else None,
+    truth=lambda lab: measure.best(recorded.rows, 0.02) if lab.runs else None,
 )
 RetrainingLab(density=0.02, method="one cut", epochs=4.0, prediction=guess)
 
@@ -291,14 +289,14 @@ RetrainingLab(density=0.02, method="one cut", epochs=4.0, prediction=guess)
 
 # %%
 figure, axes = theme.figure(11, 5)
-plot.by_method(axes, recorded.rows)
+figures.by_method(axes, recorded.rows)
 axes.set_title("LeNet-300-100, 1,000 held-out digits (recorded)", loc="left")
-Picture(figure, f"lowest error with 1 % of fc1 left: {chapter.best(recorded.rows, 0.01)}")
+Picture(figure, f"lowest error with 1 % of fc1 left: {measure.best(recorded.rows, 0.01)}")
 
 # %%
 print("ours:  ", recorded.note)
 print("paper: ", paper.table("nips2015_pruning")["iterative"], "(quoted)")
-chapter.reach_table(recorded.rows, limit=5.0)
+measure.reach_table(recorded.rows, limit=5.0)
 
 # %% [markdown]
 # Read the picture from left to right.
@@ -330,7 +328,7 @@ guess = Prediction(
     "Which penalty leaves the lower error right after a hard cut, before retraining?",
     options=["L1", "L2"],
     key="ch02-penalty",
-    truth=lambda lab: chapter.better_penalty(recordings.load("pruning_penalties").rows, "before"),
+    truth=lambda lab: measure.better_penalty(recordings.load("pruning_penalties").rows, "before"),
 )
 guess
 
@@ -338,13 +336,13 @@ guess
 penalties = recordings.load("pruning_penalties")
 guess.reveal(lab)
 figure, axes = theme.figure(11, 5)
-plot.by_penalty(axes, penalties.rows)
+figures.by_penalty(axes, penalties.rows)
 axes.set_title("LeNet-300-100 from nothing, on 4,000 digits (recorded)", loc="left")
-Picture(figure, f"better after a hard cut, not retrained: {chapter.better_penalty(penalties.rows, 'before')}")
+Picture(figure, f"better after a hard cut, not retrained: {measure.better_penalty(penalties.rows, 'before')}")
 
 # %%
 print(penalties.note)
-chapter.penalty_table(penalties.rows)
+measure.penalty_table(penalties.rows)
 
 # %% [markdown]
 # **Before retraining** L1 does better between 10 % and 3 %, with either seed: its small weights were closer to zero,
@@ -364,8 +362,8 @@ chapter.penalty_table(penalties.rows)
 
 # %% tags=["nbval-ignore-output"]
 print(paper.table("nips2015_pruning").source)
-print("our errors measured now on:", reference.report_split().name)
-chapter.beside_nips2015()
+print("our errors measured now on:", shipped.report_split().name)
+measure.beside_nips2015()
 
 # %% [markdown]
 # LeNet rows are measured from the shipped files; AlexNet and VGG-16 are the paper's alone. ("K" and "M" are the
@@ -423,8 +421,8 @@ BigNetLab(layer="classifier.1", prediction=guess)
 # is left of it in the file that ships:
 
 # %%
-dense = next(one for one in reference.sketches("alexnet-cifar10") if one.name == "features.6")
-left = reference.stored_weights("alexnet-cifar10-pruned")["features.6"]
+dense = next(one for one in shipped.sketches("alexnet-cifar10") if one.name == "features.6")
+left = shipped.stored_weights("alexnet-cifar10-pruned")["features.6"]
 two_humps(dense, sketch.sketch(left[left != 0], bins=len(dense.counts), limit=dense.limit), "AlexNet's conv3")
 
 # %% [markdown]
@@ -434,7 +432,7 @@ two_humps(dense, sketch.sketch(left[left != 0], bins=len(dense.counts), limit=de
 # %%
 kept = {}
 for title, name in (("paper's densities", "alexnet-cifar10-paper"), ("smallest", "alexnet-cifar10")):
-    layers = archive.describe(reference.compressed_path(name)).layers
+    layers = archive.describe(shipped.compressed_path(name)).layers
     kept[f"{title}: kept %"] = {layer.name: round(100 * layer.nonzeros / layer.weights, 2) for layer in layers}
 pd.DataFrame(kept).rename(index=models.paper_names("alexnet"))
 

@@ -12,16 +12,15 @@
 # %%
 import numpy as np
 
+from dcviz.chapters.ch03_sparse_storage import checks as check, tables
+from dcviz.chapters.ch03_sparse_storage.figures import gap_counts, kept_by_input
 from dcviz.evidence import paper, recordings
 from dcviz.ideas import relative_index, sparse_formats
-from dcviz.chapters.ch03_sparse_storage import tables as storage_tables
 from dcviz.labkit import theme
-from dcviz.chapters.ch03_sparse_storage import checks as check
-from dcviz.labs import IndexBitsLab, Prediction, RelativeIndexLab
 from dcviz.labkit.picture import Picture
-from dcviz.chapters.ch03_sparse_storage.figures import gap_counts, kept_by_input
+from dcviz.labs import IndexBitsLab, Prediction, RelativeIndexLab
 
-masks = storage_tables.paper_masks("lenet-300-100")
+masks = tables.paper_masks("lenet-300-100")
 fc1 = masks["fc1"]
 print(f"fc1 of LeNet-300-100, cut to the paper's density: {np.count_nonzero(fc1):,} of {fc1.size:,} weights kept")
 
@@ -112,7 +111,7 @@ RelativeIndexLab(step=4)
 # Figure 2 prints different numbers. Here they are beside what a file must hold:
 
 # %%
-storage_tables.figure_2()
+tables.figure_2()
 
 # %% [markdown]
 # Two things do not fit together in the figure (`diff`):
@@ -277,10 +276,10 @@ IndexBitsLab(net="lenet-300-100", layer="fc1", bits=5, value_bits=6, prediction=
 # (Move anything to see the answer.) The dash-dotted line with stars is the same number of weights, shuffled.
 
 # %%
-storage_tables.fillers("lenet-300-100")
+tables.fillers("lenet-300-100")
 
 # %%
-storage_tables.fillers("lenet-5")
+tables.fillers("lenet-5")
 
 # %% [markdown]
 # **More**, in every layer where fillers matter. The reason is worth a minute. All gaps together are as long as the
@@ -310,7 +309,7 @@ Picture(
 
 # %%
 print(recordings.load("squeezenet_fillers").note)
-storage_tables.squeezenet_fillers()
+tables.squeezenet_fillers()
 
 # %% [markdown]
 # ### A small mystery in Table 4
@@ -319,7 +318,7 @@ storage_tables.squeezenet_fillers()
 # had. Beside it, what a random mask of the printed density needs; the range is the rounding of that density.
 
 # %%
-storage_tables.alexnet_entries()
+tables.alexnet_entries()
 
 # %% [markdown]
 # In `fc8` there are more entries than at random, as for our nets. In `fc6` and `fc7` there are **fewer**: 10.7 %,
@@ -341,10 +340,10 @@ for percent in (8, 8.5, 9):
 # index uses its own best width.
 
 # %%
-storage_tables.formats("lenet-300-100")
+tables.formats("lenet-300-100")
 
 # %%
-storage_tables.formats("lenet-5")
+tables.formats("lenet-5")
 
 # %% [markdown]
 # * **Relative index** wins wherever a layer is really sparse. In the large layers it is a fifth smaller than the

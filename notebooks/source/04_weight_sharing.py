@@ -13,14 +13,12 @@
 # %%
 import numpy as np
 
+from dcviz.chapters.ch04_weight_sharing import checks as check, figures, measure
 from dcviz.evidence import paper, recordings
-from dcviz.labkit import theme
-from dcviz.chapters.ch04_weight_sharing import checks as check
 from dcviz.ideas.kmeans import compression_rate, kmeans
-from dcviz.labs import LloydLab, Prediction, SharingLab
-from dcviz.chapters.ch04_weight_sharing import figures as plots
+from dcviz.labkit import theme
 from dcviz.labkit.picture import Picture
-from dcviz.chapters.ch04_weight_sharing import measure as measured
+from dcviz.labs import LloydLab, Prediction, SharingLab
 from dcviz.pipeline.retraining import weights_of
 
 # %% [markdown]
@@ -28,7 +26,7 @@ from dcviz.pipeline.retraining import weights_of
 # (A lesson's worth of retraining: its error is higher than that of the net that ships with the workbook.)
 
 # %% tags=["nbval-ignore-output"]
-net = measured.pruned_net("lenet-300-100")
+net = measure.pruned_net("lenet-300-100")
 values = {name: w[w != 0] for name, w in weights_of(net).items()}
 for name, w in values.items():
     print(f"{name}: {w.size:>6,} weights are left, {len(np.unique(w)):>6,} different values among them")
@@ -59,7 +57,7 @@ lab
 # %% [markdown]
 # **What the pictures show.** On top, the weights that pruning left: two humps, with a gap where the small ones used
 # to be. Bands of two blues are the clusters, diamonds are the centroids. Below on the left, how far off a weight is
-# when it is replaced by its centroid, by the size of the weight; on the right, the errors that you measured.
+# when it is replaced by its centroid, by the size of the weight; on the right, the errors that you measure.
 #
 # Surprised? Untick **pruned net** and measure 2 values for the *unpruned* net too. It falls apart. A pruned net has
 # its zeros for free: with two centroids it has three values, and the gap between the humps is where it needed none.
@@ -157,7 +155,7 @@ print(f"fc1, k = 13; the largest 1% of the weights: |w| ≥ {large:.3f}\n")
 print("start     centroids of that size   their rounding error (rms)   inertia")
 for init in ("forgy", "density", "linear"):
     start = kmeans(w, 13, init, max_iterations=0)
-    sizes, errors = plots.error_by_size(w[np.abs(w) >= large], start.centroids, bins=1)
+    sizes, errors = figures.error_by_size(w[np.abs(w) >= large], start.centroids, bins=1)
     print(f"{init:8}{np.sum(np.abs(start.centroids) >= large):>24}{errors[0]:>29.3f}{start.inertia:>10.2f}")
 
 # %% [markdown]
@@ -265,10 +263,10 @@ guess = Prediction(
 guess
 
 # %% tags=["nbval-ignore-output"]
-rows = measured.starts_against_optimum(values["fc1"], (4, 8, 16, 32))
+rows = measure.starts_against_optimum(values["fc1"], (4, 8, 16, 32))
 guess.reveal(rows)
 figure, axes = theme.figure(11, 4.4)
-plots.against_optimum(axes, rows)
+figures.against_optimum(axes, rows)
 said = "; ".join(f"k = {r['k']}: " + ", ".join(f"{i} {r[i]:.2f}" for i in ("linear", "density", "forgy")) for r in rows)
 Picture(figure, f"Inertia over the exact optimum, measured now. {said}.")
 
@@ -294,17 +292,17 @@ names = {"linear": "linear", "density": "density", "forgy": "forgy_random"}
 theirs = {i: (quoted["bits"], [100 - a for a in quoted["top1"][name]]) for i, name in names.items()}
 dense = next(row["error_percent"] for row in recorded.rows if row["net"] == "dense" and row["bits"] is None)
 figure, axes = theme.figure(14, 4.8, columns=3)
-plots.errors_by_bits(axes[0], theirs, title="paper: AlexNet", log=False, ylabel="top-1 error (%)")
+figures.errors_by_bits(axes[0], theirs, title="paper: AlexNet", log=False, ylabel="top-1 error (%)")
 for place, what, title in (
     (axes[1], "start_error_percent", "ours: start alone"),
     (axes[2], "error_percent", "ours: after k-means"),
 ):
-    plots.errors_by_bits(place, plots.recorded_curves(recorded.rows, "dense", what), title=title, reference=dense)
+    figures.errors_by_bits(place, figures.recorded_curves(recorded.rows, "dense", what), title=title, reference=dense)
     place.set_ylim(0.8, 120)
 Picture(figure, f"Left: {quoted.source}, {quoted.kind}. Middle and right: {recorded.note}.")
 
 # %%
-measured.figure8_table(recorded.rows)
+measure.figure8_table(recorded.rows)
 
 # %% [markdown]
 # **How to read it.**
@@ -328,8 +326,8 @@ for place, what, title in (
     (axes[1], "error_percent", "after k-means"),
     (axes[2], "finetuned_error_percent", "after fine-tuning"),
 ):
-    plots.errors_by_bits(place, plots.recorded_curves(recorded.rows, "pruned", what), title=title, reference=pruned)
-linear = plots.recorded_curves(recorded.rows, "pruned", "error_percent")["linear"][1]
+    figures.errors_by_bits(place, figures.recorded_curves(recorded.rows, "pruned", what), title=title, reference=pruned)
+linear = figures.recorded_curves(recorded.rows, "pruned", "error_percent")["linear"][1]
 Picture(
     figure,
     f"LeNet-300-100, pruned: {pruned:.2f}% before sharing; linear start and k-means with 1, 2, 3, 4 bits: "

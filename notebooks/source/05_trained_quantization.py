@@ -10,16 +10,14 @@
 # %%
 import numpy as np
 
-from dcviz.evidence import paper, recordings
-from dcviz.pipeline import shipped as reference
-from dcviz.labkit import theme
-from dcviz.chapters.ch05_trained_quantization import checks as check
-from dcviz.labs import CodebookLab, FinetuneLab, GradientLab, Prediction
-from dcviz.labkit.base import plain
-from dcviz.chapters.ch05_trained_quantization import figures as plots
-from dcviz.labkit.picture import Picture
 from dcviz.chapters.ch04_weight_sharing.figures import errors_by_bits
-from dcviz.chapters.ch05_trained_quantization import measure as measured
+from dcviz.chapters.ch05_trained_quantization import checks as check, figures, measure
+from dcviz.evidence import paper, recordings
+from dcviz.labkit import theme
+from dcviz.labkit.base import plain
+from dcviz.labkit.picture import Picture
+from dcviz.labs import CodebookLab, FinetuneLab, GradientLab, Prediction
+from dcviz.pipeline import shipped
 
 # %% [markdown]
 # ## 1 · Sixteen weights, four values, one step
@@ -73,10 +71,10 @@ for i in (3, 2, 1, 0):
 #
 # Switch the lab to **mean**: the numbers of Fig. 3 do not come out any more. But the better judge is the loss itself.
 # Below, LeNet-300-100, pruned, 4 values in each layer. Each shared value of `fc3` is nudged by 0.00001 up and down,
-# and the loss is measured. Its slope *is* the gradient. Which rule predicts it?
+# and the loss is measure. Its slope *is* the gradient. Which rule predicts it?
 
 # %% tags=["nbval-ignore-output"]
-found = measured.slopes("lenet-300-100", "fc3", bits=2)
+found = measure.slopes("lenet-300-100", "fc3", bits=2)
 print("value   weights that share it   slope, measured   sum of gradients   mean of gradients")
 for i in range(4):
     print(f"{i:>5}{found['weights'][i]:>24}{found['measured'][i]:>18.5f}{found['sum'][i]:>19.5f}{found['mean'][i]:>20.5f}")
@@ -203,9 +201,9 @@ for bits in (2, 4, 5, 8):
 # every byte of a .dcz file is accounted for.
 
 # %%
-shares = measured.storage_shares()
+shares = measure.storage_shares()
 figure, axes = theme.figure(12, 4.8)
-plots.storage_shares(axes, shares)
+figures.storage_shares(axes, shares)
 said = "; ".join(f"{name} {weight:.1f} / {index:.1f} / {book:.1f}" for name, (weight, index, book) in shares.items())
 source = paper.table("figure11_storage_shares_pct").source
 Picture(figure, f"% weight / index / codebook. {said}. Paper: {source}, labels in the figure. Ours: measured bytes.")
@@ -230,14 +228,14 @@ guess = Prediction(
 guess
 
 # %%
-guess.reveal(measured.figure7_curves(recorded.rows, "all"))
+guess.reveal(measure.figure7_curves(recorded.rows, "all"))
 figure, axes = theme.figure(14, 8.6, rows=2, columns=3, sharey="row")
 for column, layers in enumerate(("fc", "conv", "all")):
     title = f"paper, AlexNet: {layers} layers"
-    errors_by_bits(axes[0, column], measured.figure7_quoted(layers), title=title, log=False, ylabel="top-1 error (%)")
+    errors_by_bits(axes[0, column], measure.figure7_quoted(layers), title=title, log=False, ylabel="top-1 error (%)")
     title = f"ours, LeNet-5: {layers} layers"
-    errors_by_bits(axes[1, column], measured.figure7_curves(recorded.rows, layers), title=title)
-ours = measured.figure7_curves(recorded.rows, "all")
+    errors_by_bits(axes[1, column], measure.figure7_curves(recorded.rows, layers), title=title)
+ours = measure.figure7_curves(recorded.rows, "all")
 said = "; ".join(f"{label}: " + ", ".join(f"{e:.1f}" for e in errors) for label, (_, errors) in ours.items())
 quoted = paper.table("figure7_bits_vs_accuracy")
 Picture(
@@ -261,7 +259,7 @@ Picture(
 
 # %%
 print(f"ours: error on the 10,000 test images, {recorded.note}")
-measured.table6(recorded.rows)
+measure.table6(recorded.rows)
 
 # %% [markdown]
 # With 8 and 5 bits, AlexNet loses nothing; with 4 and 2 it loses two points. That is the price list from which the
@@ -269,7 +267,7 @@ measured.table6(recorded.rows)
 # could tell (0.01 points are one image). So the file that ships with this workbook takes fewer bits:
 
 # %%
-for name, layer in reference.reference("lenet-5").recipe.layers.items():
+for name, layer in shipped.reference("lenet-5").recipe.layers.items():
     print(f"{name}: codes of {layer.bits} bits")
 
 # %% [markdown]
@@ -281,7 +279,7 @@ for name, layer in reference.reference("lenet-5").recipe.layers.items():
 # %%
 on_alexnet = recordings.load("alexnet_bits")
 print(f"ours: error on the 10,000 test pictures, {on_alexnet.note}")
-measured.table6(on_alexnet.rows, "our AlexNet, CIFAR-10 (recorded)")
+measure.table6(on_alexnet.rows, "our AlexNet, CIFAR-10 (recorded)")
 
 # %% [markdown]
 # The same order as in the paper: the first two pairs cost nothing, the third costs something, of which fine-tuning wins a

@@ -18,12 +18,10 @@ import pandas as pd
 from IPython.display import Math
 
 from dcviz.archive import coders
-from dcviz.chapters.ch06_huffman import tables as coding_tables
+from dcviz.chapters.ch06_huffman import checks as check, figures, tables
 from dcviz.evidence import recordings
-from dcviz.pipeline import shipped as reference
-from dcviz.chapters.ch06_huffman import checks as check
 from dcviz.labs import DecodeLab, HuffmanLab, Prediction
-from dcviz.chapters.ch06_huffman import figures as coding
+from dcviz.pipeline import shipped
 
 # %% [markdown]
 # ## 1 · Some symbols come all the time
@@ -37,9 +35,9 @@ from dcviz.chapters.ch06_huffman import figures as coding
 # compressed LeNet-300-100 that ships with this workbook:
 
 # %%
-fc1 = coders.streams(reference.compressed("lenet-300-100").layers[0])
+fc1 = coders.streams(shipped.compressed("lenet-300-100").layers[0])
 weight_codes, gaps = fc1["weight codes"], fc1["gaps"]
-coding.streams_picture(fc1, "fc1")
+figures.streams_picture(fc1, "fc1")
 
 # %% [markdown]
 # The weight codes have two hills: values just below and just above zero, with a valley where pruning took the
@@ -76,13 +74,13 @@ lab
 # Averaged over the symbols as they occur, what they deserve is the **entropy**. With this layer's own numbers:
 
 # %%
-Math(coding_tables.entropy_formula(weight_codes))
+Math(tables.entropy_formula(weight_codes))
 
 # %% [markdown]
 # and what they get is the **mean code length**:
 
 # %%
-Math(coding_tables.mean_formula(weight_codes))
+Math(tables.mean_formula(weight_codes))
 
 # %% [markdown]
 # Shannon showed in 1948 that no code for single symbols gets below the entropy. Huffman showed in 1952 how to
@@ -229,13 +227,13 @@ check.total_bits(my_total_bits)
 # with the same symbols at fixed length.
 
 # %%
-coding_tables.layers("lenet-300-100")
+tables.layers("lenet-300-100")
 
 # %% [markdown]
 # and LeNet-5, beside Table 3:
 
 # %%
-coding_tables.layers("lenet-5")
+tables.layers("lenet-5")
 
 # %% [markdown]
 # Look for three patterns.
@@ -259,12 +257,12 @@ coding_tables.layers("lenet-5")
 guess = Prediction(
     "By how much does Huffman coding shrink the whole file of LeNet-300-100?",
     low=0, high=50, unit="%", key="ch06-whole-file",
-    truth=lambda lab: round(100 * coding_tables.whole_file_saving("lenet-300-100"), 1),
+    truth=lambda lab: round(100 * tables.whole_file_saving("lenet-300-100"), 1),
 )
 HuffmanLab("lenet-300-100", layer="fc1", stream="gaps", rare=0.5, prediction=guess)
 
 # %%
-coding_tables.whole_files()
+tables.whole_files()
 
 # %% [markdown]
 # In the paper's own tables the two LeNets stay a little below 20 %, AlexNet lies between 20 and 30, VGG-16
@@ -279,11 +277,11 @@ coding_tables.whole_files()
 # uses; ours make one, because the valley between the two humps of *weights* holds no centroid any more.
 
 # %%
-ours = coding_tables.last_streams("alexnet-cifar10-paper")
-coding.figure_5(coding_tables.figure5(), {name: one.counts for name, one in ours.items()}, "AlexNet on CIFAR-10")
+ours = tables.last_streams("alexnet-cifar10-paper")
+figures.figure_5(tables.figure5(), {name: one.counts for name, one in ours.items()}, "AlexNet on CIFAR-10")
 
 # %%
-coding_tables.last_layers("alexnet-cifar10-paper")
+tables.last_layers("alexnet-cifar10-paper")
 
 # %% [markdown]
 # (The paper's counts are read off the printed bars. The smallest bars are drawn at a minimum height, so rare
@@ -349,10 +347,10 @@ sizes = {name: coders.sizes(stream) for name, stream in fc1.items()}
 found = [size for size in sizes["gaps"] if size.coder in guess.options]
 guess.truth = min(found, key=lambda size: size.bytes).coder
 guess.reveal(None)
-coding_tables.by_coder(gaps, sizes["gaps"])
+tables.by_coder(gaps, sizes["gaps"])
 
 # %% tags=["nbval-ignore-output"]
-coding.coders_picture(fc1, sizes, "fc1")
+figures.coders_picture(fc1, sizes, "fc1")
 
 # %% [markdown]
 # What to see:
@@ -368,7 +366,7 @@ coding.coders_picture(fc1, sizes, "fc1")
 #   independent. Proof: shuffle them, and look again. Huffman and ANS do not care about the order:
 
 # %% tags=["nbval-ignore-output"]
-coding_tables.shuffled(weight_codes)
+tables.shuffled(weight_codes)
 
 # %% [markdown]
 # And the file as a whole? Compressing the *dense* net is hopeless: the low bits of float32 weights are noise.
@@ -376,13 +374,13 @@ coding_tables.shuffled(weight_codes)
 # incompressible: there is no redundancy left to find.
 
 # %% tags=["nbval-ignore-output"]
-coding_tables.zipped_nets("lenet-300-100")
+tables.zipped_nets("lenet-300-100")
 
 # %% [markdown]
 # ### The authors' own file
 #
 # The authors of the paper published a compressed SqueezeNet: pruned, shared, 4-bit gaps with fillers, *without* Huffman
-# coding. dcviz reads it to the last byte (`dcviz.archive.authors`). Here are that file, what general compressors make of it,
+# figures. dcviz reads it to the last byte (`dcviz.archive.authors`). Here are that file, what general compressors make of it,
 # and the same net as a .dcz file:
 
 # %%
@@ -393,7 +391,7 @@ pd.DataFrame(recorded.rows).set_index("file")
 # %% [markdown]
 # Huffman coding saves a sixth, and zip nearly as much: "why not just zip it?" is a fair question. SqueezeNet is all
 # convolutions with 8-bit codes. Each code is a byte, two gaps are a byte, and zip ends with a Huffman code over bytes: it
-# *is* Huffman coding, with the wrong pairs of gaps glued together. xz looks at neighbours and comes closer still.
+# *is* Huffman figures, with the wrong pairs of gaps glued together. xz looks at neighbours and comes closer still.
 # Codes of 5 bits packed across the borders of bytes, as in the paper's large layers, take that advantage away.
 #
 # ## 7 · Never below one bit
@@ -407,15 +405,15 @@ pd.DataFrame(recorded.rows).set_index("file")
 # share a bit; or use ANS, which has no whole bits.
 
 # %%
-layers = reference.compressed("lenet-300-100").layers
-coding.one_bit_picture({layer.name: np.count_nonzero(layer.weight) / layer.weight.size for layer in layers})
+layers = shipped.compressed("lenet-300-100").layers
+figures.one_bit_picture({layer.name: np.count_nonzero(layer.weight) / layer.weight.size for layer in layers})
 
 # %% [markdown]
 # The paper takes a third way, and you have known it since chapter 03: **gaps**. A gap is a whole run of zeros
 # in one symbol, a block that is as long as it needs to be. For fc1:
 
 # %%
-coding_tables.mask_codes("lenet-300-100", "fc1")
+tables.mask_codes("lenet-300-100", "fc1")
 
 # %% [markdown]
 # That is the quiet cleverness of relative index plus Huffman: together they come down to the entropy of the

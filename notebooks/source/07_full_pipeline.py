@@ -16,16 +16,15 @@ import pandas as pd
 import torch
 
 import dcviz
-from dcviz.pipeline import alexnet as alexnet_compression, recipes, shipped as reference
 from dcviz import archive, pipeline
-from dcviz.ideas import pruning
-from dcviz.evidence import recordings
-from dcviz.chapters.ch07_full_pipeline import tables
-from dcviz.labkit import theme
-from dcviz.chapters.ch07_full_pipeline import checks as check
-from dcviz.labs import PipelineLab, Prediction
-from dcviz.labkit.picture import Picture
+from dcviz.chapters.ch07_full_pipeline import checks as check, tables
 from dcviz.chapters.ch07_full_pipeline.figures import byte_shares
+from dcviz.evidence import recordings
+from dcviz.ideas import pruning
+from dcviz.labkit import theme
+from dcviz.labkit.picture import Picture
+from dcviz.labs import PipelineLab, Prediction
+from dcviz.pipeline import alexnet, recipes, shipped
 
 # %% [markdown]
 # ## 1 · Watch the bytes fall
@@ -152,7 +151,7 @@ except archive.ArchiveError as error:
 # are on this machine, else on the 5,000 bundled digits, which the nets never saw in training.
 
 # %% tags=["nbval-ignore-output"]
-rows = [reference.measure(name) for name in ("lenet-300-100", "lenet-5")]
+rows = [shipped.measure(name) for name in ("lenet-300-100", "lenet-5")]
 print("errors measured on:", rows[0]["images"])
 tables.table1(rows)
 
@@ -160,13 +159,13 @@ tables.table1(rows)
 # Now layer by layer: Table 2 of the paper (LeNet-300-100) beside our file.
 
 # %%
-tables.layers("lenet-300-100", archive.describe(reference.compressed_path("lenet-300-100")))
+tables.layers("lenet-300-100", archive.describe(shipped.compressed_path("lenet-300-100")))
 
 # %% [markdown]
 # And Table 3 (LeNet-5):
 
 # %%
-tables.layers("lenet-5", archive.describe(reference.compressed_path("lenet-5")))
+tables.layers("lenet-5", archive.describe(shipped.compressed_path("lenet-5")))
 
 # %% [markdown]
 # **How to read the difference.** The paper's rates seem to leave out biases and Huffman tables: 410 float32 biases of
@@ -174,7 +173,7 @@ tables.layers("lenet-5", archive.describe(reference.compressed_path("lenet-5")))
 # retrain with the dense net as a teacher, which buys more sparsity at the same error.
 
 # %%
-breakdown = archive.describe(reference.compressed_path("lenet-5"))
+breakdown = archive.describe(shipped.compressed_path("lenet-5"))
 figure, axes = theme.figure(11, 4.2)
 byte_shares(axes, breakdown)
 Picture(figure, ", ".join(f"{layer.name}: {layer.file_bytes:,} bytes" for layer in breakdown.layers))
@@ -208,7 +207,7 @@ tables.alexnet()
 # Table 4 beside the file with the paper's own densities and bits, its layers and bytes **measured now**:
 
 # %%
-tables.layers("alexnet", archive.describe(reference.compressed_path("alexnet-cifar10-paper")))
+tables.layers("alexnet", archive.describe(shipped.compressed_path("alexnet-cifar10-paper")))
 
 # %% [markdown]
 # * **fc6 and fc7 are where the bytes go**, in the paper and here, and 9 % of them is still millions of weights.
@@ -219,7 +218,7 @@ tables.layers("alexnet", archive.describe(reference.compressed_path("alexnet-cif
 # And the small one:
 
 # %%
-breakdown = archive.describe(reference.compressed_path("alexnet-cifar10"))
+breakdown = archive.describe(shipped.compressed_path("alexnet-cifar10"))
 tables.layers("alexnet", breakdown)
 
 # %%
@@ -235,8 +234,8 @@ Picture(figure, ", ".join(f"{layer.name}: {layer.file_bytes:,} bytes" for layer 
 # steps are minutes of training, or seconds without: k-means in every layer, codes chosen for their length too, Huffman.
 
 # %% tags=["nbval-ignore-output"]
-pruned = reference.compressed("alexnet-cifar10-pruned")
-recipe = alexnet_compression.SETTINGS["small"].recipe
+pruned = shipped.compressed("alexnet-cifar10-pruned")
+recipe = alexnet.SETTINGS["small"].recipe
 layers = {one.name: replace(recipe.layers[one.name], density=pruning.density(one.weight)) for one in pruned.layers}
 start = time.perf_counter()
 again = pipeline.compress(pipeline.restore(pruned), replace(recipe, layers=layers, cuts=1, drop_dead=False), None)

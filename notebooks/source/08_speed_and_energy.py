@@ -16,15 +16,13 @@
 # %%
 import torch
 
-from dcviz.nets import datasets
-from dcviz.chapters.ch08_speed_and_energy import energy, sparse_kernels, timing, tables as timing_tables
+from dcviz.chapters.ch08_speed_and_energy import checks as check, energy, figures, sparse_kernels, tables, timing
 from dcviz.evidence import paper, recordings
-from dcviz.pipeline import shipped as reference
 from dcviz.labkit import theme
-from dcviz.chapters.ch08_speed_and_energy import checks as check
-from dcviz.labs import PhoneLab, Prediction, SpeedLab
-from dcviz.chapters.ch08_speed_and_energy import figures as plots
 from dcviz.labkit.picture import Picture
+from dcviz.labs import PhoneLab, Prediction, SpeedLab
+from dcviz.nets import datasets
+from dcviz.pipeline import shipped
 
 # %% [markdown]
 # ## 1 · Eleven times fewer weights
@@ -75,7 +73,7 @@ roof = recordings.load("speed_limits").rows[0]
 fc6 = timing.paper_layers()["alexnet/fc6"]
 for method in timing.METHODS:
     moved = fc6.moved_bytes(method, 1, fc6.active)
-    print(f"{plots.METHODS[method]:18}{moved:>13,.0f} bytes at {roof['read_bytes_per_s'] / 1e9:.1f} GB/s "
+    print(f"{figures.METHODS[method]:18}{moved:>13,.0f} bytes at {roof['read_bytes_per_s'] / 1e9:.1f} GB/s "
           f"= {1e3 * moved / roof['read_bytes_per_s']:6.3f} ms at least;  "
           f"recorded {1e3 * seconds['alexnet/fc6', method, 1]:.3f} ms")
 
@@ -132,7 +130,7 @@ for j in range(layer.shape[1]):
 
 # %% tags=["nbval-ignore-output"]
 pictures = torch.tensor(datasets.digits().test.images)[:, None].float() / 255
-for name, share in timing.activity(reference.dense("lenet-300-100"), pictures).items():
+for name, share in timing.activity(shipped.dense("lenet-300-100"), pictures).items():
     print(f"{name}: {100 * share:.0f} % of the inputs are not zero")
 
 # %% [markdown]
@@ -152,7 +150,7 @@ for row in recorded.rows:
 # %%
 activity = recordings.load("layer_activity")
 figure, axes = theme.figure(11, 4.8)
-lines = plots.activity_curves(axes, activity.rows, [r["active"] for r in recorded.rows])
+lines = figures.activity_curves(axes, activity.rows, [r["active"] for r in recorded.rows])
 ours, csr = (dict(zip(*lines[method].get_data())) for method in ("compressed", "csr"))
 Picture(figure, "; ".join(f"{share:.0f} % active: {ours[share]:.1f}x" for share in ours) + f"; CSR {csr[100]:.1f}x")
 
@@ -192,17 +190,17 @@ check.product(my_product)
 # already.
 
 # %%
-stored = reference.compressed("lenet-300-100").layers[0]
+stored = shipped.compressed("lenet-300-100").layers[0]
 fc1 = timing.own_layer("lenet-300-100/fc1", stored.weight)
 digit = pictures[0].flatten()
 dense = fc1.dense @ digit
 straight = sparse_kernels.product(fc1.compressed, digit)
 print("the same outputs:", torch.allclose(dense, straight, atol=1e-5))
 for method in timing.METHODS:
-    print(f"{plots.METHODS[method]:18}{fc1.resident_bytes(method):>9,} bytes in memory")
+    print(f"{figures.METHODS[method]:18}{fc1.resident_bytes(method):>9,} bytes in memory")
 
 # %% tags=["nbval-ignore-output"]
-timing_tables.table(timing.measure(fc1, active=0.2, readings=5))
+tables.table(timing.measure(fc1, active=0.2, readings=5))
 
 # %% [markdown]
 # The table above is measured here and now. The layer is small: dense it fits into a cache, and a microsecond goes
@@ -220,7 +218,7 @@ Prediction(
 )
 
 # %%
-timing_tables.crossovers([row for row in times.rows if not row["layer"].startswith("lenet")])
+tables.crossovers([row for row in times.rows if not row["layer"].startswith("lenet")])
 
 # %%
 SpeedLab(layer="vgg-16/fc8", batch=64, density=23.0, active=45.0)
@@ -253,13 +251,13 @@ for form in ("dense", "sparse"):
 # %%
 densities = recordings.load("layer_densities")
 figure, axes = theme.figure(11, 4.6)
-plots.density_curves(axes, densities.rows)
+figures.density_curves(axes, densities.rows)
 rows = {(r["density"], r["method"]): r["seconds"] for r in densities.rows}
 pays = {m: max(d for d, n in rows if n == m and rows[d, m] < rows[d, "dense"]) for m in timing.METHODS[1:]}
-Picture(figure, "; ".join(f"{plots.METHODS[m]} beats dense up to {100 * d:.0f} % kept" for m, d in pays.items()))
+Picture(figure, "; ".join(f"{figures.METHODS[m]} beats dense up to {100 * d:.0f} % kept" for m, d in pays.items()))
 
 # %%
-print("; ".join(f"{plots.METHODS[m]} beats dense up to {100 * d:.0f} % kept" for m, d in pays.items()))
+print("; ".join(f"{figures.METHODS[m]} beats dense up to {100 * d:.0f} % kept" for m, d in pays.items()))
 print(densities.note)
 
 # %% [markdown]
@@ -283,14 +281,14 @@ check.crossover(my_crossover)
 # do not compare microseconds across the columns: compare **speed-ups**.
 
 # %%
-timing_tables.table_8(times.rows)
+tables.table_8(times.rows)
 
 # %%
 names = [name.replace("alexnet/", "AlexNet ").replace("vgg-16/", "VGG ") for name in timing.six_layers()]
 quoted = paper.table("derived_timing")["data"]["Core i7-5930k"]["speedup_b1"]
 ours = {m: [seconds[n, "dense", 1] / seconds[n, m, 1] for n in timing.six_layers()] for m in timing.METHODS[1:]}
 figure, axes = theme.figure(13, 4.8)
-plots.ratio_bars(axes, names, {
+figures.ratio_bars(axes, names, {
     "CSR, paper (quoted)": ("paper", quoted), "CSR, ours (recorded)": ("pruned", ours["csr"]),
     "compressed, ours (recorded)": ("kept", ours["compressed"])}, "times faster than dense")
 Picture(figure, "speed-up over dense at batch 1, six layers: the paper's CSR, our CSR, our compressed form")
@@ -313,7 +311,7 @@ for machine, row in paper.table("derived_timing")["data"].items():
 # the authors say so. Here is that table beside ours (microseconds per input):
 
 # %%
-timing_tables.table_8(times.rows, batch=64)
+tables.table_8(times.rows, batch=64)
 
 # %% [markdown]
 # ## 5 · Energy: measured or counted?
@@ -327,7 +325,7 @@ calls = timing.contestants(small, timing.inputs(800, active=0.3))
 print("meter:", energy.meter() or "none that this user may read")
 for method, call in calls.items():
     joules = energy.measure(call, seconds=0.3)
-    print(f"  {plots.METHODS[method]:18}", f"{1e6 * joules.joules:.2f} µJ a call" if joules else "not measured")
+    print(f"  {figures.METHODS[method]:18}", f"{1e6 * joules.joules:.2f} µJ a call" if joules else "not measured")
 
 # %% [markdown]
 # Without a meter one can only *count*: so many bytes from DRAM or from a cache, so many multiplications, each with
@@ -338,7 +336,7 @@ for method, call in calls.items():
 print({name: f"{size // 1024} KB" for name, size in energy.caches().items()} or "caches not told by this system")
 
 # %% tags=["nbval-ignore-output"]
-timing_tables.table_9()
+tables.table_9()
 
 # %% [markdown]
 # Do not compare the millijoules of the two blocks. The paper's meters saw a whole processor at 70 to 80 W, caches,
@@ -357,7 +355,7 @@ timing_tables.table_9()
 bars = energy.paper_efficiency()
 layers = paper.table("table9_power_w")["layers"]
 figure, axes = theme.figure(13, 4.8)
-plots.ratio_bars(axes, names, {
+figures.ratio_bars(axes, names, {
     "CPU sparse": ("pruned", [bars[n, "Core i7-5930k", "sparse_b1"] for n in layers]),
     "GPU sparse": ("kept", [bars[n, "Titan X", "sparse_b1"] for n in layers]),
     "mobile GPU sparse": ("retrained", [bars[n, "Tegra K1", "sparse_b1"] for n in layers])},
@@ -376,7 +374,7 @@ for name in timing.six_layers():
     for method in gains:
         gains[method].append(joules["dense"] / joules[method])
 figure, axes = theme.figure(13, 4.8)
-plots.ratio_bars(axes, names, {
+figures.ratio_bars(axes, names, {
     "CPU sparse (paper, measured)": ("paper", [bars[n, "Core i7-5930k", "sparse_b1"] for n in layers]),
     "CSR (45 nm count)": ("pruned", gains["csr"]),
     "compressed form (45 nm count)": ("kept", gains["compressed"])}, "times less energy\nthan dense")

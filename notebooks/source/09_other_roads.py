@@ -16,16 +16,13 @@
 import numpy as np
 
 from dcviz import archive, pipeline
-from dcviz.nets import datasets, models, training
+from dcviz.chapters.ch09_other_roads import checks as check, comparison, figures, int8, nnmf, svd, tables, taylor
 from dcviz.evidence import recordings
-from dcviz.pipeline import shipped as reference
 from dcviz.labkit import theme
-from dcviz.chapters.ch09_other_roads import comparison, int8, nnmf, svd, taylor
-from dcviz.chapters.ch09_other_roads import checks as check
-from dcviz.labs import FilterLab, Prediction, RankLab, TemperatureLab
-from dcviz.chapters.ch09_other_roads import figures as plots
 from dcviz.labkit.picture import Picture
-from dcviz.chapters.ch09_other_roads import tables
+from dcviz.labs import FilterLab, Prediction, RankLab, TemperatureLab
+from dcviz.nets import datasets, models, training
+from dcviz.pipeline import shipped
 
 # %% [markdown]
 # ## 1 · Two thin matrices
@@ -102,7 +99,7 @@ check.low_rank(my_low_rank)
 # Here is one fit, now: `fc2` at vectors of 4 numbers, started from the SVD.
 
 # %% tags=["nbval-ignore-output"]
-low = svd.LowRank(reference.dense("lenet-300-100"), "fc2")
+low = svd.LowRank(shipped.dense("lenet-300-100"), "fc2")
 fitted = nnmf.fit(low.module.weight.detach(), own=0, shared=4, steps=200, start=low.factors(4))
 print(f"SVD, rank 4:     {svd.parameters(*low.shape, 4):,} numbers, {svd.relative_error(low.spectrum, 4):.1%} missing")
 print(f"network, d' = 4: {fitted.parameters:,} numbers, {fitted.relative_error:.1%} missing")
@@ -162,7 +159,7 @@ filters.sweep()
 # filter. Here are both, for all twenty filters of `conv1`:
 
 # %% tags=["nbval-ignore-output"]
-net, few = reference.dense("lenet-5"), datasets.digits().train.take(slice(0, 200))
+net, few = shipped.dense("lenet-5"), datasets.digits().train.take(slice(0, 200))
 truth = taylor.oracle(net, few, "conv1").argsort().argsort()
 for criterion in taylor.CRITERIA:
     found = taylor.scores(net, few, criterion, ["conv1"])["conv1"].argsort().argsort()
@@ -235,9 +232,9 @@ tables.filters(pruned_filters.rows)
 cut_alexnet = recordings.load("alexnet_filters")
 ways = [tables.way(row) for row in cut_alexnet.rows[1:6]]
 figure, (left, right) = theme.figure(13, 5.8, columns=2, sharey=True)
-lines = plots.filter_curves(left, tables.alexnet_curves(cut_alexnet.rows, "raw_percent"), ways, "at once (recorded)")
+lines = figures.filter_curves(left, tables.alexnet_curves(cut_alexnet.rows, "raw_percent"), ways, "at once (recorded)")
 after = tables.alexnet_curves(cut_alexnet.rows, "error_percent")
-plots.filter_curves(right, after, ways, "after a short lesson (recorded)")
+figures.filter_curves(right, after, ways, "after a short lesson (recorded)")
 left.set_ylabel("error (%)")
 figure.legend(handles=list(lines.values()), loc="outside upper center", ncols=3)
 Picture(figure, "AlexNet: error on 1,000 held-out pictures against multiplications left, at once and after a lesson. "
@@ -350,7 +347,7 @@ check.soften(my_soften)
 # suffer from a loud one. Files and errors, measured now:
 
 # %% tags=["nbval-ignore-output"]
-dense, test = reference.dense("lenet-300-100"), datasets.digits().test
+dense, test = shipped.dense("lenet-300-100"), datasets.digits().test
 size = len(archive.dumps(pipeline.stored_net(dense)))
 print(f"32 bits: {size:>9,} bytes, error {training.error_percent(dense, test):4.1f} %")
 for bits in (8, 4, 3, 2):
@@ -382,7 +379,7 @@ table[10:]
 # %% tags=["nbval-ignore-output"]
 figure, axes = theme.figure(12, 6.4)
 alone = [row for row in recorded.rows if not row["combined"]]
-plots.all_roads(axes, alone)
+figures.all_roads(axes, alone)
 axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 Picture(figure, "Test error against bytes in the file, a line for every road; left and low is good. Recorded.")
 
@@ -411,8 +408,8 @@ tables.table7(recorded.rows, curves.rows)
 
 # %% tags=["nbval-ignore-output"]
 figure, (left, right) = theme.figure(13, 5.2, columns=2, sharey=True)
-plots.figure6(left, tables.paper_curves(), "paper: AlexNet (Fig. 6)")
-lines = plots.figure6(right, tables.curves(curves.rows), "ours: LeNet-300-100 (recorded)")
+figures.figure6(left, tables.paper_curves(), "paper: AlexNet (Fig. 6)")
+lines = figures.figure6(right, tables.curves(curves.rows), "ours: LeNet-300-100 (recorded)")
 figure.legend(handles=list(lines.values()), loc="outside upper center", ncols=4)
 Picture(figure, "Accuracy gained against size left: pruning, quantization, both, SVD. Left paper, right ours.")
 

@@ -14,15 +14,13 @@
 import numpy as np
 from IPython.display import Math
 
-from dcviz.chapters.ch10_how_small import bounds, frontier, tables as frontier_tables
 from dcviz.archive import coders
-from dcviz.nets import datasets
+from dcviz.chapters.ch10_how_small import bounds, checks as check, figures, frontier, tables
 from dcviz.evidence import paper, recordings
 from dcviz.ideas import pruning
-from dcviz.pipeline import shipped as reference, sensitivity
-from dcviz.chapters.ch10_how_small import checks as check
 from dcviz.labs import FrontierLab, Prediction
-from dcviz.chapters.ch10_how_small import figures as plots
+from dcviz.nets import datasets
+from dcviz.pipeline import sensitivity, shipped as reference
 
 # %% [markdown]
 # ## 1 · The frontier
@@ -58,10 +56,10 @@ def again(net):
 
 seeds = recordings.load("shipped_seeds")
 guess.reveal(None)
-plots.frontier_picture("LeNet-5", mine("lenet-5"), again("lenet-5"))
+figures.frontier_picture("LeNet-5", mine("lenet-5"), again("lenet-5"))
 
 # %%
-plots.frontier_picture("LeNet-300-100", mine("lenet-300-100"), again("lenet-300-100"), low=15, high=300, errors=(1.0, 2.4))
+figures.frontier_picture("LeNet-300-100", mine("lenet-300-100"), again("lenet-300-100"), low=15, high=300, errors=(1.0, 2.4))
 
 # %% [markdown]
 # How to read it. **Up and left is better.** The thin grey lines start at the dense net's error; who starts lower has it
@@ -74,7 +72,7 @@ plots.frontier_picture("LeNet-300-100", mine("lenet-300-100"), again("lenet-300-
 # weights at all, but the number of a random draw that happens to work.
 
 # %% tags=["nbval-ignore-output"]
-frontier_tables.shipped(shipped.rows)
+tables.shipped(shipped.rows)
 
 # %%
 print("recorded columns:", shipped.note)
@@ -84,7 +82,7 @@ print("recorded columns:", shipped.note)
 # shuffles of the data:
 
 # %%
-frontier_tables.seeds(seeds.rows)
+tables.seeds(seeds.rows)
 
 # %%
 print(seeds.note)
@@ -148,10 +146,10 @@ FrontierLab(density=3.0, training="gradual + teacher", few_codes=True, rate=True
 
 # %%
 grid = recordings.load("frontier_grid")
-plots.steps_picture(frontier_tables.steps(grid.rows))
+figures.steps_picture(tables.steps(grid.rows))
 
 # %%
-frontier_tables.ablation(grid.rows)
+tables.ablation(grid.rows)
 
 # %%
 print(grid.note)
@@ -179,7 +177,7 @@ print(grid.note)
 # %%
 fc1 = reference.dense("lenet-300-100").fc1.weight.detach().numpy()
 kept = fc1[pruning.mask_from_density(fc1, 0.03)]
-frontier_tables.prices(kept)
+tables.prices(kept)
 
 # %% [markdown]
 # A small price cuts the bits by a quarter and costs little distance. Values that lose their last weight drop out by
@@ -208,7 +206,7 @@ check.assign_with_price(my_choice)
 # rate and the order of neurons left out:
 
 # %%
-frontier_tables.quantizers(grid.rows)
+tables.quantizers(grid.rows)
 
 # %% [markdown]
 # Compare at equal *bytes*, not at equal bits: uniform bins with one bit more take about as many bytes as k-means, since
@@ -224,7 +222,7 @@ frontier_tables.quantizers(grid.rows)
 
 # %% tags=["nbval-ignore-output"]
 curves = sensitivity.error_by_density(reference.dense("lenet-300-100"), datasets.digits().test)
-frontier_tables.by_sensitivity(grid.rows, curves)
+tables.by_sensitivity(grid.rows, curves)
 
 # %% [markdown]
 # The curves want more in fc1 and far less in the last layer than the hand did. Mind what they know: the error *before*
@@ -237,7 +235,7 @@ frontier_tables.by_sensitivity(grid.rows, curves)
 # that listen to the same inputs, or the busiest first. Nobody has to store the permutation; there is nothing to undo.
 
 # %%
-frontier_tables.reordered(["lenet-300-100", "lenet-300-100-small", "lenet-5-small", "lenet-5-tiny"])
+tables.reordered(["lenet-300-100", "lenet-300-100-small", "lenet-5-small", "lenet-5-tiny"])
 
 # %% [markdown]
 # Bytes for nothing, after all training is done. (The shipped files are kept as they are; chapter after chapter refers
@@ -292,7 +290,7 @@ guess.tell()
 # at random places:
 
 # %%
-plots.mask_picture(fc1)
+figures.mask_picture(fc1)
 
 # %% [markdown]
 # The bound is no law of nature; it is the price *if weights are kept independently*. A trained mask is anything but: kept
@@ -353,7 +351,7 @@ table = bounds.whole(small)
 bounds.with_ratios(table, small.dense_bytes())
 
 # %%
-plots.bound_picture(table, "lenet-300-100-small")
+figures.bound_picture(table, "lenet-300-100-small")
 
 # %% [markdown]
 # Read the columns from left to right.
@@ -397,7 +395,7 @@ bounds.by_compressor(small)
 
 # %%
 rivals = recordings.load("nnc_sizes")
-frontier_tables.standard(rivals.rows)
+tables.standard(rivals.rows)
 
 # %%
 print(f"{rivals.rows[0]['coder']}; {rivals.note}")

@@ -16,17 +16,14 @@ import pandas as pd
 import torch
 
 from dcviz import archive
-from dcviz.nets import batchnorm, datasets, models, small_digits, training
+from dcviz.chapters.ch11_open_questions import checks as check, figures, googlenet, measure, tables
 from dcviz.evidence import paper, recordings
-from dcviz.pipeline import shipped as reference
 from dcviz.labkit import theme
-from dcviz.chapters.ch11_open_questions import checks as check
-from dcviz.labs import Prediction, TransferLab
 from dcviz.labkit.base import plain
-from dcviz.pipeline import restore
-from dcviz.chapters.ch11_open_questions import figures as plots
 from dcviz.labkit.picture import Picture
-from dcviz.chapters.ch11_open_questions import googlenet, measure as open_questions, tables as open_tables
+from dcviz.labs import Prediction, TransferLab
+from dcviz.nets import batchnorm, datasets, models, small_digits, training
+from dcviz.pipeline import restore, shipped
 
 # %% [markdown]
 # ## 1 · The same net, another task
@@ -38,11 +35,11 @@ from dcviz.chapters.ch11_open_questions import googlenet, measure as open_questi
 other = small_digits.digits()
 figure, axes = theme.figure(12, 2.9)
 rows = {"MNIST": datasets.digits().train.images[:12], "8 × 8,\nstretched": other.train.images[:12]}
-plots.digit_rows(axes, rows)
+figures.digit_rows(axes, rows)
 Picture(figure, "Above: twelve MNIST digits. Below: twelve of the other digits, larger and blurred.")
 
 # %% tags=["nbval-ignore-output"]
-for name, net in (("dense", reference.dense("lenet-5")), ("compressed", restore(reference.compressed("lenet-5")))):
+for name, net in (("dense", shipped.dense("lenet-5")), ("compressed", restore(shipped.compressed("lenet-5")))):
     familiar, new = (training.error_percent(net, split) for split in (datasets.digits().test, other.test))
     print(f"{name:<12}error on MNIST's digits {familiar:5.1f} %      on the other digits {new:5.1f} %")
 
@@ -89,7 +86,7 @@ Picture(lab.picture(), plain(lab.caption.value))
 # %%
 recorded = recordings.load("transfer_errors")
 print(f"mean error in %, three draws of examples\n{recorded.note}")
-open_tables.transfer_table(recorded.rows)
+tables.transfer_table(recorded.rows)
 
 # %% [markdown]
 # **What the table says**, row against row:
@@ -109,7 +106,7 @@ open_tables.transfer_table(recorded.rows)
 # %%
 sent = {row["road"]: row["bytes"] for row in recorded.rows if row["road"]}
 print(f"update of the kept weights, 16 bits each: {sent['kept']:,} bytes")
-print(f"the whole of lenet-5.dcz, positions included: {reference.compressed_path('lenet-5').stat().st_size:,} bytes")
+print(f"the whole of lenet-5.dcz, positions included: {shipped.compressed_path('lenet-5').stat().st_size:,} bytes")
 
 # %% [markdown]
 # The difference is larger than the thing! In the file a weight is a code of 4 or 5 bits, shorter still after Huffman.
@@ -122,7 +119,7 @@ print(f"the whole of lenet-5.dcz, positions included: {reference.compressed_path
 # %% tags=["nbval-ignore-output"]
 framed = small_digits.digits(size=20)
 print(f"compressed LeNet-5, nothing trained, digits framed as in MNIST: "
-      f"{training.error_percent(restore(reference.compressed('lenet-5')), framed.test):.1f} %")
+      f"{training.error_percent(restore(shipped.compressed('lenet-5')), framed.test):.1f} %")
 
 # %% [markdown]
 # Zero bytes sent, zero examples used. Find in the table how many examples the codebook needs to get there. Five minutes
@@ -143,7 +140,7 @@ for start, name in (("dense", "dense"), ("everything", "compressed")):
     print(f"{name:<11}{row['bytes']:>12,} bytes, error on the old classes {row['old_error_percent']:.1f} %, "
           f"on the new ones {row['error_percent']:.1f} %")
 print(f"error on 1,000 test pictures of the new classes, one draw of examples\n{recorded.note}")
-open_tables.transfer_table(recorded.rows)
+tables.transfer_table(recorded.rows)
 
 # %% [markdown]
 # **What came out**, as far as one draw of examples can tell:
@@ -190,8 +187,8 @@ check.allowed_gradient(my_allowed_gradient)
 
 # %%
 recorded = recordings.load("starts_finetuned")
-before, ks = open_tables.start_groups(recorded.rows, "error_percent")
-after, _ = open_tables.start_groups(recorded.rows, "finetuned_error_percent")
+before, ks = tables.start_groups(recorded.rows, "error_percent")
+after, _ = tables.start_groups(recorded.rows, "finetuned_error_percent")
 guess = Prediction(
     "Pruned LeNet-300-100, 4 values a layer. Which start makes the fewest mistakes before fine-tuning?",
     options=["forgy", "density", "optimal", "linear"],
@@ -205,7 +202,7 @@ guess.reveal(before)
 figure, axes = theme.figure(13, 4.8, columns=2, sharey=True)
 labels = [f"k = {k}" for k in ks]
 for ax, groups, title in zip(axes, (before, after), ("before fine-tuning", "after fine-tuning"), strict=True):
-    plots.bars_of_error(ax, groups, labels)
+    figures.bars_of_error(ax, groups, labels)
     ax.set_title(title)
 LEVEL = next(row["error_percent"] for row in recorded.rows if row["start"] is None)
 for ax in axes:
@@ -214,7 +211,7 @@ axes[0].set_ylabel("error (%)")
 axes[0].legend(ncols=2, loc="upper right")
 said = "; ".join(
     f"{start}: " + ", ".join(f"{b[0]:.2f} to {a[0]:.2f}" for b, a in zip(before[start], after[start], strict=True))
-    for start in open_questions.STARTS
+    for start in measure.STARTS
 )
 Picture(figure, f"Error %, 10,000 test images, before and after, k = {', '.join(map(str, ks))}. {said}. "
                 f"Not shared: {LEVEL:.2f}. {recorded.note}.")
@@ -223,7 +220,7 @@ Picture(figure, f"Error %, 10,000 test images, before and after, k = {', '.join(
 # How good are the same codebooks as *codebooks*? Their squared error, equation 2, over that of the best there is:
 
 # %%
-inertia, _ = open_tables.start_groups(recorded.rows, "inertia")
+inertia, _ = tables.start_groups(recorded.rows, "inertia")
 print(f"{recorded.note}\n\n{'':<10}" + "".join(f"{f'k = {k}':>9}" for k in ks))
 for start, found in inertia.items():
     print(f"{start:<10}" + "".join(f"{mean / best[0]:>9.2f}" for (mean, *_), best in zip(found, inertia["optimal"])))
@@ -274,17 +271,17 @@ guess = Prediction(
     "250 digits to learn from. Prune 80 % of the weights. Against the dense net that trained as long, the error...",
     options=["falls by more than a point", "stays within a point", "rises by more than a point"],
     key="ch11-regularisation",
-    truth=lambda gain: open_tables.in_words(gain["pruned", 0.2][0]),
+    truth=lambda gain: tables.in_words(gain["pruned", 0.2][0]),
 )
 guess
 
 # %%
 recorded = recordings.load("small_sets")
-guess.reveal(open_tables.gains(recorded.rows, 250))
+guess.reveal(tables.gains(recorded.rows, 250))
 figure, axes = theme.figure(15, 4.6, columns=4)
-for ax, n in zip(axes, open_tables.sizes(recorded.rows), strict=True):
-    points, levels = open_tables.small_set_points(recorded.rows, n)
-    plots.density_curves(ax, points, levels, f"{n:,} digits")
+for ax, n in zip(axes, tables.sizes(recorded.rows), strict=True):
+    points, levels = tables.small_set_points(recorded.rows, n)
+    figures.density_curves(ax, points, levels, f"{n:,} digits")
 axes[0].set_ylabel("error (%)")
 handles, names = axes[0].get_legend_handles_labels()
 figure.legend(handles, names, loc="outside lower center", ncols=4)
@@ -296,7 +293,7 @@ Picture(figure, f"Error %, 10,000 test images, mean and deviation of four runs; 
 
 # %%
 print(f"points by which the error falls against 'dense, longer': mean ± deviation of four runs\n{recorded.note}")
-open_tables.gain_table(recorded.rows)
+tables.gain_table(recorded.rows)
 
 # %% [markdown]
 # **What came out: no gain that outgrows its own spread.** The story is tempting, and for this net and these digits we
@@ -311,7 +308,7 @@ open_tables.gain_table(recorded.rows)
 
 # %%
 for rival in ("dense", "dense, longer"):
-    mean, deviation, n = open_tables.gains(recorded.rows, 4000, rival)["pruned", 0.2]
+    mean, deviation, n = tables.gains(recorded.rows, 4000, rival)["pruned", 0.2]
     print(f"against {rival!r:<17} the pruned net's error falls by {mean:+.1f} ± {deviation:.1f} points ({n} runs)")
 
 # %% [markdown]
@@ -366,14 +363,14 @@ print(f"largest difference {(before - after).abs().max():.1e} of outputs up to {
 
 # %%
 squeezed = recordings.load("squeezenet_layers")
-own = googlenet.layer_rows(archive.describe(reference.compressed_path("lenet-5")))
+own = googlenet.layer_rows(archive.describe(shipped.compressed_path("lenet-5")))
 inception = recordings.load("googlenet_layers")
 blocked = [row for row in inception.rows if "layer" in row]
 figure, axes = theme.figure(16, 6.4, columns=3)
 titles = "LeNet-5", "GoogLeNet", "SqueezeNet"
 for ax, title, rows in zip(axes, titles, (own, blocked, squeezed.rows), strict=True):
     blocks = googlenet.by_block(rows)
-    plots.layer_shares(ax, list(blocks), *([block[key] for block in blocks.values()] for key in ("weights", "bytes")))
+    figures.layer_shares(ax, list(blocks), *([block[key] for block in blocks.values()] for key in ("weights", "bytes")))
     ax.set_title(title)
 axes[0].legend(loc="upper right")
 text = "; ".join(

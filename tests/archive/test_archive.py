@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from dcviz import archive
-from dcviz.archive import Coding, Layer, StoredNet, streams as archive_streams
+from dcviz.archive import Coding, Layer, StoredNet, streams
 from dcviz.errors import ArchiveError, CodebookError, WeightError
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -291,7 +291,7 @@ def test_arbitrary_bytes_give_archive_errors_only(data):
 
 
 def test_a_file_that_declares_too_much_is_refused_before_memory_is_taken():
-    header = archive_streams.Writer()
+    header = streams.Writer()
     header.text("bomb")
     header.varint(1)
     header.text("w")
@@ -299,7 +299,7 @@ def test_a_file_that_declares_too_much_is_refused_before_memory_is_taken():
     header.byte(2)
     header.varint(1 << 31)
     header.varint(1 << 31)
-    file = archive_streams.Writer(archive.MAGIC + bytes([archive.VERSION]))
+    file = streams.Writer(archive.MAGIC + bytes([archive.VERSION]))
     for piece in header.section():
         file.raw(piece)
     with pytest.raises(ArchiveError, match="declares the shape"):
@@ -307,7 +307,7 @@ def test_a_file_that_declares_too_much_is_refused_before_memory_is_taken():
 
 
 def test_a_constant_layer_of_any_size_comes_back():
-    for size in (archive_streams.MAX_FREE, archive_streams.MAX_FREE + 1):
+    for size in (streams.MAX_FREE, streams.MAX_FREE + 1):
         weights = np.full((1, size), 0.5, np.float32)
         for index_bits in (None, 3):
             net = StoredNet("flat", (Layer("w", weights, None, Coding(index_bits, weights[0, :1], huffman=True)),))
@@ -315,18 +315,18 @@ def test_a_constant_layer_of_any_size_comes_back():
 
 
 def test_a_few_bytes_cannot_ask_for_many_entries():
-    header = archive_streams.Writer()
+    header = streams.Writer()
     header.text("bomb")
     header.varint(1)
     header.text("w")
     header.byte(2)  # codes for every position
     header.byte(1)
     header.varint(1 << 27)
-    payload = archive_streams.Writer()
+    payload = streams.Writer()
     payload.varint(1)
     payload.raw(b"\0\0\x80\x3f")
     payload.raw(bytes([0, 0]))  # fixed-length codes of no bits
-    file = archive_streams.Writer(archive.MAGIC + bytes([archive.VERSION]))
+    file = streams.Writer(archive.MAGIC + bytes([archive.VERSION]))
     for piece in header.section():
         file.raw(piece)
     for piece in payload.section():

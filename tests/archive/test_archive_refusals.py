@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dcviz import archive
-from dcviz.archive import Coding, Layer, StoredNet, streams as archive_streams
+from dcviz.archive import Coding, Layer, StoredNet, streams
 from dcviz.archive.streams import MAX_CHUNK, MAX_WEIGHTS, Reader, Writer, read_symbols
 from dcviz.archive.types import BIAS, CODED, SPARSE
 from dcviz.errors import ArchiveError
@@ -94,7 +94,7 @@ def test_chunks_of_any_length_up_to_the_longest_are_read(chunk):
     lengths = huffman.code_lengths([4, 4, 4])
     stream = bitstream.encode(symbols, lengths, chunk)
     writer = Writer([1])
-    archive_streams._write_table(writer, lengths)
+    streams._write_table(writer, lengths)
     writer.varint(chunk)
     least = int(stream.chunk_bits.min())
     writer.varint(least)
@@ -110,7 +110,7 @@ def test_chunks_of_any_length_up_to_the_longest_are_read(chunk):
 @pytest.mark.parametrize(("chunk", "whole"), [(0, "0"), (MAX_CHUNK + 1, "131,073")])
 def test_other_chunks_are_refused(chunk, whole):
     writer = Writer([1])
-    archive_streams._write_table(writer, huffman.code_lengths([4, 4]))
+    streams._write_table(writer, huffman.code_lengths([4, 4]))
     writer.varint(chunk)
     writer.varint(12)
     writer.raw(b"\0\0")
@@ -177,5 +177,5 @@ def test_a_cut_names_what_is_missing():
 
 def test_a_single_value_takes_no_bits():
     writer = Writer()
-    archive_streams.write_symbols(writer, np.zeros(100, np.uint8), False, 0)
+    streams.write_symbols(writer, np.zeros(100, np.uint8), False, 0)
     assert bytes(writer) == b"\0\0"

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from dcviz import archive
-from dcviz.archive import Coding, Layer, coders, streams as archive_streams
+from dcviz.archive import Coding, Layer, coders, streams
 from dcviz.archive.coders import GAPS, WEIGHT_CODES, Stream
-from dcviz.chapters.ch06_huffman import tables as coding_tables
+from dcviz.chapters.ch06_huffman import tables
 from dcviz.errors import CodeError
 from dcviz.ideas import ans, huffman, relative_index
 from dcviz.ideas.entropy import entropy, histogram
@@ -77,8 +77,8 @@ def test_huffman_size_is_the_stream_of_the_file():
     stream = skewed()
     lengths = huffman.code_lengths(stream.counts)
     size = coders.huffman_size(stream.symbols, stream.width)
-    writer = archive_streams.Writer()
-    archive_streams.write_symbols(writer, stream.symbols, True, stream.width)
+    writer = streams.Writer()
+    streams.write_symbols(writer, stream.symbols, True, stream.width)
     assert size.bytes == len(writer)
     words = -(-int((stream.counts * lengths).sum()) // 8)
     assert size.bytes == words + size.table + 1  # one byte says that it is Huffman
@@ -201,25 +201,25 @@ def test_ans_decodes_to_the_narrowest_type_and_says_where_it_must_end():
 
 
 def test_tables_keep_paper_and_ours_apart():
-    layers = coding_tables.layers("lenet-300-100")
-    assert layers[coding_tables.PAPER, "Huffman"].tolist()[0] == 4.4  # Table 2, ip1
-    ours = layers[coding_tables.HERE]
+    layers = tables.layers("lenet-300-100")
+    assert layers[tables.PAPER, "Huffman"].tolist()[0] == 4.4  # Table 2, ip1
+    ours = layers[tables.HERE]
     assert (ours["entropy"] <= ours["Huffman"]).all()
     assert (ours["Huffman"] < ours["entropy"] + 1).all()
-    last = coding_tables.last_layers("lenet-5")
-    assert last[coding_tables.DIGITISED, "Huffman"].tolist() == [4.01, 3.48]
+    last = tables.last_layers("lenet-5")
+    assert last[tables.DIGITISED, "Huffman"].tolist() == [4.01, 3.48]
 
 
 def test_whole_files_are_measured():
-    saving = coding_tables.whole_file_saving("lenet-300-100")
+    saving = tables.whole_file_saving("lenet-300-100")
     assert 0.05 < saving < 0.5
-    table = coding_tables.whole_files()
-    assert table.loc["alexnet", (coding_tables.PAPER, "saved %, derived")] == pytest.approx(22, abs=0.5)
-    assert float(table.loc["lenet-300-100", (coding_tables.HERE, "saved %")]) == pytest.approx(100 * saving, abs=0.06)
+    table = tables.whole_files()
+    assert table.loc["alexnet", (tables.PAPER, "saved %, derived")] == pytest.approx(22, abs=0.5)
+    assert float(table.loc["lenet-300-100", (tables.HERE, "saved %")]) == pytest.approx(100 * saving, abs=0.06)
 
 
 def test_gaps_come_below_one_bit_a_weight():
-    table = coding_tables.mask_codes("lenet-300-100", "fc1")["bits per weight"]
+    table = tables.mask_codes("lenet-300-100", "fc1")["bits per weight"]
     assert table["Huffman: mask, weight by weight"] == 1
     assert table["Huffman: gaps, as in the file"] < 0.6
 
@@ -227,16 +227,14 @@ def test_gaps_come_below_one_bit_a_weight():
 def test_formulas_hold_the_layers_own_numbers():
     stream = skewed()
     mean = (stream.counts * huffman.code_lengths(stream.counts)).sum() / stream.counts.sum()
-    assert f"{entropy(stream.counts):.3f}" in coding_tables.entropy_formula(stream)
-    assert f"{mean:.3f}" in coding_tables.mean_formula(stream)
-    assert r"\dots" not in coding_tables.entropy_formula(Stream("symbols", np.array([0, 1]), 1))
+    assert f"{entropy(stream.counts):.3f}" in tables.entropy_formula(stream)
+    assert f"{mean:.3f}" in tables.mean_formula(stream)
+    assert r"\dots" not in tables.entropy_formula(Stream("symbols", np.array([0, 1]), 1))
 
 
 def test_the_coder_table_starts_at_the_bound_and_names_what_is_missing():
     stream = skewed()
-    table = coding_tables.by_coder(
-        stream, [*coders.sizes(stream), coders.Size("other", None, note="not installed here")]
-    )
+    table = tables.by_coder(stream, [*coders.sizes(stream), coders.Size("other", None, note="not installed here")])
     assert table.index[0].startswith("entropy bound")
     known = [int(text.replace(",", "")) for text in table["bytes"][1:] if text]
     assert known == sorted(known)
@@ -245,7 +243,7 @@ def test_the_coder_table_starts_at_the_bound_and_names_what_is_missing():
 
 def test_order_is_worth_something_to_compressors_only():
     stream = Stream("symbols", np.repeat(np.arange(8), 200), 3)
-    worth = coding_tables.shuffled(stream)["order is worth"]
+    worth = tables.shuffled(stream)["order is worth"]
     assert worth["fixed-length"] == 0
     assert abs(worth["Huffman"]) <= 2  # the lengths of its chunks may change a byte
     assert worth["zip"] > 100

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 
 from dcviz import archive
-from dcviz.archive import Coding, Layer, StoredNet, streams as archive_streams, writer as archive_writer
+from dcviz.archive import Coding, Layer, StoredNet, streams, writer
 from dcviz.archive.streams import Writer
 from dcviz.errors import ArchiveError
 from dcviz.ideas import bitstream, huffman
@@ -91,12 +91,12 @@ def forge(lie, rng):
     """A file with right lengths and checksums whose contents are a lie that only a reader's own rules can find."""
     net = list(nets())[3 if lie == "codes that are no prefix code" else 1]
     layer = net.layers[0]
-    coding, (index, values) = layer.coding, archive_writer.entries(layer)
+    coding, (index, values) = layer.coding, writer.entries(layer)
     width = coding.index_bits or 4
-    codebook = archive_writer.stored_codebook(coding, index) if coding.codebook is not None else np.unique(values)
+    codebook = writer.stored_codebook(coding, index) if coding.codebook is not None else np.unique(values)
     if 0 not in codebook:
         codebook = np.concatenate([np.zeros(1, np.float32), codebook])
-    codes = archive_writer.codes_of(values, codebook, "forged")
+    codes = writer.codes_of(values, codebook, "forged")
     gaps, zero, largest = index.gaps.astype(np.int64), int(np.flatnonzero(codebook == 0)[0]), 2**width - 1
     at = rng.randrange(len(gaps))
     if lie == "fillers past the end":
@@ -119,7 +119,7 @@ def forge(lie, rng):
     _write_lying_symbols(payload, gaps, width, rng if lie == "codes that are no prefix code" else None)
     payload.varint(len(codebook))
     payload.raw(codebook.astype("<f2" if coding.dtype == "float16" else "<f4").tobytes())
-    archive_streams.write_symbols(payload, codes, False, max(len(codebook) - 1, 15).bit_length())
+    streams.write_symbols(payload, codes, False, max(len(codebook) - 1, 15).bit_length())
     payload.varint(layer.bias.size)
     payload.raw(layer.bias.astype("<f4").tobytes())
     header = Writer()
@@ -129,8 +129,8 @@ def forge(lie, rng):
         if each is layer:
             said = Coding(width, codebook, dtype=coding.dtype, order=coding.order)
             each = Layer(each.name, each.weight, each.bias, said)
-        archive_writer._write_layer_record(header, each)
-    second = archive_writer.write_layer(net.layers[1])
+        writer._write_layer_record(header, each)
+    second = writer.write_layer(net.layers[1])
     order = (second, payload) if lie == "the sections swapped" else (payload, second)
     pieces = [archive.MAGIC + bytes([archive.VERSION])]
     for part in (header, *order):
@@ -141,7 +141,7 @@ def forge(lie, rng):
 def _write_lying_symbols(payload, symbols, width, rng):
     """Fixed-length symbols, or with ``rng`` a Huffman stream whose table has one code length changed."""
     if rng is None:
-        archive_streams.write_symbols(payload, symbols, False, width)
+        streams.write_symbols(payload, symbols, False, width)
         return
     lengths = huffman.code_lengths(histogram(symbols))
     stream = bitstream.encode(symbols, lengths)
@@ -149,7 +149,7 @@ def _write_lying_symbols(payload, symbols, width, rng):
     at = rng.choice(np.flatnonzero(lengths).tolist())
     lengths[at] = rng.choice([n for n in range(1, int(lengths.max()) + 1) if n != lengths[at]])
     payload.byte(1)
-    archive_streams._write_table(payload, lengths)
+    streams._write_table(payload, lengths)
     payload.varint(stream.chunk)
     payload.varint(int(stream.chunk_bits.sum()))
     payload.raw(stream.data)

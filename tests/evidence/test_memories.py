@@ -7,7 +7,7 @@ import pytest
 from dcviz import archive
 from dcviz.errors import DataError
 from dcviz.evidence import memories, paper
-from dcviz.pipeline import budgets, shipped as reference
+from dcviz.pipeline import budgets, shipped
 
 
 def test_memories_are_sorted_sourced_and_of_known_kinds():
@@ -54,8 +54,8 @@ def test_paper_sizes_are_the_printed_ones():
 def test_our_sizes_are_files_that_shrink_from_stage_to_stage(net):
     sizes = [budgets.our_bytes(net, stage) for stage in budgets.STAGES]
     assert sizes == sorted(sizes, reverse=True)
-    assert sizes[-1] == archive.describe(reference.compressed_path(net)).file_bytes
-    assert 0 < sizes[0] - reference.compressed(net).dense_bytes() < 200
+    assert sizes[-1] == archive.describe(shipped.compressed_path(net)).file_bytes
+    assert 0 < sizes[0] - shipped.compressed(net).dense_bytes() < 200
 
 
 def test_no_file_no_size():

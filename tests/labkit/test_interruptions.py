@@ -15,7 +15,7 @@ from dcviz.chapters.ch02_pruning.pruning_lab import PruningLab
 from dcviz.chapters.ch02_pruning.retraining_lab import RetrainingLab
 from dcviz.chapters.ch05_trained_quantization.finetune_lab import FinetuneLab
 from dcviz.nets import datasets, training
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
@@ -146,7 +146,7 @@ def test_a_callback_that_raises_shows_its_message_and_the_lab_goes_on(lab, monke
 
 
 def test_two_labs_on_one_net_do_not_disturb_each_other():
-    net = reference.dense("lenet-300-100")
+    net = shipped.dense("lenet-300-100")
     before = {key: value.clone() for key, value in net.state_dict().items()}
     first, second = PruningLab(net, threshold=0.03), PruningLab(net, threshold=0.03)
     caption, link = second.caption.value, repr(second)
@@ -211,7 +211,7 @@ def test_stopping_a_fine_tuning_leaves_the_numbers_of_its_last_look():
 def test_a_stop_leaves_net_and_constraint_consistent():
     from dcviz.pipeline.retraining import Masked
 
-    net = reference.dense("lenet-300-100")
+    net = shipped.dense("lenet-300-100")
     masks = {"fc1": np.abs(net.fc1.weight.detach().numpy()) > 0.05}
     steps = []
     schedule = training.Schedule(epochs=1, batch_size=64)

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from dcviz import archive
-from dcviz.chapters.ch07_full_pipeline import alexnet_measure as alexnet_report
+from dcviz.chapters.ch07_full_pipeline import alexnet_measure
 from dcviz.errors import DataError
 from dcviz.evidence import paper, recordings
 from dcviz.nets import alexnet_trainer, models
@@ -102,7 +102,7 @@ def test_the_pruned_stage_is_what_the_net_computes_with():
     net = tiny_net(0)
     with torch.no_grad():
         net[0].weight[torch.rand_like(net[0].weight) < 0.7] = 0
-    stored = archive.loads(archive.dumps(alexnet_report.pruned_stage(net)))
+    stored = archive.loads(archive.dumps(alexnet_measure.pruned_stage(net)))
     for key, value in net.state_dict().items():
         assert np.array_equal(stored.state_dict()[key], value.numpy()), key
 
@@ -110,14 +110,14 @@ def test_the_pruned_stage_is_what_the_net_computes_with():
 def test_a_report_measures_files_and_table_6_its_bits(main, monkeypatch, tmp_path):
     folder, kept = main("out"), {}
     monkeypatch.setattr(recordings, "keep", lambda name, _, rows: kept.update({name: rows}))
-    monkeypatch.setattr(alexnet_report, "AlexNet", lambda classes: tiny_net(0))
-    monkeypatch.setattr(alexnet_report, "restore", restore_tiny)
-    monkeypatch.setattr(alexnet_report, "SETTINGS", ac.SETTINGS)
-    monkeypatch.setattr(alexnet_report, "PIXELS", 64)
+    monkeypatch.setattr(alexnet_measure, "AlexNet", lambda classes: tiny_net(0))
+    monkeypatch.setattr(alexnet_measure, "restore", restore_tiny)
+    monkeypatch.setattr(alexnet_measure, "SETTINGS", ac.SETTINGS)
+    monkeypatch.setattr(alexnet_measure, "PIXELS", 64)
     split = CifarSplit(*(array[:20] for array in vars(ac.cifar.cifar10("test")).values()))
-    monkeypatch.setattr(alexnet_report, "SPLITS", dict.fromkeys(("held_out", "test"), lambda: split))
+    monkeypatch.setattr(alexnet_measure, "SPLITS", dict.fromkeys(("held_out", "test"), lambda: split))
     for options in ([], ["--bits"]):
-        alexnet_report.main(["--dense", str(tmp_path / "dense.safetensors"), "--out", str(folder), *options])
+        alexnet_measure.main(["--dense", str(tmp_path / "dense.safetensors"), "--out", str(folder), *options])
     stages = {row["stage"]: row for row in kept["alexnet_cifar10"]}
     assert list(stages) == ["dense", *(f"{n}, {s}" for n in ac.SETTINGS for s in ("pruned", "shared", "coded"))]
     for name in ac.SETTINGS:

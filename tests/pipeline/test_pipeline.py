@@ -10,7 +10,7 @@ from dcviz import archive, pipeline
 from dcviz.errors import NetError, RecipeError, WeightError
 from dcviz.evidence import paper
 from dcviz.nets import datasets, models, training
-from dcviz.pipeline import LayerRecipe, Recipe, Schedule, recipes, shipped as reference
+from dcviz.pipeline import LayerRecipe, Recipe, Schedule, recipes, shipped
 
 RECIPE = Recipe(
     layers={"fc1": LayerRecipe(0.08, bits=5), "fc2": LayerRecipe(0.09, bits=5), "fc3": LayerRecipe(0.26, bits=5)},
@@ -28,7 +28,7 @@ def digits():
 @pytest.fixture(scope="module")
 def result(digits):
     torch.set_num_threads(1)
-    return pipeline.compress(reference.dense("lenet-300-100"), RECIPE, digits.train, test=digits.test)
+    return pipeline.compress(shipped.dense("lenet-300-100"), RECIPE, digits.train, test=digits.test)
 
 
 def test_stages_shrink_and_say_what_their_files_hold(result, digits, tmp_path):
@@ -60,7 +60,7 @@ def test_layers_keep_to_the_recipe(result):
 
 
 def test_the_net_given_is_left_alone(digits):
-    net = reference.dense("lenet-300-100")
+    net = shipped.dense("lenet-300-100")
     before = {key: value.clone() for key, value in net.state_dict().items()}
     pipeline.compress(net, RECIPE, digits.train.take(slice(0, 256)))
     assert all(torch.equal(before[key], value) for key, value in net.state_dict().items())
@@ -70,7 +70,7 @@ def test_same_seed_same_bytes(digits):
     files = []
     for seed in (0, 0, 1):
         recipe = dataclasses.replace(RECIPE, seed=seed)
-        compressed = pipeline.compress(reference.dense("lenet-300-100"), recipe, digits.train.take(slice(0, 512)))
+        compressed = pipeline.compress(shipped.dense("lenet-300-100"), recipe, digits.train.take(slice(0, 512)))
         files.append(archive.dumps(compressed.stored))
     assert files[0] == files[1] != files[2]
 
@@ -78,7 +78,7 @@ def test_same_seed_same_bytes(digits):
 def test_progress_reaches_the_end_of_each_trained_stage(digits):
     seen = {}
     pipeline.compress(
-        reference.dense("lenet-300-100"),
+        shipped.dense("lenet-300-100"),
         RECIPE,
         digits.train.take(slice(0, 512)),
         progress=lambda stage, done, total: seen.update({stage: (done, total)}),
@@ -90,7 +90,7 @@ def test_stopping_ends_the_run_without_a_result(digits):
     calls = []
     with pytest.raises(pipeline.Stopped):
         pipeline.compress(
-            reference.dense("lenet-300-100"),
+            shipped.dense("lenet-300-100"),
             RECIPE,
             digits.train,
             progress=lambda *step: calls.append(step),
@@ -102,7 +102,7 @@ def test_stopping_ends_the_run_without_a_result(digits):
 def test_quantization_alone_stores_every_position(digits):
     layers = {name: LayerRecipe(1.0, bits=3) for name in RECIPE.layers}
     recipe = dataclasses.replace(RECIPE, layers=layers)
-    compressed = pipeline.compress(reference.dense("lenet-300-100"), recipe, digits.train.take(slice(0, 256)))
+    compressed = pipeline.compress(shipped.dense("lenet-300-100"), recipe, digits.train.take(slice(0, 256)))
     for layer in compressed.stored.layers:
         assert layer.coding.index_bits is None
         assert len(np.unique(layer.weight)) <= 8
@@ -114,7 +114,7 @@ def test_shared_biases_rates_and_dropped_neurons_make_smaller_files_that_decode(
     shared = {"bias_bits": 4}
     for more in ({}, shared, {**shared, "rate": 0.05}, {**shared, "rate": 0.05, "drop_dead": True}):
         recipe = dataclasses.replace(RECIPE, dtype="float16", bias_dtype="float16", **more)
-        stored = pipeline.compress(reference.dense("lenet-300-100"), recipe, few).stored
+        stored = pipeline.compress(shipped.dense("lenet-300-100"), recipe, few).stored
         read = archive.loads(archive.dumps(stored))
         for key, value in stored.state_dict().items():
             assert value.tobytes() == read.state_dict()[key].tobytes()
@@ -132,7 +132,7 @@ def test_gap_widths_that_fit_and_reordering_make_smaller_files_of_the_same_net(d
     sizes, errors, sums = [], [], []
     for more in ({}, {"layers": fitted}, {"layers": fitted, "reorder": True}):
         recipe = dataclasses.replace(RECIPE, **more)
-        result = pipeline.compress(reference.dense("lenet-300-100"), recipe, few, test=digits.test)
+        result = pipeline.compress(shipped.dense("lenet-300-100"), recipe, few, test=digits.test)
         shared, coded = (stage.stored.state_dict() for stage in result.stages[-2:])
         assert all(shared[key].tobytes() == coded[key].tobytes() for key in shared)
         sizes.append(result.stages[-1].file_bytes)
@@ -145,14 +145,14 @@ def test_gap_widths_that_fit_and_reordering_make_smaller_files_of_the_same_net(d
 
 
 def test_uniform_bins_are_equally_wide(digits):
-    net = reference.dense("lenet-300-100")
+    net = shipped.dense("lenet-300-100")
     books = pipeline.codebooks(net, dataclasses.replace(RECIPE, quantizer="uniform"))
     weights = net.fc1.weight.detach().numpy()
     assert np.allclose(np.diff(books["fc1"]), np.ptp(weights) / 30)
     assert books["fc1"][[0, -1]].tolist() == [weights.min(), weights.max()]
     few = digits.train.take(slice(0, 256))
     recipe = dataclasses.replace(RECIPE, quantizer="uniform", finetune=Schedule(epochs=0))
-    stored = pipeline.compress(reference.dense("lenet-300-100"), recipe, few).stored
+    stored = pipeline.compress(shipped.dense("lenet-300-100"), recipe, few).stored
     values = np.unique(stored.layers[0].weight[stored.layers[0].weight != 0]).astype(float)
     steps = np.diff(values) / np.diff(values).min()
     assert np.allclose(steps, np.round(steps), atol=1e-3), "empty bins are left out, the grid stays"
@@ -221,7 +221,7 @@ def test_files_of_unknown_nets_open_as_arrays_but_not_as_nets():
 
 
 def test_one_shot_at_the_papers_densities_needs_no_data():
-    net = reference.dense("lenet-5")
+    net = shipped.dense("lenet-5")
     result = pipeline.compress(net, recipes.as_printed("lenet-5"), None, progress=lambda *_: None)
     rows = paper.layers("lenet-5")
     for layer in result.stored.layers:

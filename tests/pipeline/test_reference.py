@@ -7,7 +7,7 @@ import torch
 from dcviz import archive, pipeline
 from dcviz.errors import NetError
 from dcviz.nets import datasets, models, training
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 BARS = {
     "lenet-300-100": (40, 1.58, 1.64),
@@ -22,25 +22,25 @@ BARS = {
 
 @pytest.mark.parametrize("name", BARS)
 def test_dense_nets_open_and_do_well_on_digits_they_never_saw(name):
-    net = reference.dense(name)
+    net = shipped.dense(name)
     assert training.error_percent(net, datasets.digits().test) < 2.5
-    assert reference.dense(name) is not net, "everyone gets a copy"
+    assert shipped.dense(name) is not net, "everyone gets a copy"
     assert not net.training
 
 
 @pytest.mark.parametrize("name", BARS)
 def test_compressed_files_beat_the_papers_ratio(name):
-    breakdown = archive.describe(reference.compressed_path(name))
-    assert breakdown.dense_bytes == models.dense_bytes(reference.dense(name))
-    assert breakdown.file_bytes == reference.compressed_path(name).stat().st_size
+    breakdown = archive.describe(shipped.compressed_path(name))
+    assert breakdown.dense_bytes == models.dense_bytes(shipped.dense(name))
+    assert breakdown.file_bytes == shipped.compressed_path(name).stat().st_size
     assert breakdown.ratio >= BARS[name][0]
-    assert training.error_percent(pipeline.restore(reference.compressed(name)), datasets.digits().test) < 2.5
+    assert training.error_percent(pipeline.restore(shipped.compressed(name)), datasets.digits().test) < 2.5
 
 
-@pytest.mark.parametrize("name", reference.REFERENCES)
+@pytest.mark.parametrize("name", shipped.REFERENCES)
 def test_compressed_files_hold_what_their_recipes_ask_for(name):
-    recipe = reference.REFERENCES[name].recipe
-    for layer in reference.compressed(name).layers:
+    recipe = shipped.REFERENCES[name].recipe
+    for layer in shipped.compressed(name).layers:
         asked = recipe.layers[layer.name]
         assert np.count_nonzero(layer.weight) <= round(asked.density * layer.weight.size)
         assert len(np.unique(layer.weight[layer.weight != 0])) <= asked.k
@@ -49,7 +49,7 @@ def test_compressed_files_hold_what_their_recipes_ask_for(name):
 @pytest.mark.skipif(not datasets.mnist_available(), reason="the full MNIST set is not on this machine")
 @pytest.mark.parametrize("name", BARS)
 def test_errors_on_the_official_test_images_are_within_the_papers(name):
-    row = reference.measure(name)
+    row = shipped.measure(name)
     ratio, error, dense_error = BARS[name]
     assert row["images"] == "MNIST, 10,000 test images"
     assert row["ratio"] >= ratio
@@ -59,16 +59,16 @@ def test_errors_on_the_official_test_images_are_within_the_papers(name):
 
 def test_quick_reproduction_makes_both_files_and_the_same_bytes_twice(no_data, monkeypatch):
     short = dataclasses.replace(
-        reference.REFERENCES["lenet-300-100"],
-        dense=reference.Schedule(epochs=0.3),
+        shipped.REFERENCES["lenet-300-100"],
+        dense=shipped.Schedule(epochs=0.3),
         recipe=dataclasses.replace(
-            reference.REFERENCES["lenet-300-100"].recipe,
-            retrain=reference.Schedule(epochs=0.3),
-            finetune=reference.Schedule(epochs=0.1),
+            shipped.REFERENCES["lenet-300-100"].recipe,
+            retrain=shipped.Schedule(epochs=0.3),
+            finetune=shipped.Schedule(epochs=0.1),
         ),
     )
-    monkeypatch.setattr(reference, "quick", lambda spec, images: short)
-    results = [reference.reproduce("lenet-300-100", no_data / str(run), quickly=True) for run in (1, 2)]
+    monkeypatch.setattr(shipped, "quick", lambda spec, images: short)
+    results = [shipped.reproduce("lenet-300-100", no_data / str(run), quickly=True) for run in (1, 2)]
     assert list(results[0]["files"].values()) == list(results[1]["files"].values())
     assert results[0]["trained_on"] == "bundled digits, training part"
     assert [stage["stage"] for stage in results[0]["stages"]] == list(pipeline.STAGES)
@@ -78,12 +78,12 @@ def test_quick_reproduction_makes_both_files_and_the_same_bytes_twice(no_data, m
 
 def test_unknown_and_damaged_nets_are_named(monkeypatch, tmp_path):
     with pytest.raises(NetError, match="no net called 'resnet'"):
-        reference.dense("resnet")
-    monkeypatch.setattr(reference, "MODELS", tmp_path)
-    reference._dense_state.cache_clear()
+        shipped.dense("resnet")
+    monkeypatch.setattr(shipped, "MODELS", tmp_path)
+    shipped._dense_state.cache_clear()
     with pytest.raises(NetError, match=r"lenet-5 cannot be read from .*lenet-5\.safetensors"):
-        reference.dense("lenet-5")
+        shipped.dense("lenet-5")
     (tmp_path / "lenet-5.safetensors").write_bytes(b"\xff" * 100)
     with pytest.raises(NetError, match="lenet-5 cannot be read"):
-        reference.dense("lenet-5")
-    reference._dense_state.cache_clear()
+        shipped.dense("lenet-5")
+    shipped._dense_state.cache_clear()

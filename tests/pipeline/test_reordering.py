@@ -6,7 +6,7 @@ from dcviz import archive, pipeline
 from dcviz.archive import Coding, Layer, StoredNet
 from dcviz.errors import NetError
 from dcviz.nets import datasets, training
-from dcviz.pipeline import reordering, shipped as reference
+from dcviz.pipeline import reordering, shipped
 
 
 def logits(stored):
@@ -16,7 +16,7 @@ def logits(stored):
 
 @pytest.mark.parametrize("name", ["lenet-300-100-small", "lenet-5-tiny"])
 def test_the_shipped_nets_get_smaller_and_answer_the_same(name):
-    before = reference.compressed(name)
+    before = shipped.compressed(name)
     after = reordering.shortest(before)
     assert len(archive.dumps(after)) < 0.99 * len(archive.dumps(before))
     np.testing.assert_allclose(logits(after), logits(before), rtol=1e-4, atol=1e-4)
@@ -29,7 +29,7 @@ def test_the_shipped_nets_get_smaller_and_answer_the_same(name):
 
 @pytest.mark.parametrize("name", ["lenet-300-100", "lenet-5"])
 def test_any_order_of_hidden_neurons_is_the_same_function(name):
-    net = pipeline.stored_net(reference.dense(name))
+    net = pipeline.stored_net(shipped.dense(name))
     rng = np.random.default_rng(0)
     layers = list(net.layers)
     for at in range(len(layers) - 1):

@@ -12,7 +12,7 @@ from dcviz.labkit.base import FigureImage, Lab, html, labelled_entry, row
 from dcviz.labkit.histograms import weight_histogram
 from dcviz.labkit.views import HistogramView
 from dcviz.nets import models
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 INDEX_BITS, VALUE_BITS = 5, 32
 
@@ -38,7 +38,7 @@ class BigNetLab(Lab):
     show_cdf = traitlets.Bool(True)
 
     def __init__(self, layer="classifier.1", threshold=None, *, sketches=None, net="alexnet", **more):
-        sketches = reference.sketches("alexnet-cifar10") if sketches is None else sketches
+        sketches = shipped.sketches("alexnet-cifar10") if sketches is None else sketches
         self.sketches = {sketch.name: sketch for sketch in sketches}
         self.names = models.paper_names(net)
         rows = paper.layers(net)

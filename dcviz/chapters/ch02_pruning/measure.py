@@ -9,7 +9,7 @@ from dcviz import archive
 from dcviz.errors import NetError
 from dcviz.evidence import paper
 from dcviz.nets import datasets, models, training
-from dcviz.pipeline import recipes, retraining, sensitivity, shipped as reference
+from dcviz.pipeline import recipes, retraining, sensitivity, shipped
 
 METHODS = {
     "one cut": {"cuts": 1},
@@ -46,7 +46,7 @@ def densities(net, scale):
 
 def retrained_error(method, scale, schedule=RETRAIN, seed=0, net="lenet-300-100"):
     """Error on the 1,000 held-out digits after pruning and retraining by one of METHODS -> percent."""
-    data, pruned = datasets.digits(), reference.dense(net)
+    data, pruned = datasets.digits(), shipped.dense(net)
     options = METHODS[method]
     constraint = retraining.Gradual(pruned, densities(net, scale), schedule.steps(len(data.train)), **options)
     training.fit(pruned, data.train, schedule, constraint=constraint, seed=seed)
@@ -55,7 +55,7 @@ def retrained_error(method, scale, schedule=RETRAIN, seed=0, net="lenet-300-100"
 
 def methods():
     """Rows of method, density of fc1, density of the net, error in percent, seed; some 3 CPU minutes."""
-    net, rows = reference.dense("lenet-300-100"), []
+    net, rows = shipped.dense("lenet-300-100"), []
     test = datasets.digits().test
     sizes = {name: weights.size for name, weights in retraining.weights_of(net).items()}
     for scale in (1.0, *SCALES):
@@ -142,10 +142,10 @@ def beside_nips2015():
         }
         table[name] = {(theirs, key): value for key, value in row.items()}
         row = dict.fromkeys(("weights", "kept", "times fewer", "error dense %", "error pruned %"), "")
-        if name.lower() in reference.REFERENCES:
-            layers = archive.describe(reference.compressed_path(name.lower())).layers
+        if name.lower() in shipped.REFERENCES:
+            layers = archive.describe(shipped.compressed_path(name.lower())).layers
             weights, left = sum(layer.weights for layer in layers), sum(layer.nonzeros for layer in layers)
-            errors = reference.measure(name.lower())
+            errors = shipped.measure(name.lower())
             row = {
                 "weights": f"{weights:,}",
                 "kept": f"{left:,}",
@@ -160,7 +160,7 @@ def beside_nips2015():
 def layer_shares(net, must_keep):
     """Weights kept per layer in percent: paper, our shipped file, and ``must_keep`` {layer: density} -> DataFrame."""
     quoted, rows = paper.layers(net), {}
-    for layer in archive.describe(reference.compressed_path(net)).layers:
+    for layer in archive.describe(shipped.compressed_path(net)).layers:
         rows[f"{layer.name} ({layer.weights:,} weights)"] = {
             "paper, retrained (quoted)": quoted[layer.name]["weights_pct_P"],
             "our shipped file, retrained (measured now)": round(100 * layer.nonzeros / layer.weights, 1),

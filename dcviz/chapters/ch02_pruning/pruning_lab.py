@@ -278,9 +278,9 @@ class PruningLab(Lab):
         from dcviz.pipeline import retraining
 
         if isinstance(net, str):
-            from dcviz.pipeline import shipped as reference
+            from dcviz.pipeline import shipped
 
-            net = reference.dense(net)
+            net = shipped.dense(net)
         self._model = copy.deepcopy(net)
         return getattr(net, "name", type(net).__name__), retraining.weights_of(net)
 

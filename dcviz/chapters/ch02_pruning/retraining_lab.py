@@ -6,7 +6,7 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from dcviz.chapters.ch02_pruning import figures as plots
+from dcviz.chapters.ch02_pruning import figures
 from dcviz.chapters.ch02_pruning.measure import METHODS, densities
 from dcviz.chapters.ch02_pruning.retraining_film import BINS, MOMENTS, Film, counts, edges_of
 from dcviz.errors import NetError, WeightError
@@ -15,7 +15,7 @@ from dcviz.labkit import theme
 from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, joined, row
 from dcviz.labkit.inline import inline_slider
 from dcviz.nets import datasets, training
-from dcviz.pipeline import retraining, shipped as reference
+from dcviz.pipeline import retraining, shipped
 
 NETS = ("lenet-300-100", "lenet-5")
 MOST_RUNS = 4
@@ -67,7 +67,7 @@ class RetrainingLab(Lab):
         """(weights of each layer, error in percent on the 1,000 held-out digits) of the net as shipped."""
         net = net or self.net
         if net not in self._dense:
-            model = reference.dense(net)
+            model = shipped.dense(net)
             error = training.error_percent(model, datasets.digits().test)
             self._dense[net] = retraining.weights_of(model), error
         return self._dense[net]
@@ -143,7 +143,7 @@ class RetrainingLab(Lab):
 
     def _make_figure(self):
         figure, self.histogram_axes, self.error_axes = self._axes()
-        self.artists = plots.three_histograms(self.histogram_axes, *self.histograms())
+        self.artists = figures.three_histograms(self.histogram_axes, *self.histograms())
         self.lines = self._draw_runs(self.error_axes)
         ring = {"marker": "o", "markersize": 16, "markerfacecolor": "none", "markeredgecolor": "black"}
         (self.dot,) = self.error_axes.plot([], [], linestyle="", markeredgewidth=2, **ring)
@@ -152,8 +152,8 @@ class RetrainingLab(Lab):
 
     def _draw_runs(self, axes):
         most = max([1, *(r.total for r in self.runs)])
-        plots.step_axes(axes, most if self.runs else self._steps(), self.dense()[1])
-        lines = [plots.run_line(axes, i, r.label, r.steps, r.errors) for i, r in enumerate(self.runs)]
+        figures.step_axes(axes, most if self.runs else self._steps(), self.dense()[1])
+        lines = [figures.run_line(axes, i, r.label, r.steps, r.errors) for i, r in enumerate(self.runs)]
         axes.legend(loc="upper right")
         return lines
 
@@ -178,7 +178,7 @@ class RetrainingLab(Lab):
             self.figure_view.adopt(*self._make_figure())
         histograms = self.histograms()
         if self._cut_at != (self.layer, self.density) and not new:
-            plots.show_histograms(self.artists, *histograms)
+            figures.show_histograms(self.artists, *histograms)
             self.figure_view.redraw()
         self._cut_at = self.layer, self.density
         self.artists["bars"][2].set_data(histograms[3])
@@ -237,7 +237,7 @@ class RetrainingLab(Lab):
 
     def picture(self):
         figure, histograms, errors = self._axes()
-        plots.three_histograms(histograms, *self.histograms())
+        figures.three_histograms(histograms, *self.histograms())
         self._draw_runs(errors)
         return figure
 
@@ -264,7 +264,7 @@ class RetrainingLab(Lab):
 
     def _work(self, progress):
         data, schedule, total = datasets.digits(), self.schedule, self._steps()
-        dense, each, net = self.dense()[0], densities(self.net, self.density), reference.dense(self.net)
+        dense, each, net = self.dense()[0], densities(self.net, self.density), shipped.dense(self.net)
         masks = {name: self.mask(name) for name in each}
         if self.own:
             constraint = retraining.Masked(net, masks)

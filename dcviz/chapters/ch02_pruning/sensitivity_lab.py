@@ -4,13 +4,13 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from dcviz.chapters.ch02_pruning import figures as plots
+from dcviz.chapters.ch02_pruning import figures
 from dcviz.errors import NetError
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, html, joined, row
 from dcviz.labkit.inline import inline_slider
 from dcviz.nets import datasets
-from dcviz.pipeline import retraining, sensitivity, shipped as reference
+from dcviz.pipeline import retraining, sensitivity, shipped
 
 NETS = ("lenet-5", "lenet-300-100")
 
@@ -80,7 +80,7 @@ class SensitivityLab(Lab):
     def layers(self):
         """{layer: number of weights} of the net on show."""
         if self.net not in self._open:
-            net = reference.dense(self.net)
+            net = shipped.dense(self.net)
             self._open[self.net] = {name: w.size for name, w in retraining.weights_of(net).items()}
         return self._open[self.net]
 
@@ -102,10 +102,10 @@ class SensitivityLab(Lab):
 
     def _make_figure(self):
         figure, axes = theme.figure(11, 4.8, columns=2, gridspec_kw={"width_ratios": [2, 1]})
-        plots.percent_axes(axes[0])
-        self.lines = plots.layer_lines(axes[0], self.layers)
-        self.limit_line = plots.limit_line(axes[0], 1.0)
-        self.bars = plots.lowest_bars(axes[1], self.layers)
+        figures.percent_axes(axes[0])
+        self.lines = figures.layer_lines(axes[0], self.layers)
+        self.limit_line = figures.limit_line(axes[0], 1.0)
+        self.bars = figures.lowest_bars(axes[1], self.layers)
         return figure, [*self.lines.values(), self.limit_line, *self.bars.values()]
 
     def update(self):
@@ -163,11 +163,11 @@ class SensitivityLab(Lab):
     def picture(self):
         figure, (left, right) = theme.figure(11, 4.8, columns=2, gridspec_kw={"width_ratios": [2, 1]})
         if self.errors:
-            plots.error_curves(left, self.densities, self.errors, self.limit)
+            figures.error_curves(left, self.densities, self.errors, self.limit)
         else:
-            plots.percent_axes(left)
-            plots.layer_lines(left, self.layers)
-        for name, bar in plots.lowest_bars(right, self.layers).items():
+            figures.percent_axes(left)
+            figures.layer_lines(left, self.layers)
+        for name, bar in figures.lowest_bars(right, self.layers).items():
             bar.set_width(100 * (self.must_keep[name] if self.errors else 0))
         return figure
 
@@ -189,7 +189,7 @@ class SensitivityLab(Lab):
     def _measure(self, progress):
         key, split = (self.net, self.images), self._split()
         errors = sensitivity.error_by_density(
-            reference.dense(self.net),
+            shipped.dense(self.net),
             split,
             self.densities,
             report=lambda done, total: progress(done / total, f"{done} of {total}"),
@@ -199,7 +199,7 @@ class SensitivityLab(Lab):
     def _measure_together(self, progress):
         key, keep, split = self._combination(), self.must_keep, self._split()
         progress(0.1)
-        return self._together, key, sensitivity.error_together(reference.dense(self.net), split, keep)
+        return self._together, key, sensitivity.error_together(shipped.dense(self.net), split, keep)
 
     def _done(self, result):
         kept, key, value = result

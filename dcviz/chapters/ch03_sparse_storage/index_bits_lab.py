@@ -193,9 +193,9 @@ class IndexBitsLab(Lab):
 
     @staticmethod
     def _open(net):
-        from dcviz.pipeline import retraining, shipped as reference
+        from dcviz.pipeline import retraining, shipped
 
-        return retraining.weights_of(reference.dense(net))
+        return retraining.weights_of(shipped.dense(net))
 
 
 def _round_up(value, step):

@@ -5,7 +5,7 @@ import pandas as pd
 
 from dcviz.evidence import memories, paper, recordings
 from dcviz.ideas import pruning, relative_index, sparse_formats
-from dcviz.pipeline import budgets, retraining, shipped as reference
+from dcviz.pipeline import budgets, retraining, shipped
 
 PAPER, HERE = "paper (quoted)", "this workbook (computed now)"
 FIVE_BITS = 5  # what the paper's Tables 2 and 3 use in every layer
@@ -18,7 +18,7 @@ def paper_densities(net):
 
 def paper_masks(net):
     """{layer: mask} of a shipped dense net, cut to the paper's densities: largest magnitudes stay."""
-    weights = retraining.weights_of(reference.dense(net))
+    weights = retraining.weights_of(shipped.dense(net))
     densities = paper_densities(net)
     return {name: pruning.mask_from_density(weights[name], p / 100) for name, p in densities.items()}
 

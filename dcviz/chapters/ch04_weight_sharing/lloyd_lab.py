@@ -15,7 +15,7 @@ from dcviz.labkit.controls import choices
 from dcviz.labkit.histograms import clustered_histogram
 from dcviz.labkit.inline import choice_buttons, inline_slider
 from dcviz.labkit.markup import drawn, visible
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 MOST_STEPS = 300
 
@@ -50,8 +50,8 @@ class LloydLab(Lab):
     log_y = traitlets.Bool(False)
 
     def __init__(self, net="lenet-300-100", layer=None, *, weights=None, start=None, **more):
-        if weights is None and net in reference.ALEXNETS:
-            weights = reference.stored_weights(net)
+        if weights is None and net in shipped.ALEXNETS:
+            weights = shipped.stored_weights(net)
         elif weights is None:
             from dcviz.pipeline.lesson import pruned_net
             from dcviz.pipeline.retraining import weights_of

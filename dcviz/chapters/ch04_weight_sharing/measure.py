@@ -9,7 +9,7 @@ from dcviz.evidence import paper
 from dcviz.ideas.kmeans import INITS, kmeans
 from dcviz.ideas.kmeans_optimal import optimal
 from dcviz.nets import datasets, training
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 from dcviz.pipeline.lesson import FINETUNE, LONG, prune, share
 
 
@@ -21,7 +21,7 @@ def errors_by_bits_and_start():
     """
     data, test = datasets.mnist_without_bundled(), datasets.mnist().test
     name, rows = "lenet-300-100", []
-    nets = {"dense": reference.dense(name), "pruned": prune(name, data, LONG, cuts=100)}
+    nets = {"dense": shipped.dense(name), "pruned": prune(name, data, LONG, cuts=100)}
     for kind, whole in nets.items():
         error = training.error_percent(whole, test)
         rows.append({"net": kind, "init": None, "bits": None, "error_percent": error})

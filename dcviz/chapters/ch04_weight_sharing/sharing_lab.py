@@ -16,7 +16,7 @@ from dcviz.labkit.controls import choices
 from dcviz.labkit.histograms import clustered_histogram
 from dcviz.labkit.inline import choice_buttons, inline_slider
 from dcviz.labkit.markup import drawn, visible
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 VALUE_BITS = 32  # a weight before sharing: float32
 
@@ -51,8 +51,8 @@ class SharingLab(Lab):
     log_y = traitlets.Bool(False)
 
     def __init__(self, net="lenet-300-100", pruned=True, layer=None, *, weights=None, **more):
-        if weights is None and net in reference.ALEXNETS:
-            weights = reference.stored_weights(net)
+        if weights is None and net in shipped.ALEXNETS:
+            weights = shipped.stored_weights(net)
         self._given, self._shown, self._values = weights, None, {}
         self.measured = {}
         self._nets = {} if weights is not None else _nets(net)
@@ -275,4 +275,4 @@ def _nets(name):
     """{pruned?: torch net} of a shipped net."""
     from dcviz.pipeline.lesson import pruned_net
 
-    return {False: reference.dense(name), True: pruned_net(name)}
+    return {False: shipped.dense(name), True: pruned_net(name)}

@@ -10,7 +10,7 @@ from dcviz import archive
 from dcviz.evidence import paper
 from dcviz.ideas.kmeans import assign
 from dcviz.nets import datasets, models, training
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 from dcviz.pipeline.lesson import FINETUNE, LONG, bits_of_kinds, prune, pruned_net, share
 from dcviz.pipeline.trained_quantization import reduce_gradient
 
@@ -25,7 +25,7 @@ def errors_by_bits():
     the paper's pairs of bits, pruned, without and with that fine-tuning.
     """
     data, test = datasets.mnist_without_bundled(), datasets.mnist().test
-    nets = {"dense": reference.dense(NET), "pruned": prune(NET, data, LONG, cuts=100)}
+    nets = {"dense": shipped.dense(NET), "pruned": prune(NET, data, LONG, cuts=100)}
 
     def measure(experiment, net, layers, conv, fc, finetune):
         shared_net = copy.deepcopy(nets[net])
@@ -137,7 +137,7 @@ def storage_shares():
     for name in ("AlexNet", "VGGNet", "LeNet-300-100", "LeNet-5"):
         rows[f"{name}, paper"] = tuple(quoted[name])
     for name, title in (("lenet-300-100", "LeNet-300-100"), ("lenet-5", "LeNet-5")):
-        parts = archive.describe(reference.compressed_path(name)).parts
+        parts = archive.describe(shipped.compressed_path(name)).parts
         weight = parts["weight_bits"] + parts["weight_bits_fillers"]
         index = parts["index_bits"] + parts["index_bits_fillers"]
         whole = weight + index + parts["codebooks"]

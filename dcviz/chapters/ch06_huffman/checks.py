@@ -4,7 +4,7 @@ import heapq
 
 import numpy as np
 
-from dcviz.chapters.ch06_huffman import figures as coding
+from dcviz.chapters.ch06_huffman import figures
 from dcviz.ideas import entropy as entropies, huffman
 from dcviz.labkit import theme
 from dcviz.labkit.check import Check
@@ -112,7 +112,7 @@ def _draw_lengths(arguments, yours, target):
     figure, axes = theme.figure(8, 4.6)
     counts = np.asarray(arguments[0])
     fits = np.shape(yours) == counts.shape and np.asarray(yours).dtype.kind in "iuf"
-    coding.length_against_information(axes, counts, np.asarray(target), np.asarray(yours) if fits else None)
+    figures.length_against_information(axes, counts, np.asarray(target), np.asarray(yours) if fits else None)
     axes.set_title("what the task asks for, and yours" if fits else "what the task asks for")
     return figure
 

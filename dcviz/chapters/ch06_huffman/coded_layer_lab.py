@@ -21,9 +21,9 @@ class Source:
             self.net = str(net)
             self.layers = {name: {"symbols": _stream(name, values)} for name, values in symbols.items()}
         else:
-            from dcviz.pipeline import shipped as reference
+            from dcviz.pipeline import shipped
 
-            stored = reference.compressed(net) if isinstance(net, str) else net
+            stored = shipped.compressed(net) if isinstance(net, str) else net
             self.net = net if isinstance(net, str) else stored.name
             for layer in stored.layers:
                 try:

@@ -5,7 +5,7 @@ import numpy as np
 import traitlets
 
 from dcviz.archive import coders
-from dcviz.chapters.ch06_huffman import figures as trees
+from dcviz.chapters.ch06_huffman import figures
 from dcviz.chapters.ch06_huffman.coded_layer_lab import Source, dropdown, ink, names
 from dcviz.chapters.ch06_huffman.tree_view import TreeView
 from dcviz.ideas import huffman, relative_index
@@ -56,7 +56,7 @@ class DecodeLab(Lab):
         self.lengths, self.names = huffman.code_lengths(counts), names(found)
         codes = huffman.canonical_codes(self.lengths)
         self.words = [f"{code:0{n}b}" if n else "" for code, n in zip(codes.tolist(), self.lengths, strict=True)]
-        self.tree = trees.canonical_tree(counts, self.lengths)
+        self.tree = figures.canonical_tree(counts, self.lengths)
         last = max(found.symbols.size - 1, 0)
         if self.start > last:
             raise ValueError(f"the stream has {found.symbols.size} symbols: start must be below that")
@@ -143,7 +143,7 @@ class DecodeLab(Lab):
             self._shown = self.layer, self.stream, self.start, self.count
             self.view.ink = ink(self.data).replace(" ", "-")
             self.view.label = f"canonical Huffman tree of the {self.stream} of {visible(self.layer, 40)}"
-            shown = trees.layout(self.tree)
+            shown = figures.layout(self.tree)
             self.view.show(shown, self.names)
         self.read = min(self.read, len(self.bits))
         self._setting = True
@@ -247,5 +247,5 @@ class DecodeLab(Lab):
         text = " ".join(words) + (" " if words else "") + "|" + self.bits[self.read :]
         top.text(0, 0.75, text, family="DejaVu Sans Mono", fontsize=15, wrap=True, va="top")
         last = self.decoded[-1] if self.decoded else -1
-        trees.draw_tree(axes, trees.layout(self.tree), last, role=ink(self.data))
+        figures.draw_tree(axes, figures.layout(self.tree), last, role=ink(self.data))
         return figure

@@ -5,7 +5,7 @@ import numpy as np
 import traitlets
 
 from dcviz.archive import coders
-from dcviz.chapters.ch06_huffman import figures as coding, figures as trees
+from dcviz.chapters.ch06_huffman import figures
 from dcviz.chapters.ch06_huffman.coded_layer_lab import Source, dropdown, ink, names
 from dcviz.chapters.ch06_huffman.tree_view import TreeView
 from dcviz.ideas import huffman
@@ -60,7 +60,7 @@ class HuffmanLab(Lab):
         self.lengths = huffman.code_lengths(self.counts)
         self.codes = huffman.canonical_codes(self.lengths)
         self.tree = huffman.tree(self.counts)
-        self.sorted_tree = trees.canonical_tree(self.counts, self.lengths)
+        self.sorted_tree = figures.canonical_tree(self.counts, self.lengths)
         self.entropy, self.mean_length = entropy(self.counts), mean_length(self.counts, self.lengths)
         packed = coders.fixed_size(found.symbols, found.width)
         self.sizes = packed, coders.huffman_size(found.symbols, found.width)
@@ -123,9 +123,9 @@ class HuffmanLab(Lab):
 
     def _make_figure(self):
         figure, axes = theme.figure(11, 3.7, columns=3, gridspec_kw={"width_ratios": [1.25, 1.1, 0.8]})
-        self.bars, self.mark = coding.symbol_bars(axes[0], self.counts, role=ink(self.data), what=self._what())
-        self.points, self.ring, _ = coding.length_against_information(axes[1], self.counts, self.lengths, self.yours)
-        self.bits = coding.bits_bars(axes[2], self.data.width, self.mean_length, self.entropy)
+        self.bars, self.mark = figures.symbol_bars(axes[0], self.counts, role=ink(self.data), what=self._what())
+        self.points, self.ring, _ = figures.length_against_information(axes[1], self.counts, self.lengths, self.yours)
+        self.bits = figures.bits_bars(axes[2], self.data.width, self.mean_length, self.entropy)
         return figure, [self.mark, self.ring]
 
     def _what(self):
@@ -171,7 +171,7 @@ class HuffmanLab(Lab):
                 self.opened = []
             self._drawn = drawn
             tree = self.sorted_tree if self.canonical else self.tree
-            self.layout_shown = trees.layout(tree, self.rare / 100, self.opened)
+            self.layout_shown = figures.layout(tree, self.rare / 100, self.opened)
             self.view.ink = ink(self.data).replace(" ", "-")
             self.view.word = "code word" if self.canonical else "path"
             self.view.label = f"Huffman tree of the {self.stream} of {visible(self.layer, 40)}, {self._kinds} leaves"
@@ -305,11 +305,13 @@ class HuffmanLab(Lab):
         figure.clear()
         grid = figure.add_gridspec(2, 3, height_ratios=[1.35, 1], width_ratios=[1.25, 1.1, 0.8])
         step = None if self.step < 0 or self.canonical else self.step
-        trees.draw_tree(figure.add_subplot(grid[0, :]), self.layout_shown, self.symbol, step=step, role=ink(self.data))
+        figures.draw_tree(
+            figure.add_subplot(grid[0, :]), self.layout_shown, self.symbol, step=step, role=ink(self.data)
+        )
         axes = [figure.add_subplot(grid[1, i]) for i in range(3)]
-        _, mark = coding.symbol_bars(axes[0], self.counts, role=ink(self.data), what=self._what())
-        _, ring, _ = coding.length_against_information(axes[1], self.counts, self.lengths, self.yours)
-        coding.bits_bars(axes[2], self.data.width, self.mean_length, self.entropy)
+        _, mark = figures.symbol_bars(axes[0], self.counts, role=ink(self.data), what=self._what())
+        _, ring, _ = figures.length_against_information(axes[1], self.counts, self.lengths, self.yours)
+        figures.bits_bars(axes[2], self.data.width, self.mean_length, self.entropy)
         if self.symbol >= 0:
             mark.set(x=self.symbol - 0.45, height=self.counts[self.symbol], visible=True)
             ring.set_data(self.ring.get_data())

@@ -11,7 +11,7 @@ from dcviz.archive import coders
 from dcviz.evidence import paper
 from dcviz.ideas import huffman
 from dcviz.ideas.entropy import entropy, histogram, mean_length
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 PAPER, HERE = "paper (quoted)", "this workbook (computed now)"
 DIGITISED = "paper (read off Figure 5)"
@@ -19,12 +19,12 @@ DIGITISED = "paper (read off Figure 5)"
 
 def streams(net):
     """{layer: {"weight codes": Stream, "gaps": Stream}} of a shipped compressed net."""
-    return {layer.name: coders.streams(layer) for layer in reference.compressed(net).layers}
+    return {layer.name: coders.streams(layer) for layer in shipped.compressed(net).layers}
 
 
 def last_streams(net):
     """{"weight codes": Stream, "gaps": Stream} of the last layer of a shipped compressed net."""
-    return coders.streams(reference.compressed(net).layers[-1])
+    return coders.streams(shipped.compressed(net).layers[-1])
 
 
 def layers(net):
@@ -68,7 +68,7 @@ def whole_files():
             (PAPER, "saved %, derived"): round(100 * (1 - rates[1] / rates[0]), 1),
         }
         ours = dict.fromkeys([(HERE, "bytes, fixed"), (HERE, "bytes, Huffman"), (HERE, "saved %")], "")
-        if net in reference.REFERENCES:
+        if net in shipped.REFERENCES:
             sizes = [f"{size:,}" for size in _sizes(net)]
             ours = dict(zip(ours, [*sizes, f"{100 * whole_file_saving(net):.1f}"], strict=True))
         table[net] |= ours
@@ -82,7 +82,7 @@ def _sizes(net):
 
 
 def _with_huffman(net, on):
-    stored = reference.compressed(net)
+    stored = shipped.compressed(net)
     layers = (replace(layer, coding=replace(layer.coding, huffman=on)) for layer in stored.layers)
     return replace(stored, layers=tuple(layers))
 
@@ -147,8 +147,8 @@ def shuffled(stream, seed=0):
 
 def zipped_nets(net):
     """Bytes of a dense net, of the same with its pruned weights as zeros, and of its .dcz, under zip and Co."""
-    dense = b"".join(p.detach().numpy().tobytes() for p in reference.dense(net).state_dict().values())
-    stored = reference.compressed(net)
+    dense = b"".join(p.detach().numpy().tobytes() for p in shipped.dense(net).state_dict().values())
+    stored = shipped.compressed(net)
     zeros = b"".join(tensor.astype(np.float32).tobytes() for tensor in stored.state_dict().values())
     columns = {"dense float32": dense, "pruned and shared, float32": zeros, ".dcz file": archive.dumps(stored)}
     table = {name: {"as it is": len(data), **coders.files(data)} for name, data in columns.items()}
@@ -157,7 +157,7 @@ def zipped_nets(net):
 
 def mask_codes(net, layer, blocks=(1, 2, 4, 8)):
     """Ways to say which weights of a layer are kept, in bits per weight: a DataFrame."""
-    found = next(one for one in reference.compressed(net).layers if one.name == layer)
+    found = next(one for one in shipped.compressed(net).layers if one.name == layer)
     mask = np.asarray(found.weight).ravel(order=found.coding.order) != 0
     gaps = coders.streams(found)[coders.GAPS]
     rows = {"entropy, weight by weight": entropy(histogram(mask.astype(int)))}

@@ -11,7 +11,7 @@ from dcviz.ideas.kmeans import INITS
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, html, joined, labelled_slider, row
 from dcviz.nets import datasets
-from dcviz.pipeline import recipes, shipped as reference
+from dcviz.pipeline import recipes, shipped
 
 
 class PipelineLab(Lab):
@@ -82,7 +82,7 @@ class PipelineLab(Lab):
         return self
 
     def _work(self, progress):
-        recipe, digits, net = self.recipe, datasets.digits(), reference.dense(self.net)
+        recipe, digits, net = self.recipe, datasets.digits(), shipped.dense(self.net)
         retrain, finetune = (s.steps(len(digits.train)) for s in (recipe.retrain, recipe.finetune))
         doing = {"pruned": "pruning and retraining", "shared": "fine-tuning", "coded": "writing the file"}
         before = {"pruned": 0, "shared": retrain, "coded": retrain + finetune}

@@ -6,7 +6,7 @@ from dcviz import archive
 from dcviz.evidence import paper, recordings
 from dcviz.labkit.markup import drawn
 from dcviz.nets import models
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 PAPER, OURS = "paper (quoted)", "this workbook (measured now)"
 
@@ -16,7 +16,7 @@ def table1(rows):
     quoted = {row["net"].lower(): row for row in paper.table("table1_overview")["rows"]}
     table = {}
     for row in rows:
-        theirs = quoted[reference.reference(row["net"]).net]
+        theirs = quoted[shipped.reference(row["net"]).net]
         table[row["net"]] = {
             (PAPER, "dense"): theirs["ref"]["size"],
             (PAPER, "file"): theirs["compressed"]["size"],

@@ -10,7 +10,7 @@ import torch
 from dcviz import pipeline
 from dcviz.chapters.ch08_speed_and_energy import energy, timing
 from dcviz.nets import cifar, datasets, models
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 DENSITIES = (0.01, 0.02, 0.04, 0.09, 0.15, 0.25, 0.5, 1.0)
 SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
@@ -66,7 +66,7 @@ def speed_limits():
 def lenet_activity(net):
     """{"net/layer": share of inputs that are not zero} of a shipped LeNet on 1,000 bundled digits."""
     pictures = torch.tensor(datasets.digits().test.images)[:, None].float() / 255
-    shares = timing.activity(reference.dense(net), pictures)
+    shares = timing.activity(shipped.dense(net), pictures)
     return {f"{net}/{name}": share for name, share in shares.items()}
 
 
@@ -79,6 +79,6 @@ def alexnet_activity():
     names = models.paper_names("alexnet")
     rows = []
     for name in ("alexnet-cifar10-paper", "alexnet-cifar10"):
-        shares = timing.activity(pipeline.restore(reference.compressed(name)), pictures)
+        shares = timing.activity(pipeline.restore(shipped.compressed(name)), pictures)
         rows += [{"net": name, "layer": names[layer], "active": round(share, 4)} for layer, share in shares.items()]
     return rows

@@ -5,7 +5,7 @@ from dataclasses import fields
 import ipywidgets as widgets
 import traitlets
 
-from dcviz.chapters.ch08_speed_and_energy import figures as plots, phones
+from dcviz.chapters.ch08_speed_and_energy import figures, phones
 from dcviz.evidence.memories import size_text
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, html, labelled_entry, labelled_slider, row, words
@@ -112,8 +112,8 @@ class PhoneLab(Lab):
     def _figure(self):
         figure, axes = theme.figure(13, 3.4, columns=2)
         return figure, [
-            plots.phone_bars(a, phones.FORMS, parts, f"{unit} per picture")
-            for a, parts, unit in zip(axes, plots.PHONE_PARTS, ("milliseconds", "millijoules"), strict=True)
+            figures.phone_bars(a, phones.FORMS, parts, f"{unit} per picture")
+            for a, parts, unit in zip(axes, figures.PHONE_PARTS, ("milliseconds", "millijoules"), strict=True)
         ]
 
     def update(self):
@@ -121,13 +121,13 @@ class PhoneLab(Lab):
         self.figure_view.redraw()
 
     def _fill(self, bars):
-        (first, second), (third, fourth) = ([name for name, _ in parts] for parts in plots.PHONE_PARTS)
+        (first, second), (third, fourth) = ([name for name, _ in parts] for parts in figures.PHONE_PARTS)
         times, energies = {}, {}
         for form, e in self.estimates.items():
             times |= {(form, first): e.fc_milliseconds, (form, second): e.conv_milliseconds}
             energies |= {(form, third): e.fetch_millijoules, (form, fourth): e.arithmetic_millijoules}
-        plots.show_phone(bars[0], times, "ms")
-        plots.show_phone(bars[1], energies, "mJ")
+        figures.show_phone(bars[0], times, "ms")
+        figures.show_phone(bars[1], energies, "mJ")
 
     def describe(self):
         dense, small = self.estimates["dense"], self.estimates["compressed"]

@@ -6,7 +6,7 @@ import ipywidgets as widgets
 import torch
 import traitlets
 
-from dcviz.chapters.ch08_speed_and_energy import figures as plots, timing
+from dcviz.chapters.ch08_speed_and_energy import figures, timing
 from dcviz.errors import NetError
 from dcviz.evidence import recordings
 from dcviz.evidence.memories import size_text
@@ -124,10 +124,10 @@ class SpeedLab(Lab):
             self.bind(widget, name)
         self.run = RunButton("Time it here, now", self._measure, self._done, self.fail)
         figure, (left, right) = theme.figure(13, 4.6, columns=2, gridspec_kw={"width_ratios": [1.25, 1]})
-        self.bars, self.points = plots.time_bars(left), plots.roofline(right, *self.roof)
+        self.bars, self.points = figures.time_bars(left), figures.roofline(right, *self.roof)
         self.figure_view = FigureImage(figure, self._moving(), alt="time of a call in three forms, and the roofline")
         figure, axes = theme.figure(13, 3.6)
-        self.lines, self.at = plots.crossover(axes, timing.BATCHES)
+        self.lines, self.at = figures.crossover(axes, timing.BATCHES)
         self.crossover_view = FigureImage(figure, [*self.lines.values(), self.at], alt="speed-up over dense by batch")
         return [
             row(self.layer_choice, self.batch_choice, self.device_choice),
@@ -148,7 +148,7 @@ class SpeedLab(Lab):
 
     def _fill(self, bars, points, lines, at):
         times = self.times
-        plots.show_times(bars, times)
+        figures.show_times(bars, times)
         for method, point in points.items():
             used = self.shape.operations(method, self.batch, self.active / 100)
             moved = self.shape.moved_bytes(method, self.batch, self.active / 100)
@@ -161,7 +161,7 @@ class SpeedLab(Lab):
         at.set_xdata([self.batch] * 2)
 
     def describe(self):
-        layer, kinds = self.shape, plots.METHODS
+        layer, kinds = self.shape, figures.METHODS
         resident = joined(
             ", ", (html("{} <b>{}</b>", kinds[m], size_text(layer.resident_bytes(m))) for m in timing.METHODS)
         )
@@ -211,8 +211,8 @@ class SpeedLab(Lab):
         grid = axes[1, 0].get_gridspec()
         for unused in axes[1]:
             unused.remove()
-        lines, at = plots.crossover(figure.add_subplot(grid[1, :]), timing.BATCHES)
-        self._fill(plots.time_bars(axes[0, 0]), plots.roofline(axes[0, 1], *self.roof), lines, at)
+        lines, at = figures.crossover(figure.add_subplot(grid[1, :]), timing.BATCHES)
+        self._fill(figures.time_bars(axes[0, 0]), figures.roofline(axes[0, 1], *self.roof), lines, at)
         return figure
 
     # work --------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from dcviz.files import cache_dir
 from dcviz.nets import cifar, models, picture_training
 from dcviz.nets.models_imagenet import AlexNet
 from dcviz.nets.picture_training import PictureSchedule
-from dcviz.pipeline import alexnet as alexnet_compression, stored_net
+from dcviz.pipeline import alexnet, stored_net
 
 PIXELS, DROPOUT = 224, 0.1
 FRACTIONS = (0.25, 0.5, 0.75, 0.9)
@@ -35,7 +35,7 @@ CONVOLUTIONS = tuple(f"features.{i}" for i in (0, 3, 6, 8, 10))
 def dense_net():
     """The trained AlexNet from data/cache/alexnet; DataError if ``alexnet_training`` did not make it."""
     net = AlexNet(10, DROPOUT)
-    net.load_state_dict(alexnet_compression.state(cache_dir() / "alexnet" / "alexnet-cifar10.safetensors"))
+    net.load_state_dict(alexnet.state(cache_dir() / "alexnet" / "alexnet-cifar10.safetensors"))
     return net.eval()
 
 

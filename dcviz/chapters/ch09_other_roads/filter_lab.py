@@ -6,12 +6,12 @@ import torch
 import traitlets
 
 from dcviz import archive, pipeline
-from dcviz.chapters.ch09_other_roads import comparison, figures as plots, taylor
+from dcviz.chapters.ch09_other_roads import comparison, figures, taylor
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, html, labelled_slider, row, words
 from dcviz.nets import datasets, models, training
 from dcviz.nets.training import Schedule
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 LAYERS = {"conv1": 7, "conv2": 10}  # and how many of their filters stand in a row
 SHOWS = ("answers to the digit", "weights")
@@ -40,7 +40,7 @@ class FilterLab(Lab):
     show = traitlets.Enum(SHOWS, SHOWS[0])
 
     def __init__(self, layer="conv1", **state):
-        self.dense = reference.dense("lenet-5")
+        self.dense = shipped.dense("lenet-5")
         self.work = sum(comparison.multiplications(self.dense).values())
         digits = datasets.digits()
         self.train, self.test = digits.train, digits.test.take(slice(0, MEASURED_ON))
@@ -134,17 +134,17 @@ class FilterLab(Lab):
 
     def _draw(self, left, right):
         pictures = self.pictures()[self.order]
-        image = plots.signed_image(left, plots.mosaic(pictures, LAYERS[self.layer]))
+        image = figures.signed_image(left, figures.mosaic(pictures, LAYERS[self.layer]))
         left.set_title("lowest score first", fontsize=theme.FONT)
-        cross = plots.struck_out(left)
-        lines = plots.error_against_work(right, taylor.CRITERIA, self.dense_error)
+        cross = figures.struck_out(left)
+        lines = figures.error_against_work(right, taylor.CRITERIA, self.dense_error)
         (dot,) = right.plot([], [], "o", color=theme.role("accent").colour, markersize=15, fillstyle="none", mew=3)
         (star,) = right.plot([], [], **theme.line_style("retrained", linestyle="", markersize=13))
         return image, cross, lines, dot, star
 
     def _fill(self, artists):
         _, cross, lines, dot, star = artists
-        cross.set_data(*plots.crosses(range(self.gone), *self.pictures().shape[1:], LAYERS[self.layer]))
+        cross.set_data(*figures.crosses(range(self.gone), *self.pictures().shape[1:], LAYERS[self.layer]))
         for name, line in lines.items():
             found = sorted((v for k, v in self.errors.items() if k[:2] == (self.layer, name)), reverse=True)
             line.set_data([work for work, _ in found], [max(error, 0.3) for _, error in found])

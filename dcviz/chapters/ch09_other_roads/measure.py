@@ -14,7 +14,7 @@ import numpy as np
 from dcviz.chapters.ch09_other_roads import comparison, distillation, int8, nnmf, rebuild, svd, taylor
 from dcviz.nets import datasets, models, training
 from dcviz.nets.training import Schedule
-from dcviz.pipeline import LayerRecipe, Recipe, compress, recipes, shipped as reference, stored_net
+from dcviz.pipeline import LayerRecipe, Recipe, compress, recipes, shipped, stored_net
 
 NET = "lenet-300-100"
 TUNE = Schedule(epochs=2, lr=1e-3, shift=1)
@@ -62,7 +62,7 @@ def _even(net, density, last):
 
 def all_roads():
     """Rows for the one table: road, setting, combined (or not), and what ``comparison.entry`` measures."""
-    dense, rows = reference.dense(NET), []
+    dense, rows = shipped.dense(NET), []
     splits = {"held_out_percent": datasets.unseen(), "error_percent": datasets.mnist().test}
 
     def add(road, setting, stored, restore=rebuild.restore, combined=False):
@@ -109,7 +109,7 @@ def figure6():
     Huffman coding, as in the figure. Errors on the 5,000 bundled digits; ``loss_points`` is the dense net's error
     minus this one's: negative is worse, as the figure has it.
     """
-    dense, test = reference.dense(NET), datasets.unseen()
+    dense, test = shipped.dense(NET), datasets.unseen()
     whole, before, rows = models.dense_bytes(dense), training.error_percent(dense, test), []
 
     def add(curve, setting, stored):
@@ -152,7 +152,7 @@ def filters():
     Three rounds with an epoch on the 4,000 bundled digits after each; errors on the 1,000 held-out ones.
     ``raw_percent`` is the error when the same fraction goes at once and nothing is retrained.
     """
-    dense, data, rows = reference.dense("lenet-5"), datasets.digits(), []
+    dense, data, rows = shipped.dense("lenet-5"), datasets.digits(), []
     whole, ranking = models.dense_bytes(dense), data.train.take(slice(0, 1000))
     for criterion, fraction in itertools.product(taylor.CRITERIA, (0.3, 0.6, 0.8, 0.9, 0.95)):
         for seed in range(2 if criterion == "random" else 1):
@@ -181,7 +181,7 @@ def temperatures():
     on the 1,000 held-out ones: as trained, and after ``distillation.fair_shift``; ``found_percent`` is how many of the
     missing digit's pictures are then named right.
     """
-    teacher, data, rows = reference.dense(NET), datasets.digits(), []
+    teacher, data, rows = shipped.dense(NET), datasets.digits(), []
     labels = data.test.labels
     for missing, temperature, seed in itertools.product((None, 3, 7), (None, 1, 2, 4, 8, 20), (0, 1)):
         seen = data.train if missing is None else data.train.take(data.train.labels != missing)
@@ -210,7 +210,7 @@ def factorisations():
     ``relative_error`` of the layer's weights; ``error_percent`` of the net with only that layer replaced, nothing
     retrained, on the held-out 1,000. Vectors of d + d' numbers stand beside SVD of that rank and of the next.
     """
-    dense, test, rows = reference.dense(NET), datasets.digits().test, []
+    dense, test, rows = shipped.dense(NET), datasets.digits().test, []
     whole = models.dense_bytes(dense)
 
     def add(layer, road, setting, numbers, relative_error, stored, restore):

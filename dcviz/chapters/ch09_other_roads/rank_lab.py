@@ -5,13 +5,13 @@ import numpy as np
 import traitlets
 
 from dcviz import archive, pipeline
-from dcviz.chapters.ch09_other_roads import figures as plots, svd
+from dcviz.chapters.ch09_other_roads import figures, svd
 from dcviz.errors import NetError
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, html, labelled_slider, row
 from dcviz.nets import datasets, training
 from dcviz.nets.training import Schedule
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 TUNE = Schedule(epochs=3, lr=1e-3)
 LAYERS = ("fc1", "fc2")
@@ -38,7 +38,7 @@ class RankLab(Lab):
     def __init__(self, layer="fc1", rank=20, **more):
         if layer not in LAYERS:
             raise NetError(f"no layer {layer!r} to cut; there are {', '.join(LAYERS)}")
-        self.dense = reference.dense("lenet-300-100")
+        self.dense = shipped.dense("lenet-300-100")
         self.layers = {name: svd.LowRank(self.dense, name) for name in LAYERS}
         self.test = datasets.digits().test
         self.dense_error = training.error_percent(self.dense, self.test)
@@ -89,8 +89,8 @@ class RankLab(Lab):
         return figure, self.artists
 
     def _charts(self, left, right):
-        kept, line = plots.spectrum(left, self.low.spectrum)
-        return [kept, line, *plots.error_against_rank(right, min(self.low.shape), self.dense_error)]
+        kept, line = figures.spectrum(left, self.low.spectrum)
+        return [kept, line, *figures.error_against_rank(right, min(self.low.shape), self.dense_error)]
 
     def _fill(self, artists):
         """Bring the charts' artists, as ``_charts`` made them, to the state."""
@@ -107,7 +107,7 @@ class RankLab(Lab):
         figure, axes = theme.figure(11, 3.0, rows=2)
         limit = float(np.abs(self._pictures(self.low.matrix(min(self.low.shape)))).max()) * 0.8
         for ax, matrix in zip(axes, (self.low.matrix(min(self.low.shape)), self.low.matrix(self.rank)), strict=True):
-            image = plots.signed_image(ax, plots.mosaic(self._pictures(matrix), SHOWN), limit)
+            image = figures.signed_image(ax, figures.mosaic(self._pictures(matrix), SHOWN), limit)
         for ax, text in zip(axes, ("whole", "at rank d"), strict=True):
             ax.text(-0.01, 0.5, text, transform=ax.transAxes, ha="right", va="center")
         self.image = image
@@ -129,7 +129,7 @@ class RankLab(Lab):
             self.slider.slider.max = self.slider.entry.max = most
             self.charts.adopt(*self._make_charts())
             self.templates.adopt(*self._make_templates())
-        self.image.set_data(plots.mosaic(self._pictures(self.low.matrix(self.rank)), SHOWN))
+        self.image.set_data(figures.mosaic(self._pictures(self.low.matrix(self.rank)), SHOWN))
         self.templates.refresh()
         self.error_percent  # noqa: B018  (measures it, so that its dot is there)
         self._fill(self.artists)
@@ -166,7 +166,7 @@ class RankLab(Lab):
         figure, axes = theme.figure(12, 6.6, rows=2, columns=2, height_ratios=(0.8, 1))
         whole = min(self.low.shape)
         for ax, rank in zip(axes[0], (whole, self.rank), strict=True):
-            plots.signed_image(ax, plots.mosaic(self._pictures(self.low.matrix(rank)), SHOWN // 2))
+            figures.signed_image(ax, figures.mosaic(self._pictures(self.low.matrix(rank)), SHOWN // 2))
             ax.set_title(f"rank {rank}" + (", whole" if rank == whole else ""), fontsize=theme.FONT)
         self._fill(self._charts(*axes[1]))
         return figure

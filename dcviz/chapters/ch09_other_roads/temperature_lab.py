@@ -6,12 +6,12 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from dcviz.chapters.ch09_other_roads import distillation, figures as plots
+from dcviz.chapters.ch09_other_roads import distillation, figures
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, html, labelled_slider, row
 from dcviz.nets import datasets, models
 from dcviz.nets.training import Schedule
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 NOBODY = "none"
 WIDTHS = (100, 50)
@@ -37,7 +37,7 @@ class TemperatureLab(Lab):
     missing = traitlets.Enum((NOBODY, *map(str, range(10))), "3")
 
     def __init__(self, digit=3, **state):
-        self.teacher = reference.dense("lenet-300-100")
+        self.teacher = shipped.dense("lenet-300-100")
         self.data = datasets.digits()
         self._logits = distillation.answers(self.teacher, self.data.test.images)
         self.taught, self._drawn = {}, None
@@ -90,7 +90,7 @@ class TemperatureLab(Lab):
     def _draw_targets(self, left, right):
         left.imshow(255 - self.data.test.images[self.place], cmap="gray", vmin=0, vmax=255)
         left.set_axis_off()
-        self.bars = plots.soft_targets(right, self.targets, self.digit)
+        self.bars = figures.soft_targets(right, self.targets, self.digit)
         return self.bars
 
     def _make_students(self):
@@ -107,7 +107,7 @@ class TemperatureLab(Lab):
             "student of labels": self.result["labels"],
             f"student of the teacher, T = {self.temperature:.3g}": self.result["teacher"],
         }
-        plots.right_by_digit(axes, shares, None if self.missing == NOBODY else int(self.missing))
+        figures.right_by_digit(axes, shares, None if self.missing == NOBODY else int(self.missing))
 
     def update(self):
         if self._drawn != self.digit:
@@ -192,7 +192,7 @@ class TemperatureLab(Lab):
 
 
 def _taught(temperature, missing, report):
-    data, teacher = datasets.digits(), reference.dense("lenet-300-100")
+    data, teacher = datasets.digits(), shipped.dense("lenet-300-100")
     seen = data.train if missing == NOBODY else data.train.take(data.train.labels != int(missing))
     weight = 0.0 if temperature is None else 1.0
     schedule = Schedule(**LESSON, teacher_weight=weight, temperature=temperature or 1.0)

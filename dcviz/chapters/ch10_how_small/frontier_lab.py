@@ -4,12 +4,12 @@ import ipywidgets as widgets
 import traitlets
 
 from dcviz import pipeline
-from dcviz.chapters.ch10_how_small import figures as plots, frontier, tables as frontier_tables
+from dcviz.chapters.ch10_how_small import figures, frontier, tables as frontier_tables
 from dcviz.evidence import recordings
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, html, row
 from dcviz.nets import datasets
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 TRAININGS = {" + ".join(parts) or "one cut": parts for parts in frontier.LADDER}
 CODINGS = {part.replace(" ", "_"): part for part in frontier.CODING}
@@ -106,9 +106,7 @@ class FrontierLab(Lab):
                 progress(min(1, (before[stage] + done) / (retrain + finetune)), doing[stage])
 
         chosen = self.density, self.parts
-        result = pipeline.compress(
-            reference.dense(frontier.NET), recipe, digits.train, test=digits.test, progress=report
-        )
+        result = pipeline.compress(shipped.dense(frontier.NET), recipe, digits.train, test=digits.test, progress=report)
         return chosen, (result.stages[-1].file_bytes, result.stages[-1].error_percent)
 
     def _done(self, outcome):
@@ -171,9 +169,9 @@ class FrontierLab(Lab):
         return f"One switch from here: {'; '.join(words)}. "
 
     def _draw(self, axes):
-        plots.ground(axes, 8, 240, (1.3, MOST), log=True)
+        figures.ground(axes, 8, 240, (1.3, MOST), log=True)
         axes.set_xlabel("error % (log scale)")
-        rows = plots.published(axes, "LeNet-300-100")
+        rows = figures.published(axes, "LeNet-300-100")
         names = "\n".join(f"{number} {row['method']}" for number, row in rows.items())
         axes.text(1.02, 1, names, transform=axes.transAxes, va="top", fontsize=12, linespacing=1.5)
         looks = (
@@ -183,7 +181,7 @@ class FrontierLab(Lab):
             ("your recipe (live)", theme.line_style("guess", linestyle="", markersize=22, markeredgecolor="black")),
         )
         lines = [axes.plot([], [], label=label, zorder=5, **style)[0] for label, style in looks]
-        plots.legend(axes, loc="lower right")
+        figures.legend(axes, loc="lower right")
         return lines
 
     def picture(self):

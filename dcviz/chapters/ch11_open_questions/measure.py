@@ -10,7 +10,7 @@ from dcviz.ideas.kmeans import kmeans
 from dcviz.ideas.kmeans_optimal import optimal
 from dcviz.nets import datasets, models, small_digits, training
 from dcviz.nets.training import Schedule
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 from dcviz.pipeline.lesson import pruned_net
 from dcviz.pipeline.retraining import Gradual, weights_of
 from dcviz.pipeline.trained_quantization import SharedWeights, codebooks
@@ -24,7 +24,7 @@ RATES = {"biases": 0.03, "codebook": 0.01, "kept": 2e-3, "everything": 5e-4, "de
 
 def old_net(name="lenet-5"):
     """A shipped net and its compressed file, as the roads of ``transfer`` start from."""
-    return transfer.Old(reference.compressed(name), reference.dense(name))
+    return transfer.Old(shipped.compressed(name), shipped.dense(name))
 
 
 def examples(n, seed=0):

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from dcviz.chapters.ch11_open_questions import measure as open_questions, transfer
+from dcviz.chapters.ch11_open_questions import measure, transfer
 
 
 def spread(rows, key, value="error_percent"):
@@ -56,7 +56,7 @@ def start_groups(rows, value):
     """Rows of starts -> {start: [(mean, deviation, runs) at each k]}, and the list of k."""
     found = spread([r for r in rows if r["start"]], lambda r: (r["start"], r["k"]), value)
     ks = sorted({k for _, k in found})
-    return {start: [found[start, k] for k in ks] for start in open_questions.STARTS}, ks
+    return {start: [found[start, k] for k in ks] for start in measure.STARTS}, ks
 
 
 def transfer_table(rows):

@@ -3,7 +3,7 @@
 import ipywidgets as widgets
 import traitlets
 
-from dcviz.chapters.ch11_open_questions import figures as plots, measure as measured, tables as open_tables, transfer
+from dcviz.chapters.ch11_open_questions import figures, measure, tables, transfer
 from dcviz.evidence import recordings
 from dcviz.labkit import theme
 from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, row
@@ -32,8 +32,8 @@ class TransferLab(Lab):
 
     def __init__(self, **state):
         self.recorded = recordings.load("transfer_errors")
-        self.curves = open_tables.transfer_curves(self.recorded.rows)
-        self.old_errors = open_tables.old_errors(self.recorded.rows)
+        self.curves = tables.transfer_curves(self.recorded.rows)
+        self.old_errors = tables.old_errors(self.recorded.rows)
         self.sizes = {row["road"]: row["bytes"] for row in self.recorded.rows if row["road"]}
         self.runs, self._old = {}, None
         super().__init__(**state)
@@ -41,7 +41,7 @@ class TransferLab(Lab):
     # views -------------------------------------------------------------------------------------
 
     def build(self):
-        options = [(plots.NAMES[road], road) for road in transfer.ROADS]
+        options = [(figures.NAMES[road], road) for road in transfer.ROADS]
         self.road_choice = widgets.Dropdown(options=options, description="what learns", layout={"width": "340px"})
         self.road_choice.style.description_width = "initial"
         self.examples_slider = LogSlider("examples", self.examples, 1, 1000, width="240px")
@@ -58,14 +58,14 @@ class TransferLab(Lab):
 
     def _figure(self):
         figure, (left, right) = theme.figure(12, 5.6, columns=2, sharey=True, gridspec_kw={"width_ratios": [1.2, 1]})
-        lines = plots.learning_curves(left, self.curves)
-        plots.percent_axis(left, 1.5, 95)
-        plots.old_levels(left, {"compressed net, as it is": self.old_errors["everything"]})
-        plots.budget_axes(right)
+        lines = figures.learning_curves(left, self.curves)
+        figures.percent_axis(left, 1.5, 95)
+        figures.old_levels(left, {"compressed net, as it is": self.old_errors["everything"]})
+        figures.budget_axes(right)
         right.grid(axis="y")
-        self.points = plots.budget_points(right)
-        self.stars = plots.live_stars(left), plots.live_stars(right)
-        names = [*(plots.NAMES[road] for road in lines), "measured here"]
+        self.points = figures.budget_points(right)
+        self.stars = figures.live_stars(left), figures.live_stars(right)
+        names = [*(figures.NAMES[road] for road in lines), "measured here"]
         figure.legend([*lines.values(), self.stars[0]], names, loc="outside upper center", ncols=4)
         return figure
 
@@ -92,7 +92,7 @@ class TransferLab(Lab):
         text = html(
             "<b>{road}</b>, <b>{examples}</b> examples: the update is "
             "<b>{sizes:,} bytes</b>, {share:.2g}% of sending all weights. ",
-            road=plots.NAMES[self.road],
+            road=figures.NAMES[self.road],
             examples=self.examples,
             sizes=self.sizes[self.road],
             share=share,
@@ -127,15 +127,15 @@ class TransferLab(Lab):
     def _teach(self, progress):
         from dcviz.nets import training
 
-        self._old = self._old or measured.old_net()
+        self._old = self._old or measure.old_net()
         road, n, draw = self.road, self.examples, self.draw
-        split = measured.examples(n, draw)
+        split = measure.examples(n, draw)
 
         def look(done, steps, loss):
             progress(done / steps, f"step {done} of {steps}, loss {loss:.3f}")
 
         net, size = transfer.learn(
-            self._old, road, lambda net, moves: measured.teach(net, moves, split, road, draw, look), draw
+            self._old, road, lambda net, moves: measure.teach(net, moves, split, road, draw, look), draw
         )
         return (road, n, draw), (training.error_percent(net, small_digits.digits().test), size)
 

@@ -9,7 +9,7 @@ from dcviz.chapters.ch02_pruning.retraining_lab import MOST_RUNS, RetrainingLab
 from dcviz.errors import NetError
 from dcviz.ideas import pruning
 from dcviz.labkit.prediction import Prediction
-from dcviz.pipeline import retraining, shipped as reference
+from dcviz.pipeline import retraining, shipped
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def run():
 def test_before_a_run_the_cut_is_shown_and_nothing_is_retrained():
     lab = RetrainingLab(density=0.1)
     edges, before, cut, now, threshold = lab.histograms()
-    weights = retraining.weights_of(reference.dense("lenet-300-100"))["fc1"]
+    weights = retraining.weights_of(shipped.dense("lenet-300-100"))["fc1"]
     mask = pruning.mask_from_density(weights, 0.1)
     assert before.sum() == np.count_nonzero(weights)
     assert cut.sum() == mask.sum() == 23_520

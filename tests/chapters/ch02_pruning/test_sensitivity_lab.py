@@ -7,7 +7,7 @@ from dcviz import labs
 from dcviz.chapters.ch02_pruning.sensitivity_lab import SensitivityLab
 from dcviz.errors import NetError
 from dcviz.nets import datasets, training
-from dcviz.pipeline import sensitivity, shipped as reference
+from dcviz.pipeline import sensitivity, shipped
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def test_nothing_is_measured_before_the_button():
 def test_the_curves_are_the_measured_errors(measured):
     split = datasets.digits().test.take(slice(0, 100))
     assert list(measured.errors) == ["fc1", "fc2", "fc3"]
-    net = reference.dense("lenet-300-100")
+    net = shipped.dense("lenet-300-100")
     assert measured.errors["fc2"][0] == training.error_percent(net, split)
     place = sensitivity.DENSITIES.index(0.05)
     assert measured.errors["fc2"][place] == sensitivity.error_together(net, split, {"fc2": 0.05})
@@ -56,7 +56,7 @@ def test_all_layers_at_once(measured):
     measured.allowed = 2.0
     error = measured.measure_together()
     split = datasets.digits().test.take(slice(0, 100))
-    assert error == sensitivity.error_together(reference.dense("lenet-300-100"), split, measured.must_keep)
+    assert error == sensitivity.error_together(shipped.dense("lenet-300-100"), split, measured.must_keep)
     assert f"{error:.1f}%" in measured.caption.value
     measured.allowed = 20.0  # other densities: measured for the old ones only
     assert measured.together is None

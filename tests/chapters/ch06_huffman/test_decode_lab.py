@@ -9,7 +9,7 @@ from dcviz.chapters.ch06_huffman.decode_lab import DecodeLab
 from dcviz.errors import NetError
 from dcviz.ideas import bitstream, huffman, relative_index
 from dcviz.labkit.base import plain
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 SYMBOLS = {"message": np.array([0, 1, 0, 2, 0, 0, 3, 1, 0, 0])}  # lengths 1, 2, 3, 3
 
@@ -97,7 +97,7 @@ def test_another_part_of_the_stream():
 def test_gaps_become_positions():
     lab = DecodeLab("lenet-5", layer="conv1", count=6)
     lab.read = len(lab.bits)
-    layer = reference.compressed("lenet-5").layers[0]
+    layer = shipped.compressed("lenet-5").layers[0]
     gaps = coders.streams(layer)[coders.GAPS].symbols[:6]
     assert lab.decoded == gaps.tolist()
     positions = relative_index.decode(gaps)

@@ -5,7 +5,7 @@ import pytest
 
 from dcviz import labs
 from dcviz.archive import coders
-from dcviz.chapters.ch06_huffman import figures as trees
+from dcviz.chapters.ch06_huffman import figures
 from dcviz.chapters.ch06_huffman.huffman_lab import HuffmanLab
 from dcviz.errors import CodeError, NetError
 from dcviz.ideas import huffman
@@ -38,7 +38,7 @@ def test_numbers_views_and_caption_agree():
     assert [bar.get_height() for bar in lab.bars] == counts.tolist()
     assert [round(bar.get_height(), 9) for bar in lab.bits] == [5, round(lab.mean_length, 9), round(lab.entropy, 9)]
     sent = lab.view.tree
-    leaves = [i for i, kind in enumerate(sent["kind"]) if kind == trees.LEAF]
+    leaves = [i for i, kind in enumerate(sent["kind"]) if kind == figures.LEAF]
     assert sorted(sent["node"][i] for i in leaves) == np.flatnonzero(counts).tolist()
     assert all(sent["name"][i] and sent["mark"][i] == str(sent["node"][i]) for i in leaves)
     assert lab.error == ""
@@ -94,7 +94,7 @@ def test_canonical_order_shows_the_words_of_the_file():
     lab = make(canonical=True)
     sent = lab.view.tree
     for i, kind in enumerate(sent["kind"]):
-        if kind == trees.LEAF:
+        if kind == figures.LEAF:
             bits, at = "", i
             while sent["parent"][at] >= 0:
                 bits, at = sent["bit"][at] + bits, sent["parent"][at]
@@ -106,13 +106,13 @@ def test_canonical_order_shows_the_words_of_the_file():
 
 def test_rare_branches_close_open_by_hand_and_for_the_chosen_symbol():
     lab = make(rare=3.0)
-    closed = lab.view.tree["kind"].count(trees.BRANCH)
+    closed = lab.view.tree["kind"].count(figures.BRANCH)
     assert closed
-    branch = lab.view.tree["node"][lab.view.tree["kind"].index(trees.BRANCH)]
+    branch = lab.view.tree["node"][lab.view.tree["kind"].index(figures.BRANCH)]
     lab.view.opened = [branch]
     assert lab.opened == [branch]
     assert branch in lab.view.tree["node"]
-    assert lab.view.tree["kind"][lab.view.tree["node"].index(branch)] == trees.INNER
+    assert lab.view.tree["kind"][lab.view.tree["node"].index(branch)] == figures.INNER
     lab.rare = 5.0
     assert lab.opened == []
     rarest = int(np.flatnonzero(lab.counts)[-1])
@@ -144,7 +144,7 @@ def test_your_lengths_stand_beside_ours():
 def test_a_lone_symbol():
     lab = HuffmanLab("mine", symbols={"one": np.zeros(9, int)})
     assert lab.mean_length == 1
-    assert lab.view.tree["kind"] == [trees.LEAF]
+    assert lab.view.tree["kind"] == [figures.LEAF]
     lab.symbol = 0
     assert "word in the file 0, 1 bits" in plain(lab.caption.value)
     assert lab.png()
@@ -172,9 +172,9 @@ def test_shipped_net_weight_codes_and_gaps():
 
 
 def _stored(name):
-    from dcviz.pipeline import shipped as reference
+    from dcviz.pipeline import shipped
 
-    return reference.compressed(name)
+    return shipped.compressed(name)
 
 
 def test_a_prediction_is_answered_by_the_lab():

@@ -1,6 +1,6 @@
 import pytest
 
-from dcviz.chapters.ch08_speed_and_energy import figures as plots
+from dcviz.chapters.ch08_speed_and_energy import figures
 from dcviz.labkit import theme
 
 
@@ -9,10 +9,10 @@ def test_activity_curves_are_geometric_means_over_layers():
         {"layer": layer, "method": method, "active": share, "seconds": seconds}
         for share in (0.5, 1.0)
         for layer, times in (("a", (8.0, 4.0, 4 * share)), ("b", (18.0, 9.0, share)))
-        for method, seconds in zip(plots.METHODS, times, strict=True)
+        for method, seconds in zip(figures.METHODS, times, strict=True)
     ]
     _, axes = theme.figure(8, 4)
-    lines = plots.activity_curves(axes, rows, (0.4, 0.5))
+    lines = figures.activity_curves(axes, rows, (0.4, 0.5))
     assert lines["csr"].get_ydata() == pytest.approx([2, 2])
     assert lines["compressed"].get_ydata() == pytest.approx([12, 6])
     assert lines["compressed"].get_xdata().tolist() == [50, 100]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dcviz.chapters.ch08_speed_and_energy import tables as timing_tables, timing, timing_layers
+from dcviz.chapters.ch08_speed_and_energy import tables, timing, timing_layers
 from dcviz.errors import DataError, NetError, WeightError
 from dcviz.evidence import paper, recordings
 
@@ -209,27 +209,27 @@ def test_limits_of_the_machine_are_positive():
 
 def test_tables(tmp_path):
     rows = [a_timing(), a_timing(method="csr", seconds=1e-3), a_timing(layer="b"), a_timing(layer="b", method="csr")]
-    assert timing_tables.geometric_mean_speedup(rows, "csr") == pytest.approx(2)
+    assert tables.geometric_mean_speedup(rows, "csr") == pytest.approx(2)
     with pytest.raises(DataError, match="no timings of compressed"):
-        timing_tables.geometric_mean_speedup(rows, "compressed")
-    table = timing_tables.table(rows)
+        tables.geometric_mean_speedup(rows, "compressed")
+    table = tables.table(rows)
     assert table["speed-up"].tolist() == [1, 4, 1, 1]
     assert table["µs"].tolist() == [4000, 1000, 4000, 4000]
     assert table["on"][0] == "cpu, 1 thread, wall time"
 
     path = tmp_path / "rows.json"
-    timing_tables.save(rows, path)
-    assert timing_tables.load(path) == rows
+    tables.save(rows, path)
+    assert tables.load(path) == rows
     assert {"machine", "torch"} < set(json.loads(path.read_text()))
     faster = [a_timing(seconds=1e-3), a_timing(layer="new")]
-    compared = timing_tables.compare(rows, faster)
+    compared = tables.compare(rows, faster)
     assert compared["before / after"].tolist() == [4.0]
     assert compared["before µs"].tolist() == [4000]
     path.write_text('{"rows": [{"layer": 1}]}')
     with pytest.raises(DataError, match="no timings can be read"):
-        timing_tables.load(path)
+        tables.load(path)
     with pytest.raises(DataError):
-        timing_tables.load(tmp_path / "none.json")
+        tables.load(tmp_path / "none.json")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")

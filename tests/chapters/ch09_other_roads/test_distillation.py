@@ -10,7 +10,7 @@ from dcviz.chapters.ch09_other_roads import distillation
 from dcviz.errors import NetError, RecipeError
 from dcviz.nets import datasets, models, training
 from dcviz.nets.training import Schedule
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 
 def test_softened_answers_go_from_a_label_to_even_odds():
@@ -54,7 +54,7 @@ def test_soft_targets_tell_of_a_digit_that_the_student_never_sees():
     for weight in (0.0, 1.0):
         net = distillation.student((60, 30))
         schedule = Schedule(epochs=3, lr=3e-3, batch_size=32, teacher_weight=weight, temperature=20.0)
-        losses = distillation.distil(net, seen, schedule, reference.dense("lenet-300-100"))
+        losses = distillation.distil(net, seen, schedule, shipped.dense("lenet-300-100"))
         assert losses[-1] < losses[0]
         logits = distillation.answers(net, data.test.images)
         assert np.array_equal(logits.argmax(1), training.predict(net, data.test.images))

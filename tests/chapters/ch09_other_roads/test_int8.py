@@ -8,7 +8,7 @@ from dcviz import archive
 from dcviz.chapters.ch09_other_roads import int8, svd
 from dcviz.errors import RecipeError
 from dcviz.nets import models, training
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 
 @pytest.mark.parametrize("bits", [2, 8, 12])
@@ -30,7 +30,7 @@ def test_a_scale_per_channel_is_never_coarser():
 
 @pytest.mark.parametrize("per", int8.PER)
 def test_the_file_is_a_quarter_and_brings_the_rounded_net_back(per, digits):
-    net = reference.dense("lenet-5")
+    net = shipped.dense("lenet-5")
     stored = int8.store(net, per)
     data = archive.dumps(stored)
     assert 3.85 < models.dense_bytes(net) / len(data) < 4
@@ -44,7 +44,7 @@ def test_the_file_is_a_quarter_and_brings_the_rounded_net_back(per, digits):
 
 
 def test_factors_can_be_eight_bits_too():
-    net = svd.factorise(reference.dense("lenet-300-100"), {"fc1": 10})
+    net = svd.factorise(shipped.dense("lenet-300-100"), {"fc1": 10})
     back = int8.restore(archive.loads(archive.dumps(int8.store(net, "channel"))))
     assert back.fc1[0].weight.shape == (10, 784)
     assert back.fc1[0].bias is None

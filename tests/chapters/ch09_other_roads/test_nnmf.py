@@ -9,7 +9,7 @@ from dcviz.archive import Layer, StoredNet
 from dcviz.chapters.ch09_other_roads import nnmf, svd
 from dcviz.errors import NetError
 from dcviz.nets import training
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 
 def test_entries_are_what_the_formula_says():
@@ -26,7 +26,7 @@ def test_entries_are_what_the_formula_says():
 
 
 def test_starting_from_svd_it_ends_no_worse():
-    weight = reference.dense("lenet-300-100").fc2.weight.detach().numpy()[:30, :60]
+    weight = shipped.dense("lenet-300-100").fc2.weight.detach().numpy()[:30, :60]
     start = svd.factors(weight, 3)
     fitted = nnmf.fit(weight, 0, 3, hidden=4, steps=150, start=start)
     assert fitted.relative_error < svd.relative_error(svd.spectrum(weight), 3)
@@ -43,7 +43,7 @@ def test_it_fits_a_bent_matrix_that_no_low_rank_fits():
 
 
 def test_the_file_has_the_factors_and_brings_the_computed_weights_back(digits):
-    net = reference.dense("lenet-300-100")
+    net = shipped.dense("lenet-300-100")
     fitted = nnmf.fit(net.fc2.weight.detach().numpy(), 1, 6, steps=20)
     data = archive.dumps(nnmf.store(net, {"fc2": fitted.factors}))
     assert len(data) == pytest.approx(4 * (266_610 - 30_000 + fitted.parameters), abs=800)
@@ -58,7 +58,7 @@ def test_the_file_has_the_factors_and_brings_the_computed_weights_back(digits):
 
 
 def test_factors_that_do_not_fit_are_refused():
-    net = reference.dense("lenet-300-100")
+    net = shipped.dense("lenet-300-100")
     stored = nnmf.store(net, {"fc2": nnmf.Factors(100, 300, 1, 2, 3)})
     lost = StoredNet(stored.name, tuple(layer for layer in stored.layers if not layer.name.endswith("columns_shared")))
     with pytest.raises(NetError, match="do not fit together"):

@@ -7,7 +7,7 @@ import torch
 from dcviz.chapters.ch09_other_roads import comparison, svd
 from dcviz.errors import NetError, RecipeError
 from dcviz.nets import models, training
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 
 def test_the_factors_give_the_matrix_back_and_each_rank_costs_what_the_spectrum_says():
@@ -42,7 +42,7 @@ def test_break_even_is_the_last_rank_that_saves(n, m):
 
 
 def test_a_net_of_full_rank_answers_as_before_with_fewer_ranks_it_multiplies_less(digits):
-    net = reference.dense("lenet-300-100")
+    net = shipped.dense("lenet-300-100")
     full = svd.factorise(net, {"fc1": 300, "fc2": 100})
     pictures = training.to_input(digits.images)
     torch.testing.assert_close(full(pictures), net(pictures), rtol=1e-3, atol=1e-3)
@@ -52,7 +52,7 @@ def test_a_net_of_full_rank_answers_as_before_with_fewer_ranks_it_multiplies_les
 
 
 def test_one_decomposition_serves_every_rank(digits):
-    net = reference.dense("lenet-300-100")
+    net = shipped.dense("lenet-300-100")
     low = svd.LowRank(net, "fc2")
     for rank in (1, 30, 100):
         second, first = svd.factors(net.fc2.weight, rank)

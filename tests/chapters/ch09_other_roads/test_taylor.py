@@ -10,7 +10,7 @@ from dcviz.errors import NetError, RecipeError
 from dcviz.nets import models, training
 from dcviz.nets.models_imagenet import AlexNet
 from dcviz.nets.training import Schedule
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 
 def by_hand(net, split, name):
@@ -28,11 +28,11 @@ def by_hand(net, split, name):
 
 @pytest.mark.parametrize("layer", ["conv1", "conv2", "fc1"])
 def test_scores_are_the_mean_of_activation_times_gradient(layer, digits):
-    net, few = reference.dense("lenet-5"), digits.take(slice(0, 12))
+    net, few = shipped.dense("lenet-5"), digits.take(slice(0, 12))
     found = taylor.scores(net, few, batch_size=5)[layer]
     np.testing.assert_allclose(found, taylor.normalised(by_hand(net, few, layer)), rtol=1e-3, atol=1e-6)
     assert np.linalg.norm(found) == pytest.approx(1)
-    assert all(parameter.grad is None for parameter in reference.dense("lenet-5").parameters())
+    assert all(parameter.grad is None for parameter in shipped.dense("lenet-5").parameters())
 
 
 def test_channel_scores_by_hand():
@@ -42,7 +42,7 @@ def test_channel_scores_by_hand():
 
 
 def test_taylor_agrees_with_the_loss_that_really_changes_far_better_than_chance(digits):
-    net = reference.dense("lenet-5")
+    net = shipped.dense("lenet-5")
     real = taylor.oracle(net, digits, "conv2").argsort().argsort()
     rank = {c: taylor.scores(net, digits, c, ["conv2"])["conv2"].argsort().argsort() for c in taylor.CRITERIA}
     likeness = {c: np.corrcoef(real, values)[0, 1] for c, values in rank.items()}
@@ -52,7 +52,7 @@ def test_taylor_agrees_with_the_loss_that_really_changes_far_better_than_chance(
 
 @pytest.mark.parametrize("name", ["lenet-5", "lenet-300-100"])
 def test_removing_silent_channels_changes_no_answer(name, digits):
-    net, rng = reference.dense(name), np.random.default_rng(0)
+    net, rng = shipped.dense(name), np.random.default_rng(0)
     layers, kept = models.weight_layers(net), {}
     with torch.no_grad():
         for key in taylor.to_channels(net):
@@ -121,7 +121,7 @@ def test_alexnet_is_ranked_on_colour_pictures(digits):
 
 
 def test_a_fraction_goes_from_all_layers_together_and_none_is_left_empty(digits):
-    net = reference.dense("lenet-300-100")
+    net = shipped.dense("lenet-300-100")
     kept = taylor.lowest(net, digits, 0.6)
     assert sum(map(len, kept.values())) == 160
     assert min(map(len, taylor.lowest(net, digits, 0.999).values())) == 1
@@ -132,14 +132,14 @@ def test_a_fraction_goes_from_all_layers_together_and_none_is_left_empty(digits)
 
 def test_pruning_in_rounds_leaves_the_share_asked_for(digits):
     retrain = taylor.on_digits(digits, Schedule(epochs=1))
-    small = taylor.prune(reference.dense("lenet-300-100"), digits, 0.75, 3, retrain)
+    small = taylor.prune(shipped.dense("lenet-300-100"), digits, 0.75, 3, retrain)
     left = small.fc1.out_features + small.fc2.out_features
     assert left == pytest.approx(100, abs=2)
     assert training.error_percent(small, digits) < 20
 
 
 def test_each_layer_loses_its_own_share_where_layers_do_not_compete(digits):
-    net = reference.dense("lenet-300-100")
+    net = shipped.dense("lenet-300-100")
     kept = taylor.lowest(net, digits, 0.6, "magnitude", even=True)
     assert {name: len(channels) for name, channels in kept.items()} == {"fc1": 120, "fc2": 40}
     norms = net.fc2.weight.detach().norm(dim=1).numpy()
@@ -157,7 +157,7 @@ def test_any_retraining_may_follow_each_round(digits):
         asked.append(len(images))
         return training.to_input(images)
 
-    net = reference.dense("lenet-300-100")
+    net = shipped.dense("lenet-300-100")
     small = taylor.prune(net, digits, 0.75, 2, retrain, ranking=50, to_input=to_input)
     assert turns == [(0, 200), (1, 100)]
     assert asked == [50, 50]

@@ -4,12 +4,12 @@ import pytest
 from dcviz import archive
 from dcviz.archive import Coding, Layer, coders
 from dcviz.chapters.ch10_how_small import bounds
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 
 @pytest.fixture(scope="module")
 def stored():
-    return reference.compressed("lenet-300-100-small")
+    return shipped.compressed("lenet-300-100-small")
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def table(stored):
 def test_the_file_adds_up_and_stands_where_it_should(stored, table):
     size = len(archive.dumps(stored))
     assert table.loc["sum", bounds.HUFFMAN] == pytest.approx(size, abs=1)
-    assert size == reference.compressed_path("lenet-300-100-small").stat().st_size
+    assert size == shipped.compressed_path("lenet-300-100-small").stat().st_size
     assert table.loc["sum", bounds.FIXED] > size > table.loc["sum", bounds.NEIGHBOURS]
     assert (table >= 0).all().all()
 
@@ -65,7 +65,7 @@ def test_an_empty_mask_and_a_full_one_cost_next_to_nothing():
 
 
 def test_all_coders_stand_in_the_table():
-    net = reference.compressed("lenet-5-tiny")
+    net = shipped.compressed("lenet-5-tiny")
     table = bounds.by_compressor(net)
     assert {"Huffman", "ANS", "fixed-length", *coders.COMPRESSORS} <= set(table.index)
     sizes = [int(n.replace(",", "")) for n in table["bytes"] if n[0].isdigit()]

@@ -4,7 +4,7 @@ from dcviz import archive, pipeline
 from dcviz.chapters.ch10_how_small import frontier
 from dcviz.errors import RecipeError
 from dcviz.nets import datasets
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 
 def test_every_part_changes_the_plain_recipe_and_nothing_is_on_by_default():
@@ -29,7 +29,7 @@ def test_subsets_are_all_sets():
 
 
 def test_the_grid_gives_what_the_pipeline_gives():
-    digits, dense = datasets.digits(), reference.dense(frontier.NET)
+    digits, dense = datasets.digits(), shipped.dense(frontier.NET)
     data, held_out = digits.train.take(slice(0, 384)), digits.test.take(slice(0, 300))
     short = {"epochs": 0.5, "finetune": 0.5}
     training = ("gradual", "teacher")
@@ -45,7 +45,7 @@ def test_the_grid_gives_what_the_pipeline_gives():
 
 
 def test_the_grid_leaves_the_net_alone():
-    digits, net = datasets.digits(), reference.dense(frontier.NET)
+    digits, net = datasets.digits(), shipped.dense(frontier.NET)
     before = archive.dumps(pipeline.stored_net(net))
     made_by = frontier.recipe(8.0, finetune=0.1)
     frontier.coded(net, made_by, digits.train.take(slice(0, 128)), digits.test.take(slice(0, 50)), sets=[("tables",)])

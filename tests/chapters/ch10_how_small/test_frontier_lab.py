@@ -1,6 +1,6 @@
 import pytest
 
-from dcviz.chapters.ch10_how_small import frontier, tables as frontier_tables
+from dcviz.chapters.ch10_how_small import frontier, tables
 from dcviz.chapters.ch10_how_small.frontier_lab import CODINGS, MOST, TRAININGS
 from dcviz.labkit.base import plain
 from dcviz.labkit.prediction import Prediction
@@ -16,10 +16,10 @@ def test_the_point_is_the_recorded_one(lab):
     for training in ("one cut", "gradual + teacher + shift"):
         lab.training = training
         lab.rate = not lab.rate
-        size, error = frontier_tables.point(lab.rows, 3.0, lab.parts)
+        size, error = tables.point(lab.rows, 3.0, lab.parts)
         assert lab.point == (size, error)
         x, y = (data[0] for data in lab.marks[2].get_data())
-        assert (x, y) == (error, frontier_tables.DENSE_BYTES / size)
+        assert (x, y) == (error, tables.DENSE_BYTES / size)
         assert f"{size:,} bytes" in plain(lab.caption.value)
 
 
@@ -37,7 +37,7 @@ def test_every_part_moves_the_point_and_adds_a_step_to_the_path(lab):
 
 
 def test_the_caption_says_what_one_switch_would_do(lab):
-    on = frontier_tables.worth(lab.rows, 3.0, ())["gaps"][0]
+    on = tables.worth(lab.rows, 3.0, ())["gaps"][0]
     assert f"gaps that fit (else 5 bits) on {on:+,} B" in plain(lab.caption.value)
     lab.gaps = True
     assert f"gaps that fit (else 5 bits) off {-on:+,} B" in plain(lab.caption.value)
@@ -54,7 +54,7 @@ def test_what_was_not_recorded_is_said_and_shows_no_point(lab):
 
 
 def test_the_prediction_is_answered_from_the_recorded_runs(lab):
-    alone = {part: frontier_tables.point(lab.rows, 3.0, (part,))[0] for part in frontier.CODING}
+    alone = {part: tables.point(lab.rows, 3.0, (part,))[0] for part in frontier.CODING}
     best = min(alone, key=alone.get)
     guess = Prediction("?", options=["a", "b"], truth=lambda lab: lab.best_coding())
     lab.prediction = guess

@@ -1,14 +1,14 @@
 import numpy as np
 
-from dcviz.chapters.ch10_how_small import bounds, figures as plots
+from dcviz.chapters.ch10_how_small import bounds, figures
 from dcviz.labkit import theme
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 
 def test_published_points_stand_where_they_were_published_and_say_what_they_count():
     _, axes = theme.figure(8, 5)
-    plots.ground(axes, 15, 1500, (0.5, 1.2))
-    rows = plots.published(axes, "LeNet-5")
+    figures.ground(axes, 15, 1500, (0.5, 1.2))
+    rows = figures.published(axes, "LeNet-5")
     points = {tuple(np.ravel(line.get_data())): line for line in axes.lines if len(line.get_xdata()) == 1}
     for row in rows.values():
         line = points[row["error_after"], row["ratio"]]
@@ -18,7 +18,7 @@ def test_published_points_stand_where_they_were_published_and_say_what_they_coun
 
 
 def test_the_frontier_tells_our_points_in_words():
-    picture = plots.frontier_picture("LeNet-300-100", [(1.2, 125.0), (1.1, 45.0)], [(1.3, 124.0)])
+    picture = figures.frontier_picture("LeNet-300-100", [(1.2, 125.0), (1.1, 45.0)], [(1.3, 124.0)])
     assert "125x at 1.20 %" in repr(picture)
     axes = picture.figure.axes[0]
     ours = next(line for line in axes.lines if line.get_label() == "our shipped files")
@@ -27,7 +27,7 @@ def test_the_frontier_tells_our_points_in_words():
 
 def test_bars_and_errors_of_the_steps():
     steps = [("plain", 900, 2.0), ("less", 500, 1.5)]
-    picture = plots.steps_picture(steps)
+    picture = figures.steps_picture(steps)
     left, right = picture.figure.axes
     assert [bar.get_width() for bar in left.patches] == [900, 500]
     assert right.lines[0].get_xdata().tolist() == [2.0, 1.5]
@@ -35,16 +35,16 @@ def test_bars_and_errors_of_the_steps():
 
 
 def test_the_bars_of_the_bound_add_up():
-    table = bounds.whole(reference.compressed("lenet-5-tiny"))
+    table = bounds.whole(shipped.compressed("lenet-5-tiny"))
     _, axes = theme.figure(8, 4)
-    bars = plots.bound_bars(axes, table)
+    bars = figures.bound_bars(axes, table)
     sums = sum(np.array([bar.get_width() for bar in part]) for part in bars.values())
     assert np.allclose(sums, table.loc["sum"], atol=3)
     assert list(bars) == list(bounds.PARTS)
 
 
 def test_shuffled_masks_keep_their_number():
-    layer = reference.compressed("lenet-300-100").layers[0]
-    axes = plots.mask_picture(layer, neurons=2).figure.axes
+    layer = shipped.compressed("lenet-300-100").layers[0]
+    axes = figures.mask_picture(layer, neurons=2).figure.axes
     counts = [int((~np.asarray(one.images[0].get_array(), bool)).sum()) for one in axes]
     assert counts[:2] == counts[2:]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dcviz.chapters.ch10_how_small import frontier, tables as frontier_tables
+from dcviz.chapters.ch10_how_small import frontier, tables
 from dcviz.chapters.ch10_how_small.frontier import CODING, PARTS, TRAINING
 
 
@@ -26,27 +26,27 @@ ROWS = [
 
 
 def test_points_are_found_by_their_parts_in_any_order():
-    assert frontier_tables.point(ROWS, 3.0, ("rate", "gradual")) == (19_000, 2.21)
-    assert frontier_tables.point(ROWS, 3.0, ()) == (20_000, 2.5)
-    assert frontier_tables.point(ROWS, 1.5, ()) is None
-    assert frontier_tables.point(ROWS, 3.0, ("teacher",)) is None
+    assert tables.point(ROWS, 3.0, ("rate", "gradual")) == (19_000, 2.21)
+    assert tables.point(ROWS, 3.0, ()) == (20_000, 2.5)
+    assert tables.point(ROWS, 1.5, ()) is None
+    assert tables.point(ROWS, 3.0, ("teacher",)) is None
 
 
 def test_worth_is_one_switch_either_way():
-    on = frontier_tables.worth(ROWS, 3.0, ())
+    on = tables.worth(ROWS, 3.0, ())
     assert on["gaps"][0] == -1000
-    off = frontier_tables.worth(ROWS, 3.0, ("rate", "few codes"))
+    off = tables.worth(ROWS, 3.0, ("rate", "few codes"))
     assert off["rate"][0] == 500
     assert off["tables"][0] == -1000
-    assert frontier_tables.worth(ROWS, 1.5, ()) == {}
+    assert tables.worth(ROWS, 1.5, ()) == {}
 
 
 def test_the_ladder_goes_from_the_plain_recipe_to_all_parts():
-    steps = frontier_tables.steps(ROWS)
+    steps = tables.steps(ROWS)
     assert steps[0] == ("plain recipe, the paper's densities", 40_000, 1.7)
-    assert steps[-1][1:] == frontier_tables.point(ROWS, 3.0, PARTS)
+    assert steps[-1][1:] == tables.point(ROWS, 3.0, PARTS)
     assert len(steps) == 2 + len(PARTS) + 2, "and two that stand outside the grid"
-    table = frontier_tables.ablation(ROWS)
+    table = tables.ablation(ROWS)
     assert len(table) == len(steps)
     assert table["bytes saved"].iloc[1] == "+20,000"
     assert table["error changed by"].iloc[1] == "+0.80"
@@ -57,7 +57,7 @@ def test_seeds_show_mean_and_spread():
         {"net": "a", "seed": s, "ratio": 100.0 + s, "error_percent": 1 + s / 10, "test_error_percent": 2.0}
         for s in range(3)
     ]
-    table = frontier_tables.seeds(rows)
+    table = tables.seeds(rows)
     assert table.loc["a", "times smaller"] == "101.0  (100.0 to 102.0)"
     assert table.loc["a", "error %, held-out"] == "1.10  (1.00 to 1.20)"
     assert table.loc["a", "seeds"] == "0, 1, 2"
@@ -68,14 +68,14 @@ def test_quantizers_stand_side_by_side():
         {"experiment": kind, "bits": 4, "file_bytes": 9000, "error_percent": 2.0, "untuned_error": 3.0}
         for kind in ("kmeans", "uniform")
     ]
-    table = frontier_tables.quantizers(rows)
+    table = tables.quantizers(rows)
     assert list(table.index) == ["4 bits"]
     assert table["k-means", "bytes"].tolist() == table["uniform bins", "bytes"].tolist() == ["9,000"]
 
 
 def test_a_higher_price_gives_shorter_codes_and_longer_distances():
     values = np.random.default_rng(0).normal(size=3000)
-    table = frontier_tables.prices(values, 7, (0, 0.1, 0.3, 1.0))
+    table = tables.prices(values, 7, (0, 0.1, 0.3, 1.0))
     bits, distance = (table[name].astype(float) for name in ("bits per code (entropy)", "distance"))
     assert bits.is_monotonic_decreasing
     assert distance.is_monotonic_increasing
@@ -83,14 +83,14 @@ def test_a_higher_price_gives_shorter_codes_and_longer_distances():
 
 
 def test_reordered_files_are_smaller():
-    table = frontier_tables.reordered(["lenet-5-tiny"])
+    table = tables.reordered(["lenet-5-tiny"])
     assert float(table.loc["lenet-5-tiny", "saved %"]) > 5
 
 
 def test_densities_from_curves_stand_beside_those_by_hand():
     curves = {name: np.linspace(1, 9, 11) for name in frontier.DENSITIES[3.0]}
     recorded = [*ROWS, {"experiment": "sensitivity", "densities": {}, "file_bytes": 15_555, "error_percent": 1.9}]
-    table = frontier_tables.by_sensitivity(recorded, curves)
+    table = tables.by_sensitivity(recorded, curves)
     assert table.loc["by hand", ("kept % of fc1", "now")] == "3.0"
     assert len(set(table.loc["from the curves"].iloc[:3])) == 1, "equal curves, equal densities"
     assert table.loc["from the curves", ("recorded", "bytes")] == "15,555"
@@ -98,13 +98,13 @@ def test_densities_from_curves_stand_beside_those_by_hand():
 
 @pytest.mark.parametrize("model", ["LeNet-300-100", "LeNet-5"])
 def test_published_results_are_sorted_by_what_they_count(model):
-    table = frontier_tables.published(model)
+    table = tables.published(model)
     assert table["ratio counts"].tolist() == sorted(table["ratio counts"])
     assert "Deep Compression" in table.index
 
 
 def test_the_standards_coder_stands_beside_huffman():
     row = {"name": "a", "coder": "nncodec 1", "huffman": 2000, "neighbours": 1900, "nnc": 1850}
-    table = frontier_tables.standard([row])["recorded"]
+    table = tables.standard([row])["recorded"]
     assert table.loc["a", "NNC"] == "1,850"
     assert table.loc["a", "NNC to Huffman"] == "-7.5 %"

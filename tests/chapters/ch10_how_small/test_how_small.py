@@ -5,41 +5,41 @@ from test_reference import BARS
 
 from dcviz import pipeline
 from dcviz.archive import coders
-from dcviz.chapters.ch10_how_small import frontier, measure as how_small
+from dcviz.chapters.ch10_how_small import frontier, measure
 from dcviz.evidence import recordings
 from dcviz.nets import datasets, training
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 
 @pytest.fixture
 def few(monkeypatch, tmp_path):
     """A few digits in place of all, results in a folder of the test's own."""
     digits = datasets.digits()
-    monkeypatch.setattr(how_small.datasets, "mnist_without_bundled", lambda: digits.train.take(slice(0, 256)))
-    monkeypatch.setattr(how_small.datasets, "unseen", lambda: digits.test.take(slice(0, 100)))
+    monkeypatch.setattr(measure.datasets, "mnist_without_bundled", lambda: digits.train.take(slice(0, 256)))
+    monkeypatch.setattr(measure.datasets, "unseen", lambda: digits.test.take(slice(0, 100)))
     monkeypatch.setenv("DCVIZ_CACHE", str(tmp_path))
-    return how_small.folder()
+    return measure.folder()
 
 
 def test_a_training_is_done_once_and_kept(few, monkeypatch):
     some = functools.partial(frontier.coded, sets=[(), ("tables",)])
-    monkeypatch.setattr(how_small.frontier, "coded", some)
-    row = how_small.run(8.0, ("gradual",))
+    monkeypatch.setattr(measure.frontier, "coded", some)
+    row = measure.run(8.0, ("gradual",))
     assert (row["density"], row["parts"]) == (8.0, ["gradual"])
     assert row["files"]["tables"][0] < row["files"][""][0]
-    monkeypatch.setattr(how_small, "pruned", None)
-    assert how_small.run(8.0, ("gradual",)) == row
+    monkeypatch.setattr(measure, "pruned", None)
+    assert measure.run(8.0, ("gradual",)) == row
     assert [path.name for path in (few / "grid").iterdir()] == ["8.0-gradual.json"]
 
 
 def test_coding_a_pruned_net_is_the_rest_of_the_pipeline(few):
     recipe = frontier.recipe(3.0, ("gradual", "tables"), epochs=2)
-    size, error = how_small.code(how_small.pruned(recipe)[0], recipe)
-    whole = how_small.pipeline.compress(
-        how_small.reference.dense(frontier.NET),
+    size, error = measure.code(measure.pruned(recipe)[0], recipe)
+    whole = measure.pipeline.compress(
+        measure.reference.dense(frontier.NET),
         recipe,
-        how_small.datasets.mnist_without_bundled(),
-        test=how_small.datasets.unseen(),
+        measure.datasets.mnist_without_bundled(),
+        test=measure.datasets.unseen(),
         progress=lambda *_: None,
     ).stages[-1]
     assert (size, error) == (whole.file_bytes, whole.error_percent)
@@ -47,21 +47,21 @@ def test_coding_a_pruned_net_is_the_rest_of_the_pipeline(few):
 
 def test_the_recorded_grid_is_the_one_that_the_command_makes():
     rows = [row for row in recordings.load("frontier_grid").rows if row["experiment"] == "parts"]
-    assert [(row["density"], tuple(row["parts"])) for row in rows] == how_small.GRID
+    assert [(row["density"], tuple(row["parts"])) for row in rows] == measure.GRID
     sets = {"+".join(parts) for parts in frontier.subsets(tuple(frontier.CODING))}
     assert all(set(row["files"]) == sets for row in rows)
 
 
-@pytest.mark.parametrize("name", reference.REFERENCES)
+@pytest.mark.parametrize("name", shipped.REFERENCES)
 def test_of_three_recorded_seeds_the_one_that_was_to_ship_ships(name):
     rows = {row["seed"]: row for row in recordings.load("shipped_seeds").rows if row["net"] == name}
-    assert list(rows) == list(how_small.SEEDS)
+    assert list(rows) == list(measure.SEEDS)
     assert len({row["file_bytes"] for row in rows.values()}) == 3
-    ours, stored = rows[reference.REFERENCES[name].recipe.seed], reference.compressed(name)
-    assert ours["file_bytes"] == reference.compressed_path(name).stat().st_size
+    ours, stored = rows[shipped.REFERENCES[name].recipe.seed], shipped.compressed(name)
+    assert ours["file_bytes"] == shipped.compressed_path(name).stat().st_size
     assert ours["ratio"] == stored.dense_bytes() / ours["file_bytes"]
     assert ours["error_percent"] == training.error_percent(pipeline.restore(stored), datasets.unseen())
-    if name in reference.TABLE1:
+    if name in shipped.TABLE1:
         assert ours == rows[0]
     else:
         within = [row for row in rows.values() if row["error_percent"] <= BARS[name][1]]
@@ -70,8 +70,8 @@ def test_of_three_recorded_seeds_the_one_that_was_to_ship_ships(name):
 
 def test_the_recorded_rows_of_the_standards_coder_are_about_the_shipped_files():
     rows = {row["name"]: row for row in recordings.load("nnc_sizes").rows}
-    assert list(rows) == [*reference.REFERENCES, "alexnet-cifar10"]
-    for name in reference.REFERENCES:
-        layers = reference.compressed(name).layers
+    assert list(rows) == [*shipped.REFERENCES, "alexnet-cifar10"]
+    for name in shipped.REFERENCES:
+        layers = shipped.compressed(name).layers
         streams = [stream for layer in layers for stream in coders.streams(layer).values()]
         assert rows[name]["huffman"] == sum(coders.huffman_size(s.symbols, s.width).bytes for s in streams)

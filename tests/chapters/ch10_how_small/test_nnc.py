@@ -6,7 +6,7 @@ import pytest
 
 from dcviz.chapters.ch10_how_small import nnc
 from dcviz.errors import CodeError, DataError
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 
 
 class Stand:
@@ -79,5 +79,5 @@ def test_without_the_package_there_is_no_version_either(monkeypatch):
 
 def test_the_real_coder_is_in_the_region_of_huffman():
     pytest.importorskip("nncodec")
-    weight = reference.compressed("lenet-5-tiny").layers[2].weight
+    weight = shipped.compressed("lenet-5-tiny").layers[2].weight
     assert 1500 < nnc.size(weight) < 2500

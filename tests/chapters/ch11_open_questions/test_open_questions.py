@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from dcviz.chapters.ch11_open_questions import googlenet, measure as open_questions, tables as open_tables
+from dcviz.chapters.ch11_open_questions import googlenet, measure, tables
 from dcviz.evidence import recordings
 from dcviz.ideas.kmeans_optimal import optimal
 from dcviz.nets import models
@@ -19,7 +19,7 @@ from dcviz.pipeline.retraining import weights_of
 
 def test_spread_is_the_sample_deviation():
     rows = [{"k": 1, "error_percent": e} for e in (2.0, 4.0, 9.0)] + [{"k": 2, "error_percent": 7.0}]
-    assert open_tables.spread(rows, lambda r: r["k"]) == {1: (5.0, pytest.approx(13**0.5), 3), 2: (7.0, 0.0, 1)}
+    assert tables.spread(rows, lambda r: r["k"]) == {1: (5.0, pytest.approx(13**0.5), 3), 2: (7.0, 0.0, 1)}
 
 
 def test_gains_are_taken_seed_by_seed():
@@ -34,14 +34,14 @@ def test_gains_are_taken_seed_by_seed():
             (1, "pruned", 0.1, 18.0),
         ]
     ]
-    assert open_tables.gains(rows, 9) == {("pruned", 0.1): (1.5, pytest.approx(0.5**0.5), 2)}
-    points, levels = open_tables.small_set_points(rows, 9)
+    assert tables.gains(rows, 9) == {("pruned", 0.1): (1.5, pytest.approx(0.5**0.5), 2)}
+    points, levels = tables.small_set_points(rows, 9)
     assert points["pruned"][0.1][0] == 13.5
     assert levels["dense, longer"][0] == 15.0
 
 
 def test_examples_grow_and_differ_by_draw():
-    few, many, other = (open_questions.examples(*which) for which in ((10, 0), (30, 0), (10, 1)))
+    few, many, other = (measure.examples(*which) for which in ((10, 0), (30, 0), (10, 1)))
     assert np.array_equal(few.images, many.images[:10])
     assert not np.array_equal(few.images, other.images)
 
@@ -50,7 +50,7 @@ def test_starts_are_k_means_and_the_optimum():
     net = pruned_net("lenet-300-100")
     values = weights_of(net)["fc3"]
     values = values[values != 0]
-    found = {start: open_questions.start_codebooks(net, 4, start)["fc3"] for start in open_questions.STARTS}
+    found = {start: measure.start_codebooks(net, 4, start)["fc3"] for start in measure.STARTS}
     assert np.allclose(found["optimal"], optimal(values, 4).centroids)
     inertia = {s: float(((values[:, None] - c) ** 2).min(1).sum()) for s, c in found.items()}
     assert min(inertia, key=inertia.get) == "optimal" or np.isclose(min(inertia.values()), inertia["optimal"])

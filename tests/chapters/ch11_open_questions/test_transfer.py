@@ -10,13 +10,13 @@ from dcviz.chapters.ch11_open_questions import transfer
 from dcviz.errors import ArchiveError, NetError
 from dcviz.nets import models, small_digits, training
 from dcviz.nets.training import Schedule
-from dcviz.pipeline import shipped as reference
+from dcviz.pipeline import shipped
 from dcviz.pipeline.retraining import weights_of
 
 
 @functools.cache
 def old():
-    return transfer.Old(reference.compressed("lenet-5"), reference.dense("lenet-5"))
+    return transfer.Old(shipped.compressed("lenet-5"), shipped.dense("lenet-5"))
 
 
 def train(net, constraint):
@@ -106,7 +106,7 @@ def test_damaged_updates_are_refused(road):
     for damaged in (update[:-1], update + b"\0", bytes(flipped), b"", *wrong_heads):
         with pytest.raises(ArchiveError):
             transfer.receive(old(), damaged)
-    other = transfer.Old(reference.compressed("lenet-300-100"), reference.dense("lenet-300-100"))
+    other = transfer.Old(shipped.compressed("lenet-300-100"), shipped.dense("lenet-300-100"))
     with pytest.raises(ArchiveError, match="another net"):
         transfer.receive(other, update)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from dcviz import labs
-from dcviz.chapters.ch11_open_questions import measure as measured, transfer
+from dcviz.chapters.ch11_open_questions import measure, transfer
 from dcviz.chapters.ch11_open_questions.transfer_lab import TransferLab
 from dcviz.evidence import recordings
 
@@ -26,9 +26,9 @@ def test_nothing_is_taught_before_the_button():
 def test_a_run_is_measured_and_shown(taught):
     error, size = taught.runs["codebook", 30, 1]
     _, sent = transfer.learn(
-        measured.old_net(),
+        measure.old_net(),
         "codebook",
-        lambda net, moves: measured.teach(net, moves, measured.examples(30, 1), "codebook", 1),
+        lambda net, moves: measure.teach(net, moves, measure.examples(30, 1), "codebook", 1),
     )
     assert size == sent == taught.sizes["codebook"]
     assert error < 0.8 * taught.old_errors["everything"]
@@ -59,13 +59,13 @@ def test_other_examples_move_the_points_to_the_nearest_recording():
 
 def test_a_run_can_be_stopped(monkeypatch):
     lab = TransferLab(examples=10)
-    begun = measured.teach
+    begun = measure.teach
 
     def stop_soon(*arguments):
         lab.run.stop()
         begun(*arguments)
 
-    monkeypatch.setattr(measured, "teach", stop_soon)
+    monkeypatch.setattr(measure, "teach", stop_soon)
     lab.run.start(wait=True)
     assert lab.runs == {}
     assert lab.run.message.value == "stopped"
