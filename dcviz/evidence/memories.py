@@ -4,7 +4,7 @@
     bandwidths()      -> the paper's three machines: bytes per second between processor and DRAM
     synapses()        -> the brain's own pruning, as the authors tell it: an analogy
 
-Numbers come from data sheets and papers, never from here. Standard library only; any floor may use it.
+Numbers come from data sheets and papers, never from here. Standard library only; any room may use it.
 """
 
 import json

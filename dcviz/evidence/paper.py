@@ -10,7 +10,7 @@ come from here, from data/paper_tables.json, each record with its source; nothin
     table.source -> "arXiv:1510.00149v5, Table 2"
     table.kind -> "quoted"
 
-Standard library only, and no other module of dcviz but errors: any floor may use it.
+Standard library only, and no other module of dcviz but errors: any room may use it.
 """
 
 import json

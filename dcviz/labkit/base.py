@@ -19,7 +19,7 @@ A lab in 30 lines::
             return [row(self.width_slider), self.picture_view]
 
         def update(self):                                   # after every change of state
-            self.result = noise.apply(self.layer, self.width)   # maths from the lower floors, never here
+            self.result = noise.apply(self.layer, self.width)   # maths from the rooms below, never here
             self.line.set_ydata(self.result)
             self.picture_view.refresh()
 
@@ -28,14 +28,14 @@ A lab in 30 lines::
 
         def picture(self):                                  # the static picture: what GitHub and slides show
             figure, axes = theme.figure(8, 4)
-            plots.noise.curve(axes, self.result)
+            figures.noise(axes, self.result)
             return figure
 
 Add the class to `_HOMES` in `dcviz/labs.py`; the tests over all labs then find it. They ask that
 
 - `repr(lab)` recreates the lab: all state in `state_names`, everything else has a default;
 - every slider comes from `labelled_slider` (so it has a numeric entry);
-- the caption is never empty, and `picture()` draws from the functions in `dcviz.plots`;
+- the caption is never empty, and `picture()` draws from the functions in its chapter's `figures`;
 - a callback that raises shows its message in the lab (`lab.error`) and the lab goes on. Changes of state are
   guarded already; wrap other callbacks: `button.on_click(self.guard(self.clicked))`.
 
@@ -146,7 +146,7 @@ class Lab(widgets.VBox):
         raise NotImplementedError
 
     def picture(self):
-        """A new Figure of the state, made with `theme.figure` and `dcviz.plots`."""
+        """A new Figure of the state, made with `theme.figure` and the chapter's `figures`."""
         raise NotImplementedError
 
     # what a lab uses ---------------------------------------------------------------------------

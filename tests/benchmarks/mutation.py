@@ -1,7 +1,7 @@
-"""Break the ground floor and the archive on purpose, one small change at a time, and see whether a test notices.
+"""Break `ideas` and the archive on purpose, one small change at a time, and see whether a test notices.
 
     pip install mutmut
-    python tests/benchmarks/mutation.py FOLDER [--sample 40] [--seed 0] [--modules huffman bits]
+    python tests/benchmarks/mutation.py FOLDER [--sample 40] [--seed 0] [--modules ideas/huffman ideas/bits]
 
 For each module, copies the package and the module's own tests into FOLDER, lets mutmut write its mutants there, runs a
 random sample of them (the same one for the same seed; 0 runs all) against the tests that reach the changed function,
@@ -20,25 +20,25 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TESTS = {
-    "relative_index": "relative_index",
-    "entropy": "entropy",
-    "rate_distortion": "rate_distortion",
-    "pruning": "pruning",
-    "sparse_formats": "sparse_formats",
-    "ans": "coders",
-    "bits": "bits bitstream archive",
-    "huffman": "huffman bitstream",
-    "kmeans": "kmeans rate_distortion",
-    "kmeans_optimal": "kmeans",
-    "sketch": "sketch",
-    "bitstream": "bitstream",
-    "archive": "archive archive_refusals",
-    "archive_types": "archive",
-    "archive_streams": "archive archive_refusals fuzz_archive coders",
-    "archive_writer": "archive fuzz_archive",
-    "archive_reader": "archive archive_refusals fuzz_archive",
+    "ideas/relative_index": "ideas/relative_index",
+    "ideas/entropy": "ideas/entropy",
+    "ideas/rate_distortion": "ideas/rate_distortion",
+    "ideas/pruning": "ideas/pruning",
+    "ideas/sparse_formats": "ideas/sparse_formats",
+    "ideas/ans": "archive/coders",
+    "ideas/bits": "ideas/bits ideas/bitstream archive/archive",
+    "ideas/huffman": "ideas/huffman ideas/bitstream",
+    "ideas/kmeans": "ideas/kmeans ideas/rate_distortion",
+    "ideas/kmeans_optimal": "ideas/kmeans",
+    "ideas/sketch": "ideas/sketch",
+    "ideas/bitstream": "ideas/bitstream",
+    "archive/__init__": "archive/archive archive/archive_refusals",
+    "archive/types": "archive/archive",
+    "archive/streams": "archive/archive archive/archive_refusals archive/fuzz_archive archive/coders",
+    "archive/writer": "archive/archive archive/fuzz_archive",
+    "archive/reader": "archive/archive archive/archive_refusals archive/fuzz_archive",
 }
-"""{module: its tests}"""
+"""{module: its tests}, both from the top of `dcviz` and of `tests`."""
 
 SURVIVED, UNREACHED = 0, (5, 33)  # exit statuses
 PYPROJECT = """
@@ -68,9 +68,11 @@ def prepare(folder, module):
             ROOT / name, folder / name, ignore=shutil.ignore_patterns("cache", "__pycache__"), dirs_exist_ok=True
         )
     (folder / "tests" / "benchmarks").mkdir(parents=True, exist_ok=True)
-    for name in [f"tests/test_{name}.py" for name in TESTS[module].split()] + ["tests/benchmarks/fuzz_archive.py"]:
+    tests = [f"tests/{room}/test_{name}.py" for room, name in (entry.split("/") for entry in TESTS[module].split())]
+    for name in [*tests, "tests/benchmarks/fuzz_archive.py"]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
-    shutil.copytree(ROOT / "tests" / "golden", folder / "tests" / "golden", dirs_exist_ok=True)
+    shutil.copytree(ROOT / "tests" / "archive" / "golden", folder / "tests" / "archive" / "golden", dirs_exist_ok=True)
     (folder / "tests" / "conftest.py").write_text(CONFTEST)
     (folder / "pyproject.toml").write_text(PYPROJECT.format(module=module))
 
@@ -105,7 +107,7 @@ def main():
     options = parser.parse_args()
     total = killed = 0
     for module in options.modules:
-        folder = options.folder / module
+        folder = options.folder / module.replace("/", "-")
         if not options.report:
             prepare(folder, module)
             if not mutants(folder, module):
