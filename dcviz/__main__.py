@@ -1,14 +1,22 @@
-"""Command line: ``python -m dcviz COMMAND``, one of table1, inspect, reproduce, record, edition, export."""
+"""Command line: ``python -m dcviz COMMAND``, such as table1, inspect, reproduce, record, edition, export."""
 
 import argparse
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from dcviz import __version__
 from dcviz.errors import DcvizError
 from dcviz.files import atomic_write
 from dcviz.labkit.markup import visible
+
+ALEXNET = {
+    "train": "dcviz.nets.alexnet_training",
+    "compress": "dcviz.pipeline.alexnet",
+    "measure": "dcviz.chapters.ch07_full_pipeline.alexnet_measure",
+}
+"""{step: the module whose ``main`` does it}."""
 
 
 def main(argv=None):
@@ -61,6 +69,10 @@ def _parser():
     export.add_argument("--only", nargs="+", metavar="CHAPTER", help="chapters by the beginning of their names")
     export.add_argument("--edition", help="make pages of this edition (default: student)")
     export.set_defaults(run=_export)
+    alexnet = commands.add_parser("alexnet", help="train, compress or measure AlexNet on CIFAR-10: hours, resumable")
+    alexnet.add_argument("step", choices=ALEXNET)
+    alexnet.add_argument("options", nargs=argparse.REMAINDER, help="options of that step; --help lists them")
+    alexnet.set_defaults(run=_alexnet)
     api = commands.add_parser("api", help="a page of everything public, made from the docstrings")
     api.add_argument("out", type=Path)
     api.set_defaults(run=_api)
@@ -159,6 +171,10 @@ def _export(arguments):
 
     for path in exports.write(arguments.kind, arguments.out, arguments.only, arguments.edition):
         print(visible(path))
+
+
+def _alexnet(arguments):
+    import_module(ALEXNET[arguments.step]).main(arguments.options)
 
 
 def _api(arguments):

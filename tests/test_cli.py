@@ -90,3 +90,11 @@ def test_a_path_in_a_message_is_one_line(capsys, tmp_path):
     assert status == 1
     assert err.count("\n") == 1
     assert "\x1b" not in err
+
+
+@pytest.mark.parametrize("step", ["train", "compress", "measure"])
+def test_each_step_of_alexnet_has_its_options(step, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["alexnet", step, "--help"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: python -m dcviz alexnet {step} ")

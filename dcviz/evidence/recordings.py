@@ -48,9 +48,9 @@ RECORDINGS = {
 """{name: "module:function"} of every measurement, the module inside `dcviz.chapters`."""
 
 PROGRAMS = {
-    "alexnet_training": "python -m dcviz.nets.alexnet_training",
-    "alexnet_cifar10": "python -m dcviz.chapters.ch07_full_pipeline.alexnet_measure",
-    "alexnet_bits": "python -m dcviz.chapters.ch07_full_pipeline.alexnet_measure --bits",
+    "alexnet_training": "python -m dcviz alexnet train",
+    "alexnet_cifar10": "python -m dcviz alexnet measure",
+    "alexnet_bits": "python -m dcviz alexnet measure --bits",
 }
 """{name: command} of what programs of their own measured and kept."""
 

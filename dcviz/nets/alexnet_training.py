@@ -1,4 +1,4 @@
-"""Train AlexNet on CIFAR-10 on a CPU, in instalments: ``python -m dcviz.nets.alexnet_training``.
+"""Train AlexNet on CIFAR-10 on a CPU, in instalments: ``python -m dcviz alexnet train``.
 
 Hours of work for one core, so it can be stopped at any moment (SIGTERM, Ctrl-C, a power cut): the same
 command goes on from the last checkpoint and takes the same steps as an unbroken run.
@@ -113,7 +113,7 @@ def report(options):
 
 def parser():
     """The command line."""
-    p = argparse.ArgumentParser(prog="python -m dcviz.nets.alexnet_training", description=__doc__.split("\n\n")[0])
+    p = argparse.ArgumentParser(prog="python -m dcviz alexnet train", description=__doc__.split("\n\n")[0])
     p.add_argument("--out", default=str(cache_dir() / "alexnet"), help="folder of checkpoint and log")
     p.add_argument("--phases", type=parse_phases, default="96:10,128:16,224:2", help="PIXELS:EPOCHS,...")
     p.add_argument("--batch", type=int, default=128)

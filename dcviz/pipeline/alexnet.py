@@ -1,4 +1,4 @@
-"""Compress the AlexNet that ``alexnet_training`` made: ``python -m dcviz.pipeline.alexnet``.
+"""Compress the AlexNet that ``alexnet_training`` made: ``python -m dcviz alexnet compress``.
 
 Two settings: the densities and bits of the paper's Table 4, and far fewer weights. Each begins with the dense net, is
 pruned while it retrains, retrains on with what is left, then its weights share values that are fine-tuned, then it is
@@ -204,12 +204,12 @@ def state(path):
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); alexnet_training --report writes the dense net") from error
+        raise DataError(f"{path}: cannot be read ({error}); `dcviz alexnet train --report` writes it") from error
 
 
 def arguments(prog, about):
     """The options that making and measuring share: an ``ArgumentParser``."""
-    p = argparse.ArgumentParser(prog=f"python -m dcviz.{prog}", description=about)
+    p = argparse.ArgumentParser(prog=f"python -m dcviz alexnet {prog}", description=about)
     p.add_argument("--dense", default=str(cache_dir() / "alexnet" / "alexnet-cifar10.safetensors"))
     p.add_argument("--out", default=str(cache_dir() / "alexnet"), help="folder of checkpoints and results")
     p.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32", help="what training computes in")
@@ -221,7 +221,7 @@ def arguments(prog, about):
 
 def main(options=None):
     """The command line; see the top of this module."""
-    p = arguments("alexnet_compression", __doc__.split("\n\n")[0])
+    p = arguments("compress", __doc__.split("\n\n")[0])
     p.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS), help="what to make")
     run(p.parse_args(options))
 

@@ -145,7 +145,7 @@ REFERENCES = {
 
 ALEXNETS = ("alexnet-cifar10", "alexnet-cifar10-pruned", "alexnet-cifar10-paper")
 """Shipped files of AlexNet: the smallest, its pruned stage, and the paper's densities and bits. The dense net is too
-large to ship; ``alexnet_training`` and ``alexnet_compression`` make them."""
+large to ship; ``python -m dcviz alexnet`` makes them."""
 
 
 def reference(name):

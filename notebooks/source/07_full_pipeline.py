@@ -202,7 +202,7 @@ tables.alexnet()
 # a smaller size.) So two things should be kept apart. *Nothing was lost* against the net we started from, which is what
 # the paper claims, too. *Pruning costs nothing* would be more than that: the dense net, trained on for as long, might
 # have become better still. Chapter 11 has such a fair rival for GoogLeNet. To go on from here:
-# `python -m dcviz.pipeline.alexnet`.
+# `python -m dcviz alexnet compress`.
 #
 # Table 4 beside the file with the paper's own densities and bits, its layers and bytes **measured now**:
 

@@ -223,7 +223,7 @@ tables.filters(pruned_filters.rows)
 #
 # ### The same for AlexNet
 #
-# Recorded: the AlexNet that `dcviz.nets.alexnet_training` taught CIFAR-10 at 224 pixels loses a quarter to nine tenths of the
+# Recorded: the AlexNet that `python -m dcviz alexnet train` taught CIFAR-10 at 224 pixels loses a quarter to nine tenths of the
 # channels of its five convolutions, all at once. Each channel of `conv5` takes 36 columns of `fc6` with it. Layers
 # compete, as Molchanov and others have it, or each loses the same share. Then a short lesson, the same for all: 64
 # steps, an eleventh of an epoch. The whole net gets it too; it is the fair rival.

@@ -132,5 +132,5 @@ def test_a_report_measures_files_and_table_6_its_bits(main, monkeypatch, tmp_pat
 
 
 def test_a_missing_dense_net_says_how_to_make_it(tmp_path):
-    with pytest.raises(DataError, match="alexnet_training --report"):
+    with pytest.raises(DataError, match="alexnet train --report"):
         ac.main(["--dense", str(tmp_path / "none.safetensors"), "--out", str(tmp_path)])

@@ -82,7 +82,7 @@ PAPER, OURS = "paper, AlexNet (quoted)", "LeNet-5 (recorded)"
 
 
 def table6(rows, ours_is=OURS):
-    """Table 6 beside recorded rows of a net of ours, errors_by_bits or alexnet_report's -> DataFrame, a row a pair."""
+    """Table 6 beside recorded rows, of errors_by_bits or `alexnet measure --bits` -> DataFrame, a row a pair."""
     import pandas as pd
 
     table = {}

@@ -1,4 +1,4 @@
-"""Measure and record the compressed AlexNets: ``python -m dcviz.chapters.ch07_full_pipeline.alexnet_measure``.
+"""Measure and record the compressed AlexNets: ``python -m dcviz alexnet measure``.
 
 Sizes are lengths of files, errors are those of the nets that the files decode to, at 224 pixels, computed in bfloat16.
 With ``--bits``: Table 6 instead, its three pairs of bits on the pruned net of the paper's densities.
@@ -145,7 +145,7 @@ def pruned_stage(net):
 
 def main(options=None):
     """The command line; see the top of this module."""
-    p = arguments("alexnet_report", __doc__.split("\n\n")[0])
+    p = arguments("measure", __doc__.split("\n\n")[0])
     p.add_argument("--bits", action="store_true", help="Table 6 on the pruned net; some minutes of training")
     options = p.parse_args(options)
     torch.set_num_threads(options.threads)

@@ -1,7 +1,7 @@
 """Chapter 9: filters removed from AlexNet's convolutions (Molchanov et al. 2017), one-shot and shortly retrained.
 
-The net is ``alexnet_training``'s, at 224 pixels; no test picture is used. Errors in percent on the first 1,000 of the
-5,000 held-out training pictures, computed in bfloat16; so few leave a noise of about a point.
+The net is that of ``python -m dcviz alexnet train``, at 224 pixels; no test picture is used. Errors in percent on the
+first 1,000 of the 5,000 held-out training pictures, computed in bfloat16; so few leave a noise of about a point.
 """
 
 import functools
@@ -33,7 +33,7 @@ CONVOLUTIONS = tuple(f"features.{i}" for i in (0, 3, 6, 8, 10))
 
 
 def dense_net():
-    """The trained AlexNet from data/cache/alexnet; DataError if ``alexnet_training`` did not make it."""
+    """The trained AlexNet from data/cache/alexnet; DataError if ``alexnet train`` did not make it."""
     net = AlexNet(10, DROPOUT)
     net.load_state_dict(alexnet.state(cache_dir() / "alexnet" / "alexnet-cifar10.safetensors"))
     return net.eval()
