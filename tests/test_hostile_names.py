@@ -8,11 +8,17 @@ import pytest
 from hostile import NAMES, NET, STORED, WEIGHTS, labs, stored_net
 from PIL import Image
 
-from dcviz import archive, coders, sketch, tables, theme
-from dcviz.checks.base import Result
+from dcviz import archive
+from dcviz.archive import coders
+from dcviz.chapters.ch02_pruning import figures as pruning
+from dcviz.chapters.ch06_huffman import figures as coding
+from dcviz.chapters.ch07_full_pipeline import figures as pipeline, tables
+from dcviz.chapters.ch11_open_questions import figures as transfer
+from dcviz.ideas import sketch
+from dcviz.labkit import histograms, theme
+from dcviz.labkit.check import Result
+from dcviz.labkit.controls import Caption
 from dcviz.labs import Prediction, PruningLab
-from dcviz.labs.controls import Caption
-from dcviz.plots import coding, histograms, pipeline, pruning, sensitivity, transfer
 
 TAGS = {"b", "i", "small", "div", "p", "br", "span", "strong"}
 
@@ -103,8 +109,8 @@ def test_plots_and_tables(net):
         assert coding.streams_picture(streams, name).text.isprintable()
     figure, axes = theme.figure(14, 30, rows=6)
     pipeline.byte_shares(axes[0], breakdown)
-    sensitivity.lowest_bars(axes[1], NAMES)
-    sensitivity.layer_lines(axes[2], NAMES)
+    pruning.lowest_bars(axes[1], NAMES)
+    pruning.layer_lines(axes[2], NAMES)
     pruning.density_bars(axes[3], NAMES, [0.5] * len(NAMES))
     transfer.layer_shares(axes[4], NAMES, [1] * len(NAMES), [1] * len(NAMES))
     coding.one_bit(axes[5], dict.fromkeys(NAMES, 0.2))
