@@ -2,13 +2,14 @@
 
 import argparse
 import json
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
 
 from dcviz import __version__
 from dcviz.errors import DcvizError
-from dcviz.files import atomic_write
+from dcviz.files import atomic_write, check_writable
 from dcviz.labkit.markup import visible
 
 ALEXNET = {
@@ -20,14 +21,46 @@ ALEXNET = {
 
 
 def main(argv=None):
-    """Run one command; returns the exit status (0, or 1 after a message for a typed error)."""
-    arguments = _parser().parse_args(argv)
+    """Run one command; returns the exit status.
+
+    0; 1 after a message for a typed error or a file that cannot be read or written; 2 after one for wrong arguments;
+    130 after an interrupt; 141, silently, when nobody reads the output any more.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if getattr(stream, "errors", None) == "strict":  # a terminal that knows ASCII alone gets \xd7, not a traceback
+            stream.reconfigure(errors="backslashreplace")
     try:
-        arguments.run(arguments)
+        try:
+            arguments = _parser().parse_args(argv)
+            arguments.run(arguments)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except DcvizError as error:
-        print(f"dcviz: {visible(error, 2000)}", file=sys.stderr)
-        return 1
+        return _say(error, 1)
+    except KeyboardInterrupt:
+        return _say("interrupted", 130)
+    except BrokenPipeError:
+        _end_output()
+        return 141
+    except OSError as error:
+        _end_output()
+        place = f"{error.filename}: " if error.filename else ""
+        return _say(f"{place}{error.strerror or error}", 1)
     return 0
+
+
+def _say(why, status):
+    print(f"dcviz: {visible(why, 2000)}", file=sys.stderr)
+    return status
+
+
+def _end_output():
+    """Where the output cannot be written, what is left of it goes nowhere, so that Python's end is quiet."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser():
@@ -139,7 +172,6 @@ def _inspect(arguments):
 def _reproduce(arguments):
     from dcviz.pipeline import shipped
 
-    arguments.out.mkdir(parents=True, exist_ok=True)
     result = shipped.reproduce(arguments.net, arguments.out, quickly=arguments.quick)
     if arguments.json:
         print(json.dumps(result, indent=1))
@@ -180,6 +212,7 @@ def _alexnet(arguments):
 def _api(arguments):
     from dcviz.classroom import api_page
 
+    check_writable(arguments.out.parent)
     text = api_page.page().encode()
     atomic_write(arguments.out, lambda file: file.write(text))
     print(visible(arguments.out))

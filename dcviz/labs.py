@@ -6,6 +6,8 @@ Each lab lives in its chapter's room. How to write one: `dcviz/labkit/base.py`.
 
 from importlib import import_module
 
+from dcviz.errors import LinkError
+
 _HOMES = {
     "FitLab": "chapters.ch01_why_compress.fit_lab",
     "EnergyLab": "chapters.ch01_why_compress.energy_lab",
@@ -47,14 +49,20 @@ __all__ = ["ALL", *_HOMES, *_PARTS, "recreate"]  # noqa: PLE0604, RUF100  (names
 def recreate(text, **more):
     """The lab that a `repr` describes; `more` are arguments that no repr can hold, such as weights.
 
-    Raises ValueError if `text` is not the repr of a lab. Nothing in `text` is ever executed.
+    Raises LinkError, a ValueError, if `text` is not the repr of a lab, or of one that cannot be: an unknown layer, a
+    threshold that is a text. Nothing in `text` is ever executed.
     """
     from dcviz.labkit.base import parse
+    from dcviz.labkit.markup import visible
 
     name, state = parse(text)
     if name not in ALL:
-        raise ValueError(f"no lab called {name!r}; there are {', '.join(ALL)}")
-    return __getattr__(name)(**state, **more)
+        raise LinkError(f"no lab called {visible(name, 50)!r}; there are {', '.join(ALL)}")
+    lab = __getattr__(name)
+    try:
+        return lab(**state, **more)
+    except Exception as error:  # a lab knows its own states; whatever it says of a stranger's is said here
+        raise LinkError(f"{visible(text, 200)} brings no lab back: {visible(error, 500)}") from error
 
 
 def __getattr__(name):

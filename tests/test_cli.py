@@ -1,12 +1,17 @@
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
+from test_odd_machines import WITHOUT_PRIVILEGES
 
 from dcviz import archive
 from dcviz.__main__ import main
+from dcviz.classroom import editions
 from dcviz.files import ROOT
 from dcviz.pipeline import shipped
 
@@ -98,3 +103,149 @@ def test_each_step_of_alexnet_has_its_options(step, capsys):
         main(["alexnet", step, "--help"])
     assert stop.value.code == 0
     assert capsys.readouterr().out.startswith(f"usage: python -m dcviz alexnet {step} ")
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """Training that would begin is an error of the test."""
+
+    def begun(*_, **__):
+        raise AssertionError("training has begun")
+
+    monkeypatch.setattr(shipped.training, "fit", begun)
+    monkeypatch.setattr(shipped, "compress", begun)
+
+
+def quick(out):
+    return ("reproduce", "lenet-300-100", "--quick", "--out", str(out))
+
+
+def commands(out):
+    yield quick(out)
+    yield ("edition", "student", str(out), "--only", "00")
+    yield ("export", "html", str(out), "--only", "00")
+    yield ("api", str(out / "page.md"))
+
+
+def test_an_out_that_is_a_file_is_a_message_before_any_work(capsys, tmp_path, no_training):
+    (tmp_path / "file").write_text("mine")
+    for arguments in [*commands(tmp_path / "file"), *commands(tmp_path / "file" / "below")]:
+        status, out, err = run(capsys, *arguments)
+        assert (status, out) == (1, ""), arguments
+        assert err.startswith("dcviz: ")
+        assert "files cannot be written there" in err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="takes rights away the Linux way")
+def test_a_read_only_out_is_a_message(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out").chmod(0o555)
+    code = WITHOUT_PRIVILEGES + "from dcviz.__main__ import main\nprint([main(a.split('|')) for a in sys.argv[1:]])"
+    called = ["|".join(arguments) for out in ("out", "out/below") for arguments in commands(tmp_path / out)]
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys\n" + code, *called], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.stdout == "[1, 1, 1, 1, 1, 1, 1, 1]\n", done.stderr
+    assert done.stderr.count("Permission denied") == done.stderr.count("\n") == 8
+
+
+def test_a_full_disk_is_found_before_any_training(capsys, tmp_path, no_training, monkeypatch):
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, hard))  # the net's weights alone would fit
+    try:
+        status, _, err = run(capsys, *quick(tmp_path))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert status == 1
+    assert "files cannot be written there (File too large)" in err
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(AssertionError, match="training has begun"):
+        run(capsys, *quick(tmp_path))
+
+
+def test_a_disk_that_fills_up_later_is_a_message_too(capsys, tmp_path, monkeypatch):
+    def fill(*_, **__):
+        raise OSError(28, "No space left on device", str(tmp_path / "a"))
+
+    monkeypatch.setattr(shipped, "reproduce", fill)
+    assert run(capsys, *quick(tmp_path)) == (1, "", f"dcviz: {tmp_path / 'a'}: No space left on device\n")
+
+
+@pytest.mark.parametrize("only", [("99",), ("00", "99"), ("2",), ("\x1b[2J",), ("../../x",)])
+def test_a_chapter_that_is_not_there_is_said(capsys, tmp_path, only):
+    for arguments in (("edition", "student"), ("export", "html"), ("export", "slides")):
+        status, out, err = run(capsys, *arguments, str(tmp_path / "out"), "--only", *only)
+        assert (status, out) == (1, "")
+        assert "no chapter begins with" in err
+        assert "02_pruning" in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_any_sources_nothing_is_not_called_done(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(editions, "SOURCES", tmp_path / "nowhere")
+    status, _, err = run(capsys, "edition", "student", str(tmp_path / "out"), "--no-run")
+    assert status == 1
+    assert "no chapters lie in" in err
+
+
+def called(*arguments, **options):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **options.pop("env", {})}
+    return subprocess.Popen(
+        [sys.executable, "-m", "dcviz", *map(str, arguments)],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+@pytest.fixture
+def named(tmp_path):
+    """A file with names that no ASCII terminal can show."""
+    layer = archive.Layer("couche é ×", np.ones((2, 3), np.float32))
+    archive.save(tmp_path / "netz 網.dcz", archive.StoredNet("Gewichte ünd 権重", (layer,)))
+    return tmp_path / "netz 網.dcz"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+def test_a_terminal_that_knows_few_letters_gets_escapes(named, encoding, tmp_path):
+    for arguments in (("inspect", named), ("inspect", named, "--json"), ("inspect", tmp_path / "fehlt 無.dcz")):
+        process = called(*arguments, stdout=subprocess.PIPE, env={"PYTHONIOENCODING": encoding}, encoding=encoding)
+        out, err = process.communicate()
+        assert "Traceback" not in err
+        assert process.returncode == (0 if arguments[1] == named else 1)
+        assert "\\u6a29" in out or "\\u7121" in err
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_who_goes_away_is_no_error(named, unbuffered):
+    for arguments in (("inspect", named), ("--help",)):
+        process = called(*arguments, stdout=subprocess.PIPE, env={"PYTHONUNBUFFERED": unbuffered})
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait() in (141, 0 if arguments == ("--help",) else 141)  # argparse itself may swallow it
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_an_output_that_is_full_is_a_message(named):
+    with open("/dev/full", "w") as full:
+        process = called("inspect", named, stdout=full)
+    assert process.stderr.read() == "dcviz: No space left on device\n"
+    assert process.wait() == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+def test_an_interrupt_is_one_line(tmp_path):
+    process = called(*quick(tmp_path / "out"), stdout=subprocess.PIPE, env={"OMP_NUM_THREADS": "1"})
+    while not (tmp_path / "out").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate()
+    assert (process.returncode, out) == (130, "")
+    assert err.endswith("dcviz: interrupted\n")
+    assert "Traceback" not in err
+    assert list((tmp_path / "out").iterdir()) == []

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from dcviz.classroom import lecture
 from dcviz.errors import DcvizError
-from dcviz.files import ROOT, atomic_write
+from dcviz.files import ROOT, atomic_write, check_writable
 
 SOURCES = ROOT / "notebooks" / "source"
 NOTES = ROOT / "docs" / "teaching"
@@ -29,7 +29,7 @@ _CELL = re.compile(r"^# %%(?P<markdown> \[markdown\])?(?: tags=(?P<tags>\[.*\]))
 
 
 class SourceError(DcvizError, ValueError):
-    """A chapter's source that cannot be read."""
+    """A chapter's source that is not there or cannot be read."""
 
 
 def cells_of(source, edition="student"):
@@ -122,24 +122,35 @@ def execute(book, folder):
 
 
 def sources(chapters=None):
-    """Paths of the chapters' sources in reading order; ``chapters`` keeps those whose names begin so."""
+    """Paths of the chapters' sources in reading order; ``chapters`` keeps those whose names begin so.
+
+    SourceError if no chapter begins with one of ``chapters``, or there are no sources at all.
+    """
     found = sorted(SOURCES.glob("[0-9][0-9]_*.py"))
+    if not found:
+        raise SourceError(f"no chapters lie in {SOURCES}")
+    for begin in chapters or ():
+        if not any(path.stem.startswith(begin) for path in found):
+            raise SourceError(f"no chapter begins with {begin!r}; there are {', '.join(path.stem for path in found)}")
     return [path for path in found if not chapters or path.stem.startswith(tuple(chapters))]
 
 
 def write(edition, out, chapters=None, run=True):
     """Write an edition's notebooks into folder ``out``; ``chapters`` keeps those whose names begin so.
 
-    Returns the written paths. ``run=False`` writes them without outputs.
+    Returns the written paths. ``run=False`` writes them without outputs. SourceError for an unknown edition or chapter,
+    OutputError, before anything is run, where nothing can be written in ``out``.
     """
     import nbformat
 
-    out = Path(out)
+    if edition not in EDITIONS:
+        raise SourceError(f"edition must be one of {', '.join(EDITIONS)}, not {edition!r}")
+    out, wanted = Path(out), sources(chapters)
+    check_writable(out)
     written = []
-    for source in sources(chapters):
+    for source in wanted:
         book = notebook(source, edition)
         if run:
-            out.mkdir(parents=True, exist_ok=True)
             execute(book, out)
             if edition == "lecture":
                 lecture.drop_empty(book)

@@ -12,6 +12,7 @@ layers within 1%.
 """
 
 import json
+import math
 import struct
 from dataclasses import dataclass, field
 
@@ -162,10 +163,16 @@ def from_arrays(header, counts, magnitudes):
     try:
         h = {**header, "shape": tuple(header["shape"]), "outside": tuple(header["outside"])}
         made = Sketch(**h, counts=np.asarray(counts, np.uint32), magnitudes=np.asarray(magnitudes, np.float32))
-        fits = int(made.counts.sum(dtype=np.int64)) + sum(made.outside) == made.n
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"not the header of a sketch: {error}") from error
-    if not fits or not 0 <= made.zeros <= made.n or made.limit <= 0:
+    whole = (made.n, made.zeros, *made.shape, *made.outside)
+    real = (made.mean, made.std, made.min, made.max, made.limit)
+    if not isinstance(made.name, str) or any(type(x) is not int or not 0 <= x < 2**62 for x in whole):
+        raise DataError("not the header of a sketch: a name or a count is none")
+    if any(type(x) not in (int, float) or not abs(x) < 1e300 for x in real) or not np.isfinite(made.magnitudes).all():
+        raise DataError(f"the sketch of {made.name!r} holds what is no finite number")
+    fits = len(made.outside) == 2 and int(made.counts.sum(dtype=np.int64)) + sum(made.outside) == made.n
+    if not fits or math.prod(made.shape) != made.n or not 0 <= made.zeros <= made.n or made.limit <= 0 or made.std < 0:
         raise DataError(f"the sketch of {made.name!r} contradicts itself: counts, zeros and n do not add up")
     if np.any(np.diff(made.magnitudes) < 0) or len(made.magnitudes) > made.n - made.zeros:
         raise DataError(f"the sketch of {made.name!r} holds magnitudes that are not in order")
@@ -190,11 +197,15 @@ def from_bytes(data):
     (size,) = struct.unpack("<I", data[len(_MAGIC) : at])
     try:
         rows = json.loads(data[at : at + size])
-        lengths = [(int(row.pop("bins")), int(row.pop("points"))) for row in rows]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if not isinstance(rows, list):
+            raise ValueError("no list")
+        lengths = [(row.pop("bins"), row.pop("points")) for row in rows]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DataError(f"the header of the sketches is damaged: {error}") from error
     at += size
-    if any(bins < 1 or points < 0 for bins, points in lengths) or len(data) - at != 4 * sum(map(sum, lengths)):
+    if any(type(n) is not int or n < 0 for pair in lengths for n in pair) or not all(bins for bins, _ in lengths):
+        raise DataError("the header of the sketches is damaged: a length is none")
+    if len(data) - at != 4 * sum(map(sum, lengths)):
         raise DataError("the file of sketches is cut short or too long")
     made = []
     for row, (bins, points) in zip(rows, lengths, strict=True):

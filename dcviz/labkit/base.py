@@ -51,11 +51,13 @@ import html as entities
 import os
 import re
 import textwrap
+import warnings
 
 import ipywidgets as widgets
 import numpy as np
 import traitlets
 
+from dcviz.errors import LinkError
 from dcviz.labkit.controls import (
     LOCK,
     Caption,
@@ -68,7 +70,7 @@ from dcviz.labkit.controls import (
     row,
 )
 from dcviz.labkit.figure_image import FigureImage, encode
-from dcviz.labkit.markup import drawn, html, joined, words
+from dcviz.labkit.markup import drawn, html, joined, visible, words
 from dcviz.labkit.prediction import Prediction
 
 __all__ = [
@@ -97,6 +99,10 @@ MOST_OF_AN_ERROR = 2000
 
 BOUND = "application/vnd.dcviz.bound+json"
 """Beside a lab in an export: {state's name: [[model id, trait], ...]}, what `Lab.bind` bound."""
+
+
+LONGEST = 20_000
+"""Characters of a deep link at most."""
 
 
 class Lab(widgets.VBox):
@@ -242,15 +248,23 @@ def parse(text):
 
         parse("PruningLab(threshold=0.04)") -> ('PruningLab', {'threshold': 0.04})
 
-    Raises ValueError for anything but one call with literal keyword arguments.
+    Raises LinkError, a ValueError, for anything but one call with literal keyword arguments, and for texts that are too
+    long to be one.
     """
+    if not isinstance(text, str) or len(text) > LONGEST:
+        raise LinkError(f"not a lab's repr: no text of at most {LONGEST:,} characters")
     try:
-        call = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():  # of odd escapes in somebody else's text
+            warnings.simplefilter("ignore")
+            call = ast.parse(text.strip(), mode="eval").body
         if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
             raise ValueError("not a call with keywords only")
-        return call.func.id, {word.arg: ast.literal_eval(word.value) for word in call.keywords}
-    except (SyntaxError, ValueError, TypeError) as error:
-        raise ValueError(f"not a lab's repr: {text!r} ({error})") from error
+        state = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
+        if len(state) < len(call.keywords) or None in state:
+            raise ValueError("a keyword twice, or none")
+        return call.func.id, state
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:  # the last two: deep nesting
+        raise LinkError(f"not a lab's repr: {visible(text, 200)} ({visible(error, 200)})") from error
 
 
 def plain(markup):

@@ -146,3 +146,26 @@ def test_what_a_widget_refers_to_is_found_once():
     client = types.SimpleNamespace(widget_state=states, widget_buffers={"b": {(): {"path": ["v"], "data": "AA=="}}})
     assert snapshots.reachable(client, "a").keys() == {"a", "b"}
     assert snapshots.reachable(client, "a")["b"] == {"v": {"base64": "AA=="}}
+
+
+@pytest.mark.parametrize("link", ["assets", "assets/reveal", "assets/reveal/dist/theme"])
+def test_assets_are_not_written_where_a_link_leads(tmp_path, link):
+    elsewhere, out = tmp_path / "elsewhere", tmp_path / "out"
+    elsewhere.mkdir()
+    (out / link).parent.mkdir(parents=True)
+    (out / link).symlink_to(elsewhere)
+    with pytest.raises(exports.ExportError, match="is a symbolic link"):
+        exports.write("slides", out, ["00"])
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_linked_file_among_the_assets_is_replaced_not_written_through(tmp_path):
+    mine = tmp_path / "mine.txt"
+    mine.write_text("mine")
+    for name in ("live.js", "reveal/dist/reveal.js", "reveal/LICENSE"):
+        (tmp_path / "assets" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "assets" / name).symlink_to(mine)
+    exports.lay_assets("slides", tmp_path / "assets")
+    assert mine.read_text() == "mine"
+    assert (tmp_path / "assets" / "live.js").read_bytes() == (exports.HERE / "live.js").read_bytes()
+    assert not any(path.is_symlink() for path in (tmp_path / "assets").rglob("*"))

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from dcviz.errors import DataError
+from dcviz.errors import DataError, OutputError
 from dcviz.evidence import recordings
 
 
@@ -38,3 +38,29 @@ def test_missing_damaged_and_unknown_recordings_name_the_way_out(monkeypatch, tm
         recordings.load("beads")
     with pytest.raises(DataError, match="no measurement called 'beads'"):
         recordings.record("beads")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[" * 100_000, "7", "{}", "\0", "[]"),
+        '{"name": 1, "command": "c", "date": "d", "machine": "m", "rows": []}',
+        '{"name": "n", "command": "c", "date": "d", "machine": "m", "rows": {}}',
+        '{"name": "n", "command": "c", "date": "d", "machine": "m", "rows": [7]}',
+        '{"name": "n", "command": "c", "date": "d", "machine": "m", "rows": [], "more": 1}',
+    ],
+    ids=lambda text: text[:70],
+)
+def test_what_is_no_recording_is_refused(monkeypatch, tmp_path, text):
+    monkeypatch.setattr(recordings, "FOLDER", tmp_path)
+    (tmp_path / "beads.json").write_text(text)
+    with pytest.raises(DataError, match="cannot be read"):
+        recordings.load("beads")
+
+
+def test_a_place_that_cannot_be_written_is_said_before_measuring(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(recordings, "FOLDER", tmp_path / "file")
+    monkeypatch.setattr(recordings, "import_module", None)  # nothing may be measured
+    with pytest.raises(OutputError, match="files cannot be written there"):
+        recordings.record("shipped_nets")

@@ -1,5 +1,7 @@
 """A sketch says what the weights would say: exactly at its points, closely in between."""
 
+import struct
+
 import numpy as np
 import pytest
 
@@ -179,3 +181,34 @@ def test_more_magnitudes_than_weights_that_are_not_zero_are_a_contradiction():
 def test_a_sketch_without_a_name_has_an_empty_one():
     assert sk.sketch(LAYERS["tiny"]).name == ""
     assert sk.sketch(LAYERS["tiny"]).count_below(np.float32(0.5)) == 2
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        *({"n": "4"}, {"n": 4.0}, {"n": True}, {"n": None}, {"zeros": -1}, {"zeros": 5}, {"zeros": 10**400}),
+        *({"limit": "1"}, {"limit": float("nan")}, {"limit": float("inf")}, {"limit": 0}, {"limit": [1]}),
+        *({"std": -1.0}, {"mean": float("nan")}, {"min": None}, {"max": 10**400}, {"name": 7}, {"name": None}),
+        *({"shape": [2]}, {"shape": "4"}, {"shape": [-2, -2]}, {"shape": 4}, {"outside": [0]}, {"outside": [0, -0.0]}),
+        *({"outside": [-1, 1]}, {"more": 1}),
+    ],
+    ids=str,
+)
+def test_a_header_that_lies_is_refused(lie):
+    s = sk.sketch(LAYERS["tiny"], name="tiny")
+    with pytest.raises(DataError, match="sketch"):
+        sk.from_arrays({**s.header(), **lie}, s.counts, s.magnitudes)
+
+
+@pytest.mark.parametrize(
+    "head", [b"[" * 100_000, b"7", b"[7]", b"{}", b'[{"bins": 1e400, "points": 1}]', b'[{"bins": 1}]']
+)
+def test_a_header_that_is_no_list_of_rows_is_refused(head):
+    with pytest.raises(DataError, match=r"damaged|cut short"):
+        sk.from_bytes(sk._MAGIC + struct.pack("<I", len(head)) + head)
+
+
+def test_magnitudes_that_are_no_numbers_are_refused():
+    s = sk.sketch(LAYERS["tiny"], name="tiny")
+    with pytest.raises(DataError, match="no finite number"):
+        sk.from_arrays(s.header(), s.counts, [0.25, 0.5, np.inf])

@@ -9,6 +9,7 @@ import traitlets
 from PIL import Image
 
 from dcviz import labs
+from dcviz.errors import LinkError
 from dcviz.labkit import learner, theme
 from dcviz.labkit.base import FigureImage, Lab, Prediction, RunButton, html, labelled_slider, parse, plain, row
 
@@ -215,3 +216,49 @@ def test_a_guess_that_cannot_be_kept_says_so_and_counts(monkeypatch, tmp_path):
     assert "until the kernel stops" in guess.note.value
     assert "cannot be written" in guess.note.value
     assert guess.guess == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            " ",
+            "\0",
+            "PruningLab",
+            "PruningLab(",
+            "PruningLab(1)",
+            "PruningLab(*[])",
+            "PruningLab(**{'net': 'lenet-5'})",
+        ),
+        *(
+            "PruningLab(net='a', net='b')",
+            "x.PruningLab()",
+            "PruningLab()()",
+            "PruningLab(layer=open('x'))",
+            "lambda: 0",
+        ),
+        *("PruningLab(threshold=" + "(" * 9000, "PruningLab(threshold=" + "-" * 9000 + "1)", "-" * 10**6),
+        *(
+            "PruningLab(threshold=" + "9" * 9000 + ")",
+            "PruningLab(layer='\\d')" + "\\",
+            "a" * 10**7,
+            b"PruningLab()",
+            None,
+            7,
+        ),
+        *(
+            "Lab()",
+            "print(end='')",
+            "PruningLab(layer='no such layer')",
+            "PruningLab(threshold='x')",
+            "PruningLab(seed=1)",
+        ),
+        *("PruningLab(threshold=1j)", "PruningLab(layer=" + "[" * 100 + "]" * 100 + ")", "PruningLab(net='\ud800')"),
+    ],
+    ids=lambda text: repr(text)[:40],
+)
+def test_a_link_that_brings_no_lab_back_is_a_link_error(text):
+    with pytest.raises(LinkError) as caught:
+        labs.recreate(text)
+    assert len(str(caught.value)) < 1000

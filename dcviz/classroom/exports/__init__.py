@@ -8,12 +8,11 @@ load lies in OUT/assets. Needs the packages of the extra "classroom".
 """
 
 import importlib.util
-import shutil
 from pathlib import Path
 
 from dcviz.classroom import editions, lecture
 from dcviz.errors import DcvizError
-from dcviz.files import atomic_write
+from dcviz.files import atomic_write, check_writable
 
 HERE = Path(__file__).parent
 KINDS = {"html": "student", "slides": "lecture"}
@@ -27,7 +26,8 @@ class ExportError(DcvizError, ValueError):
 def write(kind, out, chapters=None, edition=None):
     """Export chapters (by the beginning of their names; None for all) into folder ``out`` -> list of written pages.
 
-    Raises ExportError for an unknown kind or edition, or if a package is missing.
+    Raises ExportError for an unknown kind or edition, if a package is missing, or if OUT/assets is a symbolic link;
+    SourceError for an unknown chapter; OutputError where nothing can be written in ``out``.
     """
     from dcviz.classroom.exports import pages, snapshots
 
@@ -36,10 +36,13 @@ def write(kind, out, chapters=None, edition=None):
     edition = edition or KINDS[kind]
     if kind == "slides" and edition != "lecture":
         raise ExportError("slides are made of the lecture edition")
-    out, work = Path(out), Path(out) / "assets"
-    lay_assets(kind, work)
+    if edition not in editions.EDITIONS:
+        raise ExportError(f"edition must be one of {', '.join(editions.EDITIONS)}, not {edition!r}")
+    out, wanted = Path(out), editions.sources(chapters)
+    check_writable(out, 16 << 20)
+    lay_assets(kind, out / "assets")
     written = []
-    for source in editions.sources(chapters):
+    for source in wanted:
         book = snapshots.execute(editions.notebook(source, edition), out)
         if edition == "lecture":
             lecture.drop_empty(book)
@@ -51,20 +54,26 @@ def write(kind, out, chapters=None, edition=None):
 
 
 def lay_assets(kind, folder):
-    """Copy what pages of a kind load into ``folder``: our script and style, and reveal.js for slides."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Copy what pages of a kind load into ``folder``: our script and style, and reveal.js for slides.
+
+    Nothing is written where a symbolic link leads: a file's is replaced, a folder's is an ExportError.
+    """
     for name in ("live.js", "page.css", *(("slides.js", "slides.css") if kind == "slides" else ())):
-        shutil.copyfile(HERE / name, folder / name)
+        _lay(HERE / name, folder / name, folder)
     if kind == "slides":
         home = reveal_home()
-        for part in ("dist", "plugin/notes"):
-            shutil.copytree(
-                home / part,
-                folder / "reveal" / part,
-                dirs_exist_ok=True,
-                ignore=shutil.ignore_patterns("*.map", "*.esm.js", "*.ttf", "*.eot"),
+        for source in [home / "LICENSE", *(home / "dist").rglob("*"), *(home / "plugin" / "notes").rglob("*")]:
+            if source.is_file() and not source.name.endswith((".map", ".esm.js", ".ttf", ".eot")):
+                _lay(source, folder / "reveal" / source.relative_to(home), folder)
+
+
+def _lay(source, target, folder):
+    for place in target.parents:
+        if place.is_relative_to(folder) and place.is_symlink():
+            raise ExportError(
+                f"{place} is a symbolic link: nothing is written through it; remove it, or choose another OUT"
             )
-        shutil.copyfile(home / "LICENSE", folder / "reveal" / "LICENSE")
+    atomic_write(target, lambda file: file.write(source.read_bytes()))
 
 
 def reveal_home():
