@@ -62,42 +62,110 @@ def adaptive_bits(bits, conditions):
     return -log / math.log(2)
 
 
+class Encoder:
+    """Bits, each with its own chance, into one arithmetic code: the bytes of a number inside an ever smaller interval.
+
+    ``chance`` is that of a 1, in multiples of 2**-16, from 1 to 2**16 - 1.
+    """
+
+    def __init__(self):
+        self._low, self._width, self._out = 0, _TOP - 1, bytearray()
+
+    def put(self, bit, chance):
+        """Code one bit; returns it."""
+        split = (self._width >> 16) * chance
+        if bit:
+            self._width = split
+        else:
+            self._low += split
+            self._width -= split
+        if self._low >= _TOP:  # a carry runs through the bytes that are out already
+            self._low -= _TOP
+            self._carry()
+        while self._width < 1 << 24:
+            self._out.append(self._low >> 24)
+            self._low = self._low << 8 & _TOP - 1
+            self._width <<= 8
+        return bit
+
+    def _carry(self):
+        at = len(self._out) - 1
+        while self._out[at] == 255:
+            self._out[at] = 0
+            at -= 1
+        self._out[at] += 1
+
+    def bytes(self):
+        """The code, to its last digit."""
+        return bytes(self._out + self._low.to_bytes(4, "big"))
+
+    def shortest(self):
+        """The code in as few bytes as tell its interval, for a ``Decoder`` that goes on with zeros. Ends the coding."""
+        for zeros in (32, 24, 16, 8, 0):
+            last = -(-self._low >> zeros) << zeros
+            if last < self._low + self._width:
+                break
+        if last >= _TOP:
+            self._carry()
+        return bytes(self._out + (last & _TOP - 1).to_bytes(4, "big")).rstrip(b"\0")
+
+
+class Decoder:
+    """The inverse of ``Encoder``: asked with the same chances it gives the same bits.
+
+    With ``padded`` the code goes on with zeros where the bytes end, else their end is a CodeError.
+    """
+
+    def __init__(self, data, padded=False):
+        if len(data) < 4 and not padded:
+            raise CodeError(f"{len(data)} bytes are not a context-coded stream")
+        self._data, self._at, self._padded = data, 4, padded
+        self._code, self._width = int.from_bytes(bytes(data[:4]).ljust(4, b"\0"), "big"), _TOP - 1
+
+    def get(self, chance):
+        """The next bit."""
+        split = (self._width >> 16) * chance
+        bit = self._code < split
+        if bit:
+            self._width = split
+        else:
+            self._code -= split
+            self._width -= split
+        while self._width < 1 << 24:
+            if self._at < len(self._data):
+                byte = self._data[self._at]
+            elif self._padded:
+                byte = 0
+            else:
+                raise CodeError("damaged context-coded stream: it ends before its bits")
+            self._code = (self._code << 8 | byte) & _TOP - 1
+            self._at += 1
+            self._width <<= 8
+        return int(bit)
+
+    def check_end(self):
+        """CodeError unless the bytes end with the bits."""
+        if self._at != len(self._data) or self._code >= self._width:
+            raise CodeError("damaged context-coded stream: it does not end where it should")
+
+
 def encode(bits, offsets=(1,)):
     """Bits (n,) of 0 and 1 -> bytes; n and the offsets are not stored. CodeError for anything but 0 and 1."""
     which = contexts(bits, offsets).tolist()
     seen = [[0, 0] for _ in range(1 << len(offsets))]
-    low, width, out = 0, _TOP - 1, bytearray()
+    coder = Encoder()
     for bit, context in zip(_checked(bits).tolist(), which, strict=True):
-        counter = seen[context]
-        split = _split(width, counter)
-        counter[bit] += 1
-        if bit:
-            width = split
-        else:
-            low += split
-            width -= split
-        if low >= _TOP:  # a carry runs through the bytes that are out already
-            low -= _TOP
-            at = len(out) - 1
-            while out[at] == 255:
-                out[at] = 0
-                at -= 1
-            out[at] += 1
-        while width < 1 << 24:
-            out.append(low >> 24)
-            low = low << 8 & _TOP - 1
-            width <<= 8
-    return bytes(out + low.to_bytes(4, "big"))
+        coder.put(bit, chance(seen[context]))
+        seen[context][bit] += 1
+    return coder.bytes()
 
 
 def decode(data, n, offsets=(1,)):
     """Bytes -> ``n`` bits as uint8, the inverse of ``encode``. CodeError if the bytes do not end with the bits."""
     offsets = _checked_offsets(offsets)
-    if len(data) < 4:
-        raise CodeError(f"{len(data)} bytes are not a context-coded stream")
+    coder = Decoder(data)
     seen = [[0, 0] for _ in range(1 << len(offsets))]
     places = list(enumerate(offsets))
-    code, at, width = int.from_bytes(data[:4], "big"), 4, _TOP - 1
     bits = bytearray(n)
     for i in range(n):
         context = 0
@@ -105,30 +173,16 @@ def decode(data, n, offsets=(1,)):
             if i >= offset:
                 context |= bits[i - offset] << digit
         counter = seen[context]
-        split = _split(width, counter)
-        if code < split:
-            width = split
-            bits[i] = 1
-        else:
-            code -= split
-            width -= split
+        bits[i] = coder.get(chance(counter))
         counter[bits[i]] += 1
-        while width < 1 << 24:
-            if at == len(data):
-                raise CodeError("damaged context-coded stream: it ends before its bits")
-            code = (code << 8 | data[at]) & _TOP - 1
-            at += 1
-            width <<= 8
-    if at != len(data) or code >= width:
-        raise CodeError("damaged context-coded stream: it does not end where it should")
+    coder.check_end()
     return np.frombuffer(bytes(bits), np.uint8)
 
 
-def _split(width, counter):
-    """The part of an interval that stands for a 1, after what the counter has seen."""
+def chance(counter):
+    """That of a 1 after a counter has seen so many [zeros, ones], in multiples of 2**-16 (Krichevsky, Trofimov)."""
     zeros, ones = counter
-    chance = (2 * ones + 1) * _ONE // (2 * (zeros + ones) + 2)
-    return (width >> 16) * min(max(chance, 1), _ONE - 1)
+    return min(max((2 * ones + 1) * _ONE // (2 * (zeros + ones) + 2), 1), _ONE - 1)
 
 
 def _checked(bits):
