@@ -26,15 +26,15 @@ from dcviz.nets.cifar import cifar10
 CHECKPOINT, LOG, WEIGHTS = "checkpoint.safetensors", "log.jsonl", "alexnet-cifar10.safetensors"
 
 
-def parse_phases(text):
-    """ "96:8,128:16" -> [(96, 8), (128, 16)], pairs of (pixels, epochs)."""
+def parse_phases(text, least=63):
+    """ "96:8,128:16" -> [(96, 8), (128, 16)], pairs of (pixels, epochs); ``least`` pixels are allowed."""
     try:
         phases = [tuple(map(int, part.split(":"))) for part in text.split(",")]
-        if all(len(p) == 2 and p[0] >= 63 and p[1] >= 1 for p in phases):
+        if all(len(p) == 2 and p[0] >= least and p[1] >= 1 for p in phases):
             return phases
     except ValueError:
         pass
-    raise argparse.ArgumentTypeError(f"{text!r}: write PIXELS:EPOCHS,... with 63 pixels or more")
+    raise argparse.ArgumentTypeError(f"{text!r}: write PIXELS:EPOCHS,... with {least} pixels or more")
 
 
 def _note(log, **values):

@@ -68,11 +68,19 @@ def _folded_googlenet(**options):
     return batchnorm.fold(models_imagenet.GoogLeNet(**options))
 
 
+def _folded_vgg(**options):
+    from dcviz import batchnorm, models_imagenet
+
+    return batchnorm.fold(models_imagenet.VGG16CIFAR(**options))
+
+
 NETS = {
     "lenet-300-100": LeNet300100,
     "lenet-5": LeNet5,
     "alexnet": _imagenet("AlexNet"),
     "vgg-16": _imagenet("VGG16"),
+    "vgg-16-cifar": _imagenet("VGG16CIFAR"),
+    "vgg-16-cifar-folded": _folded_vgg,
     "googlenet": _imagenet("GoogLeNet"),
     "googlenet-folded": _folded_googlenet,
     "squeezenet": _imagenet("SqueezeNet"),

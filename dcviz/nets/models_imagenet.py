@@ -69,6 +69,10 @@ class AlexNet(_Pictures):
         )
 
 
+VGG16_BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+"""(filters, convolutions) between two poolings of VGG-16."""
+
+
 class VGG16(_Pictures):
     """13 convolutions of 3 x 3, 3 fully connected layers: 138,357,544 parameters (Table 5).
 
@@ -80,7 +84,7 @@ class VGG16(_Pictures):
     def __init__(self, num_classes=1000, dropout=0.5):
         super().__init__()
         layers, inputs = [], 3
-        for outputs, repeat in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+        for outputs, repeat in VGG16_BLOCKS:
             for _ in range(repeat):
                 layers += _conv(inputs, outputs, 3, padding=1)
                 inputs = outputs
@@ -95,6 +99,38 @@ class VGG16(_Pictures):
             nn.ReLU(inplace=True),
             nn.Dropout(dropout),
             nn.Linear(4096, num_classes),
+        )
+
+
+class VGG16CIFAR(_Pictures):
+    """VGG-16 for pictures of 32 x 32, as published records of compression use it: 15,245,130 parameters folded, 61 MB.
+
+    The same 13 convolutions, here with batch normalisation, and fully connected layers of 512, 512 and ``num_classes``
+    units. ``batchnorm.fold`` gives the net that compression sees. Pictures of 16 pixels or more: the last pooling of
+    one pixel leaves it as it is.
+    """
+
+    name = "vgg-16-cifar"
+
+    def __init__(self, num_classes=10, dropout=0.0):
+        super().__init__()
+        layers, inputs = [], 3
+        for outputs, repeat in VGG16_BLOCKS:
+            for _ in range(repeat):
+                conv, relu = _conv(inputs, outputs, 3, padding=1, bias=False)
+                layers += [conv, nn.BatchNorm2d(outputs), relu]
+                inputs = outputs
+            layers.append(nn.MaxPool2d(2, ceil_mode=True))
+        self.features = nn.Sequential(*layers)
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.classifier = nn.Sequential(
+            nn.Linear(512, 512),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+            nn.Linear(512, 512),
+            nn.ReLU(inplace=True),
+            nn.Dropout(dropout),
+            nn.Linear(512, num_classes),
         )
 
 

@@ -41,8 +41,8 @@ class PictureSchedule:
     seed: int = 0
 
     def __post_init__(self):
-        if not self.phases or any(len(p) != 2 or p[0] < 32 or p[1] < 1 for p in self.phases) or self.batch < 1:
-            raise RecipeError(f"phases are pairs of (32 pixels or more, 1 epoch or more), batch >= 1: {self}")
+        if not self.phases or any(len(p) != 2 or p[0] < 16 or p[1] < 1 for p in self.phases) or self.batch < 1:
+            raise RecipeError(f"phases are pairs of (16 pixels or more, 1 epoch or more), batch >= 1: {self}")
 
     def steps(self, pictures):
         """Training steps on so many pictures; what does not fill a batch waits for the next epoch's shuffle."""

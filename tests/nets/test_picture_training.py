@@ -89,7 +89,7 @@ def test_pictures_grow_from_phase_to_phase():
     assert [SHORT.pixels(step, 64) for step in (0, 15, 16, 31, 32)] == [32, 32, 40, 40, None]
 
 
-@pytest.mark.parametrize("phases", [(), ((32,),), ((16, 1),), ((32, 0),)])
+@pytest.mark.parametrize("phases", [(), ((32,),), ((15, 1),), ((32, 0),)])
 def test_an_impossible_schedule_is_refused(phases):
     with pytest.raises(RecipeError, match="phases"):
         pt.PictureSchedule(phases=phases)

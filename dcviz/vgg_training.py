@@ -1,0 +1,95 @@
+"""Train VGG-16 on CIFAR-10 on a CPU, in instalments: ``python -m dcviz.vgg_training``.
+
+The form that published records of compression use (``models_imagenet.VGG16CIFAR``). It can be stopped at any moment
+(SIGTERM, Ctrl-C, a power cut); the same command goes on from the last checkpoint. Pictures grow from phase to phase:
+``--phases 16:5,24:2,32:1`` is 5 epochs at 16 pixels and so on. Choices are made on 5,000 held-out training pictures;
+the test pictures are read only by ``--report``.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from dcviz import models, picture_training
+from dcviz.alexnet_trainer import replace_file, stop_signals
+from dcviz.alexnet_training import parse_phases
+from dcviz.cifar import cifar10, tuning_pictures
+from dcviz.files import cache_dir
+from dcviz.models_imagenet import he_init
+from dcviz.picture_training import PictureSchedule
+
+NET = "vgg-16-cifar"
+PIXELS = 32
+"""The size that errors are measured at: that of the pictures as they are published."""
+
+CHECKPOINT, WEIGHTS = "checkpoint.safetensors", "vgg-16-cifar10.safetensors"
+
+
+def run(options):
+    """Train until the schedule is over, then write and measure the net; True when done, False after a stop."""
+    out = Path(options.out)
+    out.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(options.seed)
+    net = he_init(models.build(NET))
+    train, held_out = tuning_pictures()
+    schedule = PictureSchedule(tuple(options.phases), options.lr, options.batch, options.warmup, seed=options.seed)
+    with stop_signals() as stop:
+        step = picture_training.fit(
+            net,
+            train,
+            schedule,
+            checkpoint=out / CHECKPOINT,
+            every=options.every,
+            report=picture_training.printed(NET),
+            stop=lambda: bool(stop),
+        )
+    if step < schedule.steps(len(train)):
+        return False
+    notes = {
+        "net": NET,
+        "data": "CIFAR-10",
+        "seed": options.seed,
+        "phases": options.phases,
+        "lr": options.lr,
+        "batch": options.batch,
+        "held_out_error_percent": picture_training.error_percent(net, held_out, PIXELS),
+    }
+    replace_file(out / WEIGHTS, net.state_dict(), notes)
+    print(json.dumps(notes), flush=True)
+    return True
+
+
+def report(options):
+    """Measure the finished net on the 10,000 test pictures and print its error."""
+    net = models.build(NET)
+    net.load_state_dict(load_file(Path(options.out) / WEIGHTS))
+    print(json.dumps({"test_error_percent": picture_training.error_percent(net, cifar10("test"), PIXELS)}))
+
+
+def parser():
+    """The command line."""
+    p = argparse.ArgumentParser(prog="python -m dcviz.vgg_training", description=__doc__.split("\n\n")[0])
+    p.add_argument("--out", default=str(cache_dir() / "vgg"), help="folder of checkpoint and result")
+    p.add_argument("--phases", type=lambda text: parse_phases(text, 16), default="16:5,24:2,32:1")
+    p.add_argument("--batch", type=int, default=128)
+    p.add_argument("--lr", type=float, default=1.5e-3, help="highest learning rate")
+    p.add_argument("--warmup", type=int, default=200, help="steps of rising learning rate")
+    p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--every", type=float, default=120, help="seconds between checkpoints")
+    p.add_argument("--report", action="store_true", help="no training: measure on the test pictures")
+    return p
+
+
+def main(arguments=None):
+    """The command line; see the top of this module."""
+    options = parser().parse_args(arguments)
+    report(options) if options.report else run(options)
+
+
+if __name__ == "__main__":
+    main()
