@@ -106,6 +106,9 @@ def _parser():
     alexnet.add_argument("step", choices=ALEXNET)
     alexnet.add_argument("options", nargs=argparse.REMAINDER, help="options of that step; --help lists them")
     alexnet.set_defaults(run=_alexnet)
+    vgg = commands.add_parser("vgg", help="train VGG-16 on CIFAR-10: hours, resumable")
+    vgg.add_argument("options", nargs=argparse.REMAINDER, help="options; --help lists them")
+    vgg.set_defaults(run=_vgg)
     api = commands.add_parser("api", help="a page of everything public, made from the docstrings")
     api.add_argument("out", type=Path)
     api.set_defaults(run=_api)
@@ -207,6 +210,12 @@ def _export(arguments):
 
 def _alexnet(arguments):
     import_module(ALEXNET[arguments.step]).main(arguments.options)
+
+
+def _vgg(arguments):
+    from dcviz.nets import vgg_training
+
+    vgg_training.main(arguments.options)
 
 
 def _api(arguments):

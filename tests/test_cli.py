@@ -105,6 +105,13 @@ def test_each_step_of_alexnet_has_its_options(step, capsys):
     assert capsys.readouterr().out.startswith(f"usage: python -m dcviz alexnet {step} ")
 
 
+def test_vgg_has_its_options(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["vgg", "--help"])
+    assert stopped.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: python -m dcviz vgg ")
+
+
 @pytest.fixture
 def no_training(monkeypatch):
     """Training that would begin is an error of the test."""

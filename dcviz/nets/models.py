@@ -69,7 +69,7 @@ def _folded_googlenet(**options):
 
 
 def _folded_vgg(**options):
-    from dcviz import batchnorm, models_imagenet
+    from dcviz.nets import batchnorm, models_imagenet
 
     return batchnorm.fold(models_imagenet.VGG16CIFAR(**options))
 

@@ -1,4 +1,4 @@
-"""Train VGG-16 on CIFAR-10 on a CPU, in instalments: ``python -m dcviz.vgg_training``.
+"""Train VGG-16 on CIFAR-10 on a CPU, in instalments: ``python -m dcviz vgg``.
 
 The form that published records of compression use (``models_imagenet.VGG16CIFAR``). It can be stopped at any moment
 (SIGTERM, Ctrl-C, a power cut); the same command goes on from the last checkpoint. Pictures grow from phase to phase:
@@ -13,13 +13,13 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from dcviz import models, picture_training
-from dcviz.alexnet_trainer import replace_file, stop_signals
-from dcviz.alexnet_training import parse_phases
-from dcviz.cifar import cifar10, tuning_pictures
 from dcviz.files import cache_dir
-from dcviz.models_imagenet import he_init
-from dcviz.picture_training import PictureSchedule
+from dcviz.nets import models, picture_training
+from dcviz.nets.alexnet_trainer import replace_file, stop_signals
+from dcviz.nets.alexnet_training import parse_phases
+from dcviz.nets.cifar import cifar10, tuning_pictures
+from dcviz.nets.models_imagenet import he_init
+from dcviz.nets.picture_training import PictureSchedule
 
 NET = "vgg-16-cifar"
 PIXELS = 32
@@ -72,7 +72,7 @@ def report(options):
 
 def parser():
     """The command line."""
-    p = argparse.ArgumentParser(prog="python -m dcviz.vgg_training", description=__doc__.split("\n\n")[0])
+    p = argparse.ArgumentParser(prog="python -m dcviz vgg", description=__doc__.split("\n\n")[0])
     p.add_argument("--out", default=str(cache_dir() / "vgg"), help="folder of checkpoint and result")
     p.add_argument("--phases", type=lambda text: parse_phases(text, 16), default="16:5,24:2,32:1")
     p.add_argument("--batch", type=int, default=128)

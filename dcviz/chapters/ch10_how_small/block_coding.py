@@ -23,8 +23,8 @@ from collections import Counter, defaultdict
 import numpy as np
 
 from dcviz.archive import Layer, StoredNet
-from dcviz.archive_streams import Reader, Writer
-from dcviz.context_coding import Decoder, Encoder, chance
+from dcviz.archive.streams import Reader, Writer
+from dcviz.chapters.ch10_how_small.context_coding import Decoder, Encoder, chance
 from dcviz.errors import ArchiveError, CodebookError, NetError
 
 HEAD = b"\x89DCB\x01"

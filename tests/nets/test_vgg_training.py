@@ -8,9 +8,8 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from dcviz import batchnorm, models
-from dcviz import vgg_training as vt
-from dcviz.cifar import CifarSplit
+from dcviz.nets import batchnorm, models, vgg_training as vt
+from dcviz.nets.cifar import CifarSplit
 
 
 def test_it_has_sixteen_layers_and_61_megabytes():

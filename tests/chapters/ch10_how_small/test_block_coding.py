@@ -5,13 +5,12 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from dcviz import block_coding as bc
 from dcviz.archive import Layer, StoredNet
-from dcviz.entropy import entropy
+from dcviz.chapters.ch10_how_small import block_coding as bc
 from dcviz.errors import ArchiveError, CodebookError, NetError
+from dcviz.ideas.entropy import entropy
 
 
 def block_net(seed=0, name="lenet-5", live=(6, 12, 40, 10), density=0.2, k=6):
