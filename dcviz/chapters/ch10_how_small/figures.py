@@ -57,13 +57,18 @@ def legend(axes, **where):
     axes.legend(frameon=True, framealpha=0.92, edgecolor="none", **where)
 
 
-def frontier_picture(model, shipped, seeds=(), low=15, high=1500, errors=(0.5, 1.2)):
-    """Ratio against error of a net: shipped files and seeds, (error, ratio) each, and every published result."""
+def frontier_picture(model, shipped, before, seeds=(), low=15, high=1500, errors=(0.42, 1.2)):
+    """Ratio against error of a net: shipped files and seeds, (error, ratio) each, and every published result.
+
+    before: error of the dense net that ours were made of; a thin line leads from it to each file, as for the others.
+    """
     figure, (axes, key) = theme.figure(13.5, 6.2, columns=2, width_ratios=(2.1, 1))
     ground(axes, low, high, errors)
     if len(seeds):
         ours(axes, seeds, "recorded", "the same recipes, other seeds", markersize=9)
     ours(axes, shipped, "ours", "our shipped files", markersize=13, markeredgecolor="black", markeredgewidth=0.8)
+    for error, ratio in shipped:
+        axes.plot([before, error], [ratio] * 2, color="#9A9A9A", lw=1.2, zorder=2)
     axes.set_title(f"{model}: up and left is better", loc="left", fontsize=theme.FONT)
     legend(axes, loc="lower right")
     rows = published(axes, model, [*shipped, *seeds])
@@ -71,7 +76,7 @@ def frontier_picture(model, shipped, seeds=(), low=15, high=1500, errors=(0.5, 1
     lines = [f"{number:>2}  {row['method']}" for number, row in rows.items()]
     key.text(0, 1, "\n".join(lines), va="top", fontsize=theme.FONT_SMALL, linespacing=1.35, transform=key.transAxes)
     text = "; ".join(f"{ratio:.0f}x at {error:.2f} %" for error, ratio in shipped)
-    return Picture(figure, f"{model}, ours: {text}; {len(rows)} published results beside them")
+    return Picture(figure, f"{model}, ours, from {before:.2f} %: {text}; {len(rows)} published results beside them")
 
 
 def steps_picture(steps):
@@ -87,7 +92,12 @@ def steps_picture(steps):
     left.set(xlabel="bytes in the file", xlim=(0, max(sizes) * 1.16))
     right.plot(errors, places, **theme.line_style("pruned", marker="o"))
     for place, error in zip(places, errors, strict=True):
-        right.annotate(f"{error:.2f}", (error, place), (10, 0), textcoords="offset points", va="center")
+        box = {
+            "boxstyle": "square,pad=0.1",
+            "facecolor": "white",
+            "edgecolor": "none",
+        }  # no line strikes a number through
+        right.annotate(f"{error:.2f}", (error, place), (10, 0), textcoords="offset points", va="center", bbox=box)
     right.set(xlabel="error %, held-out digits", xlim=(min(errors) - 0.1, max(errors) + 0.35))
     right.grid(axis="x", color=theme.RC["grid.color"])
     left.invert_yaxis()
@@ -111,8 +121,8 @@ def bound_bars(axes, table):
         sizes = table.loc[part].to_numpy(float)
         bars[part] = axes.barh(list(table.columns), sizes, 0.6, left=left, label=part, **theme.bar_style(role))
         left += sizes
-    for place, total in enumerate(left):
-        axes.annotate(f" {total:,.0f}", (total, place), va="center")
+    for place, (total, said) in enumerate(zip(left, table.loc["sum"], strict=True)):
+        axes.annotate(f" {said:,}", (total, place), va="center")
     axes.invert_yaxis()
     axes.set(xlim=(0, left.max() * 1.14), xlabel="bytes")
     axes.legend(loc="lower center", bbox_to_anchor=(0.42, 1.0), ncols=5, handlelength=1.3, columnspacing=0.9)

@@ -18,11 +18,13 @@ def test_published_points_stand_where_they_were_published_and_say_what_they_coun
 
 
 def test_the_frontier_tells_our_points_in_words():
-    picture = figures.frontier_picture("LeNet-300-100", [(1.2, 125.0), (1.1, 45.0)], [(1.3, 124.0)])
+    picture = figures.frontier_picture("LeNet-300-100", [(1.2, 125.0), (1.1, 45.0)], 1.05, [(1.3, 124.0)])
     assert "125x at 1.20 %" in repr(picture)
     axes = picture.figure.axes[0]
     ours = next(line for line in axes.lines if line.get_label() == "our shipped files")
     assert ours.get_ydata().tolist() == [125.0, 45.0]
+    ways = {tuple(map(tuple, (line.get_xdata(), line.get_ydata()))) for line in axes.lines}
+    assert {((1.05, 1.2), (125.0, 125.0)), ((1.05, 1.1), (45.0, 45.0))} <= ways, "from the dense net's error to ours"
 
 
 def test_bars_and_errors_of_the_steps():
@@ -41,6 +43,7 @@ def test_the_bars_of_the_bound_add_up():
     sums = sum(np.array([bar.get_width() for bar in part]) for part in bars.values())
     assert np.allclose(sums, table.loc["sum"], atol=3)
     assert list(bars) == list(bounds.PARTS)
+    assert [text.get_text().strip() for text in axes.texts] == [f"{total:,}" for total in table.loc["sum"]]
 
 
 def test_shuffled_masks_keep_their_number():

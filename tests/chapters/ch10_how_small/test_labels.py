@@ -43,7 +43,7 @@ def test_a_lonely_point_has_its_number_near_and_without_a_line_even_in_a_corner(
 @pytest.mark.parametrize("model", ["LeNet-300-100", "LeNet-5"])
 def test_the_frontier_of_published_results_is_readable(model):
     errors = (1.0, 2.4) if model == "LeNet-300-100" else (0.5, 1.2)
-    picture = frontier.frontier_picture(model, [(1.2, 125.0)], errors=errors)
+    picture = frontier.frontier_picture(model, [(1.2, 125.0)], 1.1, errors=errors)
     axes = picture.figure.axes[0]
     low, high = errors
     shown = [text for text in axes.texts if low <= text.xy[0] <= high]
