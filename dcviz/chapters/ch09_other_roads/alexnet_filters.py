@@ -6,7 +6,6 @@ first 1,000 of the 5,000 held-out training pictures, computed in bfloat16; so fe
 
 import functools
 import itertools
-import time
 
 import torch
 
@@ -84,7 +83,7 @@ def one(net, train, error, criterion, even, fraction, retrain=None, convert=to_i
 def with_times(rows, net, pixels=PIXELS):
     """The rows with ``milliseconds`` of one picture: processor time of one thread, all nets in turns in one run."""
     narrow = [taylor.remove(net, dict(zip(CONVOLUTIONS, map(range, row["widths"]), strict=True))) for row in rows]
-    times = comparison.milliseconds(narrow, (3, pixels, pixels), readings=9, clock=time.thread_time)
+    times = comparison.milliseconds(narrow, (3, pixels, pixels), readings=9)
     return [{**row, "milliseconds": found} for row, found in zip(rows, times, strict=True)]
 
 

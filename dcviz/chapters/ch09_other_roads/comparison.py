@@ -30,10 +30,10 @@ def _keep_places(outputs, name, layer, arguments, result):
     outputs[name] = result[0, 0].numel() if result.dim() == 4 else 1
 
 
-def milliseconds(nets, shape=(1, 28, 28), batch=1, readings=15, seconds=0.02, clock=time.perf_counter):
-    """Time of one forward pass of each net, on one thread -> list of medians; the nets take turns.
+def milliseconds(nets, shape=(1, 28, 28), batch=1, readings=15, seconds=0.02):
+    """Processor time of one forward pass of each net, on one thread -> list of medians; the nets take turns.
 
-    ``clock`` in seconds: on a busy machine ``time.thread_time`` leaves out what other programs took.
+    Not the time on the wall: on a busy machine that counts other programs, too.
     """
     pictures = torch.rand(batch, *shape, generator=torch.Generator().manual_seed(0))
     times = [[] for _ in nets]
@@ -41,15 +41,15 @@ def milliseconds(nets, shape=(1, 28, 28), batch=1, readings=15, seconds=0.02, cl
         repeats = []
         for net in nets:
             net(pictures)
-            begin = clock()
+            begin = time.thread_time()
             net(pictures)
-            repeats.append(max(1, int(seconds / max(clock() - begin, 1e-6))))
+            repeats.append(max(1, int(seconds / max(time.thread_time() - begin, 1e-6))))
         for _ in range(readings):
             for net, found, n in zip(nets, times, repeats, strict=True):
-                begin = clock()
+                begin = time.thread_time()
                 for _ in range(n):
                     net(pictures)
-                found.append(1e3 * (clock() - begin) / n)
+                found.append(1e3 * (time.thread_time() - begin) / n)
     return [float(np.median(found)) for found in times]
 
 
