@@ -6,7 +6,7 @@ lines begin with ``# ``; ``# %% tags=["nbval-ignore-output"]`` tags a cell. Solu
 
 Cells with a solution carry nbgrader's metadata, and the instructor edition keeps the marks: it is what nbgrader
 takes as the source of an assignment. The lecture edition is cut into slides by `dcviz.classroom.lecture`; the tags
-that overrule it stand in no other edition.
+that overrule it stand in no other edition. Recorded numbers in the text are tags, too: `dcviz.evidence.prose` fills them in.
 """
 
 import ast
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from dcviz.classroom import lecture
 from dcviz.errors import DcvizError
+from dcviz.evidence import prose
 from dcviz.files import ROOT, atomic_write, check_writable
 
 SOURCES = ROOT / "notebooks" / "source"
@@ -69,7 +70,8 @@ def notebook(path, edition="student"):
     source = path.read_text("utf-8")
     made = []
     for stub, (kind, text, tags) in zip(cells_of(source), cells_of(source, edition), strict=True):
-        exercise = stub[1] != text or (edition == "student" and "# your code here" in text)
+        text = prose.filled(text) if kind == "markdown" else text
+        exercise = (kind == "code" and stub[1] != text) or (edition == "student" and "# your code here" in text)
         if edition == "lecture":
             made += [(*cell, tags) for cell in lecture.slides(kind, text, tags, exercise)]
         else:

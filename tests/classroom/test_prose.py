@@ -1,0 +1,139 @@
+"""Numbers in the chapters' text: filled in from where they were measured, and typed nowhere beside such a twin."""
+
+import re
+
+import pytest
+
+from dcviz.chapters import ROOMS
+from dcviz.classroom import editions
+from dcviz.evidence import paper, prose, recordings
+
+
+def test_tags_become_the_numbers_of_record_paper_and_computation(monkeypatch):
+    rows = [{"net": "a", "bytes": 12345, "error": 0.125}, {"net": "b", "bytes": 5, "error": 0.5}]
+    monkeypatch.setattr(recordings, "load", lambda name: recordings.Recorded(name, "", "", "", rows))
+    monkeypatch.setattr(prose, "computed", lambda chapter: {"sum": lambda *parts: sum(map(float, parts))})
+    text = "{{recorded/any[net=a].bytes|,}} bytes, {{recorded/any[net=a; bytes=12345].error|*100 .1f}} %"
+    assert prose.filled(text) == "12,345 bytes, 12.5 %"
+    assert prose.filled("{{recorded/any.1.bytes}}, {{recorded/any[net=a].bytes|/1e3 .2f}} kB") == "5, 12.35 kB"
+    assert prose.filled("{{computed/ch09_other_roads.sum(1; 2)|.0f}}") == "3"
+    hours = paper.table("nips2015_pruning")["alexnet_hours"]["train"]
+    assert prose.filled("{{paper/nips2015_pruning.alexnet_hours.train}}") == str(hours)
+    assert prose.filled("$\\frac{{x}}{2}$") == "$\\frac{{x}}{2}$", "formulas are left alone"
+
+
+@pytest.mark.parametrize(
+    ("tag", "said"),
+    [
+        ("{{recorded/no_such_thing[a=b].c}}", "cannot be read"),
+        ("{{recorded/shipped_nets[name=lenet-9].file_bytes}}", "0 rows of"),
+        ("{{recorded/shipped_nets[net=lenet-5].file_bytes}}", "3 rows of"),
+        ("{{recorded/shipped_nets[name=lenet-5].bytes_of_file}}", "no 'bytes_of_file'"),
+        ("{{recorded/shipped_nets[name=lenet-5]}}", "not one number"),
+        ("{{recorded/shipped_nets[name=lenet-5].name|.1f}}", "cannot be written"),
+        ("{{recorded/shipped_nets[name=lenet-5].file_bytes|*x ,}}", "cannot be written"),
+        ("{{paper/table99.rows}}", "no table"),
+        ("{{computed/nothing(1)}}", "no computed number"),
+        ("{{computed/ch99_nowhere.nothing(1)}}", "no computed number"),
+        ("{{computed/ch07_full_pipeline.nothing(1)}}", "training_factor"),
+        ("{{computed/ch07_full_pipeline.cache(1)}}", "no computed number"),
+        ("{{recorded/shipped_nets[name=lenet-5].file_bytes|,}", "is no tag"),
+    ],
+)
+def test_a_tag_that_names_no_number_is_refused(tag, said):
+    with pytest.raises(prose.TagError, match=re.escape(said)):
+        prose.filled(f"so many: {tag} bytes")
+
+
+@pytest.mark.parametrize("source", editions.sources(), ids=lambda path: path.stem)
+def test_every_tag_of_a_chapter_names_a_number(source):
+    for kind, text, _ in editions.cells_of(source.read_text("utf-8")):
+        assert "{{" not in prose.filled(text) or kind == "code" or "$" in text
+
+
+def test_every_computed_number_is_used():
+    everything = "\n".join(path.read_text("utf-8") for path in editions.sources())
+    names = [f"{chapter}.{name}" for chapter in ROOMS for name in prose.computed(chapter)]
+    assert len(names) > 10
+    assert [name for name in names if f"computed/{name}(" not in everything] == []
+
+
+# typed numbers that have a recorded twin --------------------------------------------------------------
+
+SETTINGS = {
+    "pixels",
+    "steps",
+    "examples",
+    "seed",
+    "k",
+    "batch",
+    "bits",
+    "conv_bits",
+    "fc_bits",
+    "density",
+    "temperature",
+}
+"""Fields of recorded rows that were chosen, not measured."""
+MEANT = {  # (chapter, number): why it is no measurement although a recorded number looks the same
+    ("09", "1.3"): "made up, for the discussion",
+    ("09", "1.6"): "made up, for the discussion",
+    ("10", "1.5"): "density of the lab",
+    ("10", "1.58"): "bar of a recipe, chosen",
+    ("10", "1.9"): "bar of a recipe, chosen",
+    ("10", "0.74"): "bar of a recipe, chosen",
+    ("10", "1.0"): "bar of a recipe, chosen",
+}
+NUMBER = re.compile(r"(?<![\w.,/-])\d[\d,]*(?:\.\d+)?(?![\w,]*\d)")
+
+
+def telling(text):
+    """Numbers typed in prose that say much: decimals of two digits, others of three that are not round.
+
+    Formulas, code, links and years are none.
+    """
+    text = re.sub(
+        r"\$\$.*?\$\$|\$[^$]*\$|`[^`]*`|\]\([^)]*\)|\{\{.*?\}\}|arXiv:\S+|[Ss]ections? [\d.]+", " ", text, flags=re.S
+    )
+    for match in NUMBER.finditer(text):
+        digits = re.sub(r"\D", "", match[0]).strip("0")
+        if len(digits) >= (2 if "." in match[0] else 3) and not re.fullmatch(r"(19|20)\d\d", match[0]):
+            yield match[0]
+
+
+def twins(names):
+    """{text: where} of every number of these recordings, written as prose writes numbers."""
+    found = {}
+    for name in names:
+        for place, row in enumerate(recordings.load(name).rows):
+            for key, value in row.items():
+                if key not in SETTINGS and isinstance(value, int | float) and not isinstance(value, bool):
+                    for text in (
+                        f"{value:,}",
+                        f"{value:.1f}",
+                        f"{value:.2f}",
+                        f"{100 * value:.1f}",
+                        f"{value / 1e6:.2f}",
+                    ):
+                        found.setdefault(text, f"{name}, row {place}, {key}")
+    return found
+
+
+@pytest.mark.parametrize("source", editions.sources(), ids=lambda path: path.stem)
+def test_no_number_is_typed_that_a_recording_of_the_chapter_holds(source):
+    cells = editions.cells_of(source.read_text("utf-8"))
+    names = {name for _, text, _ in cells for name in re.findall(r'recordings\.load\("(\w+)"\)|recorded/(\w+)', text)}
+    held = twins({one or other for one, other in names})
+    typed = [number for kind, text, _ in cells if kind == "markdown" for number in telling(text)]
+    assert [
+        f"{number}: tag it, it is {held[number]}"
+        for number in typed
+        if number in held and (source.stem[:2], number) not in MEANT
+    ] == []
+
+
+def test_a_typed_twin_would_be_found():
+    assert list(telling("It takes 33,095 bytes, `12,345`, $0.91^{16}$, in 2016 or 10 of 1,000; 18.83 %.")) == [
+        "33,095",
+        "18.83",
+    ]
+    assert "33,095" in twins(["shipped_nets"])
