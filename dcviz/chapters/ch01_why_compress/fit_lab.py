@@ -96,6 +96,10 @@ class FitLab(Lab):
         if self.sizes["ours"] is not None:
             how = "measured: a file that decodes back, index and all"
             lines.append(html("<br>Ours: {line}", line=self._line("ours", how)))
+        elif self.net == "alexnet":
+            lines.append(
+                html("<br>Ours: an AlexNet ships, too, but one that learned the ten classes of CIFAR-10: chapter 07.")
+            )
         elif not own:
             lines.append(html("<br>Ours: no file of this net ships with the workbook."))
         return joined("", lines)

@@ -210,11 +210,23 @@ class SharingLab(Lab):
         )
 
     def picture(self):
-        figure, axes = theme.figure(12, 4.6)
+        figure, _ = theme.figure(12, 8.6)
+        figure.clear()
+        grid = figure.add_gridspec(2, 2, height_ratios=[1.2, 1])
+        top, left, right = (figure.add_subplot(place) for place in (grid[0, :], grid[1, 0], grid[1, 1]))
         shown = {"cdf": self.show_cdf, "label": f"weight w of {drawn(self.layer)}"}
-        clustered_histogram(axes, self.values, self.centroids, self.sizes, **shown)
+        clustered_histogram(top, self.values, self.centroids, self.sizes, **shown)
         if self.log_y:
-            axes.set_yscale("symlog", linthresh=1)
+            top.set_yscale("symlog", linthresh=1)
+        lines, dots = error_by_size_axes(left), error_by_k_axes(right)
+        for theirs, mine in ((self.size_lines, lines), (self.dots, dots)):
+            for key, line in theirs.items():
+                mine[key].set_data(*line.get_data())
+                mine[key].set_linewidth(line.get_linewidth())
+        (before, _), (now, beside) = self._axes, (left, right)
+        now.set(xlim=before.get_xlim(), ylim=before.get_ylim(), title=self._titles[0])
+        beside.set_title(self._titles[1])
+        beside.set_visible(bool(self._nets))
         return figure
 
     # weights -----------------------------------------------------------------------------------

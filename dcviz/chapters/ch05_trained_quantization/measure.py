@@ -92,6 +92,8 @@ def table6(rows, ours_is=OURS):
         row = {
             (PAPER, "top-1 error %"): f"{quoted['top1_err']:.2f}",
             (PAPER, "change"): "" if quoted["top1_increase"] is None else f"{quoted['top1_increase']:+.2f}",
+            (PAPER, "top-5 error %"): f"{quoted['top5_err']:.2f}",
+            (PAPER, "change, top-5"): "" if quoted["top5_increase"] is None else f"{quoted['top5_increase']:+.2f}",
         }
         if (conv, fc) == (32, 32):
             row |= {(ours_is, "error %"): f"{before:.2f}", (ours_is, "change"): "", (ours_is, "not fine-tuned %"): ""}

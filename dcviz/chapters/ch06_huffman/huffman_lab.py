@@ -290,15 +290,23 @@ class HuffmanLab(Lab):
         share = count / self.counts.sum()
         return html(
             "<p><b>{name}</b>: {count:,} times, p = {share:.4f}, "
-            "−log₂ p = {log2:.2f}; word in the file <b>{word}</b>, "
+            "−log₂ p = {log2:.2f}; {path}word in the file <b>{word}</b>, "
             "{lengths} bits.</p>",
             name=self.names[self.symbol],
             count=count,
             share=share,
             log2=-np.log2(share),
+            path=self._path_words(),
             word=self.word(self.symbol),
             lengths=self.lengths[self.symbol],
         )
+
+    def _path_words(self):
+        """The path as the tree is drawn, where that is not yet the word: the file's tree is in canonical order."""
+        if self.canonical:
+            return ""
+        path = self.tree.path(self.symbol)
+        return html("path in this tree <b>{path}</b>; after sorting the leaves (canonical order), ", path=path)
 
     def picture(self):
         figure, _ = theme.figure(13, 7.4)

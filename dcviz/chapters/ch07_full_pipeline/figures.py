@@ -1,9 +1,13 @@
 """The pipeline in pictures: bytes falling stage by stage, and what the bytes of a file are for."""
 
 import numpy as np
+from matplotlib.ticker import FuncFormatter
 
+from dcviz.errors import DataError
+from dcviz.evidence.memories import size_text
 from dcviz.labkit import theme
 from dcviz.labkit.markup import drawn
+from dcviz.nets import models
 
 SHORT = {
     "weight_bits": "weight bits",
@@ -51,7 +55,14 @@ def waterfall(axes, stages, dense_bytes):
 
 
 def byte_shares(axes, breakdown):
-    """One stacked bar a layer: what its bytes are for. Returns {role: bars}."""
+    """One stacked bar a layer: what its bytes are for. Returns {role: bars}.
+
+    Layers are called as in the paper where that has a table of the net.
+    """
+    try:
+        called = models.paper_names(breakdown.net)
+    except DataError:
+        called = {}
     places = range(len(breakdown.layers))
     left = np.zeros(len(places))
     bars = {}
@@ -63,11 +74,42 @@ def byte_shares(axes, breakdown):
         left += sizes
     for place, total in enumerate(left):
         axes.annotate(f" {total:,.0f} B", (total, place), va="center")
-    axes.set_yticks(places, [drawn(layer.name) for layer in breakdown.layers])
+    axes.set_yticks(places, [drawn(called.get(layer.name, layer.name)) for layer in breakdown.layers])
     axes.invert_yaxis()
     axes.set(xlim=(0, left.max() * 1.22), xlabel="bytes")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda n, _: size_text(n) if n else "0"))
     axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3, handlelength=1.4, columnspacing=1.0)
     return bars
+
+
+def figure_1(axes, numbers):
+    """Figure 1 of the paper: the three steps, what each does, and how many times smaller the net is after it.
+
+    numbers: the paper's ``text_numbers``. Returns the texts of the sizes.
+    """
+    steps = (
+        ("prune", "fewer weights", "train\nfind what matters\nretrain", numbers["pruning_factor_range"]),
+        ("share", "fewer bits a weight", "cluster\nmake the codebook\nretrain it", numbers["quantization_range"]),
+        ("Huffman-code", "shorter words", "code the weights\ncode the gaps", numbers["total_range"]),
+    )
+    sizes = []
+    for place, ((name, gain, inside, (low, high)), role) in enumerate(
+        zip(steps, ("pruned", "weight bits", "index bits"), strict=True)
+    ):
+        style = theme.bar_style(role) | {"hatch": None, "facecolor": theme.tint(theme.role(role).colour, 0.75)}
+        axes.barh(0, 2.1, 1.5, left=3.6 * place, **style)
+        centre = 3.6 * place + 1.05
+        axes.text(centre, 0.92, name, ha="center", va="bottom", fontsize=theme.FONT_LARGE, weight="bold")
+        axes.text(centre, 0, inside, ha="center", va="center", fontsize=theme.FONT)
+        axes.text(centre, -0.92, gain, ha="center", va="top", fontsize=theme.FONT)
+        axes.annotate("", (3.6 * place + 3.5, 0), (3.6 * place + 2.2, 0), arrowprops={"arrowstyle": "-|>", "lw": 2})
+        text = f"{low}x to {high}x\nsmaller"
+        sizes.append(axes.text(3.6 * place + 2.85, 0.18, text, ha="center", va="bottom", fontsize=theme.FONT))
+    axes.annotate("", (-0.1, 0), (-1.2, 0), arrowprops={"arrowstyle": "-|>", "lw": 2})
+    axes.text(-0.65, 0.18, "dense\nnet", ha="center", va="bottom", fontsize=theme.FONT)
+    axes.set(xlim=(-1.3, 10.8), ylim=(-1.5, 1.5))
+    axes.set_axis_off()
+    return sizes
 
 
 def digits(axes, images, answers, labels):
