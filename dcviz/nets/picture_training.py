@@ -53,9 +53,10 @@ class PictureSchedule:
         return pixels_at(step // max(1, pictures // self.batch), self.phases)
 
 
-def fit(net, split, schedule, *, constraint=None, checkpoint=None, every=60.0, report=None, stop=None):
+def fit(net, split, schedule, *, constraint=None, factor=None, checkpoint=None, every=60.0, report=None, stop=None):
     """Train ``net`` in place on a ``CifarSplit``; returns the number of steps done in all, of all earlier runs too.
 
+    factor: function of a parameter -> what the schedule's learning rate is multiplied by for it; None: 1 for all.
     checkpoint: file to go on from, written every so many seconds and at the end; only without a constraint, whose
     state it does not hold. report(step, total, loss, share right) after every step; stop() is asked before each.
     DataError if the loss is no longer finite, or for a checkpoint that is damaged or of another net.
@@ -64,7 +65,8 @@ def fit(net, split, schedule, *, constraint=None, checkpoint=None, every=60.0, r
         raise RecipeError("a checkpoint holds no constraint's state: train under a constraint in one go")
     constraint = constraint or Free(net)
     parameters, total = constraint.parameters(), schedule.steps(len(split))
-    optimizer = torch.optim.AdamW(parameters, schedule.lr, weight_decay=schedule.decay, fused=True)
+    groups = [{"params": [one], "factor": 1.0 if factor is None else factor(one)} for one in parameters]
+    optimizer = torch.optim.AdamW(groups, schedule.lr, weight_decay=schedule.decay, fused=True)
     images, labels = torch.from_numpy(split.images), torch.from_numpy(split.labels).long()
     step = _resume(checkpoint, net, optimizer, parameters) if checkpoint and Path(checkpoint).exists() else 0
     net.train()
@@ -86,7 +88,7 @@ def fit(net, split, schedule, *, constraint=None, checkpoint=None, every=60.0, r
         for parameter in parameters:  # the fused step pairs weights and gradients by place in memory: one layout
             parameter.grad = parameter.grad.contiguous()
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, total, schedule.lr, schedule.warmup)
+            group["lr"] = group["factor"] * learning_rate(step, total, schedule.lr, schedule.warmup)
         optimizer.step()
         constraint.after_step()
         step += 1
