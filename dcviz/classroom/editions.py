@@ -6,7 +6,7 @@ lines begin with ``# ``; ``# %% tags=["nbval-ignore-output"]`` tags a cell. Solu
 
 Cells with a solution carry nbgrader's metadata, and the instructor edition keeps the marks: it is what nbgrader
 takes as the source of an assignment. The lecture edition is cut into slides by `dcviz.classroom.lecture`; the tags
-that overrule it stand in no other edition. Recorded numbers in the text are tags, too: `dcviz.evidence.prose` fills them in.
+that overrule it stand in no other edition. Recorded numbers in the text are tags: `dcviz.evidence.prose` fills them in.
 """
 
 import ast

@@ -3,7 +3,7 @@
     {{recorded/shipped_nets[name=lenet-5].file_bytes|,}}      a field of the one recorded row that fits
     {{paper/nips2015_pruning.alexnet_hours.train}}            quoted, from data/paper_tables.json
     {{paper/table4_alexnet[layer=fc6].weights_pct_P}}         of a table's rows, too
-    {{computed/ch06_huffman.huffman_saves(lenet-5)|*100 .1f}} a function in the chapter's own prose.py, arguments as texts
+    {{computed/ch06_huffman.huffman_saves(lenet-5)|*100 .1f}} a function in a chapter's prose.py, arguments as texts
 
 Behind the bar stands a format of Python, if need be after a factor (``*100``, ``/1e6``). Several conditions are parted
 by semicolons. A tag that fits no number, or more than one, is an error: nothing is ever filled in by halves.
@@ -39,7 +39,9 @@ def number(kind, path):
         match = re.fullmatch(r"(ch\d\d_\w+)\.(\w+)\(([^()]*)\)", path)
         functions = computed(match[1]) if match else {}
         if not match or match[2] not in functions:
-            raise TagError(f"{path!r} is no computed number; of this chapter there are {', '.join(functions) or 'none'}")
+            raise TagError(
+                f"{path!r} is no computed number; of this chapter there are {', '.join(functions) or 'none'}"
+            )
         return functions[match[2]](*filter(None, (part.strip() for part in match[3].split(";"))))
     name = re.match(r"\w+", path)[0]
     try:

@@ -5,16 +5,31 @@
 # without losing accuracy**, with three ideas: *prune* the weights that matter least, let the rest *share* a few values,
 # and *Huffman-code* what is left. This workbook lets you take hold of each idea with the mouse.
 #
-# **How to use this page:** run its cells from top to bottom, with `Shift`+`Enter`. It takes five minutes.
+# **How to use this page:** run its cells from top to bottom, with `Shift`+`Enter`. It takes five minutes. *Run All Cells*
+# does the same in one go, in any chapter: cells that press a lab's button press it, exercises stay to be done, and no guess
+# is made for you. **Only fifteen minutes for everything?** [Here is the way through](../docs/fifteen_minutes.md). A word you
+# do not know? [The glossary](../docs/glossary.md). The paper in hand? [Figure by figure, where it is](../docs/paper_index.md).
 
 # %%
 from dcviz import archive, pipeline
-from dcviz.chapters.ch07_full_pipeline.figures import byte_shares, digits
+from dcviz.chapters.ch07_full_pipeline.figures import byte_shares, digits, figure_1
+from dcviz.evidence import paper
 from dcviz.labkit import theme
 from dcviz.labkit.picture import Picture
 from dcviz.labs import Progress, PruningLab
 from dcviz.nets import datasets, machine, training
 from dcviz.pipeline import shipped
+
+# %% [markdown]
+# ## The idea in one picture
+#
+# Figure 1 of the paper, drawn again. The sizes are the paper's, for four nets, each with the accuracy of the dense net:
+
+# %%
+figure, axes = theme.figure(13, 3.2)
+numbers = paper.table("text_numbers")
+sizes = [text.get_text().replace("\n", " ") for text in figure_1(axes, numbers)]
+Picture(figure, "prune: {}; share: {}; Huffman-code: {} (quoted)".format(*sizes))
 
 # %% [markdown]
 # ## The end result, in half a minute
@@ -86,6 +101,7 @@ print(repr(lab))
 # | [07 The full pipeline](07_full_pipeline.ipynb) | Is 40 times smaller real? |
 # | [08 Speed and energy](08_speed_and_energy.ipynb) | Is it any faster? |
 # | [09 Other roads](09_other_roads.ipynb) | Which rivals does Deep Compression have, and which are partners? |
+# | [10 How small can it get?](10_how_small.ipynb) | How far do the paper's ideas go, and how near is the bound? |
 # | [11 Open questions](11_open_questions.ipynb) | What can a compressed net still learn, and what did the paper leave open? |
 #
 # Each chapter goes the same way: *predict*, find out in a lab, read why, build the step yourself, and have it checked. The

@@ -6,6 +6,7 @@
 # **You will learn** the three problems that *Deep Compression* set out to solve: the net does not **fit**, fetching
 # it costs more **energy** than computing with it, and reading it takes **time**. You will see that they are one
 # problem. **You need** nothing but curiosity. **Time:** 30 minutes. No network, no GPU.
+# Words: [glossary](../docs/glossary.md).
 #
 # How the numbers on this page came about is always said: *quoted* from the paper or a data sheet, *computed* from
 # quoted numbers, or *measured* here and now on the files of this workbook.
@@ -25,8 +26,7 @@ from dcviz.pipeline import budgets
 #
 # A net must be *somewhere* while it works. On the processor's own chip there is **SRAM**: fast, frugal, and small.
 # Beside it, on a chip of its own, there is **DRAM**: large, slow, and hungry. Microcontrollers keep their
-# program in
-# **flash**, and an app has to come through a mobile network first.
+# program in **flash**, and an app has to come through a mobile network first.
 #
 # AlexNet won the ImageNet contest of 2012 and started the deep learning years. Commit to a guess:
 
@@ -70,8 +70,7 @@ for net, (name, _) in paper.NETS.items():
 print(tables.sources())
 
 # %% [markdown]
-# **Your turn.** Which net do you work with? Put in its number of parameters, in millions. Its compressed sizes
-# are a
+# **Your turn.** Which net do you work with? Put in its number of parameters, in millions. Its compressed sizes are a
 # *guess*: they assume that it compresses as well as AlexNet did, which nobody has promised.
 
 # %%
@@ -210,8 +209,8 @@ check.milliseconds(my_milliseconds)
 # ## 4 · Can one simply remove most of a net?
 #
 # One brain does it. In their talks the authors tell it like this: a newborn has some 50 trillion synapses, a child of
-# one year 1000 trillion, a child of ten 500 trillion. Grow too many connections, learn, then remove those that are
-# not used.
+# one year 1000 trillion, an adolescent 500 trillion. Grow too many connections, learn, then remove those that are not
+# used.
 
 # %%
 net = next(row for row in paper.table("nips2015_pruning")["table1"] if row[0] == "AlexNet")
@@ -232,7 +231,7 @@ Picture(figure, f"trillion synapses: {counts}; AlexNet: {before} million weights
 #
 # * **Memory, energy, delay: one problem.** All three are bytes that have to be held or moved.
 # * **Fetching beats computing.** At 45 nm a DRAM read costs as much as some 700 additions.
-# * **The step from DRAM to SRAM is worth more than the ratio.** Compression is the ticket for it.
+# * **The step from DRAM to SRAM is worth more than the ratio**: a factor of 128 in energy. Compression makes it possible.
 # * **Say how you know.** Quoted, computed and measured are three different things; keep them in different columns.
 #
 # **Discuss:** The lab counts a net as fitting if its *file* is smaller than the memory. What else has to be in that

@@ -3,9 +3,11 @@
 #
 # *Throw away nine weights of ten, and teach the tenth to do the work of all.*
 #
-# **You will learn** how one threshold prunes a layer, which layers mind, why a pruned net has to be retrained,
+# **You will learn** how one threshold prunes a layer, which layers are sensitive, why a pruned net has to be
+# retrained,
 # and why cutting in several steps gets further than cutting once. **You need** to know what a layer's weights
 # are. **Time:** 45 minutes. No network, no GPU.
+# Words: [glossary](../docs/glossary.md).
 #
 # Everything here is *measured now* on this machine, unless a column or caption says **recorded** (measured once,
 # with date and machine) or **paper** (quoted). Pruning as the *Deep Compression* paper uses it (section 2) comes
@@ -123,7 +125,7 @@ check.mask_for_density(my_mask_for_density)
 # %% [markdown]
 # ## 2 · Which layer hurts first?
 #
-# Layers are not equal. To see who minds, prune **one layer at a time**, leave all others dense, and measure. This
+# Layers are not equal. To see which are sensitive, prune **one layer at a time**, leave all others dense, and measure. This
 # is *sensitivity*, and NIPS'15 uses it to choose a threshold for every layer.
 #
 # LeNet-5 has four layers: two convolutions, `conv1` (500 weights) and `conv2` (25,000), then two fully connected
@@ -440,7 +442,7 @@ pd.DataFrame(kept).rename(index=models.paper_names("alexnet"))
 # ## What to take home
 #
 # * Pruning is one comparison: $|w| \ge t$, with $t = q\sigma$ or whatever gives the density you want.
-# * Layers differ. Small, early, much used ones (`conv1`) mind most; big fully connected ones hardly mind.
+# * Layers differ. Small, early, much used ones (`conv1`) are the most sensitive; big fully connected ones the least.
 # * Cutting breaks the net, retraining repairs it. The survivors take over, and their histogram has two humps.
 # * For hard cuts, cut little by little, and let weights come back: it gets further with the same effort.
 # * Say whether you mean weights or bytes.

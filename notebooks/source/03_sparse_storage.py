@@ -6,6 +6,7 @@
 # **You will learn** how *Deep Compression* stores a pruned layer: the relative index with fillers, why its width is a
 # compromise, when other formats win, and how to read (and correct) the paper's Figure 2. **You need** chapter 02, and
 # binary numbers. **Time:** 45 minutes. No network, no GPU.
+# Words: [glossary](../docs/glossary.md).
 #
 # Sizes on this page are *computed* exactly, in bits, before Huffman coding (chapter 06).
 
@@ -27,7 +28,7 @@ print(f"fc1 of LeNet-300-100, cut to the paper's density: {np.count_nonzero(fc1)
 # %% [markdown]
 # ## 1 · The price of a position
 #
-# After pruning, the file holds fewer weights. But a weight without its place is useless. Suppose that a kept weight
+# After pruning, the file holds fewer weights. But nobody can use a weight without knowing its place. Suppose that a kept weight
 # itself takes 5 bits, as it will after chapter 04. The simplest idea is to write its position in the layer beside it.
 
 # %%
@@ -184,8 +185,8 @@ check.total_bits(my_total_bits)
 # %% [markdown]
 # ## 3 · How many bits for a gap?
 #
-# Few bits: gaps are cheap, but fillers swarm. Many bits: no fillers, but every gap pays for the longest. In between
-# there is a best width. Where is it for `fc1`, of which every 12th or 13th weight is kept?
+# Few bits: each gap is short, but many fillers are needed. Many bits: no fillers, but every gap is as wide as the longest
+# needs. In between there is a best width. Where is it for `fc1`, of which every 12th or 13th weight is kept?
 
 # %%
 best = Prediction(

@@ -6,6 +6,7 @@
 # **You will learn** how one gradient moves a value that thousands of weights share, why it is a **sum**, what
 # training the codebook repairs, when the codebook itself costs too much, and how few bits are enough. **You need**
 # chapter 04. **Time:** 45 minutes. No network, no GPU.
+# Words: [glossary](../docs/glossary.md).
 
 # %%
 import numpy as np
@@ -158,8 +159,8 @@ Picture(lab.picture(), plain(lab.caption.value))
 
 # %% [markdown]
 # Crosses are where k-means put the centroids, diamonds where training took them: Fig. 4 of the paper (right) shows
-# the same for AlexNet's conv3. They move only a little, some outwards, some inwards, but **away from the mean of
-# their weights**: what fits the weights best is not what answers best. A few numbers per layer, and most of the
+# the same for AlexNet's conv3. They move only a little (in `fc1` both inwards; in the other layers one of the two moves
+# outwards), but **away from the mean of their weights**: what fits the weights best is not what answers best. A few numbers per layer, and most of the
 # damage is repaired. (We train with Adam; what it is fed is the sum of equation 3.)
 #
 # **Try:** choose another layer. Then 3 or 4 bits: how much is left to repair? Then a learning rate of 0.03.
@@ -247,8 +248,10 @@ Picture(
 # %% [markdown]
 # **The paper's message, and ours.**
 #
-# * *Convolutional layers need more bits* than fully connected ones. AlexNet's fc layers get by with 2 or 3 bits; its
-#   conv layers collapse below 4.
+# * *Convolutional layers need more bits* than fully connected ones. AlexNet's fc layers get by with 3 bits
+#   ({{paper/figure7_bits_vs_accuracy.fc.top1_pruned_quant.2}} % right, of {{paper/text_numbers.alexnet_ref_top1_acc}}); at
+#   2 bits they lose {{computed/ch05_trained_quantization.figure7_loss(pruned; 2)|.1f}} points, and {{computed/ch05_trained_quantization.figure7_loss(unpruned; 2)|.1f}} where the
+#   net is not pruned. Its conv layers collapse below 4.
 # * *Pruning and quantization do not disturb each other.* Where few bits begin to hurt, the pruned net even suffers
 #   **less**, in the paper and here: it has fewer weights to serve with its few values, and its zeros come free.
 # * With many bits our pruned curve stays a little above the other: that is the price of pruning, not of sharing.
@@ -262,7 +265,8 @@ print(f"ours: error on the 10,000 test images, {recorded.note}")
 measure.table6(recorded.rows)
 
 # %% [markdown]
-# With 8 and 5 bits, AlexNet loses nothing; with 4 and 2 it loses two points. That is the price list from which the
+# With 8 and 5 bits, AlexNet loses nothing; with 4 and 2 it loses two points of top-1 and
+# {{paper/table6_alexnet_bits[conv_bits=4].top5_increase}} of top-5. That is the price list from which the
 # paper picks 8 bits for convolutional and 5 bits for fully connected layers. Our net loses nothing that 10,000 images
 # could tell (0.01 points are one image). So the file that ships with this workbook takes fewer bits:
 

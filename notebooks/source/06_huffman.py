@@ -5,10 +5,11 @@
 #
 # **You will learn** why a symbol of probability *p* deserves log₂(1/*p*) bits, how Huffman's merging comes as
 # near to that as whole bits can, why a file needs only the *lengths* of the code words, what all this saves in
-# a real file, and why nobody zips a neural net. You will write the code lengths, the code words and the decoder
+# a real file, and what zip makes of a neural net. You will write the code lengths, the code words and the decoder
 # yourself.
 #
 # **You need** chapters 03 (gaps) and 04 (shared weights). **Time:** 60 minutes. No network, no GPU.
+# Words: [glossary](../docs/glossary.md).
 
 # %%
 import heapq
@@ -47,7 +48,8 @@ figures.streams_picture(fc1, "fc1")
 # A **Huffman code** gives frequent symbols short bit strings and rare ones long bit strings. Commit to a guess
 # before you touch the tree. Then take it in hand:
 #
-# * click a leaf (or press `Tab`, then the arrow keys) to see the path to it;
+# * click a leaf (or press `Tab`, then the arrow keys) to see the path to it, left is 0 and right is 1 (the file sorts the
+#   leaves first, so its word may be another of the same length: section 3);
 # * move **merges done** to 0, and press play: see how the tree grows;
 # * edges are as thick as the share of the symbols that pass through them.
 
@@ -266,7 +268,8 @@ tables.whole_files()
 
 # %% [markdown]
 # In the paper's own tables the two LeNets stay a little below 20 %, AlexNet lies between 20 and 30, VGG-16
-# above. Whoever quotes a saving should name the opponent, too: fixed-length codes with bits to spare are easy
+# above. Our files save {{computed/ch06_huffman.huffman_saves(lenet-5)|*100 .1f}} to {{computed/ch06_huffman.huffman_saves(lenet-300-100)|*100 .1f}} %
+# (AlexNet: the one with the paper's densities, trained on CIFAR-10). Whoever quotes a saving should name the opponent, too: fixed-length codes with bits to spare are easy
 # to beat. Ours take no more bits than the alphabet of each layer needs.
 #
 # ### Figure 5, and ours
@@ -285,7 +288,8 @@ tables.last_layers("alexnet-cifar10-paper")
 
 # %% [markdown]
 # (The paper's counts are read off the printed bars. The smallest bars are drawn at a minimum height, so rare
-# symbols may be rarer than they look.)
+# symbols may be rarer than they look. And one thing does not fit: Figure 5 has 32 different gaps, which take 5 bits; Table 4
+# says that AlexNet's index has 4 bits in every layer, so at most 16 gaps, as in ours. The two cannot show the same file.)
 #
 # ## 5 · Read it back
 #
@@ -369,8 +373,9 @@ figures.coders_picture(fc1, sizes, "fc1")
 tables.shuffled(weight_codes)
 
 # %% [markdown]
-# And the file as a whole? Compressing the *dense* net is hopeless: the low bits of float32 weights are noise.
-# Once it is pruned and shared, a general compressor does surprisingly well, and the .dcz file itself is
+# And the file as a whole? In the *dense* net there is little to gain: of the four bytes of a float32 weight three are
+# noise. The fourth, sign and exponent, is not; put these bytes side by side (second column), and every compressor finds
+# more. Lossless coders made for weights do just that, and still the net stays large. Once it is pruned and shared, a general compressor does surprisingly well, and the .dcz file itself is
 # incompressible: there is no redundancy left to find.
 
 # %% tags=["nbval-ignore-output"]
@@ -391,8 +396,10 @@ pd.DataFrame(recorded.rows).set_index("file")
 # %% [markdown]
 # Huffman coding saves a sixth, and zip nearly as much: "why not just zip it?" is a fair question. SqueezeNet is all
 # convolutions with 8-bit codes. Each code is a byte, two gaps are a byte, and zip ends with a Huffman code over bytes: it
-# *is* Huffman figures, with the wrong pairs of gaps glued together. xz looks at neighbours and comes closer still.
-# Codes of 5 bits packed across the borders of bytes, as in the paper's large layers, take that advantage away.
+# *is* Huffman coding, with the wrong pairs of gaps glued together. xz looks at neighbours, and at the authors' 4-bit gaps
+# it even **beats** Huffman: {{recorded/squeezenet_recoded[file=published file, xz].bytes|,}} bytes against
+# {{recorded/squeezenet_recoded[file=.dcz, Huffman, 4-bit gaps].bytes|,}}. Only with a gap width of its own in every layer is
+# the .dcz file the smallest. Codes of 5 bits packed across the borders of bytes, as in the paper's large layers, take that advantage away.
 #
 # ## 7 · Never below one bit
 #
@@ -428,7 +435,7 @@ tables.mask_codes("lenet-300-100", "fc1")
 # * The file stores code *lengths*; canonical words follow from them.
 # * Huffman coding loses nothing and asks for no retraining. It saves what is uneven: a lot in gaps, less in
 #   weight codes.
-# * General compressors do hardly better on these streams, and mostly worse.
+# * General compressors come near, mostly from above; where neighbours tell something, one of them may win.
 # * Huffman stops at one bit per symbol; gaps are the way around.
 #
 # **Next:** [07 · The full pipeline](07_full_pipeline.ipynb), where all stages meet and every byte is accounted

@@ -5,6 +5,7 @@
 #
 # **You will learn** what each stage buys and what it costs, where every byte of the file goes, and whether
 # the paper's 40x is real. **You need** chapters 02 to 06, or trust. **Time:** 30 minutes. No network, no GPU.
+# Words: [glossary](../docs/glossary.md).
 #
 # Every size on this page is the length of a file that decodes back to the same net, bit for bit. Nothing is estimated.
 
@@ -12,6 +13,7 @@
 import time
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -24,7 +26,9 @@ from dcviz.ideas import pruning
 from dcviz.labkit import theme
 from dcviz.labkit.picture import Picture
 from dcviz.labs import PipelineLab, Prediction
+from dcviz.nets import datasets, models, training
 from dcviz.pipeline import alexnet, recipes, shipped
+from dcviz.pipeline.retraining import weights_of
 
 # %% [markdown]
 # ## 1 · Watch the bytes fall
@@ -58,7 +62,8 @@ lab.run()
 #
 # * **Pruning and sharing do the heavy lifting**, and they multiply: fewer weights, and fewer bits for each.
 # * **Huffman coding is free.** The error under *shared* and *coded* is the same to the last digit, because the
-#   weights are the same to the last bit. The paper reports 20 to 30 % saved by it.
+#   weights are the same to the last bit. The paper reports {{paper/text_numbers.huffman_saves_pct_of_storage.0}} to
+#   {{paper/text_numbers.huffman_saves_pct_of_storage.1}} % saved by it.
 # * **The index is about as large as the weights.** Saying *where* a weight sits costs as much as saying *what* it is.
 #   Fillers (chapter 03) are the price of short gaps.
 #
@@ -179,6 +184,50 @@ byte_shares(axes, breakdown)
 Picture(figure, ", ".join(f"{layer.name}: {layer.file_bytes:,} bytes" for layer in breakdown.layers))
 
 # %% [markdown]
+# ### What was in the bytes that are gone?
+#
+# The file is many times smaller and answers as well. So what did the rest of the dense net say? Much of it nobody had asked
+# for:
+#
+# * **More digits than the task needs.** A float32 has 24 bits of precision; chapter 05 shows that a few values serve as well.
+# * **An order of neurons** that means nothing: hidden neurons may be numbered in any way (chapter 10 makes use of it).
+# * **Weights for inputs without ink** (chapter 02), and several weights that do the work of one: after retraining the others
+#   take it over.
+# * **The dice.** Before training every weight was a random number, and many moved little since. The first table compares
+#   the trained weights with the random numbers that they started from: 1 would be "not moved at all", 0 "forgotten".
+#
+# And a part was asked for, by few pictures. *The same error is not the same net*: the second table counts digits on which
+# dense net and file disagree.
+
+# %% tags=["nbval-ignore-output"]
+start, dense = (weights_of(net) for net in (models.build("lenet-5", seed=0), shipped.dense("lenet-5")))
+gone = {name: w == 0 for name, w in weights_of(pipeline.restore(shipped.compressed("lenet-5"))).items()}
+alike = {
+    title: {name: round(np.corrcoef(start[name][mask], dense[name][mask])[0, 1], 2) for name, mask in masks.items()}
+    for title, masks in (("removed weights", gone), ("kept weights", {name: ~mask for name, mask in gone.items()}))
+}
+pd.DataFrame(alike).rename_axis("correlation with the random start")
+
+# %% tags=["nbval-ignore-output"]
+seen, counted = datasets.unseen(), {}
+for name in ("lenet-300-100", "lenet-5"):
+    nets = shipped.dense(name), pipeline.restore(shipped.compressed(name))
+    before, after = (training.predict(net, seen.images) for net in nets)
+    counted[name] = {
+        "digits": len(seen),
+        "dense net wrong": int((before != seen.labels).sum()),
+        "file wrong": int((after != seen.labels).sum()),
+        "they disagree": int((before != after).sum()),
+        "wrong only now": int(((before == seen.labels) & (after != seen.labels)).sum()),
+        "right only now": int(((before != seen.labels) & (after == seen.labels)).sum()),
+    }
+pd.DataFrame(counted).T
+
+# %% [markdown]
+# The kept weights remember the dice even better: the large ones are often those that began large. And of the digits some
+# were lost and about as many won. The mean does not say *which*; in a net that judges people, look before you ship.
+
+# %% [markdown]
 # ## 5 · AlexNet, and every byte of it
 #
 # LeNets are small. The paper's headline is AlexNet: 240 MB in 6.9. Here is one whose making you can follow and whose
@@ -195,14 +244,26 @@ print(recordings.load("alexnet_cifar10").note)
 tables.alexnet()
 
 # %% [markdown]
-# **No loss of accuracy?** Compare the test errors. The small net, which keeps one weight in 28, makes *no more* errors
-# than the dense one it was made of; the paper's setting, which keeps three times as many weights, makes some more. The
+# (The *pruned* files hold 16-bit floats, as they ship.)
+#
+# **No loss of accuracy?** Compare the test errors. The small net, which keeps one weight in
+# {{computed/ch07_full_pipeline.weights_to_one_kept(alexnet-cifar10)|.0f}}, makes *no more* errors than the dense one it was made of:
+# {{recorded/alexnet_cifar10[stage=small, coded].test_error_percent|.1f}} against
+# {{recorded/alexnet_cifar10[stage=dense].test_error_percent|.1f}} %. The paper's setting, which keeps three times as many
+# weights, makes {{recorded/alexnet_cifar10[stage=paper, coded].test_error_percent|.1f}} %. The
 # difference is **retraining**: the small net saw the pictures seven and a half times while it was pruned, shared and
 # fine-tuned, the other one not quite two and a half times. (The dense net had sixteen passes before, most of them at
 # a smaller size.) So two things should be kept apart. *Nothing was lost* against the net we started from, which is what
 # the paper claims, too. *Pruning costs nothing* would be more than that: the dense net, trained on for as long, might
 # have become better still. Chapter 11 has such a fair rival for GoogLeNet. To go on from here:
 # `python -m dcviz alexnet compress`.
+#
+# **What does the method cost?** Training, mostly. The NIPS 2015 paper says it for pruning alone: AlexNet took
+# {{paper/nips2015_pruning.alexnet_hours.train}} hours to train, and its pruned form another
+# {{paper/nips2015_pruning.alexnet_hours.retrain}} hours to retrain (quoted), so the net costs
+# {{computed/ch07_full_pipeline.training_factor()|.1f}} times as much as without pruning. The tables of Deep Compression print no times. It is
+# paid once, by whoever makes the net, and saved by everybody who downloads, stores or runs it. So pruning is nothing for
+# trying out ideas; it is for the net that ships.
 #
 # Table 4 beside the file with the paper's own densities and bits, its layers and bytes **measured now**:
 
@@ -211,7 +272,9 @@ tables.layers("alexnet", archive.describe(shipped.compressed_path("alexnet-cifar
 
 # %% [markdown]
 # * **fc6 and fc7 are where the bytes go**, in the paper and here, and 9 % of them is still millions of weights.
-# * **Same densities, same bits, and nearly the paper's rates.** The method is not tied to its data set; the file is real.
+# * **Same densities, same bits, and nearly the paper's rates**:
+#   {{recorded/alexnet_cifar10[stage=paper, coded].ratio|.1f}} times smaller, the paper
+#   {{paper/table4_alexnet.total.ratio_PQH}}. The method is not tied to its data set; the file is real.
 # * Fillers are counted here. At 9 % and 4-bit gaps, $0.91^{16}$ = 22 % of fc6's entries would be fillers if kept weights
 #   lay at random. Compare with the column.
 #
@@ -227,11 +290,14 @@ byte_shares(axes, breakdown)
 Picture(figure, ", ".join(f"{layer.name}: {layer.file_bytes:,} bytes" for layer in breakdown.layers))
 
 # %% [markdown]
-# Now the convolutions, a twentieth of the weights, take a large part of the file. **When the big layers are gone, the
-# small ones decide.** That is why SqueezeNet and GoogLeNet, all convolutions, compress less (chapter 11).
+# fc6 is still {{computed/ch07_full_pipeline.share_of_file(alexnet-cifar10; fc6)|*100 .0f}} % of the file. But the convolutions,
+# {{computed/ch07_full_pipeline.share_of_weights(alexnet-cifar10; conv)|*100 .0f}} % of the weights, now take
+# {{computed/ch07_full_pipeline.share_of_file(alexnet-cifar10; conv)|*100 .0f}} %: **the harder the big layers are squeezed, the more the others
+# count.** SqueezeNet and GoogLeNet, nearly all convolutions, compress less (chapter 11).
 #
 # **All 57 million weights, now.** The pruned stage ships too, with its weights as 16-bit floats. From there the last two
 # steps are minutes of training, or seconds without: k-means in every layer, codes chosen for their length too, Huffman.
+# (Here the pipeline counts *pruned* with 32-bit floats, so it is larger than in the table above.)
 
 # %% tags=["nbval-ignore-output"]
 pruned = shipped.compressed("alexnet-cifar10-pruned")
@@ -267,7 +333,8 @@ if fetch_imagenet := False:
 # %% [markdown]
 # ## What to take home
 #
-# * Pruning and weight sharing multiply; Huffman coding adds its fifth to a quarter for nothing.
+# * Pruning and weight sharing multiply; Huffman coding adds {{computed/ch06_huffman.huffman_saves(lenet-5)|*100 .0f}} to
+#   {{computed/ch06_huffman.huffman_saves(lenet-300-100)|*100 .0f}} % for nothing.
 # * Count everything: fillers, codebooks, code tables, biases. A file cannot cheat.
 # * The big layers decide the ratio; the small ones carry the overhead.
 #

@@ -9,6 +9,7 @@
 # yourself.
 #
 # **You need** chapters 01 (memory), 03 (gaps) and 04 (shared weights). **Time:** 60 minutes. No network, no GPU.
+# Words: [glossary](../docs/glossary.md).
 #
 # Every number says how it came about: *quoted* from the paper, *recorded* on our machine, *computed*, or *measured
 # here and now*. A busy machine gives other times than ours; look at ratios.
@@ -119,7 +120,7 @@ for j in range(layer.shape[1]):
 # %% [markdown]
 # To multiply, take one input $a_j$ after the other:
 #
-# 1. **Is it zero? Go on.** After a ReLU most inputs are, and their whole column is never read.
+# 1. **Is it zero? Go on.** After a ReLU many inputs are, and their whole column is never read.
 # 2. Multiply the *codebook* by $a_j$: 32 products, however many weights the column has.
 # 3. For each entry add up the gaps to know the row, and add the product that its code names to $y_\text{row}$.
 #
@@ -161,6 +162,9 @@ for share in ours:
 print(activity.note)
 
 # %% [markdown]
+# With few inputs active the compressed form is far ahead. With **all** of them active it is *behind* CSR: it has nothing
+# to skip, and every entry costs it a look into the codebook. It is made for nets with ReLUs.
+#
 # ### Build it yourself
 #
 # The heart of it, in plain Python. It will be slow, and right.
@@ -246,7 +250,8 @@ for form in ("dense", "sparse"):
 # **So compression speeds up the one picture that cannot wait**: a phone, a car, a drone. A server that collects 64
 # requests first gains less, or loses.
 #
-# And how much has to be pruned before it pays? One layer, 4,096 × 4,096, all inputs active, one at a time:
+# And how much has to be pruned before it pays? One layer, 4,096 × 4,096, one input at a time, and *all inputs active*, the
+# case in which the compressed form is behind CSR at every density:
 
 # %%
 densities = recordings.load("layer_densities")
@@ -294,8 +299,16 @@ figures.ratio_bars(axes, names, {
 Picture(figure, "speed-up over dense at batch 1, six layers: the paper's CSR, our CSR, our compressed form")
 
 # %% [markdown]
-# The pattern is the same: a lot on the large, sparse layers of VGG-16, little on `fc8`, which keeps a quarter of its
-# weights.
+# A part of the pattern is the same: a lot on VGG-16's fc7, little on `fc8`, which keeps a quarter of its weights. One layer
+# is not: VGG-16's fc6, where the paper's CSR gains {{paper/derived_timing.data.Core i7-5930k.speedup_b1.3|.1f}} times and ours
+# {{computed/ch08_speed_and_energy.speed_up(vgg-16/fc6; csr)|.1f}}. The sparse times are nearly equal
+# ({{paper/table8_time_us.data.Core i7-5930k.sparse_b1.3|/1e3 .1f}} and
+# {{recorded/layer_times[layer=vgg-16/fc6; method=csr; batch=1].seconds|*1e3 .1f}} ms); it is the *dense* product that our
+# machine does in {{recorded/layer_times[layer=vgg-16/fc6; method=dense; batch=1].seconds|*1e3 .1f}} ms, theirs in
+# {{paper/table8_time_us.data.Core i7-5930k.dense_b1.3|/1e3 .1f}}. A speed-up has two ends. And CSR is slow there: a kept weight
+# costs {{computed/ch08_speed_and_energy.nanoseconds_an_entry(vgg-16/fc6)|.2f}} ns in fc6, {{computed/ch08_speed_and_energy.nanoseconds_an_entry(vgg-16/fc7)|.2f}} in fc7,
+# though both keep 4 %. The likely cause: fc6's 25,088 inputs take 100 KB, twice what the fastest cache of this machine holds,
+# and CSR looks them up in no order; fc7's take 16 KB.
 #
 # **Careful with the paper's summary.** Figure 9's caption says 3×, 3.5× and 4.2× for CPU, GPU and mobile GPU. Table 8
 # gives:
@@ -316,8 +329,8 @@ tables.table_8(times.rows, batch=64)
 # %% [markdown]
 # ## 5 · Energy: measured or counted?
 #
-# Energy is power times time. The authors had meters: a sensor on the graphics card, counters in the processor, a
-# shunt on the board. Does your machine let anyone read its counters?
+# Energy is power times time. The authors had meters: a sensor on the graphics card, counters in the processor, and an
+# external meter for the mobile board, from which they worked out the share of processor and memory. Does your machine let anyone read its counters?
 
 # %% tags=["nbval-ignore-output"]
 small = timing.random_layer(timing.paper_layers()["lenet-5/fc1"])
@@ -340,14 +353,10 @@ tables.table_9()
 
 # %% [markdown]
 # Do not compare the millijoules of the two blocks. The paper's meters saw a whole processor at 70 to 80 W, caches,
-# clock, idle
-# cores and all. Our count sees three prices and nothing else. It says how the *unavoidable* part shrinks: where a
-# layer moves
-# from DRAM into a cache, thousands of times. Two warnings. The price of an SRAM read is that of a *small* memory; a
-# cache of
-# many megabytes costs more. And a processor cannot cash such a gain in, because fetching and decoding its own
-# instructions
-# costs far more than an addition. A chip made for the purpose, like EIE, can.
+# clock, idle cores and all. Our count sees three prices and nothing else. It says how the *unavoidable* part shrinks: where
+# a layer moves from DRAM into a cache, thousands of times. Two warnings. The price of an SRAM read is that of a *small*
+# memory; a cache of many megabytes costs more. And a processor cannot make use of such a gain, because fetching and decoding
+# its own instructions costs far more than an addition. A chip made for the purpose, like EIE, can.
 #
 # Figure 10 draws the gains. Tables 8 and 9 multiplied give its bars again, so you can trust both:
 
@@ -415,7 +424,8 @@ PhoneLab(net="alexnet", phone="Tegra K1 (2014)", rate=20.0, prediction=viable)
 # * **In memory the net is larger than its file**: our kernel wants two whole bytes per weight, where Huffman coding
 #   takes about one. That is the trade between small and fast.
 # * **Time hardly changes for VGG-16**: its convolutions do the work, and this estimate does not make them faster.
-#   Deep Compression made *fully connected* layers fast; nets since then have hardly any.
+#   Deep Compression made *fully connected* layers fast. GoogLeNet and its successors for pictures have hardly any;
+#   transformers are made of little else, and the question is back.
 # * **Energy falls a lot**, because fetching weights was most of it. Type 12 into the **cache** of the Tegra, then 16:
 #   see what moving into SRAM does.
 # * Set **compressed entries** to 50 million a second, a slow core: now unpacking costs more than fetching saved.

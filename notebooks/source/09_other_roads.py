@@ -7,6 +7,7 @@
 # at all but partners: low-rank factors, a network in place of the inner product, removing whole filters, small nets
 # taught by large ones, and plain 8-bit weights. **You need** chapters 02 and 07; 04 helps. **Time:** 60 minutes. No
 # network, no GPU.
+# Words: [glossary](../docs/glossary.md).
 #
 # Papers about small nets compare numbers that were counted in different ways. Here every size is the length of a file
 # that decodes to the net whose error stands beside it. Columns marked **recorded** took longer than a lesson and were
@@ -52,12 +53,13 @@ ranks
 ranks.sweep()
 
 # %% [markdown]
-# * **The eye sees it first.** At a low rank all neurons look alike: they are mixtures of the same few strokes.
+# * **The eye sees it first.** The lower the rank, the more alike the neurons look: they are mixtures of the same few
+#   strokes.
 # * **The spectrum falls fast and then drags on.** There is no cliff to cut at. What you cut off is small in every
 #   single direction, but there are many directions.
-# * **Half the matrix can be missing** and hardly any answer changes. Distance between *weights* is not distance
-#   between *answers*. So after cutting, train: press **Fine-tune the factors** at rank 8 or 12 and look for the
-#   triangle.
+# * **A third of the matrix can be missing** (the root of the squares, under the picture) before the answers suffer; at
+#   half, a few digits in a hundred change sides. Distance between *weights* is not distance between *answers*. So after
+#   cutting, train: press **Fine-tune the factors** at rank 8 or 12 and look for the triangle.
 # * Choose `fc2`. It can do with about ten of its hundred ranks, without any training at all.
 #
 # With this layer's numbers:
@@ -69,8 +71,8 @@ for d in (20, 64, svd.break_even(n, m), svd.break_even(n, m) + 1):
     print(f"rank {d:>3}: ({n} + {m}) x {d} = {weights:>7,} weights, {n * m / weights:4.1f} times fewer than {n * m:,}")
 
 # %% [markdown]
-# A warning hides in that table: above the break-even rank, factors are *larger* than the matrix. And a tall order for
-# small layers: the last layer, 10 × 100, breaks even at rank 9.
+# A warning hides in that table: above the break-even rank, factors are *larger* than the matrix. Small layers have little
+# to gain: the last layer, 10 × 100, breaks even at rank 9 of 10.
 #
 # ### Build it yourself
 
@@ -105,8 +107,7 @@ print(f"SVD, rank 4:     {svd.parameters(*low.shape, 4):,} numbers, {svd.relativ
 print(f"network, d' = 4: {fitted.parameters:,} numbers, {fitted.relative_error:.1%} missing")
 
 # %% [markdown]
-# And recorded, with more time and more sizes; for a fair eye, each network stands between SVD of its rank and of the
-# next.
+# And recorded, with more time and more sizes. To be fair, each network stands between SVD of its rank and of the next.
 
 # %% tags=["nbval-ignore-output"]
 factorised = recordings.load("other_roads_factorisations")
@@ -178,9 +179,12 @@ for title, some in (("LeNet-5", net), ("half of conv2 gone", small)):
     size = len(archive.dumps(pipeline.stored_net(some)))
     print(f"{title:>18}: {sum(work.values()):>9,} multiplications, {size:>9,} bytes")
 before, after = comparison.milliseconds([net, small], batch=16)
-print(f"16 digits: {before:.2f} ms before, {after:.2f} ms after; {before / after:.2f} times faster")
+print(f"16 digits: {before:.2f} ms before, {after:.2f} ms after, processor time; {before / after:.2f} times faster")
 
 # %% [markdown]
+# (Processor time, so that other programs on your machine do not count.) The multiplications fall by more than the time:
+# moving pictures and calling layers takes its share.
+#
 # Note what happened to the bytes: `fc1` lost half of its inputs with the filters, and `fc1` is nearly the whole file.
 #
 # The same code works on AlexNet. Take a quarter of the channels out of each of its five convolutions, whichever they
@@ -214,8 +218,14 @@ tables.filters(pruned_filters.rows)
 # %% [markdown]
 # Read this table twice; it is more honest than most.
 #
-# * **Retraining forgives.** With 60 % of the channels gone, even *random* does well. Whoever shows you a criterion
-#   without this opponent shows you half of the experiment.
+# * **At once, before any retraining, random beats both rankings** at 60 and at 80 %:
+#   {{computed/ch09_other_roads.filters_at_once(random; 0.6)|.1f}} and {{computed/ch09_other_roads.filters_at_once(random; 0.8)|.1f}} % errors against *taylor*'s
+#   {{computed/ch09_other_roads.filters_at_once(taylor; 0.6)|.1f}} and {{computed/ch09_other_roads.filters_at_once(taylor; 0.8)|.1f}}. (Means of two draws, which
+#   lie far apart: {{recorded/other_roads_filters[criterion=random; fraction=0.6; seed=0].raw_percent|.1f}} and
+#   {{recorded/other_roads_filters[criterion=random; fraction=0.6; seed=1].raw_percent|.1f}} % at 60.) Layers compete here, and
+#   both rankings take nearly all from the neurons of `fc1`; random takes the same share everywhere.
+# * **Retraining forgives.** With 60 % of the channels gone, all three end close together. Whoever shows you a criterion
+#   without the random opponent shows you half of the experiment.
 # * **Where it gets tight, the loss knows best**: at 95 % the Taylor ranking is far ahead.
 # * **Not every channel costs the same.** At equal *channels*, random does fewer multiplications than the clever ones,
 #   as those prefer to remove neurons, which are many and cheap. If time is what you want to save, the ranking must
@@ -248,8 +258,11 @@ tables.alexnet_filters(cut_alexnet.rows)
 # **What to see.**
 #
 # * **Here the ranking matters, and Molchanov's claim holds.** LeNet-5 forgave everything; AlexNet does not. With half of
-#   every layer's filters gone, the lesson brings *taylor* back to within five points of the whole net; *magnitude* stays
-#   well behind it, *random* much further. The lesson is short, which is the hard case: the longer one trains, the
+#   every layer's filters gone, the lesson brings *taylor* back to
+#   {{recorded/alexnet_filters[criterion=taylor; even=True; fraction=0.5].error_percent|.1f}} % (the whole net:
+#   {{recorded/alexnet_filters[criterion=None].error_percent|.1f}}); *magnitude* stays behind it with
+#   {{recorded/alexnet_filters[criterion=magnitude; even=True; fraction=0.5].error_percent|.1f}}, *random* further with
+#   {{recorded/alexnet_filters[criterion=random; even=True; fraction=0.5].error_percent|.1f}}. The lesson is short, which is the hard case: the longer one trains, the
 #   closer the three would come.
 # * **Competing layers find what is cheap, if the scores can be compared.** *Taylor* hardly touches `conv1`, and with a
 #   quarter of all filters gone it loses nothing, untaught. (After the lesson it is no better than *taylor* with equal
@@ -325,6 +338,12 @@ tables.temperatures(students.rows)
 # You have met the teacher before: from chapter 02 on, our pruned nets were *retrained* with the dense net's
 # answers (`teacher_weight`). Section 7 shows what that is worth.
 #
+# **And you have met the idea in chapter 05.** k-means copies the large net's *weights* with few numbers; training the
+# codebook then gives that up and asks only that the *answers* be right. Distillation never copies weights at all: it asks for
+# the large net's answers from the start. Both put a function with few free numbers in the place of one with many, and both
+# let the output, not the weights, say what is near. The difference is what is fixed beforehand: there the codes (which
+# weights move together), here a smaller shape. So they combine: a pruned net with shared weights is a student, too.
+#
 # ### Build it yourself
 
 
@@ -342,7 +361,9 @@ check.soften(my_soften)
 # %% [markdown]
 # ## 5 · Just round it
 #
-# The road that phones take: no training, no index, no codebook of clever values. Divide a layer's weights by one
+# The first step of the road that phones take: no training, no index, no codebook. (Phones round the *activations* to
+# 8 bits too, so that they can multiply whole numbers; the scales of those are set with a few hundred pictures, the
+# *calibration*. Here only weights are rounded, and computed with as floats.) Divide a layer's weights by one
 # scale and round to whole numbers from -127 to 127. Or take a scale for each output, so that a quiet neuron does not
 # suffer from a loud one. Files and errors, measured now:
 
@@ -384,16 +405,24 @@ axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 Picture(figure, "Test error against bytes in the file, a line for every road; left and low is good. Recorded.")
 
 # %% [markdown]
-# * **On bytes nobody comes near Deep Compression.** With at most 2 % error the others are 3 to 6 times smaller, it is
-#   more than 40. (After a few epochs, that is. The shipped net, trained ten times as long, has the error of the dense
-#   one.)
+# * **On bytes nobody comes near Deep Compression.** With at most 2 % error the others are up to
+#   {{computed/ch09_other_roads.best_of_the_others(2)|.1f}} times smaller, it is
+#   {{recorded/other_roads[road=Deep Compression; setting=1 x the paper's densities].ratio|.1f}}. (After a few epochs, that
+#   is. The shipped net, trained ten times as long, makes
+#   {{recorded/shipped_nets[name=lenet-300-100].test_error_percent|.2f}} % errors, the dense one
+#   {{recorded/shipped_nets[name=lenet-300-100].dense_test_error_percent|.2f}}.)
 # * **On work it is the other way round.** Look at the column of multiplications: SVD, fewer neurons and small nets
 #   *do* less, on any machine. Deep Compression does less only where a sparse kernel skips the zeros (chapter 08).
-# * **Cutting a large net beats training a small one.** Compare SVD and *small net, labels* at about the same bytes:
-#   the large net knew something that the small one, trained from nothing, did not find in the same time.
-# * **The teacher did not help the small nets here.** With 55,000 labels there is little left to whisper, and the
-#   small nets are too small to listen. In section 4, with fewer digits, it did. A negative result is a result.
-# * **int8 is the bargain**, and the only one that needs no data.
+# * **Cutting a large net beats training a small one, down to about 90 kB.** Compare SVD and *small net, labels* at about
+#   the same bytes. At the smallest sizes it turns around: rank 8 makes
+#   {{recorded/other_roads[road=SVD; setting=rank 8 and 8].error_percent|.1f}} % errors in
+#   {{recorded/other_roads[road=SVD; setting=rank 8 and 8].file_bytes|,}} bytes, the net with 12 and 12 neurons
+#   {{recorded/other_roads[road=small net, labels; setting=12 and 12 neurons].error_percent|.1f}} % in
+#   {{recorded/other_roads[road=small net, labels; setting=12 and 12 neurons].file_bytes|,}}.
+# * **The teacher did not help the small nets here.** With 55,000 labels there is little left to add, and the small nets
+#   are too small to use it. In section 4, with fewer digits, it did. A negative result is a result.
+# * **int8 is the bargain**: four times smaller, no error that one could see, and no data needed. (Cutting the rank needs
+#   no data either, but there the error shows, and fine-tuning does.)
 #
 # Now the paper's own comparison, Table 7, beside ours. Theirs is AlexNet on ImageNet, ours is LeNet-300-100 (errors
 # on the 5,000 held-out digits); the *order* is what can be compared.
@@ -430,8 +459,12 @@ tables.smallest_table(curves.rows)
 tables.roads(recorded.rows, combined=True)
 
 # %% [markdown]
-# Hold *SVD, then Deep Compression* against Deep Compression alone at half the paper's densities: fewer bytes, fewer
-# errors **and** a sixth of the multiplications. That is the table's best deal. (To be fair: it had the factors' two
+# Hold *SVD, then Deep Compression* against Deep Compression alone at half the paper's densities: fewer bytes
+# ({{recorded/other_roads[road=SVD, then Deep Compression].file_bytes|,}} against
+# {{recorded/other_roads[road=Deep Compression; setting=0.5 x the paper's densities].file_bytes|,}}), fewer errors
+# ({{recorded/other_roads[road=SVD, then Deep Compression].error_percent|.2f}} against
+# {{recorded/other_roads[road=Deep Compression; setting=0.5 x the paper's densities].error_percent|.2f}} %) **and** a sixth of
+# the multiplications. That is the table's best deal. (To be fair: it had the factors' two
 # epochs on top, and a teacher. The row *distillation in Deep Compression* tells what the teacher is worth.)
 #
 # | first | then | why it works, or does not |
@@ -446,9 +479,9 @@ tables.roads(recorded.rows, combined=True)
 # ## What to take home
 #
 # * **Say what you want to save**: bytes on disk, multiplications, or effort. Each has another winner.
-# * **Low rank and whole filters** save work on any machine; **pruning** saves bytes; **int8** saves trouble.
+# * **Low rank and whole filters** save work on any machine; **pruning** saves bytes; **int8** saves effort.
 # * **Closest in weights is not closest in answers.** Fine-tune after every cut.
-# * **Always run the stupid opponent too**: random filters, one more rank, a small net from scratch.
+# * **Always run the simple opponent too**: random filters, one more rank, a small net from scratch.
 #
 # **Discuss:** A colleague shows a new criterion for filters with a table: theirs 1.3 %, magnitude 1.6 %, both after
 # retraining. Which two rows would you ask for before you believe it?

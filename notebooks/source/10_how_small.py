@@ -6,6 +6,7 @@
 # **You will learn** how far the paper's three ideas go when each is done well, what every refinement buys, how to
 # choose codes that are short as well as near, what the smallest possible file would be, and why a real file can be
 # *smaller* than a bound. **You need** chapters 02 to 07. **Time:** 60 minutes. No network, no GPU.
+# Words: [glossary](../docs/glossary.md).
 #
 # Three kinds of numbers, each in columns of its own: **now** (measured as you run the page), **recorded** (trained
 # once on 55,000 digits; the note under the table says when and by which command), **published** (quoted).
@@ -56,14 +57,18 @@ def again(net):
 
 seeds = recordings.load("shipped_seeds")
 guess.reveal(None)
-figures.frontier_picture("LeNet-5", mine("lenet-5"), again("lenet-5"))
+before = {row["net"]: row["dense_test_error_percent"] for row in shipped.rows}
+figures.frontier_picture("LeNet-5", mine("lenet-5"), before["lenet-5"], again("lenet-5"))
 
 # %%
-figures.frontier_picture("LeNet-300-100", mine("lenet-300-100"), again("lenet-300-100"), low=15, high=300, errors=(1.0, 2.4))
+points = mine("lenet-300-100"), before["lenet-300-100"], again("lenet-300-100")
+figures.frontier_picture("LeNet-300-100", *points, low=15, high=300, errors=(1.0, 2.4))
 
 # %% [markdown]
-# How to read it. **Up and left is better.** The thin grey lines start at the dense net's error; who starts lower has it
-# easier. Full squares are ratios of stored *bytes*, as ours are. Hollow squares only count *parameters* left: no
+# How to read it. **Up and left is better.** The thin grey lines start at the dense net's error, ours too
+# ({{recorded/shipped_nets[name=lenet-5].dense_test_error_percent|.2f}} and
+# {{recorded/shipped_nets[name=lenet-300-100].dense_test_error_percent|.2f}} %); who starts lower has it easier, and on
+# both nets we start lower than all of them. Full squares are ratios of stored *bytes*, as ours are. Hollow squares only count *parameters* left: no
 # index, no codebook; they could not be loaded from a file of that size. Compare like with like.
 #
 # Three old ideas, done carefully, keep up with everything published up to some 400x, and with fewer errors; on
@@ -156,8 +161,9 @@ print(grid.note)
 
 # %% [markdown]
 # Two halves. **Training buys error, coding buys bytes.** Cutting to 3 % costs error; gradual cuts, regrowth and a teacher
-# bring it back at the same size. After that the error hardly moves and the file melts. No part of the coding is worth
-# more than a quarter; it is the product that counts.
+# bring it back at the same size. After that the error hardly moves and the file melts. One part of the coding
+# saves {{computed/ch10_how_small.least_and_most_saved(least)|*100 .0f}} to {{computed/ch10_how_small.least_and_most_saved(most)|*100 .0f}} % of what is left;
+# it is the product that counts.
 #
 # Two warnings. Moving the digits makes the task harder and pays off late: eight epochs are too short for it, the shipped
 # nets train five times as long. And the order matters: with codes that pay for their length, most of the 63 values
@@ -180,7 +186,10 @@ kept = fc1[pruning.mask_from_density(fc1, 0.03)]
 tables.prices(kept)
 
 # %% [markdown]
-# A small price cuts the bits by a quarter and costs little distance. Values that lose their last weight drop out by
+# A small price cuts the bits by a quarter, from {{computed/ch10_how_small.priced(0; bits)|.2f}} to {{computed/ch10_how_small.priced(0.02; bits)|.2f}}. It is
+# not free: the distance grows from {{computed/ch10_how_small.priced(0; distance)|.3f}} to {{computed/ch10_how_small.priced(0.02; distance)|.3f}}, so the
+# squared error triples. What that does to the answers, only the net can say (the ladder above: hardly anything, once the
+# values are fine-tuned). Values that lose their last weight drop out by
 # themselves: the method finds the size of the codebook too. Fine-tuning (chapter 05) then moves the values to where the
 # weights went.
 #
@@ -238,9 +247,10 @@ tables.by_sensitivity(grid.rows, curves)
 tables.reordered(["lenet-300-100", "lenet-300-100-small", "lenet-5-small", "lenet-5-tiny"])
 
 # %% [markdown]
-# Bytes for nothing, after all training is done. (The shipped files are kept as they are; chapter after chapter refers
-# to them.) It works best where few weights are left: there most neurons are quiet, and a long quiet stretch at the
-# end of a layer needs no gaps at all.
+# Bytes for no error, after all training is done. (The shipped files are kept as they are; chapter after chapter refers
+# to them.) In this table it saves most where fewest weights are left: there most neurons are quiet, and a long quiet stretch
+# at the end of a layer needs no gaps at all. (LeNet-300-100's smallest file is not in it: its recipe has ordered the neurons
+# already, so nothing is left to save.)
 #
 # ## 5 · The bound
 #
@@ -371,8 +381,9 @@ tiny = reference.compressed("lenet-5-tiny")
 bounds.with_ratios(bounds.whole(tiny), tiny.dense_bytes())
 
 # %% [markdown]
-# Here the order is what you expect: the file stays above its bound. So few weights are left that there are no crowds,
-# and every table and filler shows.
+# Here the order is what you expect: the file stays above its bound. Crowds are rare among so few weights: even the coder
+# that looks at the neighbours needs only about one percent less than the bound for *which weights*. And every table and
+# filler shows.
 #
 # ### Does Huffman beat zip?
 #
@@ -401,7 +412,8 @@ tables.standard(rivals.rows)
 print(f"{rivals.rows[0]['coder']}; {rivals.note}")
 
 # %% [markdown]
-# On the LeNets the standard saves 4 to 16 % of Huffman's bytes, most on the smallest file: it stores no tables. The four
+# On the LeNets the standard saves {{computed/ch10_how_small.standard_saves(lenet-5)|*100 .0f}} to
+# {{computed/ch10_how_small.standard_saves(lenet-5-tiny)|*100 .0f}} % of Huffman's bytes, most on the smallest file: it stores no tables. The four
 # counters on this page get most of that. On AlexNet nothing is left of the advantage: two million bytes do not notice a
 # table, and gaps have a width of their own in every layer.
 
@@ -409,7 +421,8 @@ print(f"{rivals.rows[0]['coder']}; {rivals.note}")
 # ## What to take home
 #
 # * Training buys error, coding buys bytes. Fewer weights at the same error is the big lever; each part of the coding
-#   saves a tenth to a quarter, and they multiply.
+#   saves {{computed/ch10_how_small.least_and_most_saved(least)|*100 .0f}} to {{computed/ch10_how_small.least_and_most_saved(most)|*100 .0f}} %, and they
+#   multiply.
 # * Choose codes for their length, not only for their distance.
 # * The order of hidden neurons is free. Use it.
 # * A bound holds under its assumptions. Trained masks are clustered, and real files go below the bound for independent

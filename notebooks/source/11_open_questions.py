@@ -9,6 +9,7 @@
 # and a spread.
 #
 # **You need** chapters 02, 04 and 05; 07 helps. **Time:** 60 minutes. No network, no GPU.
+# Words: [glossary](../docs/glossary.md).
 
 # %%
 import numpy as np
@@ -94,8 +95,8 @@ tables.transfer_table(recorded.rows)
 # * *Few examples: all roads are alike.* With 10 or 30 examples the spread of the draws is larger than the difference
 #   between the roads that know MNIST. What limits is not freedom, it is what so few pictures can teach. So send the
 #   kilobyte.
-# * *Many examples: freedom pays.* The codebook and the biases are a few hundred numbers; soon they have
-#   no more to give. The kept weights go on, and everything goes further still.
+# * *Many examples: more free numbers help.* The codebook and the biases are a few hundred numbers, and from 300 examples on
+#   they get no better. The kept weights go on, and everything goes further still.
 # * *Most of the kilobyte's success is the biases.* The shared values add a little to them, and only late.
 # * *Compression did not make the net unable to learn.* With everything free, the compressed net does as well as the
 #   dense one, or better. Its zeros can grow again.
@@ -229,7 +230,9 @@ for start, found in inertia.items():
 # **Two lessons.**
 #
 # * *The closest codebook is not always the best net.* With four values the optimum fits the weights far better than
-#   *linear* and yet answers no better; with eight it leads. Squared error counts every weight alike; but the few large
+#   *linear* and yet answers no better: {{computed/ch11_open_questions.start_error(optimal; 4)|.2f}} against {{computed/ch11_open_questions.start_error(linear; 4)|.2f}}
+#   %, which is seven pictures of ten thousand, so call it a draw; with eight it leads by
+#   {{computed/ch11_open_questions.start_lead(8)|.2f}} points. Squared error counts every weight alike; but the few large
 #   weights do more for the answer, and *linear* keeps them: the paper's own argument.
 # * *After fine-tuning it hardly matters.* What is left is about a tenth of a point, ten images of ten thousand, and who
 #   leads depends on k. All of them end below the dashed line: these few values trained on while the pruned net stood
@@ -320,13 +323,14 @@ for rival in ("dense", "dense, longer"):
 #
 # ## 4 · No large layer
 #
-# Most of AlexNet's 61 million weights sit in three fully connected layers, and there nine of ten can go. But newer
-# nets dropped those layers. **SqueezeNet** has none at all; **GoogLeNet** has a single one, a seventh of its weights. Is
+# Most of AlexNet's 61 million weights sit in three fully connected layers, and there nine of ten can go. But the nets for
+# pictures that came next dropped those layers. (Transformers brought them back: nearly all of their weights are in fully
+# connected layers.) **SqueezeNet** has none at all; **GoogLeNet** has a single one, a seventh of its weights. Is
 # there anything left to compress?
 #
 # The authors answered for SqueezeNet themselves: they published the compressed net, 675,763 bytes. We read their
-# file and write the same numbers as `.dcz`, bit for bit. For GoogLeNet they did not, and there is an obstacle: it has
-# **batch normalisation**, and the pipeline knows only weights and biases. But once training is over, normalisation is a
+# file and write the same numbers as `.dcz`, bit for bit. For GoogLeNet they did not, and there is an obstacle: the
+# version that everybody uses today, torchvision's, has **batch normalisation** (the net of 2014 had none), and the pipeline knows only weights and biases. But once training is over, normalisation is a
 # fixed factor and a fixed shift for each channel,
 #
 # $$ y = \gamma \, \frac{(w x + b) - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta , $$
@@ -385,8 +389,9 @@ googlenet.filter_table({"LeNet-5": own, "GoogLeNet": blocked, "SqueezeNet": sque
 
 # %% [markdown]
 # GoogLeNet is ours, on CIFAR-10 at 64 pixels, and trained for six epochs only. So do not compare its error with anybody
-# else's, but with the fair rival's, the dense net that trained on for as long as the other was pruned. Five points are lost:
-# half an epoch of retraining is short, and there is no large layer to take the weights from. Sharing costs next to nothing.
+# else's, but with the fair rival's, the dense net that trained on for as long as the other was pruned. It ends at
+# {{recorded/googlenet_layers[stage=dense, longer].error_percent|.1f}} %, the pruned net at
+# {{recorded/googlenet_layers[stage=pruned].error_percent|.1f}}: five points are lost. Half an epoch of retraining is short, and there is no large layer to take the weights from. Sharing costs next to nothing.
 
 # %%
 print(inception.note)

@@ -1,4 +1,4 @@
-"""Numbers in this chapter's text that no record holds by themselves; see `dcviz.evidence.prose`. Arguments are texts."""
+"""Numbers in this chapter's text that no record holds by itself; see `dcviz.evidence.prose`. Arguments are texts."""
 
 from dcviz.evidence import recordings
 
