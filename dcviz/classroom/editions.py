@@ -109,11 +109,11 @@ def _nbgrader(text):
 def execute(book, folder):
     """Run a notebook in ``folder`` and keep what survives without a kernel: text, HTML and pictures.
 
-    No learner's progress is read or written.
+    No learner's progress is read or written, and a wrong answer to an exercise is an error.
     """
     from nbclient import NotebookClient
 
-    alone = {**os.environ, "DCVIZ_PROGRESS": "off"}
+    alone = {**os.environ, "DCVIZ_PROGRESS": "off", "DCVIZ_CHECKS": "raise"}
     NotebookClient(book, timeout=300, resources={"metadata": {"path": str(folder)}}).execute(env=alone)
     book.metadata.pop("widgets", None)  # with widget state nbconvert shows blanks in place of the pictures
     for cell in book.cells:

@@ -43,8 +43,8 @@ def _chapter(path):
             key = next((word.value for word in node.keywords if word.arg == "key"), None)
             if isinstance(key, ast.Constant):
                 predictions.append(str(key.value))
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).startswith("check."):
-            exercises.append(ast.unparse(node.func).removeprefix("check."))
+        elif isinstance(node, ast.Call) and (called := re.fullmatch(r"check\.(\w+)", ast.unparse(node.func))):
+            exercises.append(called[1])
     keys = dict.fromkeys(f"{module}.{name}" for name in exercises)
     return Chapter(path.stem, title[1] if title else path.stem, tuple(dict.fromkeys(predictions)), tuple(keys))
 

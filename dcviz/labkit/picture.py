@@ -15,8 +15,12 @@ class Picture:
     def __repr__(self):
         return self.text
 
-    def _repr_mimebundle_(self, **_):
+    def png(self):
+        """The figure as PNG bytes."""
         out = io.BytesIO()
         self.figure.canvas.print_png(out)
-        data = {"text/plain": self.text, "image/png": base64.b64encode(out.getvalue()).decode("ascii")}
+        return out.getvalue()
+
+    def _repr_mimebundle_(self, **_):
+        data = {"text/plain": self.text, "image/png": base64.b64encode(self.png()).decode("ascii")}
         return data, {"image/png": {"alt": self.text}}  # nbconvert writes it into its pages

@@ -105,7 +105,7 @@ print(repr(lab))
 # | [11 Open questions](11_open_questions.ipynb) | What can a compressed net still learn, and what did the paper leave open? |
 #
 # Each chapter goes the same way: *predict*, find out in a lab, read why, build the step yourself, and have it checked. The
-# checks are on your side: they say what went wrong and why.
+# checks are on your side: they say what went wrong and why. A wrong answer stops nothing: "Run all" goes on.
 #
 # Numbers come in three kinds, and never share a column: **measured now** (on your machine, as you watch), **recorded**
 # (measured once, with date, machine and command), and **quoted** from the paper.

@@ -188,7 +188,7 @@ print(f"density {cut}: {error:.1f} % of 1,000 held-out digits wrong")
 # 2. the **histogram** of the survivors, top right. When the cut is made, everything between the dashed lines is
 #    gone. What will retraining do to that gap?
 #
-# The lab cuts with **your** `my_mask_for_density`, if you have written it.
+# The lab cuts with **your** `my_mask_for_density` once it has passed its check.
 
 # %%
 guess = Prediction(
@@ -199,7 +199,8 @@ guess = Prediction(
     key="ch02-retrained",
     truth=lambda lab: lab.film.errors[-1] if lab.film else None,
 )
-lab = RetrainingLab(density=0.08, method="one cut", epochs=3.0, prediction=guess, prune=my_mask_for_density)
+mine = check.mask_for_density.trusted(my_mask_for_density)
+lab = RetrainingLab(density=0.08, method="one cut", epochs=3.0, prediction=guess, prune=mine)
 lab
 
 # %% [markdown]

@@ -4,7 +4,9 @@ import ast
 import re
 from importlib import import_module
 
+import nbformat.v4 as v4
 import pytest
+from nbclient import NotebookClient
 
 from dcviz import labs
 from dcviz.classroom import editions
@@ -56,6 +58,38 @@ def test_a_chapter_predicts_shows_a_lab_and_checks_an_exercise(path):
     assert used
     assert all(hasattr(module, name) for name in used)
     assert code.count("# your code here") >= len(used), "every check has a stub to fill in"
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_cells_that_go_on_with_a_learners_function_ask_whether_it_is_right(path):
+    for code in parts(path)[2]:
+        tree = ast.parse(code)
+        defined = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+        asked = {
+            name.id
+            for call in ast.walk(tree)
+            if isinstance(call, ast.Call) and ast.unparse(call.func).startswith("check.")
+            for name in call.args
+            if isinstance(name, ast.Name)
+        }
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id.startswith("my_")}
+        assert used <= defined | asked
+
+
+def test_a_wrong_answer_does_not_stop_run_all(tmp_path, monkeypatch):
+    monkeypatch.setenv("DCVIZ_PROGRESS", "off")
+    monkeypatch.delenv("DCVIZ_CHECKS")
+    book = v4.new_notebook(
+        cells=[
+            v4.new_code_cell("from dcviz.checks import pruning as check\nmine = lambda w, t: w > t\ncheck.mask(mine)"),
+            v4.new_code_cell("check.mask.trusted(mine) is None"),
+        ]
+    )
+    NotebookClient(book, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    lesson, after = (cell.outputs[0]["data"] for cell in book.cells)
+    assert "you compare the weight" in lesson["text/html"] or "the answer differs" in lesson["text/html"]
+    assert "data:image/png" in lesson["text/html"]
+    assert after["text/plain"] == "True"
 
 
 def test_links_between_chapters_lead_somewhere():

@@ -15,6 +15,21 @@ def _smallest(weights, density):
     return ~pruning.mask_from_density(weights, 1 - density)
 
 
+def _no_bools(right):
+    """Right answers in a form that does not serve: whoever indexes with numbers gets other weights."""
+    return {
+        "your mask holds whole numbers, 0 and 1; wanted are True and False, as a comparison gives them": (
+            lambda w, x: right(w, x).astype(int)
+        ),
+        "your mask holds floats, 0.0 and 1.0; wanted are True and False, as a comparison gives them": (
+            lambda w, x: right(w, x).astype(float)
+        ),
+        "that is a list; wanted is a NumPy array of bools, as a comparison of arrays gives it": (
+            lambda w, x: right(w, x).tolist()
+        ),
+    }
+
+
 def _draw_mask(arguments, yours, target):
     """The first weights as bars with the target's and the learner's choice under them."""
     weights = np.ravel(arguments[0])[:24]
@@ -58,8 +73,10 @@ mask = Check(
         "you return the pruned weights; wanted is the mask, True or False for each": lambda w, t: np.where(
             np.abs(w) >= t, w, 0.0
         ),
+        **_no_bools(pruning.mask_from_threshold),
     },
     draw=_draw_mask,
+    exact_kind=True,
 )
 
 mask_for_density = Check(
@@ -92,8 +109,10 @@ mask_for_density = Check(
             np.abs(w) > np.sort(np.abs(w), axis=None)[w.size - round(d * w.size)]
         ),
         "you return the threshold; wanted is the mask": pruning.threshold_from_density,
+        **_no_bools(_density_mask),
     },
     draw=_draw_mask,
+    exact_kind=True,
 )
 
 
@@ -137,6 +156,9 @@ masked_step = Check(
         ),
         "you mask the wrong way round: True means the weight stays": lambda w, g, v, m, r, a: (
             (w - r * (a * v + g)) * ~m
+        ),
+        "that is Nesterov's step, which looks ahead: here the weights move by the new velocity alone": (
+            lambda w, g, v, m, r, a: (w - r * (g + a * (a * v + g))) * m
         ),
         "the momentum is missing": lambda w, g, v, m, r, a: (w - r * g) * m,
         "you climb: the step goes *against* the gradient": lambda w, g, v, m, r, a: (w + r * (a * v + g)) * m,

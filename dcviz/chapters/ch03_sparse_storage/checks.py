@@ -16,16 +16,23 @@ def _encode(weights, bits):
     return index.gaps.tolist(), values.tolist()
 
 
-def _entries(weights, bits, *, first=-1, minus=1, filler=None, fillers=True, trailing=False, longest=0):
-    """The encoder with one thing changed, entry by entry, as a learner would write it."""
+def _entries(
+    weights, bits, *, first=-1, minus=1, filler=None, fillers=True, trailing=False, longest=0, most=None, early=0
+):
+    """The encoder with one thing changed, entry by entry, as a learner would write it.
+
+    most: fillers before one weight; early: 1 puts a filler where the weight is just within reach.
+    """
     gaps, values, previous = [], [], first
     reach = 2**bits + longest
     filler = reach - minus if filler is None else filler(bits)
     for position in np.flatnonzero(weights):
-        while fillers and position - previous > reach:
+        put = 0
+        while fillers and put != most and position - previous > reach - early:
             gaps.append(filler)
             values.append(0.0)
             previous += reach
+            put += 1
         gaps.append(int(position - previous - minus))
         values.append(float(weights[position]))
         previous = position
@@ -65,6 +72,7 @@ def _draw(arguments, yours, target):
             steps = np.cumsum(np.asarray(gaps, np.int64)[:24] + 1) - 1
             real = [bool(value) for value in values]
             shown = [entry for entry in zip(steps.tolist(), gaps, real, strict=False) if entry[0] < size]
+            shown = [entry for i, entry in enumerate(shown) if entry[0] > (shown[i - 1][0] if i else -1)]
         except (TypeError, ValueError):
             shown = []
         index_strip(axis, size, shown)
@@ -86,6 +94,13 @@ encode = Check(
     mistakes={
         "fillers are missing: a gap beyond 2**bits does not fit, so bridge it with fillers": lambda w, b: _entries(
             w, b, fillers=False
+        ),
+        "one filler is not always enough: a long gap needs `while`, not `if`": lambda w, b: _entries(w, b, most=1),
+        "a gap of exactly 2**bits still fits: a filler only where the next weight is farther, > and not >=": (
+            lambda w, b: _entries(w, b, early=1)
+        ),
+        "return two lists, the gaps and the values, not a list of pairs": lambda w, b: list(
+            zip(*_encode(w, b), strict=True)
         ),
         "off by one, as the figure prints it: its first gap counts from 0, not from -1, and gaps stand "
         "there as they are, so that a gap of 2**bits does not fit into its bits": lambda w, b: _entries(

@@ -65,6 +65,11 @@ density_init = Check(
         "you take the first weight of each slice, not the middle one": (
             lambda w, k: np.sort(w, axis=None)[(np.arange(k) / k * np.size(w)).astype(int)]
         ),
+        "np.quantile interpolates between two weights, and the middle of a slice is a weight itself: index the sorted "
+        "weights": lambda w, k: np.quantile(w, (np.arange(k) + 0.5) / k),
+        "np.quantile from 0 to 1 runs from end to end: take the middle of each slice, a weight itself": (
+            lambda w, k: np.quantile(w, np.linspace(0, 1, k))
+        ),
         "you space the weights evenly: that is the linear start": (lambda w, k: np.linspace(np.min(w), np.max(w), k)),
     },
     draw=lambda arguments, yours, target: rugs(arguments[0], yours, target),
@@ -177,12 +182,19 @@ compression_rate = Check(
     "compression_rate",
     spec="Return r = n b / (n log2(k) + k b): n weights of b bits become n codes and a codebook of k values.",
     solution=rate,
-    inputs=lambda rng: [(16, 32, 4), (32_000, 32, 32), (330, 32, 256), (1_000, 16, 2)],
+    inputs=lambda rng: [(16, 32, 4), (32_000, 32, 32), (330, 32, 256), (1_000, 16, 2), (5_000, 32, 13)],
     mistakes={
         "you forgot the codebook: its k values of b bits are stored too": lambda n, b, k: n * b / (n * np.log2(k)),
         "you forgot the logarithm: one of k codes needs log2(k) bits, not k": lambda n, b, k: n * b / (n * k + k * b),
         "b is in bits, and you count the codebook in bytes": lambda n, b, k: n * b / (n * np.log2(k) + k * b / 8),
         "you take the natural logarithm; bits need log2": lambda n, b, k: n * b / (n * np.log(k) + k * b),
+        "you round log2(k) down; the formula takes it as it is, 3.7 for k = 13": lambda n, b, k: (
+            n * b / (n * int(np.log2(k)) + k * b)
+        ),
+        "you round log2(k) up, to whole bits; the formula takes it as it is, 3.7 for k = 13": lambda n, b, k: (
+            n * b / (n * np.ceil(np.log2(k)) + k * b)
+        ),
+        "you take log10; bits need log2": lambda n, b, k: n * b / (n * np.log10(k) + k * b),
         "you divide the new size by the old: r says how many times smaller": lambda n, b, k: 1 / rate(n, b, k),
         "you count log2(k) bits for each value of the codebook: it holds full values of b bits": (
             lambda n, b, k: n * b / (n * np.log2(k) + k * np.log2(k))

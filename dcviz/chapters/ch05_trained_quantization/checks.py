@@ -49,6 +49,9 @@ reduce_gradient = Check(
         "an empty cluster at the end is missing: there are k sums, also if the last codes do not occur": (
             lambda g, codes, k: _sums(g, codes, 0)
         ),
+        "np.unique(codes) knows only the codes that occur: there are k sums, one for each of range(k)": (
+            lambda g, codes, k: np.array([np.sum(g[codes == c]) for c in np.unique(codes)])
+        ),
         "you lost the signs: gradients of opposite sign cancel": lambda g, codes, k: _sums(np.abs(g), codes, k),
         "you turned the sign: return the gradient itself, the update subtracts it": (
             lambda g, codes, k: -_sums(g, codes, k)

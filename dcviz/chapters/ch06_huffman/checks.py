@@ -44,9 +44,12 @@ def _ratios(counts):
         return p, np.log2(p)
 
 
-def _natural(counts):
-    p = counts[counts > 0] / counts.sum()
-    return float(-(p * np.log(p)).sum())
+def _with_log(log):
+    def wrong(counts):
+        p = counts[counts > 0] / counts.sum()
+        return float(-(p * log(p)).sum())
+
+    return wrong
 
 
 def _with_zeros(counts):
@@ -72,7 +75,8 @@ entropy = Check(
         (rng.integers(0, 50, 30),),
     ],
     mistakes={
-        "you use the natural logarithm; bits need np.log2": _natural,
+        "you use the natural logarithm; bits need np.log2": _with_log(np.log),
+        "you use log10; bits need np.log2": _with_log(np.log10),
         "a count of zero gives 0 * log(0) = NaN; leave symbols out that never occur": _with_zeros,
         "the sign is the wrong way round: log2(p) is negative": lambda counts: -entropies.entropy(counts),
         "you average the information of the symbols; weight each by its p": _unweighted_information,
@@ -83,8 +87,8 @@ entropy = Check(
 # ------------------------------------------------------------------ code lengths
 
 
-def _merged(counts, pick=heapq.heappop, root=0, lone=1, absent=False):
-    """Code lengths by merging, with knobs to do it wrong: `pick` takes a node off the heap."""
+def _merged(counts, pick=heapq.heappop, root=0, lone=1, absent=False, weigh=int.__add__):
+    """Code lengths by merging, with knobs to do it wrong: `pick` takes a node off the heap, `weigh` a new one."""
     heap = [(int(count), i, [i]) for i, count in enumerate(counts) if count or absent]
     heapq.heapify(heap)
     lengths = [0] * len(counts)
@@ -98,9 +102,14 @@ def _merged(counts, pick=heapq.heappop, root=0, lone=1, absent=False):
         (a, _, left), (b, _, right) = pick(heap), pick(heap)
         for symbol in left + right:
             lengths[symbol] += 1
-        heapq.heappush(heap, (a + b, step, left + right))
+        heapq.heappush(heap, (weigh(a, b), step, left + right))
         step += 1
     return lengths
+
+
+def _shannon(counts):
+    total = int(np.sum(counts))
+    return [int(np.ceil(np.log2(total / int(count)))) if count else 0 for count in counts]
 
 
 def _largest(heap):
@@ -132,6 +141,10 @@ code_lengths = _OptimalLengths(
     ],
     mistakes={
         "you merge the two largest nodes; take the two smallest": lambda c: _merged(c, _largest),
+        "a new node weighs as much as both children together, not as much as the heavier one": (
+            lambda c: _merged(c, weigh=max)
+        ),
+        "you round log2(1/p) up: such a code (Shannon's) can be read, but merging finds a shorter one": _shannon,
         "every length is one too large: the root itself costs no bit": lambda c: _merged(c, root=1),
         "a symbol that is alone still needs one bit, or its number could not be read back": (
             lambda c: _merged(c, lone=0)
