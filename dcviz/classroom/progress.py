@@ -125,15 +125,22 @@ def _table():
     for chapter, made, passed, tried in counts():
         lines.append(
             html(
-                "<tr><th scope='row'>{}</th><td>{}</td><td>{}</td></tr>",
+                "<tr><th scope='row'>{}</th><td>{}</td><td>{}</td><td>{}</td></tr>",
                 chapter.title,
                 _share(made, len(chapter.predictions)),
                 _share(passed, len(chapter.exercises), tried - passed),
+                _fewest(chapter),
             )
         )
-    columns = ("chapter", "predictions made", "exercises passed")
+    columns = ("chapter", "predictions made", "exercises passed", "your fewest bytes")
     head = joined("", (html("<th scope='col'>{}</th>", name) for name in columns))
     return html("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", head, joined("", lines))
+
+
+def _fewest(chapter):
+    best = learner.recorded(learner.BEST)
+    scores = [(key.partition(".")[2], best[key]) for key in chapter.exercises if type(best.get(key)) is int]
+    return ", ".join(f"{name} {score:,}" for name, score in scores)
 
 
 def _share(done, of, tried=0):

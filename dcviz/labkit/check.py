@@ -21,6 +21,7 @@ instead, for tests, for the making of editions, and for whoever grades by errors
 
 import base64
 import copy
+import dataclasses
 import dis
 import os
 import re
@@ -75,10 +76,10 @@ class Result:
         first, _, rest = self.message.partition("\n")
         page = [html("<p><strong>{} {}</strong>: {}</p>", self.mark, self.name, words(first))]
         if rest:
-            page.append(html("<pre>{}</pre>", rest))
+            page.append(html("<pre>{}</pre>", words(rest)))
         if self.picture is not None:
             data = base64.b64encode(self.picture.png()).decode("ascii")
-            page.append(html('<img alt="{}" src="data:image/png;base64,{}">', self.picture.text, data))
+            page.append(html('<img alt="{}" src="data:image/png;base64,{}">', words(self.picture.text), words(data)))
         return html("{}" * len(page), *page)
 
 
@@ -125,7 +126,7 @@ class Check:
         if result.passed and key:
             why = learner.record(learner.EXERCISES, key, True)
             if why and learner.path() is not None:
-                return Result(self.name, True, f"{result.message} (Not kept: {why}.)")
+                return dataclasses.replace(result, message=f"{result.message} (Not kept: {why}.)")
         return result
 
     def trusted(self, function):
@@ -140,17 +141,23 @@ class Check:
         cases = self.inputs(np.random.default_rng(0))
         for number, arguments in enumerate(cases):
             yours = self._run(function, arguments)
-            if yours is None or yours is NotImplemented:
-                if number == 0 and (yours is NotImplemented or _is_stub(function)):
-                    return Result(self.name, False, f"not tried yet. {self.spec}")
-                raise CheckFailed(
-                    f"{self.name} returns nothing here. It computes, but the result has to be handed back with "
-                    f"`return`; to print it is not enough.\n  task:   {self.spec}\n{self._case(arguments)}"
-                )
+            if self._untried(function, number, yours, arguments):
+                return Result(self.name, False, f"not tried yet. {self.spec}")
             target = self.solution(*copy.deepcopy(arguments))
             if not self._same(yours, target):
                 self._fail(function, cases, arguments, yours, target)
         return Result(self.name, True, f"right, on {len(cases)} inputs.")
+
+    def _untried(self, function, number, yours, arguments):
+        """True for a stub; CheckFailed for a function that computes and returns nothing."""
+        if yours is not None and yours is not NotImplemented:
+            return False
+        if number == 0 and (yours is NotImplemented or _is_stub(function)):
+            return True
+        raise CheckFailed(
+            f"{self.name} returns nothing here. It computes, but the result has to be handed back with "
+            f"`return`; to print it is not enough.\n  task:   {self.spec}\n{self._case(arguments)}"
+        )
 
     def _run(self, function, arguments):
         given = copy.deepcopy(arguments)
@@ -169,7 +176,7 @@ class Check:
     def _fail(self, function, cases, arguments, yours, target):
         why = self._diagnosis(function, cases)
         message = [why + "." if why else "the answer differs.", f"  task:   {self.spec}", self._case(arguments)]
-        message += [f"  yours:  {_short(yours)}", f"  target: {_short(target)}"]
+        message += [f"  yours:  {short(yours)}", f"  target: {short(target)}"]
         failure = CheckFailed("\n".join(message))
         failure.picture = self._picture(arguments, yours, target, why)
         raise failure
@@ -210,7 +217,7 @@ class Check:
             return type(error).__name__
 
     def _case(self, arguments):
-        return f"  input:  {', '.join(_short(argument) for argument in arguments)}"
+        return f"  input:  {', '.join(short(argument) for argument in arguments)}"
 
     def _same(self, first, second):
         if isinstance(first, dict) or isinstance(second, dict):
@@ -242,7 +249,8 @@ def _is_stub(function):
     return code is None or all(step.opname in _STUB for step in dis.get_instructions(code))
 
 
-def _short(value, most=300):
+def short(value, most=300):
+    """A value as text of at most ``most`` characters, whatever it is."""
     try:
         with np.printoptions(precision=4, threshold=40, edgeitems=5, suppress=True):
             text = repr(value) if not isinstance(value, np.ndarray) else np.array2string(value, separator=", ")

@@ -3,12 +3,14 @@
 It is ``dcviz-progress.json`` in the working folder, which for a notebook is the folder it lies in, or wherever the
 environment variable DCVIZ_PROGRESS points; ``DCVIZ_PROGRESS=off`` keeps nothing. The format::
 
-    {"version": 1, "predictions": {"ch02-one-sigma": 68.3}, "exercises": {"pruning.mask": true}}
+    {"version": 1, "predictions": {"ch02-one-sigma": 68.3}, "exercises": {"pruning.mask": true},
+     "best": {"pruning.densities": 278931}}
 
-``true`` is passed, ``false`` tried. The file belongs to the learner: to copy, to hand in, to delete. One that is
-missing, damaged or cannot be written never stops a lab; a damaged one is set aside before a new one is written, and
-one of an unknown version, larger than 1 MB, or no regular file (a device, a pipe) is left as it is. A symbolic link is
-followed, and stays a link. Kernels that record at once wait for one another, so nothing is lost.
+``true`` is passed, ``false`` tried; ``best`` holds the fewest bytes of exercises that are scored. The file belongs to
+the learner: to copy, to hand in, to delete. One that is missing, damaged or cannot be written never stops a lab; a
+damaged one is set aside before a new one is written, and one of an unknown version, larger than 1 MB, or no regular
+file (a device, a pipe) is left as it is. A symbolic link is followed, and stays a link. Kernels that record at once
+wait for one another, so nothing is lost.
 """
 
 import json
@@ -23,8 +25,18 @@ MOST = 1 << 20
 """Bytes of the file at most."""
 PATIENCE = 10
 """Seconds to wait for other kernels that record."""
-PREDICTIONS, EXERCISES = KINDS = "predictions", "exercises"
+PREDICTIONS, EXERCISES, BEST = KINDS = "predictions", "exercises", "best"
 VALUES = str, int, float  # bool is an int
+
+SUCCESSORS = {
+    "pruning.ratio": "pruning.densities",
+    "sparse_storage.total_bits": "sparse_storage.gap_widths",
+    "weight_sharing.linear_init": "weight_sharing.codebooks",
+    "huffman.total_bits": "huffman.gap_widths",
+    "full_pipeline.layer_bits": "full_pipeline.file_bytes",
+    "full_pipeline.ratio": "full_pipeline.recipe",
+}
+"""Exercises that gave their place to another: who passed the old one has passed."""
 
 _LOCK = threading.Lock()
 
@@ -36,8 +48,13 @@ def path():
 
 
 def recorded(kind):
-    """{key: value} of one kind, ``"predictions"`` or ``"exercises"``; empty if the file cannot be read."""
-    return dict(_load()[0][kind])
+    """{key: value} of one kind, ``"predictions"``, ``"exercises"`` or ``"best"``; empty if the file cannot be read."""
+    found = dict(_load()[0].get(kind, {}))
+    if kind == EXERCISES:
+        for old, new in SUCCESSORS.items():
+            if old in found:
+                found[new] = found.get(new) is True or found[old]
+    return found
 
 
 def trouble():
@@ -53,7 +70,7 @@ def record(kind, key, value):
         return f"a {type(value).__name__} cannot be kept: only a number, a text, true or false"
 
     def write(where, content, damaged):
-        content[kind] = {**content[kind], key: value}
+        content[kind] = {**content.get(kind, {}), key: value}
         text = json.dumps(content, indent=1, sort_keys=True) + "\n"
         if len(text) > MOST:
             return f"{where} would grow larger than {MOST:,} bytes"
@@ -88,7 +105,7 @@ def _change(change, done):
 
 def _load():
     """(content, why it cannot be used or "", whether it must stay untouched then)."""
-    where, empty = path(), {"version": VERSION, **{kind: {} for kind in KINDS}}
+    where, empty = path(), {"version": VERSION, PREDICTIONS: {}, EXERCISES: {}}
     if where is None:
         return empty, "", False
     try:

@@ -167,20 +167,7 @@ def my_decode(gaps, values, size):
 check.decode(my_decode)
 
 # %% [markdown]
-# ### Build it yourself: the bill
-#
-# Every entry, real or filler, holds a gap of `bits` and a weight of `value_bits`.
-
-
-# %%
-def my_total_bits(gaps, values, bits, value_bits):
-    """Bits of an encoded layer."""
-    ### BEGIN SOLUTION
-    return len(gaps) * (bits + value_bits)
-    ### END SOLUTION
-
-
-check.total_bits(my_total_bits)
+# **The bill:** every entry, real or filler, holds a gap of $b$ bits and a weight. A filler is as dear as a weight.
 
 # %% [markdown]
 # ## 3 · How many bits for a gap?
@@ -242,6 +229,24 @@ def my_best_bits(weights, value_bits):
 
 
 check.best_bits(my_best_bits)
+
+# %% [markdown]
+# ### You decide: width and walk, layer by layer
+#
+# All three layers now, in a real file. For each choose the bits of a gap, and the *walk*: "C" goes row by row, "F"
+# column by column. (The weights have codes of 5 bits, as they will after chapter 04.) The paper's 5 bits, row by row
+# everywhere, make 33,612 bytes. Stay within 32,200. Your smallest file is kept.
+
+
+# %%
+def my_gap_widths():
+    """{"fc1": (bits, "C" or "F"), "fc2": ..., "fc3": ...}"""
+    ### BEGIN SOLUTION
+    return {"fc1": (5, "F"), "fc2": (5, "C"), "fc3": (3, "C")}
+    ### END SOLUTION
+
+
+check.gap_widths(my_gap_widths)
 
 # %% [markdown]
 # ## 4 · Is a mask random?

@@ -207,6 +207,24 @@ def my_choice(weight, centroids, bits, price):
 check.assign_with_price(my_choice)
 
 # %% [markdown]
+# ### You decide: a price, and how many values
+#
+# LeNet-300-100, cut to 20, 40 and 60 % and not retrained. Choose the price of a bit (in units of the layer's variance, as
+# in the recipe above) and $k$, the same in all layers: at most 3.5 % errors on the 1,000 held-out digits, in at most
+# 34,700 bytes. With 31 values and no price the file has 54,018. Your smallest file is kept.
+
+
+# %%
+def my_price():
+    """(price of a bit, number of shared values)"""
+    ### BEGIN SOLUTION
+    return 0.2, 4
+    ### END SOLUTION
+
+
+check.price(my_price)
+
+# %% [markdown]
 # ### Do the bins have to be k-means?
 #
 # With Huffman behind it, a quantizer may waste *levels* as long as they are rarely used. **Uniform bins**, equally wide,

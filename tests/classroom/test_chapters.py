@@ -81,7 +81,9 @@ def test_a_wrong_answer_does_not_stop_run_all(tmp_path, monkeypatch):
     monkeypatch.delenv("DCVIZ_CHECKS")
     book = v4.new_notebook(
         cells=[
-            v4.new_code_cell("from dcviz.checks import pruning as check\nmine = lambda w, t: w > t\ncheck.mask(mine)"),
+            v4.new_code_cell(
+                "from dcviz.chapters.ch02_pruning import checks as check\nmine = lambda w, t: w > t\ncheck.mask(mine)"
+            ),
             v4.new_code_cell("check.mask.trusted(mine) is None"),
         ]
     )

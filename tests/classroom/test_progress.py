@@ -52,6 +52,14 @@ def test_it_counts_and_its_repr_says_what_it_shows():
     assert view._repr_mimebundle_()["text/plain"] == repr(view)
 
 
+def test_the_fewest_bytes_stand_beside_the_chapter():
+    learner.record("best", "pruning.densities", 278931)
+    learner.record("best", "sparse_storage.gap_widths", "<b>many</b>")
+    text = Progress().table.value
+    assert "densities 278,931" in plain(text)
+    assert "many" not in text
+
+
 def test_look_again_reads_the_file_anew():
     view = Progress()
     before = view.table.value

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dcviz.chapters.ch02_pruning import checks as check
+from dcviz.chapters.ch03_sparse_storage import checks as decision
 from dcviz.classroom import editions
 from dcviz.files import ROOT
 from dcviz.labkit import learner
@@ -257,3 +258,42 @@ def test_making_editions_neither_reads_nor_writes_it(monkeypatch, tmp_path):
 
 def test_this_test_run_keeps_nothing():
     assert os.environ["DCVIZ_PROGRESS"] == "off"
+
+
+def test_what_an_earlier_exercise_earned_counts_for_the_one_in_its_place(file):
+    file.parent.mkdir()
+    earned = {old: True for old in learner.SUCCESSORS} | {"pruning.ratio": False}
+    file.write_text(json.dumps({"version": 1, "predictions": {}, "exercises": earned}))
+    done = learner.recorded("exercises")
+    assert done["full_pipeline.file_bytes"] is True
+    assert done["pruning.densities"] is False
+    assert learner.record("exercises", "pruning.densities", True) == ""
+    assert learner.recorded("exercises")["pruning.densities"] is True
+    assert json.loads(file.read_text())["exercises"]["pruning.ratio"] is False, "the learner's own record stays"
+
+
+def test_the_fewest_bytes_are_kept_and_told(file):
+    gaps = decision.gap_widths
+    good = gaps.solution()
+    worse = {**good, "fc3": (5, "C")}
+    first = gaps(lambda: worse)
+    assert "That is your best so far" in first.message
+    assert learner.recorded("best") == {"sparse_storage.gap_widths": first.score}
+    second = gaps(lambda: good)
+    assert second.score < first.score
+    assert f"your new best; it was {first.score:,} bytes" in second.message
+    again = gaps(lambda: worse)
+    assert f"your best is {second.score:,} bytes" in again.message
+    assert learner.recorded("best") == {"sparse_storage.gap_widths": second.score}
+    with pytest.raises(CheckFailed, match="not good enough"):
+        gaps(lambda: {**good, "fc1": (10, "F")})
+    assert learner.recorded("best") == {"sparse_storage.gap_widths": second.score}
+    assert learner.recorded("exercises") == {"sparse_storage.gap_widths": True}
+
+
+@pytest.mark.parametrize("odd", ["text", True, None, [1]])
+def test_a_best_that_is_no_number_is_replaced(file, odd):
+    file.parent.mkdir()
+    file.write_text(json.dumps({"version": 1, "best": {"sparse_storage.gap_widths": odd}}))
+    result = decision.gap_widths(decision.gap_widths.solution)
+    assert learner.recorded("best") == {"sparse_storage.gap_widths": result.score}

@@ -1,10 +1,11 @@
-"""Checks of chapter 02: mask from a threshold, mask for a density, one masked step, sparsity against ratio."""
+"""Checks of chapter 02: mask from a threshold, mask for a density, one masked step, densities for a budget."""
 
 import numpy as np
 
 from dcviz.ideas import pruning
 from dcviz.labkit import theme
 from dcviz.labkit.check import Check
+from dcviz.labkit.decision import Decision
 
 
 def _density_mask(weights, density):
@@ -168,17 +169,36 @@ masked_step = Check(
     },
 )
 
-ratio = Check(
-    "ratio",
-    spec="Return how many times smaller a layer gets: dense, every weight takes 32 bits; pruned to `sparsity` "
-    "(0 to 1), every weight that is left takes 32 bits and `index_bits` more to say where it is.",
-    solution=lambda sparsity, index_bits: 32 / ((1 - sparsity) * (32 + index_bits)),
-    inputs=lambda rng: [(0.9, 5), (0.92, 5), (0.5, 8), (0.1, 8), (0.99, 0)],
+
+def _cut(answers):
+    from dcviz.pipeline import choices  # torch only when it is needed
+
+    return choices.cut(answers[0])
+
+
+def _densities(fc1, fc2, fc3):
+    return lambda: {"fc1": fc1, "fc2": fc2, "fc3": fc3}
+
+
+densities = Decision(
+    "densities",
+    spec="Return {layer: density} for LeNet-300-100, cut once and not retrained: at most 5 % errors on the 1,000 "
+    "held-out digits, in a file of at most 300,000 bytes.",
+    solution=_densities(0.2, 0.4, 0.6),
+    outcome=_cut,
+    budget=300_000,
+    limit=5.0,
     mistakes={
-        "the positions cost bits too: each weight that is left takes 32 + index_bits": lambda s, b: 1 / (1 - s),
-        "the share that is *left* is 1 - sparsity": lambda s, b: 32 / (s * (32 + b)),
-        "the share that is left is 1 - sparsity, and positions cost bits too": lambda s, b: 1 / s,
-        "that is the size that remains; the ratio is its inverse": lambda s, b: (1 - s) * (32 + b) / 32,
-        "each weight that is left has an index of its own, not one for the layer": lambda s, b: 32 / ((1 - s) * 32 + b),
+        "these are the paper's densities, which need retraining": _densities(0.08, 0.09, 0.26),
+        "one density for all layers ignores that they differ: some are sensitive, one holds nearly all weights": (
+            _densities(0.3, 0.3, 0.3)
+        ),
+        "the large layer pays in bytes, the small ones hardly: here it is the other way round": (
+            _densities(0.6, 0.4, 0.2)
+        ),
+        "a density is a share between 0 and 1, not a percentage": _densities(20, 40, 60),
+        "density is the share that stays, not the share that goes": _densities(0.8, 0.6, 0.4),
+        "one of the layers is missing": lambda: {"fc1": 0.2, "fc2": 0.4},
+        "a list does not say which layer is meant": lambda: [0.2, 0.4, 0.6],
     },
 )

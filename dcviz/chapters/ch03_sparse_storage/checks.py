@@ -1,4 +1,4 @@
-"""Checks of chapter 03: encode, decode, count the bits of a relative index."""
+"""Checks of chapter 03: encode, decode, choose the width of a gap."""
 
 import numpy as np
 
@@ -6,6 +6,7 @@ from dcviz.chapters.ch03_sparse_storage.figures import index_strip
 from dcviz.ideas import relative_index
 from dcviz.labkit import theme
 from dcviz.labkit.check import Check
+from dcviz.labkit.decision import Decision
 
 
 def _encode(weights, bits):
@@ -167,31 +168,33 @@ decode = Check(
 )
 
 
-def _widths(rng):
-    return [(*_encode(weights, bits), bits, value_bits) for value_bits in (5, 32) for weights, bits in _layers(rng)]
+def _file(answers):
+    from dcviz.pipeline import choices  # torch only when it is needed
+
+    return choices.gaps(answers[0], huffman=False)
 
 
-def _real(values):
-    return int(np.count_nonzero(values))
+def _gap_widths(fc1, fc2, fc3):
+    return lambda: {"fc1": fc1, "fc2": fc2, "fc3": fc3}
 
 
-total_bits = Check(
-    "total_bits",
-    spec="Return the number of bits of the encoded layer: every entry stores a gap of `bits` and a weight of "
-    "`value_bits`.",
-    solution=lambda gaps, values, bits, value_bits: len(gaps) * (bits + value_bits),
-    inputs=_widths,
+gap_widths = Decision(
+    "gap_widths",
+    spec='Return {layer: (bits of a gap, walk)} for LeNet-300-100 at the paper\'s densities; walk is "C", row by row, '
+    'or "F", column by column. Weights have codes of 5 bits. The file may have at most 32,200 bytes.',
+    solution=_gap_widths((5, "F"), (5, "C"), (3, "C")),
+    outcome=_file,
+    budget=32_200,
     mistakes={
-        "a filler stores a weight too: its zero takes value_bits like any other": lambda g, v, b, c: (
-            len(g) * b + _real(v) * c
+        "the paper's width, row by row everywhere: look at which walk makes fewer fillers in fc1": _gap_widths(
+            *[(5, "C")] * 3
         ),
-        "fillers are entries too: count all of them, not only the real weights": lambda g, v, b, c: _real(v) * (b + c),
-        "the gaps are not free: every entry takes bits + value_bits": lambda g, v, b, c: len(g) * c,
-        "the weights are not free: every entry takes bits + value_bits": lambda g, v, b, c: len(g) * b,
-        "an entry holds both a gap and a weight: add the two widths, do not multiply them": lambda g, v, b, c: (
-            len(g) * b * c
-        ),
-        "that is bytes; bits are asked for": lambda g, v, b, c: len(g) * (b + c) / 8,
+        "column by column is better in one layer only": _gap_widths(*[(5, "F")] * 3),
+        "8 bits avoid every filler, and every weight pays for it": _gap_widths(*[(8, "F"), (8, "C"), (8, "C")]),
+        "with 3 bits fillers swarm in fc1, where gaps are long": _gap_widths(*[(3, "F"), (3, "C"), (3, "C")]),
+        "each layer needs two choices, its bits and its walk": _gap_widths(5, 5, 5),
+        "a width is a whole number of bits": _gap_widths((5.5, "F"), (5, "C"), (3, "C")),
+        'the walk is named "C" or "F"': _gap_widths((5, "columns"), (5, "rows"), (3, "rows")),
     },
 )
 

@@ -1,10 +1,11 @@
-"""The exercises of chapter 4: two starts, assignment, one Lloyd update, the compression rate."""
+"""The exercises of chapter 4: codebooks for a budget, a start, codes, one Lloyd update, the rate."""
 
 import numpy as np
 
 from dcviz.chapters.ch04_weight_sharing.figures import rugs
 from dcviz.ideas.kmeans import compression_rate as rate
 from dcviz.labkit.check import Check
+from dcviz.labkit.decision import Decision
 
 
 def _layers(rng):
@@ -15,29 +16,37 @@ def _layers(rng):
     return [(bell, 8), (pruned.reshape(1, 101), 5), (np.array([0.5, -0.1, 0.2]), 2), (skewed, 3)]
 
 
-linear_init = Check(
-    "linear_init",
-    spec="Return k centroids, evenly spaced from the smallest weight to the largest, both included.",
-    solution=lambda weights, k: np.linspace(np.min(weights), np.max(weights), k),
-    inputs=_layers,
+def _file(answers):
+    from dcviz.pipeline import choices  # torch only when it is needed
+
+    return choices.codebooks(answers[0])
+
+
+def _chosen(fc1, fc2, fc3):
+    return lambda: {"fc1": fc1, "fc2": fc2, "fc3": fc3}
+
+
+codebooks = Decision(
+    "codebooks",
+    spec='Return {layer: (k, init)} for the unpruned LeNet-300-100; init is "linear", "density" or "forgy". Without '
+    "fine-tuning: at most 3 % errors on the 1,000 held-out digits, in a file of at most 70,000 bytes.",
+    solution=_chosen((4, "density"), (6, "density"), (8, "linear")),
+    outcome=_file,
+    budget=70_000,
+    limit=3.0,
     mistakes={
-        "your centroids leave out both ends: the largest and the smallest weight should have one each": (
-            lambda w, k: np.linspace(np.min(w), np.max(w), k + 2)[1:-1]
+        "two values for each layer: the pruned net could live with that, this one has no zeros": (
+            _chosen(*[(2, "linear")] * 3)
         ),
-        "your centroids leave out the upper end: the largest weight should have one": (
-            lambda w, k: np.linspace(np.min(w), np.max(w), k, endpoint=False)
+        "the paper's 32 values serve a net that must lose nothing; here they cost twice the budget": (
+            _chosen(*[(32, "linear")] * 3)
         ),
-        "you return k + 1 centroids: k points make k - 1 steps": (
-            lambda w, k: np.linspace(np.min(w), np.max(w), k + 1)
-        ),
-        "your centroids are the middles of k equal bins, not the points from end to end": (
-            lambda w, k: np.min(w) + (np.arange(k) + 0.5) / k * np.ptp(w)
-        ),
-        "you space from -max|w| to max|w|, but a layer need not be symmetric": (
-            lambda w, k: np.linspace(-np.abs(w).max(), np.abs(w).max(), k)
-        ),
+        "that is bits, not values: k = 2**bits, and 3 values for each layer are too few": _chosen(*[(3, "linear")] * 3),
+        "the same k everywhere: fc1 pays for every value, the small layers hardly": _chosen(*[(8, "linear")] * 3),
+        "k is a whole number of values": _chosen((4.0, "density"), (6, "density"), (8, "linear")),
+        "a start has to be named for each layer": _chosen(4, 6, 8),
+        "no start has that name": _chosen(*[(6, "random")] * 3),
     },
-    draw=lambda arguments, yours, target: rugs(arguments[0], yours, target),
 )
 
 

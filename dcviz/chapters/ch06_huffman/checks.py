@@ -1,4 +1,4 @@
-"""Checks of chapter 06: entropy, code lengths by merging, canonical words, bits in total, decoding."""
+"""Checks of chapter 06: entropy, code lengths by merging, canonical words, gaps for a coded file, decoding."""
 
 import heapq
 
@@ -8,6 +8,7 @@ from dcviz.chapters.ch06_huffman import figures
 from dcviz.ideas import entropy as entropies, huffman
 from dcviz.labkit import theme
 from dcviz.labkit.check import Check
+from dcviz.labkit.decision import Decision
 
 
 class _OptimalLengths(Check):
@@ -243,29 +244,36 @@ mean_length = Check(
     },
 )
 
-total_bits = Check(
-    "total_bits",
-    spec="Return the bits that the file needs: all code words, and a code table of `field` bits for each "
-    "symbol of the alphabet, absent ones too.",
-    solution=lambda counts, lengths, field: int((counts * lengths).sum()) + field * len(lengths),
-    inputs=lambda rng: [
-        (np.array([8, 4, 2, 2]), np.array([1, 2, 3, 3]), 2),
-        (np.array([1, 0, 7]), np.array([1, 0, 1]), 1),
-        (*_counts_and_lengths(rng), 4),
-    ],
+
+def _file(answers):
+    from dcviz.pipeline import choices  # torch only when it is needed
+
+    return choices.gaps(answers[0], huffman=True)
+
+
+def _gap_widths(fc1, fc2, fc3):
+    return lambda: {"fc1": fc1, "fc2": fc2, "fc3": fc3}
+
+
+gap_widths = Decision(
+    "gap_widths",
+    spec='Return {layer: (bits of a gap, "C" or "F")} for the net of chapter 03, whose gaps and codes are now '
+    "Huffman-coded. The file may have at most 23,500 bytes, code tables included.",
+    solution=_gap_widths((8, "C"), (8, "F"), (5, "C")),
+    outcome=_file,
+    budget=23_500,
     mistakes={
-        "the code table is missing: without it nobody can read the words": (
-            lambda counts, lengths, field: int((counts * lengths).sum())
+        "this was good when every gap took its full width; now a rare long gap may have a long word, and a filler "
+        "still costs two words": _gap_widths((5, "F"), (5, "C"), (3, "C")),
+        "the paper's 5 bits put in fillers that wider gaps would save": _gap_widths(*[(5, "C")] * 3),
+        "column by column makes fewer fillers, but the gaps of fc1 are more even then, and even gaps code badly": (
+            _gap_widths(*[(8, "F")] * 3)
         ),
-        "the table needs a field for every symbol of the alphabet, also for those that never occur": (
-            lambda counts, lengths, field: int((counts * lengths).sum()) + field * int(np.count_nonzero(lengths))
-        ),
-        "you count each word once, not as often as its symbol occurs": (
-            lambda counts, lengths, field: int(np.sum(lengths)) + field * len(lengths)
-        ),
+        "6 bits are still too few for fc1 at 8 %": _gap_widths(*[(6, "C")] * 3),
+        "each layer needs two choices, its bits and its walk": _gap_widths(8, 8, 8),
+        "a gap has at most 16 bits": _gap_widths((20, "C"), (8, "F"), (5, "C")),
     },
 )
-
 
 # ------------------------------------------------------------------ decoding
 

@@ -5,6 +5,7 @@ import numpy as np
 from dcviz.chapters.ch10_how_small import context_coding
 from dcviz.ideas.entropy import entropy
 from dcviz.labkit.check import Check
+from dcviz.labkit.decision import Decision
 
 
 def _mask_bytes(kept, weights):
@@ -101,5 +102,34 @@ assign_with_price = Check(
             np.argmin((w - c) ** 2 - price * np.where(np.isinf(bits), 0, bits))
         ),
         "return the code, not the centroid": lambda w, c, bits, price: float(c[_choose(w, c, bits, price)]),
+    },
+)
+
+
+def _file(answers):
+    from dcviz.errors import RecipeError
+    from dcviz.pipeline import choices  # torch only when it is needed
+
+    if not isinstance(answers[0], tuple | list) or len(answers[0]) != 2:
+        raise RecipeError("a pair is asked for: the price of a bit, and k")
+    return choices.priced(*answers[0])
+
+
+price = Decision(
+    "price",
+    spec="Return (price, k). LeNet-300-100 is cut to 20, 40 and 60 %, not retrained, and shares k values a layer, with "
+    "codes that pay `price` for a bit (in units of the layer's variance): at most 3.5 % errors on the 1,000 held-out "
+    "digits, in at most 34,700 bytes.",
+    solution=lambda: (0.2, 4),
+    outcome=_file,
+    budget=34_700,
+    limit=3.5,
+    mistakes={
+        "a price of 0 takes the nearest value, whatever its word costs": lambda: (0, 4),
+        "31 values without a price: every weight pays for a choice it does not need": lambda: (0, 31),
+        "the price is so high that nearly all weights take the most frequent value": lambda: (0.4, 15),
+        "a price cannot be negative: long words would win": lambda: (-0.1, 4),
+        "the two are in the wrong order: the price first, then k": lambda: (4, 0.2),
+        "k is missing": lambda: 0.2,
     },
 )
