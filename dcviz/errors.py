@@ -39,3 +39,7 @@ class OutputError(DcvizError):
 
 class LinkError(DcvizError, ValueError):
     """A deep link, the ``repr`` of a lab, that brings no lab back."""
+
+
+class Stopped(DcvizError):
+    """Work was stopped on request, half-way: by `RunButton`'s stop, or by `stop()` of a long run."""

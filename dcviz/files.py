@@ -9,7 +9,7 @@ import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from dcviz.errors import OutputError
+from dcviz.errors import DataError, OutputError
 
 try:
     import fcntl
@@ -55,6 +55,18 @@ def read_json(path, most=16 << 20):
         return json.loads(read(path, most).decode("utf-8"))
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def shipped_json(path):
+    """The value in a JSON file that ships; DataError, with what to do, if it is missing or damaged."""
+    try:
+        return read_json(path)
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{path} is missing: dcviz reads it from the workbook's folder, install with pip install -e ."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is damaged: {error}") from error
 
 
 def check_writable(folder, size=1 << 20):

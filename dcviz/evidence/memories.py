@@ -7,12 +7,11 @@
 Numbers come from data sheets and papers, never from here. Standard library only; any room may use it.
 """
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 
 from dcviz.errors import DataError
-from dcviz.files import DATA
+from dcviz.files import DATA, shipped_json
 
 PATH = DATA / "memories.json"
 KINDS = ("SRAM", "flash", "DRAM", "limit")
@@ -53,11 +52,6 @@ def bandwidths():
     return {record["name"]: float(record["bytes_per_second"]) for record in _load()["bandwidths"]}
 
 
-def bandwidth_sources():
-    """{machine: where its bandwidth is printed}."""
-    return {record["name"]: record["source"] for record in _load()["bandwidths"]}
-
-
 def synapses():
     """Synapses of a human brain by age -> dict with rows [{age, trillions}] and source."""
     return dict(_load()["synapses"])
@@ -73,11 +67,4 @@ def size_text(count):
 
 @lru_cache(maxsize=1)
 def _load():
-    try:
-        return json.loads(PATH.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(
-            f"{PATH} is missing: dcviz reads it from the workbook's folder, install with pip install -e ."
-        ) from error
-    except ValueError as error:
-        raise DataError(f"{PATH} is damaged: {error}") from error
+    return shipped_json(PATH)

@@ -13,12 +13,11 @@ come from here, from data/paper_tables.json, each record with its source; nothin
 Standard library only, and no other module of dcviz but errors: any room may use it.
 """
 
-import json
 from copy import deepcopy
 from functools import lru_cache
 
 from dcviz.errors import DataError
-from dcviz.files import DATA
+from dcviz.files import DATA, shipped_json
 
 NETS = {
     "lenet-300-100": ("LeNet-300-100", "table2_lenet300"),
@@ -87,6 +86,16 @@ def layers(net):
     return {row["layer"].replace("ip", "fc"): row for row in table(NETS[net][1]).rows}
 
 
+def densities(net, scale=1.0):
+    """{our name of a layer: share of its weights kept}, 0..1, as Tables 2 to 5 print it, times ``scale``, at most 1.
+
+    Raises DataError for a net that the tables do not have.
+
+        densities("lenet-300-100", 0.5) -> {"fc1": 0.04, "fc2": 0.045, "fc3": 0.13}
+    """
+    return {name: min(1.0, scale * row["weights_pct_P"] / 100) for name, row in layers(net).items()}
+
+
 def published(model):
     """Later results on a net: rows of records_since that were confirmed and have an error -> list of dicts.
 
@@ -107,11 +116,4 @@ def published(model):
 
 @lru_cache(maxsize=1)
 def _load():
-    try:
-        return json.loads(PATH.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DataError(
-            f"{PATH} is missing: dcviz reads it from the workbook's folder, install with pip install -e ."
-        ) from error
-    except ValueError as error:
-        raise DataError(f"{PATH} is damaged: {error}") from error
+    return shipped_json(PATH)

@@ -1,9 +1,25 @@
-"""Long measurements that can be stopped at any moment: finished rows are kept, the same command goes on."""
+"""Long measurements that can be stopped at any moment: what is finished is kept, the same command goes on."""
 
 import json
 from contextlib import contextmanager
+from pathlib import Path
 
 from dcviz.files import atomic_write, read_json
+
+
+def keep(path, value):
+    """Write plain values as JSON to ``path`` in one step; its folder is made."""
+    text = json.dumps(value, indent=1)
+    atomic_write(Path(path), lambda file: file.write((text + "\n").encode()))
+
+
+def kept(path, function):
+    """What ``function()`` gives, plain values, or gave the last time: it is kept as JSON in the file ``path``."""
+    try:
+        return read_json(path)
+    except (OSError, ValueError):
+        keep(path, function())
+    return read_json(path)
 
 
 @contextmanager
@@ -16,8 +32,7 @@ def rows(path, jobs):
     for key, job in jobs.items():
         if key not in done:
             done[key] = job()
-            text = json.dumps(done, indent=1).encode()
-            atomic_write(path, lambda file, text=text: file.write(text))
+            keep(path, done)
             print(f"{len(done)} of {len(jobs)}: {key} {json.dumps(done[key])}", flush=True)
     yield [done[key] for key in jobs]
     path.unlink(missing_ok=True)

@@ -4,13 +4,9 @@ import anywidget
 import numpy as np
 import traitlets
 
-from dcviz.labkit.controls import HERE, css
+from dcviz.labkit.controls import HERE, css, synced
 
 BINS = 400
-
-
-def _synced(trait):
-    return trait.tag(sync=True)
 
 
 class CodebookView(anywidget.AnyWidget):
@@ -29,21 +25,21 @@ class CodebookView(anywidget.AnyWidget):
     _esm = HERE / "codebook_view.js"
     _css = css()
 
-    counts = _synced(traitlets.Bytes(b""))
-    low = _synced(traitlets.Float(-1.0))
-    high = _synced(traitlets.Float(1.0))
-    centroids = _synced(traitlets.List(traitlets.Float()))
-    sizes = _synced(traitlets.List(traitlets.Int()))
-    before = _synced(traitlets.List(traitlets.Float()))
-    dragged = _synced(traitlets.List(traitlets.Float()))
-    released = _synced(traitlets.Int(0))
-    draggable = _synced(traitlets.Bool(False))
-    log_y = _synced(traitlets.Bool(False))
-    show_cdf = _synced(traitlets.Bool(False))
-    label = _synced(traitlets.Unicode("weight"))
-    centroids_label = _synced(traitlets.Unicode("centroid"))
-    before_label = _synced(traitlets.Unicode("before"))
-    height = _synced(traitlets.Int(400))
+    counts = synced(traitlets.Bytes(b""))
+    low = synced(traitlets.Float(-1.0))
+    high = synced(traitlets.Float(1.0))
+    centroids = synced(traitlets.List(traitlets.Float()))
+    sizes = synced(traitlets.List(traitlets.Int()))
+    before = synced(traitlets.List(traitlets.Float()))
+    dragged = synced(traitlets.List(traitlets.Float()))
+    released = synced(traitlets.Int(0))
+    draggable = synced(traitlets.Bool(False))
+    log_y = synced(traitlets.Bool(False))
+    show_cdf = synced(traitlets.Bool(False))
+    label = synced(traitlets.Unicode("weight"))
+    centroids_label = synced(traitlets.Unicode("centroid"))
+    before_label = synced(traitlets.Unicode("before"))
+    height = synced(traitlets.Int(400))
 
     def __init__(self, **state):
         super().__init__(**state)

@@ -11,12 +11,18 @@ import anywidget
 import ipywidgets as widgets
 import traitlets
 
+from dcviz.errors import Stopped
 from dcviz.labkit import theme
 from dcviz.labkit.markup import visible, words
 
 HERE = Path(__file__).parent
 LOCK = threading.RLock()
 """Held while a lab reacts to a change: in JupyterLab 4 callbacks come on threads of their own."""
+
+
+def synced(trait):
+    """A trait whose value the browser has, too."""
+    return trait.tag(sync=True)
 
 
 def css():
@@ -118,10 +124,6 @@ def row(*children):
     box = widgets.HBox(children)
     box.add_class("dcviz-row")
     return box
-
-
-class Stopped(Exception):
-    """Raised inside the work of a `RunButton` when the learner pressed stop."""
 
 
 class RunButton(widgets.HBox):

@@ -4,11 +4,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-from dcviz.labkit.controls import HERE, css
-
-
-def _synced(trait):
-    return trait.tag(sync=True)
+from dcviz.labkit.controls import HERE, css, synced
 
 
 class HistogramView(anywidget.AnyWidget):
@@ -31,23 +27,23 @@ class HistogramView(anywidget.AnyWidget):
     _esm = HERE / "histogram_view.js"
     _css = css()
 
-    counts, overlay, magnitudes, ranks = (_synced(traitlets.Bytes(b"")) for _ in range(4))
-    n = _synced(traitlets.Int(0))
-    zeros = _synced(traitlets.Int(0))
-    limit = _synced(traitlets.Float(1.0))
-    threshold = _synced(traitlets.Float(0.0))
-    centroids = _synced(traitlets.List(traitlets.Float()))
-    exact = _synced(traitlets.List([-1.0, 0]))
-    released = _synced(traitlets.Int(0))
-    show_threshold = _synced(traitlets.Bool(True))
-    draggable = _synced(traitlets.Bool(True))
-    centroids_draggable = _synced(traitlets.Bool(False))
-    log_y = _synced(traitlets.Bool(False))
-    show_cdf = _synced(traitlets.Bool(False))
-    label = _synced(traitlets.Unicode("weight"))
-    overlay_label = _synced(traitlets.Unicode("after"))
-    centroids_label = _synced(traitlets.Unicode("centroid"))
-    height = _synced(traitlets.Int(340))
+    counts, overlay, magnitudes, ranks = (synced(traitlets.Bytes(b"")) for _ in range(4))
+    n = synced(traitlets.Int(0))
+    zeros = synced(traitlets.Int(0))
+    limit = synced(traitlets.Float(1.0))
+    threshold = synced(traitlets.Float(0.0))
+    centroids = synced(traitlets.List(traitlets.Float()))
+    exact = synced(traitlets.List([-1.0, 0]))
+    released = synced(traitlets.Int(0))
+    show_threshold = synced(traitlets.Bool(True))
+    draggable = synced(traitlets.Bool(True))
+    centroids_draggable = synced(traitlets.Bool(False))
+    log_y = synced(traitlets.Bool(False))
+    show_cdf = synced(traitlets.Bool(False))
+    label = synced(traitlets.Unicode("weight"))
+    overlay_label = synced(traitlets.Unicode("after"))
+    centroids_label = synced(traitlets.Unicode("centroid"))
+    height = synced(traitlets.Int(340))
 
     def __init__(self, sketch=None, **state):
         super().__init__(**state)

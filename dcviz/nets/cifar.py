@@ -152,18 +152,6 @@ def distort(images, generator, pad=4, hole=8):
     return out.permute(0, 3, 1, 2)
 
 
-def batches(split, pixels=224, size=256):
-    """Yield (x float32 (b, 3, pixels, pixels), labels int64 (b,)), one up-scaled batch at a time.
-
-    At 224 pixels the whole test set would be 6 GB of floats; one batch of 256 is 154 MB.
-    """
-    import torch
-
-    for start in range(0, len(split), size):
-        part = slice(start, start + size)
-        yield upscale(split.images[part], pixels), torch.from_numpy(split.labels[part].astype(np.int64))
-
-
 def _find(split, download):
     """The paths of a split's files; fetches them into the cache when allowed and needed."""
     own = os.environ.get("DCVIZ_DATA")

@@ -11,7 +11,7 @@ import torch
 
 from dcviz import archive
 from dcviz.archive import Coding, Layer, StoredNet
-from dcviz.errors import DcvizError, NetError, RecipeError
+from dcviz.errors import NetError, RecipeError, Stopped
 from dcviz.ideas.kmeans import INITS, assign, kmeans
 from dcviz.nets import models, training
 from dcviz.nets.training import Schedule
@@ -23,10 +23,6 @@ STAGES = ("dense", "pruned", "shared", "coded")
 QUANTIZERS = ("kmeans", "uniform")
 GAP_WIDTHS = range(2, 11)
 """Bits of a gap that are tried where a recipe leaves them open."""
-
-
-class Stopped(DcvizError):
-    """The run was stopped on request; the net given to it is untouched."""
 
 
 @dataclass(frozen=True)
@@ -319,6 +315,24 @@ def _positive_zeros(values):
     file that is another number than 0.0: a weight to be stored, and one that no codebook made by value has.
     """
     return values + np.float32(0) if np.signbit(values[values == 0]).any() else values
+
+
+def as_after(stage, stored):
+    """A compressed ``StoredNet``, the same weights, in the coding of an earlier stage of the pipeline.
+
+    "dense": float32, every position; "pruned": float32 and gaps; "shared": codes and gaps of fixed length; "coded": as
+    it is. RecipeError for another stage.
+    """
+    changes = {
+        "dense": lambda coding: Coding(),
+        "pruned": lambda coding: replace(coding, codebook=None, huffman=False, dtype="float32"),
+        "shared": lambda coding: replace(coding, huffman=False),
+        "coded": lambda coding: coding,
+    }
+    if stage not in changes:
+        raise RecipeError(f"stage must be one of {', '.join(STAGES)}, not {stage!r}")
+    layers = (replace(layer, coding=changes[stage](layer.coding)) for layer in stored.layers)
+    return replace(stored, layers=tuple(layers))
 
 
 def restore(stored):

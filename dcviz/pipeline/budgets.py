@@ -5,14 +5,10 @@ written here and now. Energy is arithmetic on the paper's 45 nm table: nothing o
 """
 
 import functools
-from dataclasses import replace
 
 from dcviz import archive
 from dcviz.evidence import paper
-from dcviz.pipeline import shipped
-
-STAGES = ("dense", "pruned", "shared", "huffman")
-"""Stages of the pipeline: float32, after pruning, after weight sharing, after Huffman coding."""
+from dcviz.pipeline import as_after, shipped
 
 _UNITS = {"KB": 1e3, "MB": 1e6}
 
@@ -29,7 +25,7 @@ def paper_bytes(net, stage):
         "dense": dense,
         "pruned": dense / total["pruning_factor"],
         "shared": dense / total["ratio_PQ"],
-        "huffman": _bytes(row["compressed"]["size"]),
+        "coded": _bytes(row["compressed"]["size"]),
     }[stage]
 
 
@@ -41,11 +37,9 @@ def our_bytes(net, stage):
     """
     if net not in shipped.REFERENCES or not shipped.compressed_path(net).exists():
         return None
-    if stage == "huffman":
+    if stage == "coded":
         return shipped.compressed_path(net).stat().st_size
-    stored = shipped.compressed(net)
-    coded = (replace(layer, coding=_coding(layer.coding, stage)) for layer in stored.layers)
-    return len(archive.dumps(replace(stored, layers=tuple(coded))))
+    return archive.file_bytes(as_after(stage, shipped.compressed(net)))
 
 
 def guessed_bytes(parameters, stage, like="alexnet"):
@@ -90,14 +84,6 @@ def implied_bandwidths():
                 }
             )
     return rows
-
-
-def _coding(coding, stage):
-    if stage == "dense":
-        return archive.Coding()
-    if stage == "pruned":
-        return replace(coding, codebook=None, huffman=False, dtype="float32")
-    return replace(coding, huffman=False)
 
 
 def _bytes(text):

@@ -5,10 +5,7 @@ from dcviz.evidence import paper
 from dcviz.nets import models
 from dcviz.pipeline import LayerRecipe, Recipe, Schedule
 
-PAPER_DENSITIES = {
-    net: {layer: row["weights_pct_P"] / 100 for layer, row in paper.layers(net).items()}
-    for net in ("lenet-300-100", "lenet-5")
-}
+PAPER_DENSITIES = {net: paper.densities(net) for net in ("lenet-300-100", "lenet-5")}
 """{net: {layer: share of weights kept}} as Tables 2 and 3 print it."""
 
 
@@ -19,11 +16,9 @@ def as_printed(net, **options):
     prunes, shares and codes a net in one go. DataError for a net that the paper has no table of.
     """
     none = Schedule(epochs=0)
-    rows = paper.layers(net)
+    rows, kept = paper.layers(net), paper.densities(net)
     layers = {
-        ours: LayerRecipe(
-            rows[theirs]["weights_pct_P"] / 100, rows[theirs]["weight_bits_PQ"], rows[theirs]["index_bits_PQ"]
-        )
+        ours: LayerRecipe(kept[theirs], rows[theirs]["weight_bits_PQ"], rows[theirs]["index_bits_PQ"])
         for ours, theirs in models.paper_names(net).items()
     }
     return Recipe(**{"layers": layers, "retrain": none, "finetune": none, **options})
@@ -36,9 +31,7 @@ def simple(net, scale=1.0, bits=5, index_bits=5, init="linear", epochs=4.0):
     """
     if net not in PAPER_DENSITIES:
         raise RecipeError(f"no densities are known for {net!r}; known are {', '.join(PAPER_DENSITIES)}")
-    layers = {
-        name: LayerRecipe(min(1.0, scale * density), bits, index_bits) for name, density in PAPER_DENSITIES[net].items()
-    }
+    layers = {name: LayerRecipe(density, bits, index_bits) for name, density in paper.densities(net, scale).items()}
     return Recipe(
         layers=layers,
         retrain=Schedule(epochs=epochs, lr=1e-3, teacher_weight=0.5),

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from dcviz import archive, pipeline
 from dcviz.errors import RecipeError
-from dcviz.files import atomic_write, read_json
+from dcviz.evidence import resumed
+from dcviz.files import read_json
 from dcviz.nets import datasets
 from dcviz.pipeline import Recipe, shipped
 
@@ -44,17 +45,6 @@ class Job:
         """File name of the job's results: its name and a digest of everything that decides them."""
         settings = json.dumps(dataclasses.asdict(self), sort_keys=True, default=str)
         return f"{self.name}-{hashlib.sha256(settings.encode()).hexdigest()[:10]}"
-
-
-def kept(path, function):
-    """What ``function()`` gives, plain values, or gave the last time: it is kept as JSON in the file ``path``."""
-    try:
-        return read_json(path)
-    except (OSError, ValueError):
-        text = json.dumps(function(), indent=1)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(Path(path), lambda file: file.write((text + "\n").encode()))
-    return json.loads(text)
 
 
 def over_seeds(job, seeds):
@@ -88,8 +78,7 @@ def run(job, folder):
         "file": f"{job.stem}.dcz",
     }
     archive.save(Path(folder) / f"{job.stem}.dcz", result.stored)
-    text = json.dumps(row, indent=1)
-    atomic_write(Path(folder) / f"{job.stem}.json", lambda file: file.write((text + "\n").encode()))
+    resumed.keep(Path(folder) / f"{job.stem}.json", row)
     return row
 
 

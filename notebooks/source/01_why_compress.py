@@ -74,7 +74,7 @@ print(tables.sources())
 # *guess*: they assume that it compresses as well as AlexNet did, which nobody has promised.
 
 # %%
-FitLab(net="own", millions=25.6, stage="huffman")
+FitLab(net="own", millions=25.6, stage="coded")
 
 # %% [markdown]
 # ## 2 · Energy: fetching costs more than computing

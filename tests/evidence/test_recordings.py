@@ -3,7 +3,7 @@ import json
 import pytest
 
 from dcviz.errors import DataError, OutputError
-from dcviz.evidence import recordings
+from dcviz.evidence import recordings, resumed
 
 
 @pytest.mark.parametrize("name", [*recordings.RECORDINGS, *recordings.PROGRAMS])
@@ -64,3 +64,11 @@ def test_a_place_that_cannot_be_written_is_said_before_measuring(monkeypatch, tm
     monkeypatch.setattr(recordings, "import_module", None)  # nothing may be measured
     with pytest.raises(OutputError, match="files cannot be written there"):
         recordings.record("shipped_nets")
+
+
+def test_what_was_computed_is_kept_and_damage_is_mended(tmp_path):
+    path = tmp_path / "new" / "one.json"
+    assert resumed.kept(path, lambda: {"a": (1, 2)}) == {"a": [1, 2]}
+    assert resumed.kept(path, lambda: 1 / 0) == {"a": [1, 2]}
+    path.write_text("{")
+    assert resumed.kept(path, lambda: [3]) == [3] == resumed.kept(path, lambda: 1 / 0)

@@ -5,7 +5,6 @@ import tarfile
 
 import numpy as np
 import pytest
-import torch
 
 from dcviz.errors import DataError
 from dcviz.nets import cifar
@@ -249,40 +248,3 @@ def test_upscale_normalises():
     assert x.shape == (1, 3, 40, 40)
     np.testing.assert_allclose(x.amax((0, 2, 3)), expected, rtol=1e-5)
     np.testing.assert_allclose(x.amin((0, 2, 3)), expected, rtol=1e-5)
-
-
-def test_batches_cover_the_split_in_order():
-    data = fake_file(3)
-    split = cifar.CifarSplit(data[:, 1:].reshape(-1, 3, 32, 32), data[:, 0])
-    parts = list(cifar.batches(split, pixels=64, size=8))
-    assert [tuple(x.shape) for x, _ in parts] == [(8, 3, 64, 64), (8, 3, 64, 64), (4, 3, 64, 64)]
-    assert torch.equal(torch.cat([y for _, y in parts]), torch.from_numpy(data[:, 0]).long())
-    torch.testing.assert_close(parts[2][0], cifar.upscale(split.images[16:], 64))
-
-
-def test_real_data_is_balanced():
-    try:
-        train, test = cifar.cifar10("train", download=False), cifar.cifar10("test", download=False)
-    except DataError as error:
-        pytest.skip(str(error))
-    assert np.bincount(train.labels).tolist() == [5000] * 10
-    assert np.bincount(test.labels).tolist() == [1000] * 10
-    means = train.images.mean((0, 2, 3)) / 255  # red, green, blue as published; lossy copies come close
-    np.testing.assert_allclose(means, [0.4914, 0.4822, 0.4465], atol=1e-3)
-
-
-def test_distort_moves_mirrors_and_covers_whole_pictures():
-    picture = np.arange(32 * 32, dtype=np.uint32).reshape(32, 32)
-    images = torch.from_numpy(np.stack([picture // 256, picture % 256, picture * 0 + 200]).astype(np.uint8))
-    out = cifar.distort(images.expand(300, 3, 32, 32), torch.Generator().manual_seed(0)).long()
-    assert out.shape == (300, 3, 32, 32)
-    covered = (out == 118).all(1)
-    areas = covered.sum((1, 2))
-    assert set(areas.tolist()) == {0, 64}
-    assert 100 < (areas == 64).sum() < 200
-    assert (out[:, 2][~covered] == 200).all()  # channels stay together
-    middle = (out[:, 0] * 256 + out[:, 1])[:, 12:20, 12:20]
-    steps = (middle[:, :, 1:] - middle[:, :, :-1])[areas == 0]
-    assert set(steps.unique().tolist()) == {-1, 1}  # rows run forwards or, mirrored, backwards
-    shifts = (middle[areas == 0][:, 0, 0] // 32 - 12).unique().tolist()
-    assert shifts == list(range(-4, 5))

@@ -88,14 +88,6 @@ def test_the_same_call_runs_on_a_dask_cluster(tmp_path):
     assert rows == sweeps.sweep([job(), job(seed=1)], tmp_path / "here")[0]
 
 
-def test_what_was_computed_is_kept_and_damage_is_mended(tmp_path):
-    path = tmp_path / "new" / "one.json"
-    assert sweeps.kept(path, lambda: {"a": (1, 2)}) == {"a": [1, 2]}
-    assert sweeps.kept(path, die) == {"a": [1, 2]}
-    path.write_text("{")
-    assert sweeps.kept(path, lambda: [3]) == [3] == sweeps.kept(path, die)
-
-
 def test_names_that_are_no_file_names_are_refused():
     for name in ("", "../up", ".hidden", "a b"):
         with pytest.raises(RecipeError, match="name becomes a file's"):

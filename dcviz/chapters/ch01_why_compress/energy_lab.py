@@ -114,7 +114,7 @@ class EnergyLab(Lab):
         net = "alexnet" if change["new"] == "example" else change["new"]
         with self.hold_trait_notifications():
             self.connections = 1e9 if change["new"] == "example" else float(budgets.paper_connections(net))
-            self.ratio = round(budgets.paper_bytes(net, "dense") / budgets.paper_bytes(net, "huffman"))
+            self.ratio = round(budgets.paper_bytes(net, "dense") / budgets.paper_bytes(net, "coded"))
 
 
 def _joules(value):

@@ -16,14 +16,14 @@ STAGES = {
     "dense": "dense",
     "pruned": "pruned",
     "shared": "pruned + shared weights",
-    "huffman": "pruned + shared + Huffman",
+    "coded": "pruned + shared + Huffman",
 }
 
 
 class FitLab(Lab):
     """Which memories hold a net, stage by stage: the paper's size beside the length of our own file.
 
-        FitLab(net="vgg-16", stage="huffman")
+        FitLab(net="vgg-16", stage="coded")
         FitLab(net="own", millions=25.6, stage="dense")
 
     `sizes` {"paper": bytes, "ours": bytes or None} and `holds(who)`, the memories that are large enough, give
@@ -36,6 +36,10 @@ class FitLab(Lab):
     net = traitlets.Unicode("alexnet")
     stage = traitlets.Unicode("dense")
     millions = traitlets.Float(25.6, min=0.001, max=10000, help="parameters of your own net, millions")
+
+    @traitlets.validate("stage")
+    def _older_links(self, proposal):
+        return "coded" if proposal["value"] == "huffman" else proposal["value"]
 
     def build(self):
         self.memories = memories()

@@ -41,8 +41,8 @@ class BigNetLab(Lab):
         sketches = shipped.sketches("alexnet-cifar10") if sketches is None else sketches
         self.sketches = {sketch.name: sketch for sketch in sketches}
         self.names = models.paper_names(net)
-        rows = paper.layers(net)
-        self.printed = {ours: rows[theirs]["weights_pct_P"] / 100 for ours, theirs in self.names.items()}
+        kept = paper.densities(net)
+        self.printed = {ours: kept[theirs] for ours, theirs in self.names.items()}
         self._check_layer(layer)
         if threshold is None:
             threshold = self.sketches[layer].threshold_for_quality(1.0)

@@ -40,8 +40,7 @@ def densities(net, scale):
     if net not in recipes.PAPER_DENSITIES:
         known = ", ".join(recipes.PAPER_DENSITIES)
         raise NetError(f"the paper gives no layer densities for {net!r}; it does for {known}")
-    kept = {name: row["weights_pct_P"] for name, row in paper.layers(net).items()}
-    return {name: min(1.0, scale * share / kept["fc1"]) for name, share in kept.items()}
+    return paper.densities(net, scale / paper.densities(net)["fc1"])
 
 
 def retrained_error(method, scale, schedule=RETRAIN, seed=0, net="lenet-300-100"):

@@ -18,8 +18,8 @@ FORMATS = ("bitmap", "absolute", "CSR", "CSC", "relative", "random mask, at best
 
 def paper_density(net, layer):
     """Percent of a layer's weights that the paper keeps (Tables 2 and 3) -> float, or None."""
-    rows = paper.layers(net) if net in paper.NETS else {}
-    return float(rows[layer]["weights_pct_P"]) if layer in rows else None
+    kept = paper.densities(net).get(layer) if net in paper.NETS else None
+    return None if kept is None else 100 * kept
 
 
 class IndexBitsLab(Lab):

@@ -11,16 +11,10 @@ PAPER, HERE = "paper (quoted)", "this workbook (computed now)"
 FIVE_BITS = 5  # what the paper's Tables 2 and 3 use in every layer
 
 
-def paper_densities(net):
-    """{layer: percent of its weights that the paper keeps}, Tables 2 and 3 (their ip1 is our fc1)."""
-    return {layer: float(row["weights_pct_P"]) for layer, row in paper.layers(net).items()}
-
-
 def paper_masks(net):
     """{layer: mask} of a shipped dense net, cut to the paper's densities: largest magnitudes stay."""
     weights = retraining.weights_of(shipped.dense(net))
-    densities = paper_densities(net)
-    return {name: pruning.mask_from_density(weights[name], p / 100) for name, p in densities.items()}
+    return {name: pruning.mask_from_density(weights[name], kept) for name, kept in paper.densities(net).items()}
 
 
 def reading():

@@ -12,18 +12,14 @@ from dcviz.evidence import paper
 from dcviz.ideas.kmeans import assign, compression_rate, kmeans
 from dcviz.labkit import theme
 from dcviz.labkit.base import Lab, html, row
-from dcviz.labkit.controls import css
+from dcviz.labkit.controls import css, synced
 from dcviz.labkit.inline import choice_buttons, inline_slider
 
 SIDE, K = 4, 4
 
 
-def _synced(trait):
-    return trait.tag(sync=True)
-
-
 def _numbers():
-    return _synced(traitlets.List(traitlets.Float()))
+    return synced(traitlets.List(traitlets.Float()))
 
 
 class GradientView(anywidget.AnyWidget):
@@ -32,9 +28,9 @@ class GradientView(anywidget.AnyWidget):
     _esm = Path(__file__).parent / "gradient_view.js"
     _css = css()
     weights, gradients, centroids, reduced, tuned = (_numbers() for _ in range(5))
-    codes = _synced(traitlets.List(traitlets.Int()))
-    reduce = _synced(traitlets.Unicode("sum"))
-    learning_rate = _synced(traitlets.Float(1.0))
+    codes = synced(traitlets.List(traitlets.Int()))
+    reduce = synced(traitlets.Unicode("sum"))
+    learning_rate = synced(traitlets.Float(1.0))
 
 
 class GradientLab(Lab):

@@ -11,7 +11,7 @@ from dcviz.archive import coders
 from dcviz.evidence import paper
 from dcviz.ideas import huffman
 from dcviz.ideas.entropy import entropy, histogram, mean_length
-from dcviz.pipeline import shipped
+from dcviz.pipeline import as_after, shipped
 
 PAPER, HERE = "paper (quoted)", "this workbook (computed now)"
 DIGITISED = "paper (read off Figure 5)"
@@ -82,13 +82,8 @@ def whole_files():
 @functools.cache
 def _sizes(net):
     """Bytes of a shipped net's file with fixed-length codes, and with Huffman codes."""
-    return tuple(len(archive.dumps(_with_huffman(net, on))) for on in (False, True))
-
-
-def _with_huffman(net, on):
     stored = shipped.compressed(net)
-    layers = (replace(layer, coding=replace(layer.coding, huffman=on)) for layer in stored.layers)
-    return replace(stored, layers=tuple(layers))
+    return tuple(archive.file_bytes(as_after(stage, stored)) for stage in ("shared", "coded"))
 
 
 def figure5():

@@ -6,11 +6,7 @@ import anywidget
 import traitlets
 
 from dcviz.chapters.ch06_huffman.figures import LEAF
-from dcviz.labkit.controls import css
-
-
-def _synced(trait):
-    return trait.tag(sync=True)
+from dcviz.labkit.controls import css, synced
 
 
 class TreeView(anywidget.AnyWidget):
@@ -31,16 +27,16 @@ class TreeView(anywidget.AnyWidget):
     _esm = Path(__file__).parent / "huffman_tree.js"
     _css = css() + (Path(__file__).parent / "huffman_tree.css").read_text(encoding="utf-8")
 
-    tree = _synced(traitlets.Dict())
-    selected = _synced(traitlets.Int(-1))
-    step = _synced(traitlets.Int(-1))
-    current = _synced(traitlets.Int(-1))
-    opened = _synced(traitlets.List(traitlets.Int()))
-    word = _synced(traitlets.Unicode("path"))
-    hint = _synced(traitlets.Unicode("Choose a leaf to see its code word."))
-    ink = _synced(traitlets.Unicode("weight-bits"))
-    label = _synced(traitlets.Unicode("Huffman tree"))
-    height = _synced(traitlets.Int(430))
+    tree = synced(traitlets.Dict())
+    selected = synced(traitlets.Int(-1))
+    step = synced(traitlets.Int(-1))
+    current = synced(traitlets.Int(-1))
+    opened = synced(traitlets.List(traitlets.Int()))
+    word = synced(traitlets.Unicode("path"))
+    hint = synced(traitlets.Unicode("Choose a leaf to see its code word."))
+    ink = synced(traitlets.Unicode("weight-bits"))
+    label = synced(traitlets.Unicode("Huffman tree"))
+    height = synced(traitlets.Int(430))
 
     def __init__(self, **state):
         super().__init__(**state)

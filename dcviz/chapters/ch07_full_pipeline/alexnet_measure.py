@@ -15,13 +15,13 @@ import torch
 
 from dcviz import archive
 from dcviz.archive import Coding, Layer, StoredNet
-from dcviz.evidence import paper, recordings
+from dcviz.evidence import paper, recordings, resumed
 from dcviz.files import atomic_write
 from dcviz.ideas import relative_index
 from dcviz.ideas.sketch import sketch, to_bytes
 from dcviz.nets import cifar, models, picture_training
 from dcviz.nets.models_imagenet import AlexNet
-from dcviz.pipeline import codebooks, restore, stored_net, sweeps
+from dcviz.pipeline import codebooks, restore, stored_net
 from dcviz.pipeline.alexnet import NET, PIXELS, SETTINGS, arguments, share, state
 from dcviz.pipeline.trained_quantization import SharedWeights
 
@@ -127,7 +127,7 @@ def error_percent(out, net, split):
     for value in net.state_dict().values():
         digest.update(value.contiguous().numpy())
     file = out / "measured" / f"{digest.hexdigest()[:16]}-{split}.json"
-    return sweeps.kept(file, lambda: picture_training.error_percent(net, SPLITS[split](), PIXELS))
+    return resumed.kept(file, lambda: picture_training.error_percent(net, SPLITS[split](), PIXELS))
 
 
 def pruned_stage(net):

@@ -14,7 +14,7 @@ import torch
 from dcviz.chapters.ch08_speed_and_energy.timing_layers import paper_layers
 from dcviz.errors import DataError, NetError
 from dcviz.evidence import paper
-from dcviz.files import DATA, read_json
+from dcviz.files import DATA, shipped_json
 from dcviz.nets import models
 from dcviz.pipeline import budgets
 
@@ -96,8 +96,8 @@ def phones():
 @functools.cache
 def _phones(path):
     try:
-        return [Phone(**record) for record in read_json(path)["phones"]]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        return [Phone(**record) for record in shipped_json(path)["phones"]]
+    except (TypeError, KeyError) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
 
 
@@ -155,7 +155,7 @@ def estimate(net, form, phone, assumptions=None):
         pairs += used
     fetch_pj = take.dram_pj if memory == "DRAM" else take.sram_pj
     return Estimate(
-        budgets.paper_bytes(net, "dense" if dense else "huffman"),
+        budgets.paper_bytes(net, "dense" if dense else "coded"),
         sum(sizes),
         memory,
         1e3 * seconds[True],

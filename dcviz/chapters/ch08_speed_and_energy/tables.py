@@ -1,33 +1,19 @@
-"""Timings as tables: shown, saved, read back and compared; the paper's Tables 8 and 9 beside ours.
+"""Timings as tables; the paper's Tables 8 and 9 beside ours.
 
 What is quoted from the paper, recorded on our machine and computed stands in columns of its own.
 """
 
-import json
 from dataclasses import asdict
 
 import numpy as np
-import torch
 
 from dcviz.chapters.ch08_speed_and_energy import energy, timing
-from dcviz.chapters.ch08_speed_and_energy.timing import Timing
-from dcviz.errors import DataError
-from dcviz.evidence import machine, paper
-from dcviz.files import atomic_write
+from dcviz.evidence import paper
 
 
 def geometric_mean(values, axis=None):
     """Geometric mean of positive values, along an axis -> array; of all of them -> scalar."""
     return np.exp(np.mean(np.log(values), axis=axis))
-
-
-def geometric_mean_speedup(rows, method, batch=1):
-    """Geometric mean over layers of dense time / time of ``method`` -> float. rows: list of Timing."""
-    times = {(row.layer, row.method): row.seconds for row in rows if row.batch == batch}
-    ratios = [times[layer, "dense"] / seconds for (layer, m), seconds in times.items() if m == method]
-    if not ratios:
-        raise DataError(f"no timings of {method} at batch {batch}")
-    return float(geometric_mean(ratios))
 
 
 def table(rows):
@@ -53,36 +39,6 @@ def table(rows):
         }
         for row in rows
     )
-
-
-def save(rows, path):
-    """Write timings as JSON, with the machine and torch's version, to be compared later."""
-    record = {"machine": machine.name(), "torch": torch.__version__, "rows": [asdict(row) for row in rows]}
-    atomic_write(path, lambda file: file.write((json.dumps(record, indent=1) + "\n").encode()))
-
-
-def load(path):
-    """Read what ``save`` wrote -> list of Timing. Raises DataError for a missing or damaged file."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return [Timing(**row) for row in json.load(file)["rows"]]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(f"no timings can be read from {path}: {error}") from error
-
-
-def compare(before, after):
-    """Two lists of Timing -> DataFrame of those in both: microseconds before and after, and their ratio."""
-    import pandas as pd
-
-    def key(row):
-        return row.layer, row.method, row.batch, row.active, row.device, row.cold
-
-    old = {key(row): row for row in before}
-    rows = [(*key(row)[:3], old[key(row)].seconds, row.seconds) for row in after if key(row) in old]
-    frame = pd.DataFrame(rows, columns=["layer", "method", "batch", "before µs", "after µs"])
-    frame["before / after"] = (frame["before µs"] / frame["after µs"]).round(2)
-    frame[["before µs", "after µs"]] *= 1e6
-    return frame.round(2)
 
 
 CORE_I7, PAPER = "Core i7-5930k", "paper (quoted)"

@@ -6,7 +6,7 @@
 Contestants run in turn, A B C A B C, so that a busy moment of the machine meets all alike; medians count, the
 quartiles tell the spread. On a GPU every reading of the clock waits for the device. Layers of a large net are timed
 ``cold``: between two pictures the rest of the net has gone through the caches, and nothing of the layer is left there.
-Layers are made by ``timing_layers``; ``timing_tables`` shows, saves and compares.
+Layers are made by ``timing_layers``; ``tables`` shows the result.
 """
 
 import time

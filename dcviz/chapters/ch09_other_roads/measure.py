@@ -12,9 +12,10 @@ from dataclasses import replace
 import numpy as np
 
 from dcviz.chapters.ch09_other_roads import comparison, distillation, int8, nnmf, rebuild, svd, taylor
+from dcviz.evidence import paper
 from dcviz.nets import datasets, models, training
 from dcviz.nets.training import Schedule
-from dcviz.pipeline import LayerRecipe, Recipe, compress, recipes, shipped, stored_net
+from dcviz.pipeline import LayerRecipe, Recipe, compress, shipped, stored_net
 
 NET = "lenet-300-100"
 TUNE = Schedule(epochs=2, lr=1e-3, shift=1)
@@ -86,7 +87,7 @@ def all_roads():
         road = "small net, labels" if teacher is None else "small net, distilled"
         add(road, f"{widths[0]} and {widths[1]} neurons", stored_net(taught[widths]))
     for scale in SCALES:
-        densities = {name: min(1.0, scale * d) for name, d in recipes.PAPER_DENSITIES[NET].items()}
+        densities = paper.densities(NET, scale)
         add("Deep Compression", f"{scale:g} x the paper's densities", deep_compressed(dense, densities).stored)
         if scale < 1:
             stored = deep_compressed(dense, densities, teacher=dense).stored
@@ -126,7 +127,7 @@ def figure6():
         )
 
     for scale in (3.0, 1.5, 0.8, 0.5, 0.3, 0.2, 0.12):
-        densities = {name: min(1.0, scale * d) for name, d in recipes.PAPER_DENSITIES[NET].items()}
+        densities = paper.densities(NET, scale)
         stages = {stage.name: stage.stored for stage in deep_compressed(dense, densities).stages}
         add("pruning_only", f"{scale:g} x the paper's densities", stages["pruned"])
         add("pruning_plus_quantization", f"{scale:g} x the paper's densities, 5 bits", stages["shared"])

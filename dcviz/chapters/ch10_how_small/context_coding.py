@@ -8,8 +8,6 @@ turns that chance into a fraction of a bit. Nothing is stored but the code: the 
 Standards for coding video and neural nets (CABAC, and the NNC standard's DeepCABAC) rest on the same idea.
 """
 
-import math
-
 import numpy as np
 
 from dcviz.errors import CodeError
@@ -45,21 +43,6 @@ def conditional_entropy(bits, conditions):
     n = np.bincount(conditions)
     ones = np.bincount(conditions, weights=bits)
     return sum(m * entropy([k, m - k]) for k, m in zip(ones, n, strict=True)) / max(bits.size, 1)
-
-
-def adaptive_bits(bits, conditions):
-    """Bits that counters learning as they go need for all of ``bits`` -> float: conditional entropy plus the learning.
-
-    A counter that has seen k ones among m bits expects a one with chance (k + 1/2) / (m + 1) (Krichevsky, Trofimov).
-    The product of all chances does not depend on the order, so it can be summed up by gamma functions.
-    """
-    bits = _checked(bits)
-    _, conditions = np.unique(conditions, return_inverse=True)
-    counts = zip(np.bincount(conditions, weights=bits), np.bincount(conditions), strict=True)
-    log = sum(
-        math.lgamma(k + 0.5) + math.lgamma(m - k + 0.5) - math.lgamma(m + 1) - math.log(math.pi) for k, m in counts
-    )
-    return -log / math.log(2)
 
 
 class Encoder:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from dcviz import archive, files, pipeline
 from dcviz.chapters.ch10_how_small import bounds, frontier, nnc
+from dcviz.evidence import resumed
 from dcviz.nets import datasets, training
 from dcviz.pipeline import reordering, sensitivity, shipped as reference, sweeps
 
@@ -101,7 +102,7 @@ def run(density, parts):
         coded = {"+".join(coding): point for coding, point in found.items()}
         return {"experiment": "parts", "density": density, "parts": parts, "pruned_error": error, "files": coded}
 
-    return sweeps.kept(folder() / "grid" / f"{density}-{'-'.join(parts) or 'plain'}.json", measure)
+    return resumed.kept(folder() / "grid" / f"{density}-{'-'.join(parts) or 'plain'}.json", measure)
 
 
 def pruned(recipe):
@@ -158,7 +159,7 @@ def variants():
     return [
         row
         for function in (without_regrowth, by_sensitivity, codings)
-        for row in sweeps.kept(folder() / "grid" / f"{function.__name__}.json", function)
+        for row in resumed.kept(folder() / "grid" / f"{function.__name__}.json", function)
     ]
 
 
