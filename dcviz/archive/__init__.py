@@ -12,12 +12,11 @@ The specification is docs/format.md.
 
 import functools
 from dataclasses import replace
-from pathlib import Path
 
-from dcviz.archive.reader import parse
+from dcviz.archive.reader import opened, read_breakdown, read_net
+from dcviz.archive.streams import Reader
 from dcviz.archive.types import MAGIC, PARTS, VERSION, Breakdown, Coding, Layer, LayerBreakdown, StoredNet
 from dcviz.archive.writer import pieces, walk, write_layer
-from dcviz.errors import ArchiveError
 from dcviz.files import atomic_write
 
 __all__ = [
@@ -51,14 +50,22 @@ def save(path, net):
     return atomic_write(path, lambda file: sum(file.write(piece) for piece in pieces(net)))
 
 
-def load(path):
-    """Read the ``StoredNet`` in the file at ``path``; ArchiveError names what is wrong with it."""
-    return loads(_contents(path), path)
+def load(path, *, max_bytes=None):
+    """Read the ``StoredNet`` in the file at ``path``; ArchiveError names what is wrong with it.
+
+    ``max_bytes``: refuse a file that is longer, or whose float32 arrays together would be, before memory is taken.
+    """
+    with opened(path) as file:
+        return read_net(file, path, max_bytes)
 
 
-def describe(path):
-    """The ``Breakdown`` of the file at ``path`` (which is fully decoded for it)."""
-    return describe_bytes(_contents(path), path)
+def describe(path, *, max_bytes=None):
+    """The ``Breakdown`` of the file at ``path``, all of which is checked for it; no array of weights is made.
+
+    ArchiveError as for ``load``; ``max_bytes``: refuse a longer file.
+    """
+    with opened(path) as file:
+        return read_breakdown(file, path, max_bytes)
 
 
 def breakdown(net):
@@ -66,14 +73,14 @@ def breakdown(net):
     return describe_bytes(dumps(net))
 
 
-def describe_bytes(data, where="these bytes"):
-    """The ``Breakdown`` of the bytes of a .dcz file."""
-    return parse(data, where)[1]
+def describe_bytes(data, where="these bytes", *, max_bytes=None):
+    """The ``Breakdown`` of the bytes of a .dcz file; ArchiveError and ``max_bytes`` as for ``describe``."""
+    return read_breakdown(Reader(data), where, max_bytes)
 
 
-def loads(data, where="these bytes"):
-    """The ``StoredNet`` in the bytes of a .dcz file; ArchiveError names what is wrong."""
-    return parse(data, where)[0]
+def loads(data, where="these bytes", *, max_bytes=None):
+    """The ``StoredNet`` in the bytes of a .dcz file; ArchiveError and ``max_bytes`` as for ``load``."""
+    return read_net(Reader(data), where, max_bytes)
 
 
 def dumps(net):
@@ -102,10 +109,3 @@ def shortest(layer, codings):
         return len(write_layer(replace(layer, coding=coding), coding.index_bits and walked(coding.order)))
 
     return replace(layer, coding=min(codings, key=size) if len(codings) > 1 else codings[0])
-
-
-def _contents(path):
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise ArchiveError(f"{path} cannot be read: {error}") from error

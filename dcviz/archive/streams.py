@@ -16,11 +16,13 @@ MAX_LAYERS = 1 << 12
 """Most layers in one file: each costs some time to read, however little it holds."""
 MAX_NAME = 1 << 10
 """Longest name of a net or layer, in bytes of UTF-8."""
+MAX_HEADER = 1 << 23
+"""Longest header in bytes, above what the most layers with the longest names take."""
 MAX_FREE = 1 << 20
 """Most symbols that may stand in no bits at all, so that a few bytes cannot ask for much memory."""
 
 MAX_CHUNK = 1 << 17
-"""Longest chunk of Huffman-coded symbols: a decoder takes one step per symbol of a chunk."""
+"""Longest chunk of Huffman-coded symbols: a simple decoder takes one step per symbol of a chunk."""
 
 _FIXED, _HUFFMAN = 0, 1
 
@@ -62,12 +64,13 @@ class Reader:
     def __init__(self, data, parts=()):
         self._data = memoryview(data)
         self._at = 0
+        self.size = len(self._data)
         self.parts = Counter(parts)
 
     @property
     def left(self):
         """Bytes not yet read."""
-        return len(self._data) - self._at
+        return self.size - self._at
 
     def raw(self, n, part):
         """The next n bytes."""
@@ -75,6 +78,9 @@ class Reader:
             raise ArchiveError(f"cut short: {n:,} more bytes of {part} expected, {self.left:,} left")
         self._at += n
         self.parts[part] += n
+        return self._next(n)
+
+    def _next(self, n):
         return self._data[self._at - n : self._at]
 
     def byte(self, part):
@@ -95,19 +101,25 @@ class Reader:
 
     def text(self, part):
         """The next UTF-8 text."""
+        size = self.varint(part)
+        if size > MAX_NAME:
+            raise ArchiveError(f"a name of {size:,} bytes in the {part}; at most {MAX_NAME:,} are possible")
         try:
-            return bytes(self.raw(self.varint(part), part)).decode()
+            return bytes(self.raw(size, part)).decode()
         except UnicodeDecodeError as error:
             raise ArchiveError(f"a name in the {part} is not UTF-8") from error
 
     def floats(self, n, dtype, part):
-        """The next n floats of a little-endian dtype, as a new float32 array."""
-        return np.frombuffer(self.raw(n * np.dtype(dtype).itemsize, part), dtype).astype(np.float32)
+        """The next n floats of a little-endian dtype, where they lie: not copied."""
+        return np.frombuffer(self.raw(n * np.dtype(dtype).itemsize, part), dtype)
 
-    def section(self, what):
+    def section(self, what, longest=None):
         """A Reader of the next section's payload, its checksum verified; it is charged for its own frame."""
         before, self.parts = self.parts, Counter()
-        payload = self.raw(self.varint("header"), "payload")
+        size = self.varint("header")
+        if longest is not None and size > longest:
+            raise ArchiveError(f"{what} would take {size:,} bytes; at most {longest:,} are possible")
+        payload = self.raw(size, "payload")
         checksum = int.from_bytes(self.raw(4, "checksums"), "little")
         frame, self.parts = self.parts, before
         if zlib.crc32(payload) != checksum:
@@ -127,17 +139,55 @@ class Reader:
             raise ArchiveError(f"{self.left:,} bytes too many at the end of {what}")
 
 
+class FileReader(Reader):
+    """A Reader of an open binary file of ``size`` bytes, which takes no more of it into memory than is asked for."""
+
+    def __init__(self, file, size):
+        super().__init__(b"")
+        self._file, self.size = file, size
+
+    def _next(self, n):
+        try:
+            data = self._file.read(n)
+        except OSError as error:
+            raise ArchiveError(f"cannot be read: {error}") from error
+        if len(data) < n:
+            raise ArchiveError("cut short while it was read")
+        return memoryview(data)
+
+
+def blocks(n, size=1 << 16):
+    """Slices that cover n places in order: what is done block by block takes no memory to speak of."""
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+
 @dataclass(frozen=True, eq=False)
 class Symbols:
-    """Decoded symbols (n,), what each symbol of the alphabet costs in bits, and whether a Huffman code says so."""
+    """Decoded symbols (n,), the bits that all of them take, and what each takes.
+
+    ``costs`` is an integer if all take the same (fixed-length), else the bits of each symbol of the code. Symbols of
+    no bits are all zero, and one byte of memory stands for them all.
+    """
 
     symbols: np.ndarray
-    costs: np.ndarray
-    coded: bool
+    total_bits: int
+    costs: int | np.ndarray
 
-    def bits(self, which):
-        """Bits that the symbols at ``which`` (boolean mask) take in the stream."""
-        return int(self.costs[self.symbols[which]].sum(dtype=np.int64))
+    @property
+    def coded(self):
+        """Whether a Huffman code says what symbols cost."""
+        return not isinstance(self.costs, int)
+
+    @property
+    def free(self):
+        """Whether the symbols take no bits: they are all zero."""
+        return not self.coded and self.costs == 0
+
+    def bits(self, which, block=slice(None)):
+        """Bits that the symbols at ``which`` (boolean mask) of a block take in the stream."""
+        if self.coded:
+            return int(self.costs[self.symbols[block][which]].sum(dtype=np.int64))
+        return self.costs * int(np.count_nonzero(which))
 
 
 def write_symbols(writer, symbols, use_huffman, width):
@@ -178,31 +228,56 @@ def read_symbols(reader, n, alphabet, part):
     """The next ``n`` symbols, each below ``alphabet``, as ``Symbols``; ArchiveError or CodeError if damaged."""
     kind = reader.byte(part)
     if kind == _FIXED:
-        width = reader.byte(part)
-        if width > 32:
-            raise ArchiveError(f"fixed-length codes of {width} bits among the {part}")
-        if width == 0 and n > MAX_FREE:
-            raise ArchiveError(f"{n:,} {part} in no bits; at most {MAX_FREE:,} are possible")
-        symbols = bits.unpack_fixed(reader.raw((n * width + 7) // 8, part), n, width)
-        costs = np.full(alphabet, width, np.uint8)
+        found = _read_fixed(reader, n, part)
     elif kind == _HUFFMAN:
-        costs = _read_table(reader, alphabet)
-        chunk, least = reader.varint("lane_starts"), reader.varint("lane_starts")
-        chunks = -(-n // max(chunk, 1))
-        if not 1 <= chunk <= MAX_CHUNK or chunks * max(least, 1) > 8 * reader.left:
-            raise ArchiveError(f"{chunks:,} chunks of {chunk:,} symbols and {least:,} bits or more of {part} cannot be")
-        chunk_bits = np.full(chunks, least, np.int64)
-        if chunks > 1:
-            width = min(reader.byte("lane_starts"), 32)
-            packed = reader.raw((chunks * width + 7) // 8, "lane_starts")
-            chunk_bits += bits.unpack_fixed(packed, chunks, width).astype(np.int64)
-        data = reader.raw((int(chunk_bits.sum()) + 7) // 8, part)
-        symbols = bitstream.decode(bitstream.BitStream(bytes(data), n, chunk, chunk_bits), costs)
+        found = _read_huffman(reader, n, alphabet, part)
     else:
         raise ArchiveError(f"{part} are coded in a way ({kind}) that this dcviz does not know")
-    if len(symbols) and int(symbols.max()) >= alphabet:
+    if n and (0 if found.free else int(found.symbols.max())) >= alphabet:
         raise ArchiveError(f"a symbol among the {part} lies outside its alphabet of {alphabet:,}")
-    return Symbols(symbols, costs, kind == _HUFFMAN)
+    return found
+
+
+def _read_fixed(reader, n, part):
+    width = reader.byte(part)
+    if width > 32:
+        raise ArchiveError(f"fixed-length codes of {width} bits among the {part}")
+    if width == 0:
+        if n > MAX_FREE:
+            raise ArchiveError(f"{n:,} {part} in no bits; at most {MAX_FREE:,} are possible")
+        return Symbols(np.broadcast_to(np.uint8(0), n), 0, 0)
+    return Symbols(bits.unpack_fixed(reader.raw((n * width + 7) // 8, part), n, width), n * width, width)
+
+
+def _read_huffman(reader, n, alphabet, part):
+    lengths = _read_table(reader, alphabet)
+    if not lengths.any():
+        raise ArchiveError(f"a code table of the {part} has no symbols")
+    chunk, least = reader.varint("lane_starts"), reader.varint("lane_starts")
+    chunks = -(-n // max(chunk, 1))
+    if not 1 <= chunk <= MAX_CHUNK or chunks * max(least, 1) > 8 * reader.left:
+        raise ArchiveError(f"{chunks:,} chunks of {chunk:,} symbols and {least:,} bits or more of {part} cannot be")
+    chunk_bits = np.full(min(chunks, 1), least, np.int64)
+    if chunks > 1:
+        chunk_bits = _read_chunk_table(reader, chunks, chunk, least)
+    elif not chunks and least:
+        raise ArchiveError(f"{least:,} bits for no {part}")
+    total = int(chunk_bits.sum(dtype=np.int64))
+    data = reader.raw((total + 7) // 8, part)
+    symbols = bitstream.decode(bitstream.BitStream(bytes(data), n, chunk, chunk_bits), lengths)
+    return Symbols(symbols, total, lengths)
+
+
+def _read_chunk_table(reader, chunks, chunk, least):
+    """The bits of each of several chunks."""
+    width = reader.byte("lane_starts")
+    if width > 32:
+        raise ArchiveError(f"a chunk table of {width} bits a chunk; at most 32 are possible")
+    extra = bits.unpack_fixed(reader.raw((chunks * width + 7) // 8, "lane_starts"), chunks, width)
+    most = least + int(extra.max())
+    if extra.min() or most > chunk * huffman.MAX_LENGTH:
+        raise ArchiveError(f"a chunk table of {least + int(extra.min()):,} to {most:,} bits a chunk cannot be")
+    return extra.astype(np.min_scalar_type(most)) + np.min_scalar_type(most).type(least)
 
 
 def _write_table(writer, lengths):
@@ -226,23 +301,23 @@ def _write_table(writer, lengths):
 
 
 def _read_table(reader, alphabet):
-    """Code lengths (alphabet,), uint8; whether they make a prefix code is for the decoder to check."""
+    """Code lengths, uint8, up to the last symbol that the table names; whether they make a code the decoder checks."""
     part = "code_tables"
     n, width = reader.varint(part), reader.byte(part)
     if not 1 <= width <= 5 or n > 2 * alphabet:
         raise ArchiveError(f"a code table of {n:,} fields of {width} bits for {alphabet:,} symbols")
-    fields = bits.unpack_fixed(reader.raw((n * width + 7) // 8, part), n, width).tolist()
-    lengths = np.zeros(alphabet, np.uint8)
-    at, symbol = 0, 0
-    while at < n:
-        if symbol >= alphabet:
-            raise ArchiveError(f"a code table has more than the {alphabet:,} symbols of its alphabet")
-        lengths[symbol] = fields[at]
-        symbol += 1
-        at += 1
-        if fields[at - 1] == 0:
-            if at == n:
-                raise ArchiveError("a code table ends in the middle of a run of absent symbols")
-            symbol += fields[at]
-            at += 1
+    fields = bits.unpack_fixed(reader.raw((n * width + 7) // 8, part), n, width)
+    fields = np.append(fields, np.zeros(2, fields.dtype)).astype(np.intp)
+    jump = np.arange(n + 2)  # from a length to the next: over the run that follows a zero
+    jump[:n] += 1 + (fields[:n] == 0)
+    at = bits.follow(jump, n + 1)
+    if at[-1] > n:
+        raise ArchiveError("a code table ends in the middle of a run of absent symbols")
+    at = at[at < n]
+    named = 1 + np.where(fields[at] == 0, fields[at + 1], 0)
+    total = int(named.sum())
+    if total > alphabet:
+        raise ArchiveError(f"a code table has more than the {alphabet:,} symbols of its alphabet")
+    lengths = np.zeros(total, np.uint8)
+    lengths[np.cumsum(named) - named] = fields[at]
     return lengths

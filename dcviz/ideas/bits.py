@@ -94,6 +94,20 @@ def windows_of(data, step):
     return windows
 
 
+def follow(jump, n):
+    """Where one gets from place 0: the first ``n`` of 0, jump[0], jump[jump[0]], ... -> places (n,).
+
+    Each round doubles the places known and the length of a jump, so a few looks at whole arrays take the place of n
+    looks one after the other. Every jump must lead to a place of ``jump``.
+    """
+    places = np.zeros(1, np.intp)
+    while places.size < n:
+        places = np.concatenate([places, jump.take(places, mode="wrap")])
+        if places.size < n:
+            jump = jump.take(jump, mode="wrap")  # the quickest mode; nothing is out of range
+    return places[:n]
+
+
 def check_integer(value, name, low, high=None):
     """``value`` as an int from ``low`` to ``high``, or CodeError."""
     try:

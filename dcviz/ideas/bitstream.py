@@ -4,6 +4,10 @@ Bits are written from the most significant bit of each byte on, code word after 
 gaps; the last byte is filled with zeros. A Huffman stream is cut into *chunks* of equally many
 symbols whose lengths in bits are kept, so that NumPy can decode all chunks side by side, one symbol
 of each per step. The chunks themselves need no alignment and cost no bits in the stream.
+
+A stream of few chunks, where that would be many steps for few symbols, is decoded in another way: look up
+what word would begin at every bit, then follow the words from the first bit on. So the time grows with the
+bits of the stream, however it is cut.
 """
 
 from dataclasses import dataclass
@@ -16,6 +20,7 @@ from dcviz.ideas.bits import (
     check_data,
     check_integer,
     check_integers,
+    follow,
     pack_fixed,
     scatter,
     unpack_fixed,
@@ -28,6 +33,9 @@ __all__ = ["BitStream", "decode", "default_chunk", "encode", "pack_fixed", "unpa
 CHUNK = 1024  # symbols per chunk; more when that would make over LANES chunks
 LANES = 4096  # chunks decoded side by side: enough to hide NumPy's overhead, few enough for the cache
 TILE = 64  # steps decoded before their symbols are put in order
+STEP = 256  # a step of all lanes costs about as much as a look at the words that begin at so many bits
+BLOCK = 1 << 15  # bits looked at together
+SPARE = 16  # table entries that a bit of the stream pays for; longer words are found by bisection
 WINDOW = 33  # bits sure to be left of a 64-bit window once it is shifted to a bit of its first half
 SYMBOL_BITS = 26  # a table entry is length << 26 | symbol
 
@@ -35,7 +43,7 @@ SYMBOL_BITS = 26  # a table entry is length << 26 | symbol
 @dataclass(frozen=True, eq=False)
 class BitStream:
     """Huffman-coded symbols: ``data`` bytes, ``n`` symbols, ``chunk`` symbols per chunk (the last chunk
-    may hold fewer), ``chunk_bits`` int64 (chunks,) the bits of each chunk.
+    may hold fewer), ``chunk_bits`` integers (chunks,) the bits of each chunk.
     """
 
     data: bytes
@@ -113,8 +121,8 @@ def decode(stream, lengths):
 
     Raises CodeError for lengths that are no prefix code and for any damage that leaves the stream
     inconsistent: numbers that do not fit together, a chunk that does not end where it should, pad bits
-    that are not zero. Memory stays in proportion to the data, whatever the numbers claim; time grows
-    with ``chunk``, the number of NumPy steps, so a reader of foreign files should bound it.
+    that are not zero. Time and memory stay in proportion to the data and the alphabet, whatever the
+    numbers claim.
     """
     lengths = check_lengths(lengths)
     if lengths.size > 1 << SYMBOL_BITS:
@@ -124,27 +132,66 @@ def decode(stream, lengths):
     symbols = np.empty(n, dtype)
     if n == 0:
         return symbols
-    table, width = _table(lengths)
-    ends = np.cumsum(chunk_bits)
-    begins = ends - chunk_bits
-    for lane in range(0, ends.size, LANES):
-        begin, end = begins[lane : lane + LANES], ends[lane : lane + LANES]
+    order = canonical_order(lengths)
+    sizes = lengths[order].astype(np.int64)
+    table = _table(order, sizes) if 1 << int(sizes[-1]) <= max(SPARE * 8 * len(data), 2) else None
+    at = 0
+    for lane in range(0, chunk_bits.size, LANES):
+        end = at + np.cumsum(chunk_bits[lane : lane + LANES], dtype=np.int64)
+        begin = np.concatenate([[at], end[:-1]])
         out = symbols[lane * chunk : (lane + LANES) * chunk]
-        wrong = _decode_lanes(data, begin, end, table, width, out, chunk)
+        if table is None or min(chunk, out.size) * STEP > int(end[-1]) - at:
+            wrong = _decode_words(data, begin, end, order, sizes, table, out, chunk)
+        else:
+            wrong = _decode_lanes(data, begin, end, table, int(sizes[-1]), out, chunk)
         if wrong >= 0:
             raise CodeError(f"damaged bits: chunk {lane + wrong} does not end where it should")
+        at = int(end[-1])
     return symbols
 
 
-def _table(lengths):
+def _table(order, sizes):
     """Look-up table (2**width,) uint32 of length << SYMBOL_BITS | symbol, by the next ``width`` bits."""
-    order = canonical_order(lengths)
-    sizes = lengths[order].astype(np.int64)
     width = int(sizes[-1])
     table = np.zeros(1 << width, np.uint32)  # entries never filled (lone symbol) have length 0
     entries = np.repeat(sizes << SYMBOL_BITS | order, 1 << (width - sizes))
     table[: entries.size] = entries
-    return table, width
+    return table
+
+
+def _decode_words(data, begin, end, order, sizes, table, out, chunk):
+    """Decode all words from the first ``begin`` to the last ``end`` into ``out``: -> index of a bad chunk, or -1.
+
+    Look up at every bit of a block what word would begin there, then keep those that follow upon each other.
+    """
+    width, at, last, done = int(sizes[-1]), int(begin[0]), int(end[-1]), 0
+    if table is None:  # the first word of each symbol, as the number that its bits and more zeros make
+        room = 1 << (width - sizes)
+        firsts, entries = np.cumsum(room) - room, (sizes << SYMBOL_BITS | order).astype(np.uint32)
+    while done < out.size and at < last:
+        bits, first = min(BLOCK, last - at), at >> 3
+        places = np.arange(at, at + bits)
+        windows = windows_of(data[first : (at + bits + width + 7) >> 3], 1)
+        number = (
+            windows.take((places >> 3) - first, mode="wrap") << (places & 7).astype(np.uint64) >> np.uint64(64 - width)
+        )
+        number = number.view(np.int64)
+        entry = (
+            entries[np.searchsorted(firsts, number, "right") - 1] if table is None else table.take(number, mode="wrap")
+        )
+        jump = np.arange(bits + width + 1)  # past the block one stays where one is
+        jump[:bits] += entry >> SYMBOL_BITS
+        words = follow(jump, min(out.size - done, bits) + 1)
+        n = min(int(np.searchsorted(words, bits)), words.size - 1)
+        if words[n] == 0:  # a bit that begins no word: the code is that of a lone symbol
+            break
+        np.copyto(out[done : done + n], entry[words[:n]] & (1 << SYMBOL_BITS) - 1, casting="unsafe")
+        starts = np.arange(-(-done // chunk), -(-(done + n) // chunk))  # chunks that begin in this block
+        wrong = at + words[starts * chunk - done] != begin[starts]
+        if wrong.any():
+            return max(int(starts[wrong.argmax()]) - 1, 0)
+        done, at = done + n, at + int(words[n])
+    return -1 if done == out.size and at == last else min(done // chunk, begin.size - 1)
 
 
 def _decode_lanes(data, begin, end, table, width, out, chunk):
@@ -215,5 +262,4 @@ def _check_stream(stream, lengths):
     chunk = max(min(chunk, n), 1)
     if n and int(chunk_bits.max()) > chunk * int(lengths.max()):
         raise CodeError(f"a chunk of {chunk} symbols cannot take {chunk_bits.max()} bits")
-    chunk_bits = chunk_bits.astype(np.int64)
-    return check_data(stream.data, int(chunk_bits.sum())), n, chunk, chunk_bits
+    return check_data(stream.data, int(chunk_bits.sum(dtype=np.int64))), n, chunk, chunk_bits

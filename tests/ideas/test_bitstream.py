@@ -339,3 +339,15 @@ def test_refusals_name_the_field():
         with pytest.raises(CodeError) as error:
             decode(dataclasses.replace(STREAM, **change), lengths)
         assert str(error.value) == message
+
+
+@pytest.mark.parametrize("n", [1, 9, 3000, 70_000])
+@pytest.mark.parametrize("chunk", [1, 100, 70_000])
+def test_a_lone_symbol_has_one_word(n, chunk):
+    stream = bitstream.encode(np.zeros(n, np.uint8), [1], chunk)
+    assert not bitstream.decode(stream, [1]).any()
+    for place in {0, n // 2, n - 1}:
+        data = bytearray(stream.data)
+        data[place // 8] |= 128 >> place % 8
+        with pytest.raises(CodeError, match="does not end where it should"):
+            bitstream.decode(dataclasses.replace(stream, data=bytes(data)), [1])

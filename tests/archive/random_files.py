@@ -1,0 +1,393 @@
+"""Random .dcz files made bit by bit from docs/format.md, most of them such as dcviz would never write.
+
+Codes that are not the best, code words for symbols that never occur, tables with zeros in many runs, fields wider than
+they need be, chunks of any length, codebooks with both zeros and values twice. ``make(rng)`` gives the bytes and the
+arrays that they must decode to; with a ``lie`` from ``LIES`` one rule of the page is broken. No line of dcviz is used
+here.
+"""
+
+import struct
+import zlib
+
+import numpy as np
+
+LIES = (
+    "a fewest that is not the fewest",
+    "a chunk table of 33 bits a chunk",
+    "a chunk of none",
+    "a chunk too long",
+    "a table beyond the alphabet",
+    "a table without a symbol",
+    "a table cut in a run",
+    "an incomplete code",
+    "a long word for a lone symbol",
+    "fewest bits for no symbols",
+    "pad bits",
+    "a symbol outside the alphabet",
+    "fixed-length codes of 33 bits",
+    "no bits for 2^20 + 1 symbols",
+    "a centroid that is no number",
+    "a filler with another gap",
+    "a filler at the end",
+    "past the end",
+    "a long shared bias",
+    "more entries than weights",
+    "17 index bits",
+    "9 dimensions",
+    "no weights",
+    "flags that exclude each other",
+    "a key twice",
+    "a long name",
+    "a name that is no text",
+    "a byte too many",
+    "a long varint",
+    "another version",
+)
+
+
+class Unused(Exception):
+    """The lie did not fit the file that came up: try another."""
+
+
+def varint(value):
+    """An unsigned integer in groups of seven bits."""
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def packed(fields):
+    """Bits of (number, width) pairs, filled up with zeros."""
+    text = "".join(f"{number:0{width}b}" for number, width in fields if width)
+    text += "0" * (-len(text) % 8)
+    return bytes(int(text[i : i + 8], 2) for i in range(0, len(text), 8))
+
+
+def section(payload):
+    """Length, payload, checksum."""
+    return varint(len(payload)) + payload + zlib.crc32(payload).to_bytes(4, "little")
+
+
+class Maker:
+    """One random file; ``lie`` is the rule to break, None when it has been broken."""
+
+    def __init__(self, rng, lie=None):
+        self.rng, self.lie = rng, lie
+
+    def lies(self, lie):
+        """Whether to tell this lie now: once only."""
+        if self.lie == lie:
+            self.lie = None
+            return True
+        return False
+
+    # symbols ------------------------------------------------------------------------------------
+
+    def symbols(self, symbols, alphabet):
+        """A stream of symbols below ``alphabet``, in one of the ways that the page allows."""
+        if self.lie == "a symbol outside the alphabet" and symbols and self.lies(self.lie):
+            symbols = [*symbols[:-1], alphabet + self.rng.randrange(3)]
+            alphabet = max(symbols) + 1
+        huffman = alphabet and self.rng.random() < 0.6
+        return self.huffman(symbols, alphabet) if huffman else self.fixed(symbols)
+
+    def fixed(self, symbols):
+        least = max(symbols, default=0).bit_length()
+        width = self.rng.choice([least, least, min(least + self.rng.randrange(4), 32), self.rng.randint(least, 32)])
+        if self.lies("fixed-length codes of 33 bits"):
+            width = 33
+        return bytes([0, width]) + self.padded([(symbol, width) for symbol in symbols])
+
+    def padded(self, fields):
+        data = packed(fields)
+        if sum(width for _, width in fields) % 8 and self.lies("pad bits"):
+            data = data[:-1] + bytes([data[-1] | 1])
+        return data
+
+    def huffman(self, symbols, alphabet):
+        rng = self.rng
+        used = set(symbols)
+        more = rng.sample(range(min(alphabet, 300)), min(alphabet, 300, rng.choice([0, 0, 1, 3, 12])))
+        if not used | set(more):
+            more = [rng.randrange(alphabet)]
+        coded = sorted(used | set(more))
+        if len(coded) > 1 and self.lies("an incomplete code"):
+            coded = sorted({*coded, alphabet})[:-1] if rng.random() < 0.5 else coded
+            lengths = dict(zip(coded, self.code(len(coded) + 1), strict=False))
+        else:
+            lengths = dict(zip(coded, self.code(len(coded)), strict=True))
+        if len(coded) == 1 and self.lies("a long word for a lone symbol"):
+            lengths[coded[0]] = 2
+        words = canonical(lengths)
+        longest = rng.choice([len(symbols) + 1, rng.randint(1, max(len(symbols), 1)), rng.randint(1, 5), 2**17])
+        chunk = longest
+        if self.lies("a chunk of none"):
+            chunk = 0
+        if self.lies("a chunk too long"):
+            chunk = 2**17 + rng.randint(1, 9)
+        whole = [words[symbol] for symbol in symbols]
+        bits = [sum(w for _, w in whole[i : i + longest]) for i in range(0, len(whole), longest)]
+        fewest, table = min(bits, default=0), b""
+        if not bits and self.lies("fewest bits for no symbols"):
+            fewest = rng.choice([1, 8, 2**40])
+        if len(bits) > 1:
+            if fewest and self.lies("a fewest that is not the fewest"):
+                fewest -= rng.randint(1, fewest)
+            least = (max(bits) - fewest).bit_length()
+            width = rng.choice([least, least, min(least + rng.randrange(5), 32), rng.randint(least, 32)])
+            if self.lies("a chunk table of 33 bits a chunk"):
+                width = 33
+            table = bytes([width]) + packed([(b - fewest, width) for b in bits])
+        return bytes([1]) + self.table(lengths, alphabet) + varint(chunk) + varint(fewest) + table + self.padded(whole)
+
+    def code(self, n):
+        """n random lengths of a complete prefix code, or [1]."""
+        lengths = [0]
+        while len(lengths) < n:
+            at = self.rng.choice([i for i, length in enumerate(lengths) if length < 20])
+            lengths[at] += 1
+            lengths.insert(at, lengths[at])
+        self.rng.shuffle(lengths)
+        return lengths if n > 1 else [1]
+
+    def table(self, lengths, alphabet):
+        rng = self.rng
+        width = rng.randint(max(lengths.values()).bit_length(), 5)
+        fields, symbol = [], 0
+        last = max(lengths) + 1
+        end = rng.choice([last, last, rng.randint(last, max(alphabet, last))])
+        if self.lies("a table beyond the alphabet"):
+            end = alphabet + rng.randint(1, 5)
+        if self.lies("a table without a symbol"):
+            lengths, end = {}, rng.choice([0, end])
+        while symbol < end:
+            if symbol in lengths:
+                fields.append(lengths[symbol])
+                symbol += 1
+                continue
+            absent = min([s for s in lengths if s > symbol], default=end) - symbol
+            run = rng.choice([1, absent, rng.randint(1, absent)])
+            run = min(run, 1 << width)
+            fields += [0, run - 1]
+            symbol += run
+        if self.lies("a table cut in a run"):
+            fields.append(0)
+        return varint(len(fields)) + bytes([width]) + packed([(field, width) for field in fields])
+
+    # numbers ------------------------------------------------------------------------------------
+
+    def float_bits(self, half):
+        """The bits of a random finite number."""
+        kind = "<e" if half else "<f"
+        size = 2 if half else 4
+        while True:
+            data = self.rng.choice(
+                [
+                    bytes(size),
+                    struct.pack(kind, -0.0),
+                    struct.pack(kind, self.rng.choice([1, -1, 0.5, 2**-14, -3])),
+                    struct.pack(kind, self.rng.gauss(0, 1)),
+                    self.rng.randbytes(size),
+                ]
+            )
+            if np.isfinite(struct.unpack(kind, data)[0]):
+                return data
+
+    def values(self, n, shared, half, allowed):
+        """(n numbers as bytes, codebook, codes): ``allowed(i, data)`` says which may stand at place i."""
+        rng, size = self.rng, 2 if half else 4
+        if not shared:
+            found = []
+            for i in range(n):
+                data = self.float_bits(half)
+                while not allowed(i, data):
+                    data = self.float_bits(half)
+                found.append(data)
+            return found, b"".join(found)
+        codebook = [self.float_bits(half) for _ in range(rng.choice([1, 2, 3, 7, 20]))]
+        if rng.random() < 0.5:
+            codebook.insert(rng.randrange(len(codebook) + 1), bytes(size))
+        codebook.append(struct.pack("<e" if half else "<f", 1.5))  # one that may stand anywhere
+        if not n and rng.random() < 0.3:
+            codebook = []
+        few = rng.random() < 0.2
+        codes = []
+        for i in range(n):
+            code = len(codebook) - 1 if few else rng.randrange(len(codebook))
+            while not allowed(i, codebook[code]):
+                code = rng.randrange(len(codebook))
+            codes.append(code)
+        if few and len(set(codes)) == 1:  # constant: the only centroid, and perhaps in no bits
+            codebook, codes = [codebook[codes[0]]], [0] * n
+        found = [codebook[code] for code in codes]
+        if self.lies("a centroid that is no number"):
+            codebook.append(
+                struct.pack("<e" if half else "<f", rng.choice([float("nan"), float("inf"), float("-inf")]))
+            )
+        return found, varint(len(codebook)) + b"".join(codebook) + self.symbols(codes, len(codebook))
+
+    # layers -------------------------------------------------------------------------------------
+
+    def layer(self, flags, shape):
+        """(payload, weight, bias or None)."""
+        rng = self.rng
+        sparse, half, order = flags & 1, flags & 4, "F" if flags & 8 else "C"
+        size = int(np.prod(shape))
+        payload = b""
+        n, gaps, zero = size, [], bytes(2 if half else 4)
+        if sparse:
+            b = rng.choice([1, 1, 2, 3, 4, 5, 8, 16, rng.randint(1, 16)])
+            largest, at = 2**b - 1, -1
+            typical = rng.choice([1, 3, largest + 1])
+            while rng.random() < 0.97:
+                gap = largest if rng.random() < 0.1 else rng.randrange(min(typical, largest + 1))
+                gap = 0 if typical == 1 else gap
+                if at + gap + 1 >= size:
+                    break
+                gaps.append(gap)
+                at += gap + 1
+            if self.lies("past the end"):
+                gaps += [largest] * (size // (largest + 1) + 1)
+            n = len(gaps)
+            said = n
+            if self.lies("more entries than weights"):
+                said = size + rng.randint(1, 5)
+            payload = bytes([17 if self.lies("17 index bits") else b]) + varint(said) + self.symbols(gaps, 2**b)
+        anywhere = self.lie in ("a filler with another gap", "a filler at the end")
+
+        def allowed(i, data):
+            return not sparse or anywhere or data != zero or (gaps[i] == largest and i < n - 1)
+
+        found, data = self.values(n, flags & 2, half, allowed)
+        payload += data
+        if anywhere:
+            filler = [value == zero for value in found] if sparse else []
+            if self.lie == "a filler at the end":
+                wrong = bool(filler) and filler[-1] and gaps[-1] == largest
+            else:
+                wrong = any(f and gap != largest for f, gap in zip(filler, gaps, strict=False))
+            if wrong:
+                self.lie = None
+            elif any(filler):
+                raise Unused
+        values = floats(found, half)
+        weight = values if not sparse else np.zeros(size, np.float32)
+        if sparse and len(values) and sum(gaps) + len(gaps) <= size:
+            weight[np.cumsum(np.array(gaps) + 1) - 1] = values
+        bias = None
+        if flags & 16:
+            length = rng.choice([0, 1, shape[0], rng.randint(0, 9)])
+            if flags & 64:
+                length = size + rng.randint(1, 5) if self.lies("a long shared bias") else min(length, size)
+            found, data = self.values(length, flags & 64, flags & 32, lambda i, data: True)
+            payload += varint(length) + data
+            bias = floats(found, flags & 32)
+        if self.lies("a byte too many"):
+            payload += b"\0"
+        return payload, weight.reshape(shape, order=order), bias
+
+    def file(self):
+        """(bytes, {key: array})."""
+        rng = self.rng
+        names, records, sections, tensors = [], b"", b"", {}
+        count = rng.choice([0, 1, 1, 1, 2, 3]) if self.lie is None else rng.randint(1, 4)
+        for i in range(count):
+            flags = rng.randrange(128)
+            if flags & 16 == 0:
+                flags &= 31
+                flags |= 128 * (rng.random() < 0.3)
+            sizes = rng.choice([[1, 2, 3], [1, 5, 17], [30, 200]])
+            shape = [rng.choice(sizes) for _ in range(rng.randint(1, 8))]
+            while np.prod(shape) > 400:
+                shape.pop() if len(shape) > 1 else shape.__setitem__(0, 399)
+            name = rng.choice(["fc", "conv.", "é", "", "\0", "<b>"]) + str(i)
+            payload, weight, bias = self.layer(flags, shape)
+            said = list(shape)
+            if self.lies("9 dimensions"):
+                said += [1] * (9 - len(said))
+            if self.lies("no weights"):
+                said[-1] = 0
+            if not flags & 1 and flags & 2 and self.lies("no bits for 2^20 + 1 symbols"):
+                said, flags = [2**20 + 1], 2
+                payload = varint(1) + (b"\0\0\x80\x3f") + bytes([0, 0])
+            if self.lies("flags that exclude each other"):
+                flags = flags | 128 if flags & 16 else flags | rng.choice([32, 64])
+            bare = bool(flags & 128)
+            if names and self.lies("a key twice"):
+                name, before = names[-1]
+                if bare != before:
+                    if before:
+                        raise Unused
+                    name += ".weight"
+            text = name.encode()
+            if self.lies("a long name"):
+                text = b"n" * 1025
+            if self.lies("a name that is no text"):
+                text = rng.choice([b"\xff", b"\xed\xa0\x80", b"\xc0\x80"])
+            names.append((name, bare))
+            records += varint(len(text)) + text + bytes([flags, len(said)]) + b"".join(map(varint, said))
+            sections += section(payload)
+            tensors[name if flags & 128 else f"{name}.weight"] = weight
+            if bias is not None:
+                tensors[f"{name}.bias"] = bias
+        number = bytes([count | 128, 0]) if self.lies("a long varint") else varint(count)
+        header = varint(3) + b"net" + number + records
+        version = 99 if self.lies("another version") else 1
+        return b"\x89DCZ" + bytes([version]) + section(header) + sections, tensors
+
+
+def canonical(lengths):
+    """{symbol: (code word, its length)}."""
+    words, number, before = {}, 0, 0
+    for length, symbol in sorted((length, symbol) for symbol, length in lengths.items()):
+        number <<= length - before
+        words[symbol] = number, length
+        number, before = number + 1, length
+    return words
+
+
+def floats(found, half):
+    """Floats' bytes as a float32 array."""
+    return np.frombuffer(b"".join(found), "<f2" if half else "<f4").astype(np.float32)
+
+
+def make(rng, lie=None):
+    """(bytes of a file, {key: array}); with a ``lie`` of ``LIES`` a file that must be refused."""
+    while True:
+        maker = Maker(rng, lie)
+        try:
+            made = maker.file()
+        except Unused:
+            continue
+        if maker.lie is None:
+            return made
+
+
+def broken(data, rng):
+    """A copy with some bytes of one section changed, under a checksum that is right again."""
+    at, found = 5, []
+    while at < len(data):
+        length = shift = 0
+        while True:
+            byte = data[at]
+            length, at, shift = length | (byte & 127) << shift, at + 1, shift + 7
+            if byte < 128:
+                break
+        found.append((at - len(varint(length)), at, at + length))
+        at += length + 4
+    start, begin, end = rng.choice(found)
+    payload = bytearray(data[begin:end])
+    for _ in range(rng.randint(1, 3)):
+        how = rng.randrange(4) if payload else 3
+        place = rng.randrange(len(payload)) if payload else 0
+        if how == 0:
+            payload[place] = rng.randrange(256)
+        elif how == 1:
+            payload[place] ^= 1 << rng.randrange(8)
+        elif how == 2:
+            del payload[place]
+        else:
+            payload.insert(place, rng.randrange(256))
+    return data[:start] + section(bytes(payload)) + data[end + 4 :]
