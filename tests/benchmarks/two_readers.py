@@ -1,11 +1,11 @@
-"""Let two readers judge the same files: dcviz's, and the one in tests/second_reader.py, written from the page alone.
+"""Let two readers judge the same files: dcviz's, and tests/archive/second_reader.py, written from the page alone.
 
     python tests/benchmarks/two_readers.py [--files 20000] [--seed 0]
 
-Each number makes three files by tests/random_files.py: a valid one that dcviz would not write, one that breaks a rule
-of docs/format.md, and one with bytes changed under a right checksum. Both readers must give the arrays that the maker
-meant; both must refuse the second; of the third they must say the same. What dcviz reads it must write again, and the
-new file must hold the same. Prints what came out; exit status 1 at the first disagreement.
+Each number makes three files by tests/archive/random_files.py: a valid one that dcviz would not write, one that breaks
+a rule of docs/format.md, and one with bytes changed under a right checksum. Both readers must give the arrays that the
+maker meant; both must refuse the second; of the third they must say the same. What dcviz reads it must write again, and
+the new file must hold the same. Prints what came out; exit status 1 at the first disagreement.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "archive"))
 
 import random_files
 import second_reader
