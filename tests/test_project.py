@@ -2,7 +2,9 @@
 
 import re
 import tomllib
+from types import SimpleNamespace
 
+import pytest
 import yaml
 
 from dcviz.files import ROOT
@@ -44,6 +46,14 @@ def test_readme_gives_the_two_commands_and_ci_runs_exactly_the_second():
     assert f"\n{open_it}\n" in readme
     assert f"\n{test_it}\n" in readme
     assert (ROOT / ".ci" / "run").read_text("utf-8").rstrip().endswith(f"\n{test_it}")
+
+
+def test_the_whole_suite_runs_in_parallel_and_a_part_of_it_at_once(request):
+    asked = request.config.pluginmanager.get_plugin(str(ROOT / "conftest.py")).pytest_xdist_auto_num_workers
+    sources = pytest.Config.ArgsSource
+    assert "-n auto" in PYPROJECT["tool"]["pytest"]["ini_options"]["addopts"]
+    assert asked(SimpleNamespace(args_source=sources.TESTPATHS)) >= 2
+    assert asked(SimpleNamespace(args_source=sources.ARGS)) == 0
 
 
 def test_pictures_and_files_that_the_readme_links_to_exist():
