@@ -207,13 +207,13 @@ def _decode(plan, entries, data):
     """One layer from exactly its bytes."""
     floats = 2**plan.bits + plan.shape[0]
     codebook, bias = np.split(np.frombuffer(data, "<f4", floats).astype(np.float32), [2**plan.bits])
-    codebook = codebook + np.float32(0)  # -0.0 is a zero like any other
     stream = np.frombuffer(data, np.uint8, offset=4 * floats)
     code_bytes = math.ceil(entries * plan.bits / 8)
     codes = _unpack(stream[:code_bytes], entries, plan.bits)
     gaps = _unpack(stream[code_bytes:], entries, INDEX_BITS)
     if not (np.isfinite(codebook).all() and np.isfinite(bias).all()):
         raise ArchiveError("codebook or bias holds a number that is not finite")
+    codebook = codebook + np.float32(0)  # -0.0 is a zero like any other
     if codebook[0] != 0:
         raise ArchiveError(f"code 0 stands for {codebook[0]}, not for zero")
     positions = relative_index.decode(gaps)
