@@ -11,6 +11,7 @@ from dcviz.classroom import editions
 from dcviz.labkit import learner
 from dcviz.labkit.check import prefix
 from dcviz.labkit.controls import Caption, row
+from dcviz.labkit.lifetime import held_weakly, hold_shown
 from dcviz.labkit.markup import html, joined
 
 
@@ -69,6 +70,7 @@ class Progress(widgets.VBox):
     Its ``repr`` names the chapters that were begun: the same text for everyone who has not begun.
     """
 
+    @held_weakly()
     def __init__(self):
         self.table = Caption(kind="progress")
         self.note = Caption(kind="truth")
@@ -117,6 +119,7 @@ class Progress(widgets.VBox):
         return f"Progress({'; '.join(begun) or 'nothing done yet'})"
 
     def _repr_mimebundle_(self, **kwargs):
+        hold_shown(self)
         return {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}
 
 

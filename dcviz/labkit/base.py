@@ -70,6 +70,7 @@ from dcviz.labkit.controls import (
     row,
 )
 from dcviz.labkit.figure_image import FigureImage, encode
+from dcviz.labkit.lifetime import held_weakly, hold_shown, let_go
 from dcviz.labkit.markup import drawn, html, joined, visible, words
 from dcviz.labkit.prediction import Prediction
 
@@ -114,12 +115,17 @@ class Lab(widgets.VBox):
     error = traitlets.Unicode("", help="what the last failing callback said, or ''")
     used = traitlets.Bool(False, help="True once the learner has changed something")
     prediction = traitlets.Instance(Prediction, allow_none=True)
+    _made = ()
 
     def __init__(self, *, prediction=None, **state):
         unknown = set(state) - set(self.state_names)
         if unknown:
             known = ", ".join(self.state_names)
             raise TypeError(f"{type(self).__name__} has no {', '.join(sorted(unknown))}; its state is {known}")
+        with held_weakly() as self._made:
+            self._make(prediction, state)
+
+    def _make(self, prediction, state):
         super().__init__()
         for name, value in state.items():
             setattr(self, name, value)
@@ -198,6 +204,15 @@ class Lab(widgets.VBox):
         if self.prediction is not None:
             self.prediction.reveal(self)
 
+    def close(self):
+        """Take the lab off the page and free it, with all that it made; a run that goes on is asked to stop."""
+        for reference in self._made:
+            part = reference()
+            if part is not None and part is not self:
+                part.close()
+        super().close()
+        let_go(self)
+
     def _changed(self, change):
         def react():
             self.refresh()
@@ -233,6 +248,7 @@ class Lab(widgets.VBox):
             return encode(figure.canvas, level=9)
 
     def _repr_mimebundle_(self, **kwargs):
+        hold_shown(self)
         data = {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}
         if os.environ.get("DCVIZ_CAPTION") == "beside":
             data[BOUND] = {name: _ends(pairs) for name, pairs in self._bound.items()}

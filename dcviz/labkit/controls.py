@@ -30,6 +30,11 @@ def css():
     return theme.css() + (HERE / "labs.css").read_text(encoding="utf-8")
 
 
+def script(path):
+    """The JavaScript of a view. As text: anywidget holds every view made of a *file* for ever, to show its changes."""
+    return path.read_text(encoding="utf-8")
+
+
 class Caption(anywidget.AnyWidget):
     """A line of HTML in a live region: `value` is announced by screen readers when it changes.
 
@@ -37,7 +42,7 @@ class Caption(anywidget.AnyWidget):
     `alts` are words for a lab's pictures, {class of the picture: words}: ipywidgets' Image takes none.
     """
 
-    _esm = HERE / "caption.js"
+    _esm = script(HERE / "caption.js")
     _css = css()
     value = traitlets.Unicode("").tag(sync=True)
     role = traitlets.Unicode("status").tag(sync=True)
@@ -166,6 +171,12 @@ class RunButton(widgets.HBox):
     def stop(self):
         """Ask the work to stop at its next call of progress."""
         self._stop.set()
+
+    def close(self):
+        """Take the button off the page; work that goes on is asked to stop."""
+        if self.running:
+            self.stop()
+        super().close()
 
     def wait(self, timeout=None):
         """Wait until the work is over; True if it is."""

@@ -7,6 +7,7 @@ import traitlets
 
 from dcviz.labkit import learner
 from dcviz.labkit.controls import Caption, labelled_slider, row
+from dcviz.labkit.lifetime import held_weakly, hold_shown
 from dcviz.labkit.markup import html, words
 
 
@@ -23,6 +24,7 @@ class Prediction(widgets.VBox):
 
     guess = traitlets.Any(None, allow_none=True)
 
+    @held_weakly()
     def __init__(self, question, *, options=None, low=0, high=100, step=None, unit="", key=None, truth=None):
         self.question, self.unit, self.key, self.truth = question, unit, key, truth
         self.options = None if options is None else list(options)
@@ -83,6 +85,7 @@ class Prediction(widgets.VBox):
         return f"Prediction({self.question!r})"
 
     def _repr_mimebundle_(self, **kwargs):
+        hold_shown(self)
         return {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}
 
     def _truth_of(self, lab):

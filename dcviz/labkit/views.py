@@ -4,7 +4,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-from dcviz.labkit.controls import HERE, css, synced
+from dcviz.labkit.controls import HERE, css, script, synced
 
 
 class HistogramView(anywidget.AnyWidget):
@@ -24,7 +24,7 @@ class HistogramView(anywidget.AnyWidget):
     label                the horizontal axis;  height; centroids_label, overlay_label
     """
 
-    _esm = HERE / "histogram_view.js"
+    _esm = script(HERE / "histogram_view.js")
     _css = css()
 
     counts, overlay, magnitudes, ranks = (synced(traitlets.Bytes(b"")) for _ in range(4))

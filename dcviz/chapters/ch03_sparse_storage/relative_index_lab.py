@@ -13,7 +13,7 @@ from dcviz.errors import CodeError
 from dcviz.ideas import relative_index
 from dcviz.labkit import theme
 from dcviz.labkit.base import Caption, Lab, html, joined, labelled_slider, row
-from dcviz.labkit.controls import css
+from dcviz.labkit.controls import css, script
 
 MAX_SIZE = 32
 FIGURE_2 = (1, 4, 15)
@@ -27,7 +27,7 @@ class IndexStrip(anywidget.AnyWidget):
     step        how many entries are drawn as written
     """
 
-    _esm = Path(__file__).parent / "relative_index_view.js"
+    _esm = script(Path(__file__).parent / "relative_index_view.js")
     _css = css()
     size = traitlets.Int(16).tag(sync=True)
     positions = traitlets.List(traitlets.Int()).tag(sync=True)

@@ -12,7 +12,7 @@ from dcviz.evidence import paper
 from dcviz.ideas.kmeans import assign, compression_rate, kmeans
 from dcviz.labkit import theme
 from dcviz.labkit.base import Lab, html, row
-from dcviz.labkit.controls import css, synced
+from dcviz.labkit.controls import css, script, synced
 from dcviz.labkit.inline import choice_buttons, inline_slider
 
 SIDE, K = 4, 4
@@ -25,7 +25,7 @@ def _numbers():
 class GradientView(anywidget.AnyWidget):
     """Fig. 3 as tables: weights and gradients can be edited, everything else is shown as Python computed it."""
 
-    _esm = Path(__file__).parent / "gradient_view.js"
+    _esm = script(Path(__file__).parent / "gradient_view.js")
     _css = css()
     weights, gradients, centroids, reduced, tuned = (_numbers() for _ in range(5))
     codes = synced(traitlets.List(traitlets.Int()))

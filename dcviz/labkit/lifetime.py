@@ -1,0 +1,81 @@
+"""How long a widget of ours lives: as long as somebody can reach it, or a cell that was not run again shows it.
+
+ipywidgets and the kernel's list of comms hold every widget ever made, so a cell run 400 times keeps 400 labs. Here both
+get weak references to our widgets, and what a cell shows is held on purpose, by the cell's id, until that cell is run
+again. Python then frees a lab as it frees everything else, and ipywidgets' ``__del__`` tells the browser.
+"""
+
+import weakref
+from contextlib import contextmanager
+
+from IPython import get_ipython
+from ipywidgets.widgets import widget as registry
+
+_shown = {}  # {cell's id: (the run, widgets that it showed)}; None for a front end that gives cells no id
+
+
+def _registered():
+    return getattr(registry, "_instances", {})
+
+
+@contextmanager
+def held_weakly():
+    """What is made inside is only weakly held by ipywidgets; gives a list, filled at the end with weak references."""
+    before, made = set(_registered()), []
+    try:
+        yield made
+    finally:
+        for name in _registered().keys() - before:
+            widget = _registered()[name]
+            if not isinstance(widget, weakref.ProxyTypes):
+                _registered()[name] = weakref.proxy(widget)
+                widget.comm.on_msg(_weakly(widget._handle_msg))
+                made.append(weakref.ref(widget))
+
+
+def _weakly(method):
+    reference = weakref.WeakMethod(method)
+
+    def call(message):
+        alive = reference()
+        return None if alive is None else alive(message)
+
+    return call
+
+
+def hold_shown(widget):
+    """Keep ``widget`` until the cell that shows it now is run again; what an earlier run showed is let go.
+
+    Outside a notebook nothing is kept.
+    """
+    kernel = getattr(get_ipython(), "kernel", None)
+    if kernel is None:
+        return
+    parent = kernel.get_parent()
+    cell, run = parent.get("metadata", {}).get("cellId"), parent.get("header", {}).get("msg_id")
+    before, held = _shown.get(cell, (run, []))
+    if cell is not None and before != run:
+        _forget_output([old for old in held if old is not widget])
+        held = []
+    if not any(old is widget for old in held):
+        held.append(widget)
+    _shown[cell] = run, held
+
+
+def let_go(widget):
+    """No cell holds ``widget`` any more: for one that was closed."""
+    for _, held in list(_shown.values()):
+        held[:] = [old for old in held if old is not widget]
+    _forget_output([widget])
+
+
+def _forget_output(widgets):
+    """Take widgets out of IPython's history of outputs, ``Out[3]`` and ``_3``; names that the learner gave stay."""
+    shell = get_ipython()
+    outputs = {} if shell is None else shell.user_ns.get("_oh", {})
+    for number, value in list(outputs.items()):
+        if any(value is widget for widget in widgets):
+            del outputs[number]
+            for names in (shell.user_ns, shell.user_ns_hidden):
+                if names.get(f"_{number}") is value:
+                    del names[f"_{number}"]
