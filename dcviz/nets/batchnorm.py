@@ -58,7 +58,10 @@ def _fold_into(layer, norm):
     mean, variance = as_double(norm.running_mean), as_double(norm.running_var)
     gamma = np.ones_like(mean) if norm.weight is None else as_double(norm.weight)
     beta = np.zeros_like(mean) if norm.bias is None else as_double(norm.bias)
-    weight, bias = folded(as_double(layer.weight), as_double(layer.bias), gamma, beta, mean, variance, norm.eps)
+    with np.errstate(all="ignore"):  # judged by what comes out
+        weight, bias = folded(as_double(layer.weight), as_double(layer.bias), gamma, beta, mean, variance, norm.eps)
+    if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
+        raise NetError("batch normalisation with a variance that is not above -eps, or with NaN: it cannot be folded")
     with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(weight))
     layer.bias = nn.Parameter(torch.from_numpy(bias).to(layer.weight))

@@ -105,12 +105,23 @@ def weight_layers(net):
     """The layers to compress, in order: {name: Linear or Conv2d module}.
 
     Raises NetError naming the first module that holds parameters of any other kind, since
-    leaving it out would make every size a lie.
+    leaving it out would make every size a lie; so does a Linear or Conv2d with more than weight and bias.
     """
     layers = {}
     for name, module in net.named_modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
+            more = [held for held, _ in module.named_parameters(recurse=False) if held not in ("weight", "bias")]
+            if more:
+                raise NetError(
+                    f"layer {name or '(the net itself)'!r} is a {type(module).__name__} with the parameters "
+                    f"{', '.join(more)} beside weight and bias, which a file would lose"
+                )
             layers[name] = module
+        elif getattr(module, "running_mean", None) is not None:
+            raise NetError(
+                f"layer {name or '(the net itself)'!r} is a {type(module).__name__} with statistics of its own, which "
+                "a file would lose: fold it first (dcviz.batchnorm)"
+            )
         elif next(module.parameters(recurse=False), None) is not None:
             raise NetError(
                 f"layer {name or '(the net itself)'!r} is a {type(module).__name__}: dcviz compresses Linear and "

@@ -20,7 +20,11 @@ from torch.nn import functional as F
 from dcviz.errors import DataError, RecipeError
 from dcviz.nets.alexnet_trainer import learning_rate, pixels_at, replace_file, rows_at, seed_at
 from dcviz.nets.cifar import distort, upscale
-from dcviz.nets.training import Free
+from dcviz.nets.training import Free, check_seed, check_split, dropout_from, is_finite, is_whole
+
+
+def _is_phase(phase):
+    return isinstance(phase, tuple | list) and len(phase) == 2 and is_whole(phase[0], 16) and is_whole(phase[1], 1)
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,13 @@ class PictureSchedule:
     seed: int = 0
 
     def __post_init__(self):
-        if not self.phases or any(len(p) != 2 or p[0] < 16 or p[1] < 1 for p in self.phases) or self.batch < 1:
-            raise RecipeError(f"phases are pairs of (16 pixels or more, 1 epoch or more), batch >= 1: {self}")
+        check_seed(self.seed)
+        if not isinstance(self.phases, tuple | list) or not self.phases or not all(map(_is_phase, self.phases)):
+            raise RecipeError(f"phases are pairs of (16 pixels or more, 1 epoch or more), whole numbers: {self}")
+        if not (is_whole(self.batch, 1) and is_whole(self.warmup, 0) and is_finite(self.lr) and self.lr > 0):
+            raise RecipeError(f"a picture schedule needs batch >= 1, warmup >= 0, both whole, and lr > 0: {self}")
+        if not (is_finite(self.decay) and self.decay >= 0 and is_finite(self.smoothing) and 0 <= self.smoothing <= 1):
+            raise RecipeError(f"a picture schedule needs decay >= 0 and a smoothing in 0..1: {self}")
 
     def steps(self, pictures):
         """Training steps on so many pictures; what does not fill a batch waits for the next epoch's shuffle."""
@@ -53,6 +62,7 @@ class PictureSchedule:
         return pixels_at(step // max(1, pictures // self.batch), self.phases)
 
 
+@dropout_from(0)  # every step seeds it anew; what others draw goes on as it was
 def fit(net, split, schedule, *, constraint=None, factor=None, checkpoint=None, every=60.0, report=None, stop=None):
     """Train ``net`` in place on a ``CifarSplit``; returns the number of steps done in all, of all earlier runs too.
 
@@ -63,6 +73,7 @@ def fit(net, split, schedule, *, constraint=None, factor=None, checkpoint=None, 
     """
     if checkpoint is not None and constraint is not None:
         raise RecipeError("a checkpoint holds no constraint's state: train under a constraint in one go")
+    check_split(split)
     constraint = constraint or Free(net)
     parameters, total = constraint.parameters(), schedule.steps(len(split))
     groups = [{"params": [one], "factor": 1.0 if factor is None else factor(one)} for one in parameters]
@@ -78,6 +89,8 @@ def fit(net, split, schedule, *, constraint=None, factor=None, checkpoint=None, 
         if schedule.distorted:
             x = distort(x, torch.Generator().manual_seed(seed))
         logits = run(net, x, schedule.pixels(step, len(split)))
+        if labels.max() >= logits.shape[1]:
+            check_split(split, logits.shape[1])
         loss = F.cross_entropy(logits, labels[chosen], label_smoothing=schedule.smoothing)
         if not math.isfinite(loss.item()):
             raise DataError(f"the loss is not finite at step {step}; train with a lower lr than {schedule.lr}")
@@ -144,7 +157,8 @@ def run(net, images, pixels):
 
 @torch.inference_mode()
 def error_percent(net, split, pixels, size=250):
-    """Top-1 error of ``net`` on a ``CifarSplit`` at a picture size, in percent."""
+    """Top-1 error of ``net`` on a ``CifarSplit`` at a picture size, in percent; DataError for an empty split."""
+    check_split(split)
     net.eval()
     wrong = 0
     for i in range(0, len(split), size):

@@ -4,14 +4,48 @@ What differs between them is a *constraint*: an object that says which parameter
 the gradients before and to the weights after each step (see ``retraining`` and ``trained_quantization``).
 """
 
+import math
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from dcviz.errors import RecipeError
+from dcviz.errors import DataError, RecipeError
+
+MOST_SHIFT = 28
+"""Pixels that an image may be moved by: a digit is 28 wide, further out there is only background."""
+
+
+def is_finite(value):
+    """True for a real number that is neither NaN nor infinite, and no bool."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_whole(value, low, high=math.inf):
+    """True for an integer in low..high that is no bool."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and low <= value <= high
+
+
+def check_seed(seed):
+    """The seed as an int; RecipeError unless it is a whole number that both NumPy and torch take, 0 to 2**63 - 1."""
+    if not is_whole(seed, 0, 2**63 - 1):
+        raise RecipeError(f"a seed is a whole number of 0 to 2**63 - 1, not {seed!r}")
+    return int(seed)
+
+
+def check_split(split, classes=None):
+    """DataError unless a ``Split`` has images, a label for each, and labels in 0..classes - 1 (None: not asked)."""
+    images, labels = np.asarray(split.images), np.asarray(split.labels)
+    if labels.ndim != 1 or not len(labels) or len(images) != len(labels):
+        raise DataError(f"a split needs images and as many labels, not {len(images):,} and {labels.size:,}")
+    if labels.dtype.kind not in "iu":
+        raise DataError(f"labels are whole numbers, not {labels.dtype}")
+    if labels.min() < 0 or (classes is not None and labels.max() >= classes):
+        most = "" if classes is None else f" to {classes - 1}"
+        raise DataError(f"labels run from 0{most}; these run from {labels.min()} to {labels.max()}")
 
 
 class Free:
@@ -54,9 +88,14 @@ class Schedule:
     l2: float = 0.0
 
     def __post_init__(self):
-        if not (self.epochs >= 0 and self.lr > 0 and self.batch_size >= 1 and 0 <= self.teacher_weight <= 1):
+        finite = all(is_finite(getattr(self, name)) for name in ("epochs", "lr", "teacher_weight", "l1", "l2"))
+        if not (finite and self.epochs >= 0 and self.lr > 0 and 0 <= self.teacher_weight <= 1):
+            raise RecipeError(f"a schedule needs finite epochs >= 0, lr > 0 and a teacher_weight in 0..1: {self}")
+        if not (self.l1 >= 0 and self.l2 >= 0 and is_finite(self.temperature) and self.temperature > 0):
+            raise RecipeError(f"a schedule needs finite l1 and l2 >= 0 and a temperature > 0: {self}")
+        if not (is_whole(self.batch_size, 1) and is_whole(self.shift, 0, MOST_SHIFT)):
             raise RecipeError(
-                f"a schedule needs epochs >= 0, lr > 0, batch_size >= 1 and a teacher_weight in 0..1: {self}"
+                f"a schedule needs a whole batch_size >= 1 and a whole shift of 0 to {MOST_SHIFT} pixels: {self}"
             )
 
     def steps(self, images):
@@ -115,17 +154,54 @@ def fit(
     as many as torch likes.
     ``report(done, steps, loss)`` is called after every step; ``stop()`` is asked before every step and ends the
     training when it says True, with net and constraint consistent. A part of an epoch may be asked for.
-    Same seed, machine and thread count: same weights.
+    Same seed, machine and thread count: same weights, also with dropout; torch's global generator is left as it was.
+    ``teacher`` is asked in evaluation mode: its statistics stay, and it is given back in the mode it came in.
+    RecipeError for a seed that is none; DataError for data that cannot be trained on, unless there is nothing to do.
     """
-    with threads(n_threads):
+    seed = check_seed(seed)
+    if schedule.epochs == 0:
+        net.to(device).eval()
+        return []
+    check_split(data)
+    with threads(n_threads), dropout_from(seed, device), evaluating(teacher):
+        check_split(data, classes_of(net, data, device))
         return _fit(net, data, schedule, constraint, teacher, seed, device, report, stop)
+
+
+@torch.no_grad()
+def classes_of(net, split, device="cpu"):
+    """How many classes ``net`` tells apart, asked with the first image of a ``Split``; it is left as it was."""
+    with evaluating(net.to(device)):
+        return net(to_input(split.images[:1]).to(device)).shape[1]
+
+
+@contextmanager
+def dropout_from(seed, device="cpu"):
+    """What a net draws inside (dropout) comes from ``seed``; torch's global generators go on as if it had not been."""
+    device = torch.device(device)
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def evaluating(net):
+    """``net`` (or None) in evaluation mode inside: no dropout, and batch normalisation learns nothing."""
+    modes = {} if net is None else {module: module.training for module in net.modules()}
+    for module in modes:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
 
 
 def _fit(net, data, schedule, constraint, teacher, seed, device, report, stop):
     constraint = constraint or Free(net)
     use_teacher = teacher is not None and schedule.teacher_weight > 0
     generator = torch.Generator().manual_seed(seed)
-    images, labels = torch.as_tensor(np.array(data.images)), torch.as_tensor(np.array(data.labels))
+    images, labels = torch.as_tensor(np.array(data.images)), torch.as_tensor(np.array(data.labels)).long()
     per_epoch, steps = schedule.steps_per_epoch(len(labels)), schedule.steps(len(labels))
     optimizer = torch.optim.Adam(constraint.parameters(), lr=schedule.lr)
     weights = [p for p in net.parameters() if p.dim() > 1]
@@ -179,5 +255,6 @@ def predict(net, images, batch_size=500, device="cpu", n_threads=1):
 
 
 def error_percent(net, split, device="cpu"):
-    """Top-1 error of ``net`` on a ``Split``, in percent."""
+    """Top-1 error of ``net`` on a ``Split``, in percent; DataError for a split that is empty or lacks labels."""
+    check_split(split)
     return 100.0 * float(np.mean(predict(net, split.images, device=device) != split.labels))

@@ -14,9 +14,9 @@ from dcviz.archive import Coding, Layer, StoredNet
 from dcviz.errors import NetError, RecipeError, Stopped
 from dcviz.ideas.kmeans import INITS, assign, kmeans
 from dcviz.nets import models, training
-from dcviz.nets.training import Schedule
+from dcviz.nets.training import Schedule, check_seed, check_split, classes_of, is_finite, is_whole
 from dcviz.pipeline import reordering, trained_quantization
-from dcviz.pipeline.retraining import Gradual, drop_dead
+from dcviz.pipeline.retraining import Gradual, check_cuts, drop_dead
 from dcviz.pipeline.trained_quantization import SharedWeights
 
 STAGES = ("dense", "pruned", "shared", "coded")
@@ -39,10 +39,10 @@ class LayerRecipe:
     index_bits: int | None = 5
 
     def __post_init__(self):
-        if not 0 < self.density <= 1:
-            raise RecipeError(f"density must be above 0 and at most 1, not {self.density}")
-        if not 1 <= self.bits <= 16 or not (self.index_bits is None or 1 <= self.index_bits <= 16):
-            raise RecipeError(f"bits and index_bits must be 1 to 16, not {self.bits} and {self.index_bits}")
+        if not (is_finite(self.density) and 0 < self.density <= 1):
+            raise RecipeError(f"density must be above 0 and at most 1, not {self.density!r}")
+        if not is_whole(self.bits, 1, 16) or not (self.index_bits is None or is_whole(self.index_bits, 1, 16)):
+            raise RecipeError(f"bits and index_bits must be 1 to 16, not {self.bits!r} and {self.index_bits!r}")
         if self.density < 1 and self.bits < 2:
             raise RecipeError("a pruned layer needs at least 2 bits: one symbol is the filler zero")
 
@@ -99,10 +99,12 @@ class Recipe:
             raise RecipeError(f"quantizer must be one of {', '.join(QUANTIZERS)}, not {self.quantizer!r}")
         if self.order not in ("C", "F", "best"):
             raise RecipeError(f"order must be C, F or best, not {self.order!r}")
-        if self.rate < 0:
-            raise RecipeError(f"rate must not be negative, but is {self.rate}")
-        if self.bias_bits is not None and not 1 <= self.bias_bits <= 16:
-            raise RecipeError(f"bias_bits must be 1 to 16 or None, not {self.bias_bits}")
+        if not (is_finite(self.rate) and self.rate >= 0):
+            raise RecipeError(f"rate must be finite and not negative, but is {self.rate!r}")
+        if self.bias_bits is not None and not is_whole(self.bias_bits, 1, 16):
+            raise RecipeError(f"bias_bits must be 1 to 16 or None, not {self.bias_bits!r}")
+        check_cuts(self.cuts, self.ramp)
+        check_seed(self.seed)
         for dtype in (self.dtype, self.bias_dtype):
             if dtype not in ("float32", "float16"):
                 raise RecipeError(f"dtypes must be float32 or float16, not {dtype!r}")
@@ -174,9 +176,12 @@ def compress(net, recipe, data, *, test=None, teacher=None, device="cpu", progre
     test: a ``Split`` whose error is measured after each stage, or None. teacher: net whose outputs the schedules'
     ``teacher_weight`` refers to (default: ``net`` itself as given). progress(stage, done, total) is called often (by
     default bars on a terminal); stop() is asked often and ends the run with ``Stopped``.
-    RecipeError if the recipe's layers are not the net's; NetError for a layer type that cannot be compressed.
+    Before any work: RecipeError if the recipe's layers are not the net's, or if it trains and there are no data;
+    DataError for a split that is empty, lacks labels, or has labels that the net does not; NetError for a layer type
+    that cannot be compressed.
     """
     _check(net, recipe)
+    _check_data(net, recipe, data, test, device)
     original, net = net, copy.deepcopy(net)
     images = 0 if data is None else len(data)
     teacher = teacher if teacher is not None else original
@@ -231,6 +236,16 @@ def _check(net, recipe):
     names = list(models.weight_layers(net))
     if sorted(names) != sorted(recipe.layers):
         raise RecipeError(f"the recipe is for the layers {', '.join(recipe.layers)}; the net has {', '.join(names)}")
+
+
+def _check_data(net, recipe, data, test, device):
+    trains = recipe.retrain.epochs > 0 or recipe.finetune.epochs > 0
+    if trains and data is None:
+        raise RecipeError("the recipe trains, but there are no data: give some, or schedules of 0 epochs")
+    for split in (data if trains else None, test):
+        if split is not None:
+            check_split(split)
+            check_split(split, classes_of(net, split, device))
 
 
 def codebooks(net, recipe):
@@ -337,6 +352,8 @@ def as_after(stage, stored):
 
 def restore(stored):
     """The torch net that a ``StoredNet`` holds, in evaluation mode; NetError if its name or layers are unknown."""
+    if not stored.layers:
+        raise NetError(f"the stored net {stored.name!r} has no layers")
     options = {}
     if stored.name not in ("lenet-300-100", "lenet-5"):
         options["num_classes"] = stored.layers[-1].weight.shape[0]

@@ -3,6 +3,7 @@
 from dcviz.errors import RecipeError
 from dcviz.evidence import paper
 from dcviz.nets import models
+from dcviz.nets.training import is_finite
 from dcviz.pipeline import LayerRecipe, Recipe, Schedule
 
 PAPER_DENSITIES = {net: paper.densities(net) for net in ("lenet-300-100", "lenet-5")}
@@ -29,6 +30,8 @@ def simple(net, scale=1.0, bits=5, index_bits=5, init="linear", epochs=4.0):
 
     Twenty cuts while retraining, then a quarter as long to fine-tune. RecipeError for an unknown net.
     """
+    if not (is_finite(scale) and scale > 0 and is_finite(epochs)):
+        raise RecipeError(f"scale must be above 0 and epochs a number, not {scale!r} and {epochs!r}")
     if net not in PAPER_DENSITIES:
         raise RecipeError(f"no densities are known for {net!r}; known are {', '.join(PAPER_DENSITIES)}")
     layers = {name: LayerRecipe(density, bits, index_bits) for name, density in paper.densities(net, scale).items()}

@@ -4,14 +4,16 @@ Cut weights are zero while the surviving ones learn to do without them. Cut a li
 NIPS'15 paper found that this reaches 9x on AlexNet where a single cut reaches 5x.
 """
 
+import bisect
 import itertools
 
 import numpy as np
 import torch
 
-from dcviz.errors import NetError, RecipeError
+from dcviz.errors import NetError, RecipeError, WeightError
 from dcviz.ideas.pruning import check_weights, mask_from_density
 from dcviz.nets.models import weight_layers
+from dcviz.nets.training import is_finite, is_whole
 
 
 def drop_dead(net):
@@ -56,7 +58,16 @@ class Masked:
         self.cut(masks)
 
     def cut(self, masks):
-        """Take new masks and zero what they exclude."""
+        """Take new masks and zero what they exclude.
+
+        NetError for a layer that the net does not have, WeightError for a mask of another shape.
+        """
+        for name, mask in masks.items():
+            if name not in self._layers:
+                raise NetError(f"no layer called {name}; there are {', '.join(self._layers)}")
+            shape = tuple(self._layers[name].weight.shape)
+            if np.shape(mask) != shape:
+                raise WeightError(f"the mask of {name} has the shape {np.shape(mask)}, its weights {shape}")
         self.masks = {name: torch.as_tensor(np.array(mask)) for name, mask in masks.items()}
         self._zero()
 
@@ -84,6 +95,18 @@ class Masked:
                 weight.masked_fill_(~mask.to(weight.device), 0.0)
 
 
+MOST_CUTS = 100_000
+"""Cuts of one run: more than any training here has steps."""
+
+
+def check_cuts(cuts, ramp):
+    """RecipeError unless ``cuts`` is a whole number of 1 to ``MOST_CUTS`` and ``ramp`` lies in 0..1."""
+    if not (is_whole(cuts, 1, MOST_CUTS) and is_finite(ramp) and 0 <= ramp <= 1):
+        raise RecipeError(
+            f"pruning needs at least one cut, at most {MOST_CUTS:,}, and a ramp in 0..1, not {cuts!r} and {ramp!r}"
+        )
+
+
 class Gradual(Masked):
     """Constraint that prunes while it retrains: ``cuts`` cuts, evenly over the first ``ramp`` of the steps.
 
@@ -94,17 +117,20 @@ class Gradual(Masked):
     """
 
     def __init__(self, net, densities, steps, cuts=1, ramp=0.5, regrow=False):
-        if cuts < 1 or not 0 <= ramp <= 1:
-            raise RecipeError(f"pruning needs at least one cut and a ramp in 0..1, not {cuts} and {ramp}")
+        check_cuts(cuts, ramp)
         self._densities, self._cuts, self._regrow = densities, cuts, regrow
+        if not densities.keys() <= weight_layers(net).keys():
+            unknown = ", ".join(densities.keys() - weight_layers(net).keys())
+            raise NetError(f"no layer called {unknown}; there are {', '.join(weight_layers(net))}")
         self._at = [round(ramp * steps * cut / max(cuts - 1, 1)) for cut in range(cuts)]
         self._step = self._done = 0
         super().__init__(net, {})
         self._cut_if_due()
 
     def _cut_if_due(self):
-        while self._done < self._cuts and self._step >= self._at[self._done]:
-            self._done += 1
+        due = bisect.bisect_right(self._at, self._step)
+        if due > self._done:  # of several cuts at one step the last is enough
+            self._done = due
             share = self._done / self._cuts
             self.cut(
                 {
@@ -115,7 +141,7 @@ class Gradual(Masked):
 
     def resume(self, step):
         """Go on at ``step`` of an interrupted run, whose weights the net has by now: its zeros are what was cut."""
-        self._step, self._done = step, sum(at <= step for at in self._at)
+        self._step, self._done = step, bisect.bisect_right(self._at, step)
         self.masks = {}
         if not self._free:
             self.cut({name: _values(self._layers[name]) != 0 for name in self._densities})

@@ -57,6 +57,8 @@ class SharedWeights:
         self._layers = []
         layers = weight_layers(net)
         for name, centroids in codebooks.items():
+            if name not in layers:
+                raise NetError(f"no layer called {name}; there are {', '.join(layers)}")
             weight = layers[name].weight
             values = weight.detach().cpu().numpy().reshape(-1)
             places = np.flatnonzero(values)

@@ -113,3 +113,11 @@ def test_the_pipeline_compresses_a_folded_googlenet(googlenet):
     stored = stored_net(folded, recipe, "pruned")
     dense = len(archive.dumps(stored_net(folded)))
     assert len(archive.dumps(stored)) < 0.15 * dense  # a tenth of the weights, as floats, and their places
+
+
+@pytest.mark.parametrize("variance", [-1.0, float("nan")])
+def test_a_variance_that_is_none_cannot_be_folded(variance):
+    net = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3))
+    net[1].running_var.fill_(variance)
+    with pytest.raises(NetError, match="variance"):
+        batchnorm.fold(net)

@@ -47,3 +47,21 @@ def test_layers_of_the_papers_nets_have_the_papers_names():
     assert models.paper_names("lenet-5") == {name: name for name in ("conv1", "conv2", "fc1", "fc2")}
     assert models.paper_names("alexnet")["classifier.6"] == "fc8"
     assert list(models.paper_names("vgg-16").values())[-4:] == ["conv5_3", "fc6", "fc7", "fc8"]
+
+
+class Scaled(nn.Linear):
+    """A layer with one parameter more than a file holds."""
+
+    def __init__(self):
+        super().__init__(3, 3)
+        self.gain = nn.Parameter(torch.ones(3))
+
+
+def test_a_layer_with_one_more_parameter_is_named():
+    with pytest.raises(NetError, match=r"layer '0' is a Scaled with the parameters gain"):
+        models.weight_layers(nn.Sequential(Scaled()))
+
+
+def test_batch_normalisation_without_parameters_is_not_lost_either():
+    with pytest.raises(NetError, match="statistics"):
+        models.weight_layers(nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3, affine=False)))

@@ -130,3 +130,41 @@ def test_progress_is_printed_at_the_end_and_every_so_many_seconds(split, capsys)
     assert [line["step"] for line in lines if line["training"] == "often"] == [1, 2, 3]
     (line,) = [line for line in lines if line["training"] == "seldom"]
     assert (line["step"], line["total"], line["loss"], line["right"]) == (3, 3, 4.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *({"phases": value} for value in ((), ((15, 1),), ((32, 0),), ((32, 1.5),), ((32,),), (7,), "x", None)),
+        *({"lr": value} for value in (0, float("nan"), "x")),
+        *({"batch": value} for value in (0, 1.5)),
+        *({"warmup": value} for value in (-1, 0.5)),
+        *({"decay": value} for value in (-1, float("inf"))),
+        *({"smoothing": value} for value in (-0.1, 2)),
+        *({"seed": value} for value in ("x", -1)),
+    ],
+)
+def test_impossible_schedules_are_refused(bad):
+    with pytest.raises(RecipeError):
+        pt.PictureSchedule(**bad)
+
+
+@pytest.mark.parametrize(("rows", "labels"), [(0, []), (4, [0, 1]), (4, [0, 1, 2, 1])])
+def test_odd_pictures_are_refused_before_the_first_step(split, rows, labels):
+    odd, net = CifarSplit(split.images[:rows], np.array(labels, np.uint8)), Tiny()
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    with pytest.raises(DataError, match="label"):
+        pt.fit(net, odd, pt.PictureSchedule(((32, 1),), batch=4))
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+
+
+def test_the_global_generator_goes_on_as_it_was(split):
+    net = Tiny()
+    state = torch.random.get_rng_state()
+    pt.fit(net, split, pt.PictureSchedule(((32, 1),), batch=32))
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_the_error_on_no_pictures_is_no_number(split):
+    with pytest.raises(DataError, match="needs images"):
+        pt.error_percent(Tiny(), split.take(slice(0, 0)), 32)

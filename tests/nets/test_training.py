@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from dcviz.errors import RecipeError
+from dcviz.errors import DataError, RecipeError
 from dcviz.nets import datasets, models, training
+from dcviz.nets.datasets import Split
 from dcviz.nets.training import Schedule
 
 
@@ -91,7 +92,95 @@ def test_error_is_in_percent_of_the_split():
     np.testing.assert_array_equal(training.predict(net, split.images, batch_size=7), right.labels)
 
 
-@pytest.mark.parametrize("bad", [{"epochs": -1}, {"lr": 0}, {"batch_size": 0}, {"teacher_weight": 1.5}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *({"epochs": value} for value in (-1, float("inf"), float("nan"), "x", None, True)),
+        *({"lr": value} for value in (0, -1, float("inf"), float("nan"), "x")),
+        *({"batch_size": value} for value in (0, 1.5, "x", float("nan"))),
+        *({"shift": value} for value in (-1, 0.5, 10**6, None)),
+        *({"teacher_weight": value} for value in (1.5, -0.1, float("nan"))),
+        *({"temperature": value} for value in (0, -1, float("inf"), "x")),
+        *({name: value} for name in ("l1", "l2") for value in (-1, float("nan"), "x")),
+    ],
+)
 def test_impossible_schedules_are_refused(bad):
     with pytest.raises(RecipeError):
         Schedule(**bad)
+
+
+@pytest.mark.parametrize("seed", ["x", -1, 1.5, None, 2**63, True])
+def test_a_seed_that_is_none_is_refused(few, seed):
+    net = models.build("lenet-300-100", seed=0)
+    before = weights(net).clone()
+    with pytest.raises(RecipeError, match="a seed is a whole number"):
+        training.fit(net, few, Schedule(epochs=1), seed=seed)
+    assert torch.equal(weights(net), before)
+
+
+def odd_splits():
+    images, labels = np.zeros((20, 28, 28), np.uint8), np.arange(20) % 10
+    return {
+        "empty": Split("empty", images[:0], labels[:0]),
+        "fewer labels": Split("few", images, labels[:7]),
+        "more labels": Split("many", images[:7], labels),
+        "a label of 10": Split("ten", images, np.where(labels == 3, 10, labels)),
+        "a negative label": Split("minus", images, np.where(labels == 3, -1, labels)),
+        "labels that are no whole numbers": Split("float", images, labels + 0.5),
+        "labels in two columns": Split("wide", images, labels.reshape(10, 2)),
+    }
+
+
+@pytest.mark.parametrize("case", odd_splits())
+def test_data_that_cannot_be_trained_on_is_refused_before_the_first_step(case):
+    net = models.build("lenet-300-100", seed=0)
+    before = weights(net).clone()
+    with pytest.raises(DataError, match="label"):
+        training.fit(net, odd_splits()[case], Schedule(epochs=1))
+    assert torch.equal(weights(net), before)
+
+
+def test_the_error_of_an_empty_split_is_no_number():
+    with pytest.raises(DataError, match="needs images"):
+        training.error_percent(models.build("lenet-300-100", seed=0), odd_splits()["empty"])
+
+
+class Dropping(torch.nn.Module):
+    """A net with dropout and batch normalisation: in training mode it draws, and it learns statistics."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc1, self.norm, self.drop = torch.nn.Linear(784, 30), torch.nn.BatchNorm1d(30), torch.nn.Dropout(0.5)
+        self.fc2 = torch.nn.Linear(30, 10)
+
+    def forward(self, x):
+        return self.fc2(self.drop(torch.relu(self.norm(self.fc1(x.flatten(1))))))
+
+
+def dropping(seed):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return Dropping()
+
+
+def test_dropout_and_a_teacher_in_training_mode_repeat_bit_for_bit(few):
+    runs = []
+    for noise in (1, 2):
+        torch.manual_seed(noise)  # whatever was drawn before
+        net, teacher = dropping(0), dropping(9).train()
+        state = torch.random.get_rng_state()
+        kept = {key: value.clone() for key, value in teacher.state_dict().items()}
+        training.fit(net, few, Schedule(epochs=1, teacher_weight=0.5), teacher=teacher, seed=3)
+        runs.append(weights(net))
+        assert torch.equal(torch.random.get_rng_state(), state)
+        assert teacher.training
+        assert teacher.drop.training
+        assert all(torch.equal(value, kept[key]) for key, value in teacher.state_dict().items())
+    assert torch.equal(*runs)
+
+
+def test_another_seed_drops_others(few):
+    nets = [dropping(0), dropping(0)]
+    for seed, net in enumerate(nets):
+        training.fit(net, few.take(slice(0, 8)), Schedule(epochs=2, batch_size=8), seed=seed)
+    assert not torch.equal(*map(weights, nets))

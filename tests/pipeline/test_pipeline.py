@@ -7,11 +7,13 @@ from torch import nn
 from torch.nn.utils import prune
 
 from dcviz import archive, pipeline
-from dcviz.errors import NetError, RecipeError, WeightError
+from dcviz.errors import DataError, NetError, RecipeError, WeightError
 from dcviz.evidence import paper
 from dcviz.nets import datasets, models, training
+from dcviz.nets.datasets import Split
 from dcviz.pipeline import LayerRecipe, Recipe, Schedule, recipes, shipped
 
+NONE = Schedule(epochs=0)
 RECIPE = Recipe(
     layers={"fc1": LayerRecipe(0.08, bits=5), "fc2": LayerRecipe(0.09, bits=5), "fc3": LayerRecipe(0.26, bits=5)},
     retrain=Schedule(epochs=0.5, lr=1e-3),
@@ -251,7 +253,7 @@ def test_a_net_pruned_by_torch_is_compressed(density, dtype):
     prune.l1_unstructured(net[0], "weight", amount=0.7)
     prune.remove(net[0], "weight")
     assert True in signs_of_zeros(net[0].weight.detach().numpy())
-    recipe = Recipe({"0": LayerRecipe(density, 4)}, dtype=dtype)
+    recipe = Recipe(retrain=NONE, finetune=NONE, layers={"0": LayerRecipe(density, 4)}, dtype=dtype)
     result = pipeline.compress(net, recipe, None, progress=lambda *_: None)
     for stage in result.stages[1:]:
         weight = stage.stored.layers[0].weight
@@ -264,7 +266,7 @@ def test_weights_times_a_mask_take_no_more_bytes_than_weights_that_are_left_out(
     weight = np.random.default_rng(0).normal(size=(100, 80)).astype(np.float32)
     mask = np.abs(weight) > 1.5
     assert True in signs_of_zeros(weight * mask)
-    recipe = Recipe({"0": LayerRecipe(0.5, 4)})
+    recipe = Recipe(retrain=NONE, finetune=NONE, layers={"0": LayerRecipe(0.5, 4)})
     for stage in pipeline.STAGES[1:]:
         sizes = [
             archive.file_bytes(pipeline.stored_net(one_layer(pruned), recipe, stage))
@@ -281,7 +283,7 @@ def test_weights_times_a_mask_take_no_more_bytes_than_weights_that_are_left_out(
 def test_biases_of_both_zeros_share_one(bias, dtype):
     bias = np.array(bias, np.float32)
     net = one_layer(np.ones((4, 6), np.float32), bias)
-    recipe = Recipe({"0": LayerRecipe(1, 2)}, bias_bits=2, bias_dtype=dtype)
+    recipe = Recipe(retrain=NONE, finetune=NONE, layers={"0": LayerRecipe(1, 2)}, bias_bits=2, bias_dtype=dtype)
     stored = pipeline.compress(net, recipe, None, progress=lambda *_: None).stored.layers[0]
     assert np.allclose(stored.bias, bias, atol=1e-8)
     assert signs_of_zeros(stored.bias) <= {False}
@@ -290,8 +292,85 @@ def test_biases_of_both_zeros_share_one(bias, dtype):
 @pytest.mark.parametrize("density", [0.5, 1])
 def test_weights_that_float16_rounds_to_zero_are_zero(density):
     weight = np.random.default_rng(0).choice([-1e-8, 1e-8, -2e-8, 0.5, 0, -0.0], (20, 30)).astype(np.float32)
-    recipe = Recipe({"0": LayerRecipe(density, 3)}, dtype="float16")
+    recipe = Recipe(retrain=NONE, finetune=NONE, layers={"0": LayerRecipe(density, 3)}, dtype="float16")
     result = pipeline.compress(one_layer(weight), recipe, None, progress=lambda *_: None)
     assert np.unique(result.stored.layers[0].weight).tolist() == [0, 0.5]
     assert signs_of_zeros(result.stored.layers[0].weight) == {False}
     assert set(result.stored.layers[0].coding.codebook.tolist()) <= {0, 0.5}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        *({"cuts": value} for value in (0, 10**6, 2.5, "x")),
+        *({"ramp": value} for value in (-0.1, float("nan"), "x")),
+        *({"seed": value} for value in ("x", -1, 1.5, 2**70)),
+        *({"rate": value} for value in (-1, float("nan"), float("inf"), "x")),
+        *({"bias_bits": value} for value in (0, 17, 2.5)),
+    ],
+)
+def test_numbers_that_are_none_are_refused(bad):
+    with pytest.raises(RecipeError):
+        dataclasses.replace(RECIPE, **bad)
+
+
+@pytest.mark.parametrize("bad", [{"density": "x"}, {"density": float("nan")}, {"bits": 4.5}, {"index_bits": 2.5}])
+def test_impossible_layers_are_refused(bad):
+    with pytest.raises(RecipeError):
+        LayerRecipe(**{"density": 0.1, "bits": 5, **bad})
+
+
+@pytest.mark.parametrize("bad", [{"scale": 0}, {"scale": float("nan")}, {"scale": "x"}, {"epochs": "x"}])
+def test_impossible_simple_recipes_are_refused(bad):
+    with pytest.raises(RecipeError):
+        recipes.simple("lenet-5", **bad)
+
+
+def never(*_):
+    raise AssertionError("the work began")
+
+
+def test_a_recipe_that_trains_needs_data():
+    net = shipped.dense("lenet-300-100")
+    with pytest.raises(RecipeError, match="no data"):
+        pipeline.compress(net, RECIPE, None, progress=never)
+
+
+@pytest.mark.parametrize("which", ["data", "test"])
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [(0, []), (5, [1, 2]), (3, [1, 2, 10]), (3, [1, 2, -1])],
+    ids=["empty", "fewer labels", "out of range", "negative"],
+)
+def test_odd_data_are_refused_before_any_work(digits, which, images, labels):
+    odd = Split("odd", np.zeros((images, 28, 28), np.uint8), np.array(labels, np.int64))
+    given = {"data": digits.train, "test": digits.test} | {which: odd}
+    with pytest.raises(DataError, match="label"):
+        pipeline.compress(shipped.dense("lenet-300-100"), RECIPE, **given, progress=never)
+
+
+def test_a_file_without_layers_cannot_be_restored():
+    for name in ("lenet-300-100", "alexnet"):
+        with pytest.raises(NetError, match="no layers"):
+            pipeline.restore(archive.StoredNet(name, ()))
+
+
+class Dropping(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1, self.drop, self.fc2 = nn.Linear(784, 40), nn.Dropout(0.5), nn.Linear(40, 10)
+
+    def forward(self, x):
+        return self.fc2(self.drop(torch.relu(self.fc1(x.flatten(1)))))
+
+
+def test_a_net_with_dropout_makes_the_same_bytes_twice(digits):
+    schedule = Schedule(epochs=1, teacher_weight=0.5)
+    layers = {name: LayerRecipe(0.2, bits=4) for name in ("fc1", "fc2")}
+    recipe, files = Recipe(layers=layers, retrain=schedule, finetune=schedule), []
+    torch.manual_seed(0)
+    net = Dropping().train()
+    for noise in (1, 2):
+        torch.manual_seed(noise)
+        files.append(pipeline.compress(net, recipe, digits.train.take(slice(0, 512))).stages[-1].source)
+    assert files[0] == files[1]

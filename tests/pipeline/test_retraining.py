@@ -9,6 +9,7 @@ from dcviz.ideas.pruning import mask_from_density
 from dcviz.nets import datasets, models, training
 from dcviz.nets.training import Schedule
 from dcviz.pipeline import retraining
+from dcviz.pipeline.retraining import Gradual, Masked
 
 DENSITIES = {"fc1": 0.08, "fc2": 0.09, "fc3": 0.26}
 
@@ -111,3 +112,29 @@ def test_dropping_is_refused_where_the_net_is_no_chain():
     net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Linear(4, 2))
     with pytest.raises(NetError, match="1 is not fed by 0 alone"):
         retraining.drop_dead(net)
+
+
+@pytest.mark.parametrize(("cuts", "ramp"), [(0, 0.5), (10**6, 0.5), (1.5, 0.5), (3, 2), (3, float("nan"))])
+def test_impossible_cuts_are_refused(cuts, ramp):
+    with pytest.raises(RecipeError):
+        Gradual(models.build("lenet-300-100", seed=0), {"fc1": 0.1}, 10, cuts, ramp)
+
+
+def test_many_cuts_at_one_step_cost_one(monkeypatch):
+    made = []
+    cut = Gradual.cut
+    monkeypatch.setattr(Gradual, "cut", lambda self, masks: made.append(masks) or cut(self, masks))
+    net = models.build("lenet-300-100", seed=0)
+    Gradual(net, {"fc1": 0.1}, steps=0, cuts=50_000)
+    assert len(made) == 2  # the empty one of the start, and the last
+    assert int((net.fc1.weight != 0).sum()) == 23_520
+
+
+def test_masks_that_do_not_fit_are_refused():
+    net = models.build("lenet-300-100", seed=0)
+    with pytest.raises(NetError, match="no layer called fc9"):
+        Masked(net, {"fc9": np.ones((2, 2), bool)})
+    with pytest.raises(NetError, match="no layer called fc9"):
+        Gradual(net, {"fc9": 0.1}, 10)
+    with pytest.raises(WeightError, match="shape"):
+        Masked(net, {"fc1": np.ones((2, 2), bool)})
