@@ -14,6 +14,8 @@ A mask is a bool array of the weights' shape, True where a weight is kept. Every
 arrays of any shape, never changes its input, and raises WeightError for NaN, infinity and empty arrays.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from dcviz.errors import WeightError
@@ -45,6 +47,13 @@ def check_weights(weights, where="weights"):
     return array
 
 
+def check_layers(layers):
+    """{name: weights as check_weights returns them} of a mapping of layers; WeightError if it is none, or empty."""
+    if not isinstance(layers, Mapping) or not layers:
+        raise WeightError(f"expected at least one layer, as {{name: array}}, got {type(layers).__name__} without any")
+    return {name: check_weights(weights, name) for name, weights in layers.items()}
+
+
 def threshold_from_quality(weights, quality):
     """The threshold of NIPS'15: quality * standard deviation of the layer's weights -> float.
 
@@ -56,7 +65,11 @@ def threshold_from_quality(weights, quality):
     weights = check_weights(weights)
     if not (np.isfinite(quality) and quality >= 0):
         raise WeightError(f"quality must be a finite number >= 0, got {quality}")
-    return float(quality * np.std(weights, dtype=np.float64))
+    with np.errstate(over="ignore"):  # judged by what comes out
+        threshold = float(quality * np.std(weights, dtype=np.float64))
+    if not np.isfinite(threshold):
+        raise WeightError("weights: too large to square, so they have no standard deviation")
+    return threshold
 
 
 def threshold_from_density(weights, density):

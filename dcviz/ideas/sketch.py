@@ -117,7 +117,8 @@ def sketch(weights, bins=BINS, points=POINTS, name="", limit=None):
     flat = w.reshape(-1)
     if flat.size == 0 or flat.dtype.kind not in "fiu":
         raise WeightError(f"cannot sketch {name or 'weights'}: {flat.size} values of type {flat.dtype}")
-    magnitudes = np.abs(flat.astype(np.float32, copy=False))
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and refused below
+        magnitudes = np.abs(flat.astype(np.float32, copy=False))
     magnitudes.sort()  # NaN sorts to the end, so one look finds what is not finite
     if not np.isfinite(magnitudes[-1]):
         raise WeightError(f"cannot sketch {name or 'weights'}: they hold NaN or infinity")

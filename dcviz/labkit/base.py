@@ -48,16 +48,18 @@ import ast
 import base64
 import functools
 import html as entities
+import math
 import os
 import re
 import textwrap
 import warnings
+from numbers import Real
 
 import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from dcviz.errors import LinkError
+from dcviz.errors import DcvizError, LinkError
 from dcviz.labkit.controls import (
     LOCK,
     Caption,
@@ -70,7 +72,7 @@ from dcviz.labkit.controls import (
     row,
 )
 from dcviz.labkit.figure_image import FigureImage, encode
-from dcviz.labkit.lifetime import held_weakly, hold_shown, let_go
+from dcviz.labkit.lifetime import collect_now_and_then, held_weakly, hold_shown, let_go
 from dcviz.labkit.markup import drawn, html, joined, visible, words
 from dcviz.labkit.prediction import Prediction
 
@@ -106,6 +108,10 @@ LONGEST = 20_000
 """Characters of a deep link at most."""
 
 
+class StateError(DcvizError, traitlets.TraitError):
+    """A state that a lab cannot have: out of range, of another type, or no finite number."""
+
+
 class Lab(widgets.VBox):
     """Base class, see the top of this module. A `prediction` comes first, its truth once the lab is used."""
 
@@ -122,6 +128,7 @@ class Lab(widgets.VBox):
         if unknown:
             known = ", ".join(self.state_names)
             raise TypeError(f"{type(self).__name__} has no {', '.join(sorted(unknown))}; its state is {known}")
+        collect_now_and_then()
         with held_weakly() as self._made:
             self._make(prediction, state)
 
@@ -142,6 +149,16 @@ class Lab(widgets.VBox):
         self.refresh()
         self.observe(self._changed, names=list(self.state_names))
         self.observe(lambda _: self._arrange(), names="prediction")
+
+    def __setattr__(self, name, value):
+        if name in self.state_names:
+            numbers = value if isinstance(value, list | tuple) else [value]
+            if any(isinstance(number, Real) and not math.isfinite(number) for number in numbers):
+                raise StateError(f"{type(self).__name__}: {name} must be finite, not {value!r}")
+        try:
+            super().__setattr__(name, value)
+        except traitlets.TraitError as error:
+            raise StateError(str(error)) from error
 
     # what a lab defines ------------------------------------------------------------------------
 

@@ -120,7 +120,7 @@ def weight_layers(net):
         elif getattr(module, "running_mean", None) is not None:
             raise NetError(
                 f"layer {name or '(the net itself)'!r} is a {type(module).__name__} with statistics of its own, which "
-                "a file would lose: fold it first (dcviz.batchnorm)"
+                "a file would lose: fold it first (dcviz.nets.batchnorm)"
             )
         elif next(module.parameters(recurse=False), None) is not None:
             raise NetError(

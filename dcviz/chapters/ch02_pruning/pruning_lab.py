@@ -2,6 +2,7 @@
 
 import copy
 import math
+from numbers import Real
 
 import ipywidgets as widgets
 import numpy as np
@@ -49,7 +50,9 @@ class PruningLab(Lab):
         self._model = None
         if weights is None:
             net, weights = self._open(net)
-        self.weights = {name: pruning.check_weights(w, name) for name, w in weights.items()}
+        self.weights = pruning.check_layers(weights)
+        if evaluate is not None and not callable(evaluate):
+            raise WeightError(f"evaluate must be a function (weights, progress) -> percent, not {evaluate!r}")
         self.evaluate = evaluate or (self._digits_error if self._model is not None else None)
         self._sketches, self._shown, self._measured = {}, None, {}
         self._showing = self._again = False
@@ -210,7 +213,9 @@ class PruningLab(Lab):
         return figure
 
     def _ratio(self):
-        ratio = self.dense_bytes / self.bytes if self.bytes else math.inf
+        if not self.bytes:
+            return "nothing is left to store"
+        ratio = self.dense_bytes / self.bytes
         return f"{ratio:.1f}× smaller" if ratio >= 1 else html("{ratio:.2f}× <i>larger</i>", ratio=1 / ratio)
 
     # callbacks ---------------------------------------------------------------------------------
@@ -266,7 +271,10 @@ class PruningLab(Lab):
         with LOCK:
             layer, kept = self.layer, self.kept
             pruned = {**self.weights, layer: self.weights[layer] * self.mask}
-        return layer, kept, self.evaluate(pruned, progress)
+        error = self.evaluate(pruned, progress)
+        if not isinstance(error, Real) or not math.isfinite(error):
+            raise WeightError(f"evaluate gave {error!r:.80}, not an error in percent")
+        return layer, kept, float(error)
 
     def _done(self, result):
         layer, kept, error = result

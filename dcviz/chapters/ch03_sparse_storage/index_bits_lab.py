@@ -49,7 +49,7 @@ class IndexBitsLab(Lab):
     def __init__(self, net="lenet-300-100", layer=None, percent=None, *, weights=None, **more):
         if weights is None:
             weights = self._open(net)
-        self.weights = {name: pruning.check_weights(w, name) for name, w in weights.items()}
+        self.weights = {name: np.atleast_1d(values) for name, values in pruning.check_layers(weights).items()}
         layer = layer or next(iter(self.weights))
         if percent is None:
             percent = paper_density(net, layer) or 10.0

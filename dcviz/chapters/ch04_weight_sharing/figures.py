@@ -92,7 +92,7 @@ def roomy(limits, wanted):
 
     Axes that stand still while a slider moves need no drawing anew, and are easier to read.
     """
-    return limits if 0.4 * limits[1] <= wanted[1] <= limits[1] else (wanted[0], 1.2 * wanted[1])
+    return limits if 0.4 * limits[1] <= wanted[1] <= limits[1] else (wanted[0], 1.2 * wanted[1] or 1.0)
 
 
 def against_optimum(axes, rows):

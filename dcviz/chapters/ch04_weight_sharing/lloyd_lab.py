@@ -8,6 +8,7 @@ from dcviz.chapters.ch04_weight_sharing.figures import cluster_bars, inertia_axe
 from dcviz.errors import NetError
 from dcviz.ideas.kmeans import INITS, Lloyd, initialise
 from dcviz.ideas.kmeans_optimal import MAX_DISTINCT, optimal
+from dcviz.ideas.pruning import check_layers
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, html, row
 from dcviz.labkit.codebook_view import CodebookView
@@ -41,9 +42,9 @@ class LloydLab(Lab):
 
     net = traitlets.Unicode("lenet-300-100")
     layer = traitlets.Unicode()
-    k = traitlets.Int(8)
+    k = traitlets.Int(8, min=2, max=16)
     init = traitlets.Enum(INITS, default_value="linear")
-    seed = traitlets.Int(0)
+    seed = traitlets.Int(0, min=0)
     steps = traitlets.Int(0, min=0)
     start = traitlets.List(traitlets.Float())
     show_optimum = traitlets.Bool(False)
@@ -57,6 +58,7 @@ class LloydLab(Lab):
             from dcviz.pipeline.retraining import weights_of
 
             weights = weights_of(pruned_net(net))
+        weights = check_layers(weights)
         self.weights, self._lloyds, self._optima, self._shown, self._from = weights, {}, {}, None, None
         self._bars_k, self._drawn = None, None
         layer = layer or next(iter(weights))

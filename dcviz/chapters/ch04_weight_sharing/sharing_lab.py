@@ -9,6 +9,7 @@ import traitlets
 from dcviz.chapters.ch04_weight_sharing.figures import error_by_k_axes, error_by_size, error_by_size_axes, roomy
 from dcviz.errors import NetError
 from dcviz.ideas.kmeans import INITS, Lloyd, compression_rate, kmeans
+from dcviz.ideas.pruning import check_layers
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, html, row
 from dcviz.labkit.codebook_view import CodebookView
@@ -43,16 +44,18 @@ class SharingLab(Lab):
     net = traitlets.Unicode("lenet-300-100")
     pruned = traitlets.Bool(True)
     layer = traitlets.Unicode()
-    k = traitlets.Int(13)
+    k = traitlets.Int(13, min=2, max=64)
     init = traitlets.Enum(INITS, default_value="linear")
     lloyd = traitlets.Bool(False)
-    seed = traitlets.Int(0)
+    seed = traitlets.Int(0, min=0)
     show_cdf = traitlets.Bool(True)
     log_y = traitlets.Bool(False)
 
     def __init__(self, net="lenet-300-100", pruned=True, layer=None, *, weights=None, **more):
         if weights is None and net in shipped.ALEXNETS:
             weights = shipped.stored_weights(net)
+        if weights is not None:
+            weights = check_layers(weights)
         self._given, self._shown, self._values = weights, None, {}
         self.measured = {}
         self._nets = {} if weights is not None else _nets(net)

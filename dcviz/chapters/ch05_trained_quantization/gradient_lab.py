@@ -52,7 +52,7 @@ class GradientLab(Lab):
 
     weights = traitlets.List(traitlets.Float())
     gradients = traitlets.List(traitlets.Float())
-    learning_rate = traitlets.Float(1.0)
+    learning_rate = traitlets.Float(1.0, min=0, max=5)
     reduce = traitlets.Enum(("sum", "mean"), default_value="sum")
     kept_codes = traitlets.List(traitlets.Int())
 
@@ -108,7 +108,7 @@ class GradientLab(Lab):
     @property
     def predicted_change(self):
         """Change of the loss, to first order: each of the 16 weights' gradient times its own move, added up."""
-        return float(np.dot(self.gradients, (self.tuned - self.centroids)[self.codes]))
+        return float(np.dot(self.gradients, (self.tuned - self.centroids)[self.codes])) + 0.0  # never "-0.0000"
 
     def describe(self):
         i = int(np.argmax(self.sizes))  # the largest cluster shows the difference best

@@ -43,7 +43,9 @@ class RankLab(Lab):
         self.test = datasets.digits().test
         self.dense_error = training.error_percent(self.dense, self.test)
         self.errors, self.tuned, self._drawn = {}, {}, layer
-        super().__init__(layer=layer, rank=min(rank, min(self.layers[layer].shape)), **more)
+        if isinstance(rank, int):
+            rank = min(rank, *self.layers[layer].shape)
+        super().__init__(layer=layer, rank=rank, **more)
 
     # numbers -----------------------------------------------------------------------------------
 
