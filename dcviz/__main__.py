@@ -181,7 +181,9 @@ def _reproduce(arguments):
         return
     print(f"trained on {result['trained_on']}; errors on {result['errors_on']}")
     for stage in result["stages"]:
-        print(f"  {stage['stage']:8}{stage['file_bytes']:>12,} bytes   error {stage['error_percent']:.2f} %")
+        bits = stage.get("bits_per_character")
+        error = f"{stage['error_percent']:.2f} %" if bits is None else f"{bits:.3f} bits a character"
+        print(f"  {stage['stage']:8}{stage['file_bytes']:>12,} bytes   error {error}")
     print(f"  ratio {result['ratio']:.1f}x")
     for path, sha256 in result["files"].items():
         print(f"  {sha256}  {visible(path)}")

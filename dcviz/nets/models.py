@@ -74,6 +74,12 @@ def _folded_vgg(**options):
     return batchnorm.fold(models_imagenet.VGG16CIFAR(**options))
 
 
+def _decoder(num_classes=1024):
+    from dcviz.nets.transformer import Decoder
+
+    return Decoder(num_classes)
+
+
 NETS = {
     "lenet-300-100": LeNet300100,
     "lenet-5": LeNet5,
@@ -84,6 +90,7 @@ NETS = {
     "googlenet": _imagenet("GoogLeNet"),
     "googlenet-folded": _folded_googlenet,
     "squeezenet": _imagenet("SqueezeNet"),
+    "austen": _decoder,
 }
 """The nets that ``build`` knows, by name."""
 

@@ -7,6 +7,7 @@ from dcviz.files import cache_dir
 from dcviz.nets import models
 from dcviz.nets.batchnorm import fold
 from dcviz.nets.downloads import resume, sha256_begins
+from dcviz.nets.transformer import language_model
 from dcviz.pipeline import restore, shipped
 
 PUBLISHED = "https://download.pytorch.org/models/"
@@ -22,13 +23,19 @@ MOST = 600_000_000
 
 def names():
     """Every name that ``load`` knows, the ones that need no network first."""
-    return (*dict.fromkeys(spec.net for spec in shipped.REFERENCES.values()), *shipped.ALEXNETS, *IMAGENET)
+    return (
+        *dict.fromkeys(spec.net for spec in shipped.REFERENCES.values()),
+        *shipped.ALEXNETS,
+        shipped.LANGUAGE,
+        *IMAGENET,
+    )
 
 
 def load(name, server=PUBLISHED):
     """A trained torch net in evaluation mode.
 
     "lenet-300-100", "lenet-5": the shipped dense nets. "alexnet-cifar10..." : decoded from shipped .dcz files.
+    "austen": the language model of chapter 12, place numbers of pieces of words in, logits out.
     "...-imagenet": torchvision's weights, fetched once into the cache (244, 553, 52 MB), going on after a cut
     connection; GoogLeNet comes without its auxiliary outputs and with batch normalisation folded into its
     convolutions, and wants pictures scaled to mean 0.5 and deviation 0.5.
@@ -39,6 +46,8 @@ def load(name, server=PUBLISHED):
         return restore(shipped.compressed(name))
     if name in IMAGENET:
         return _imagenet(name, server)
+    if name == shipped.LANGUAGE:
+        return language_model()
     if name in names():
         return shipped.dense(name)
     raise NetError(f"no trained net is called {name!r}; there are {', '.join(names())}")
