@@ -17,12 +17,14 @@ from dcviz.archive.reader import opened, read_breakdown, read_net
 from dcviz.archive.streams import Reader
 from dcviz.archive.types import MAGIC, PARTS, VERSION, Breakdown, Coding, Layer, LayerBreakdown, StoredNet
 from dcviz.archive.writer import pieces, walk, write_layer
+from dcviz.errors import ArchiveError
 from dcviz.files import atomic_write
 
 __all__ = [
     "MAGIC",
     "PARTS",
     "VERSION",
+    "ArchiveError",
     "Breakdown",
     "Coding",
     "Layer",

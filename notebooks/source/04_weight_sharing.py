@@ -20,6 +20,7 @@ from dcviz.ideas.kmeans import compression_rate, kmeans
 from dcviz.labkit import theme
 from dcviz.labkit.picture import Picture
 from dcviz.labs import LloydLab, Prediction, SharingLab
+from dcviz.pipeline import lesson
 from dcviz.pipeline.retraining import weights_of
 
 # %% [markdown]
@@ -27,7 +28,7 @@ from dcviz.pipeline.retraining import weights_of
 # (A lesson's worth of retraining: its error is higher than that of the net that ships with the workbook.)
 
 # %% tags=["nbval-ignore-output"]
-net = measure.pruned_net("lenet-300-100")
+net = lesson.pruned_net("lenet-300-100")
 values = {name: w[w != 0] for name, w in weights_of(net).items()}
 for name, w in values.items():
     print(f"{name}: {w.size:>6,} weights are left, {len(np.unique(w)):>6,} different values among them")

@@ -8,12 +8,22 @@ from dataclasses import asdict
 import numpy as np
 
 from dcviz.chapters.ch08_speed_and_energy import energy, timing
+from dcviz.errors import DataError
 from dcviz.evidence import paper
 
 
 def geometric_mean(values, axis=None):
     """Geometric mean of positive values, along an axis -> array; of all of them -> scalar."""
     return np.exp(np.mean(np.log(values), axis=axis))
+
+
+def geometric_mean_speedup(rows, method, batch=1):
+    """Geometric mean over layers of dense time / time of ``method`` -> float. rows: list of Timing."""
+    times = {(row.layer, row.method): row.seconds for row in rows if row.batch == batch}
+    ratios = [times[layer, "dense"] / seconds for (layer, m), seconds in times.items() if m == method]
+    if not ratios:
+        raise DataError(f"no timings of {method} at batch {batch}")
+    return float(geometric_mean(ratios))
 
 
 def table(rows):
