@@ -42,7 +42,7 @@ class LloydLab(Lab):
 
     net = traitlets.Unicode("lenet-300-100")
     layer = traitlets.Unicode()
-    k = traitlets.Int(8, min=2, max=16)
+    k = traitlets.Int(8, min=1)
     init = traitlets.Enum(INITS, default_value="linear")
     seed = traitlets.Int(0, min=0)
     steps = traitlets.Int(0, min=0)

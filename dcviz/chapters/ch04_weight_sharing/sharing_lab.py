@@ -44,7 +44,7 @@ class SharingLab(Lab):
     net = traitlets.Unicode("lenet-300-100")
     pruned = traitlets.Bool(True)
     layer = traitlets.Unicode()
-    k = traitlets.Int(13, min=2, max=64)
+    k = traitlets.Int(13, min=1)
     init = traitlets.Enum(INITS, default_value="linear")
     lloyd = traitlets.Bool(False)
     seed = traitlets.Int(0, min=0)

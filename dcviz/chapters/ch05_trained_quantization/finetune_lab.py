@@ -36,8 +36,8 @@ class FinetuneLab(Lab):
     layer = traitlets.Unicode()
     bits = traitlets.Int(2, min=1, max=8)
     init = traitlets.Enum(INITS, default_value="linear")
-    learning_rate = traitlets.Float(0.001, min=1e-5, max=0.03)
-    epochs = traitlets.Float(2.0, min=0.25, max=5)
+    learning_rate = traitlets.Float(0.001, min=1e-5)
+    epochs = traitlets.Float(2.0, min=0)
 
     def __init__(self, net="lenet-300-100", layer=None, **more):
         from dcviz.nets.models import weight_layers

@@ -52,7 +52,7 @@ class GradientLab(Lab):
 
     weights = traitlets.List(traitlets.Float())
     gradients = traitlets.List(traitlets.Float())
-    learning_rate = traitlets.Float(1.0, min=0, max=5)
+    learning_rate = traitlets.Float(1.0, min=0)
     reduce = traitlets.Enum(("sum", "mean"), default_value="sum")
     kept_codes = traitlets.List(traitlets.Int())
 
