@@ -109,6 +109,9 @@ def _parser():
     vgg = commands.add_parser("vgg", help="train VGG-16 on CIFAR-10: hours, resumable")
     vgg.add_argument("options", nargs=argparse.REMAINDER, help="options; --help lists them")
     vgg.set_defaults(run=_vgg)
+    block = commands.add_parser("block", help="LeNet-5 with few live neurons in a very small file: minutes, resumable")
+    block.add_argument("options", nargs=argparse.REMAINDER, help="options; --help lists them")
+    block.set_defaults(run=_block)
     api = commands.add_parser("api", help="a page of everything public, made from the docstrings")
     api.add_argument("out", type=Path)
     api.set_defaults(run=_api)
@@ -212,6 +215,12 @@ def _export(arguments):
 
 def _alexnet(arguments):
     import_module(ALEXNET[arguments.step]).main(arguments.options)
+
+
+def _block(arguments):
+    from dcviz.chapters.ch10_how_small import neurons_first
+
+    neurons_first.main(arguments.options)
 
 
 def _vgg(arguments):

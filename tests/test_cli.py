@@ -105,11 +105,12 @@ def test_each_step_of_alexnet_has_its_options(step, capsys):
     assert capsys.readouterr().out.startswith(f"usage: python -m dcviz alexnet {step} ")
 
 
-def test_vgg_has_its_options(capsys):
+@pytest.mark.parametrize("command", ["vgg", "block"])
+def test_programs_have_their_own_options(command, capsys):
     with pytest.raises(SystemExit) as stopped:
-        main(["vgg", "--help"])
+        main([command, "--help"])
     assert stopped.value.code == 0
-    assert capsys.readouterr().out.startswith("usage: python -m dcviz vgg ")
+    assert capsys.readouterr().out.startswith(f"usage: python -m dcviz {command} ")
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def fit(net, split, schedule, *, constraint=None, factor=None, checkpoint=None, 
     groups = [{"params": [one], "factor": 1.0 if factor is None else factor(one)} for one in parameters]
     optimizer = torch.optim.AdamW(groups, schedule.lr, weight_decay=schedule.decay, fused=True)
     images, labels = torch.from_numpy(split.images), torch.from_numpy(split.labels).long()
-    step = _resume(checkpoint, net, optimizer, parameters) if checkpoint and Path(checkpoint).exists() else 0
+    step = load_checkpoint(checkpoint, net, optimizer, parameters) if checkpoint and Path(checkpoint).exists() else 0
     net.train()
     saved = time.monotonic()
     while step < total and not (stop is not None and stop()):
@@ -108,10 +108,10 @@ def fit(net, split, schedule, *, constraint=None, factor=None, checkpoint=None, 
         if report is not None:
             report(step, total, loss.item(), (logits.argmax(1) == labels[chosen]).float().mean().item())
         if checkpoint is not None and time.monotonic() - saved > every:
-            _save(checkpoint, net, optimizer, parameters, step)
+            save_checkpoint(checkpoint, net, optimizer, parameters, step)
             saved = time.monotonic()
     if checkpoint is not None:
-        _save(checkpoint, net, optimizer, parameters, step)
+        save_checkpoint(checkpoint, net, optimizer, parameters, step)
     net.eval()
     return step
 
@@ -170,14 +170,16 @@ def error_percent(net, split, pixels, size=250):
 MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
-def _save(path, net, optimizer, parameters, step):
+def save_checkpoint(path, net, optimizer, parameters, step):
+    """Write net and state of an Adam optimiser after ``step`` steps; the old file stays until the new one is whole."""
     tensors = {f"net/{name}": value for name, value in net.state_dict().items()}
     for i, parameter in enumerate(parameters):
         tensors |= {f"{m}/{i}": optimizer.state[parameter][m] for m in MOMENTS if parameter in optimizer.state}
     replace_file(path, tensors, {"step": step, "net": net.name})
 
 
-def _resume(path, net, optimizer, parameters):
+def load_checkpoint(path, net, optimizer, parameters):
+    """Take net and optimiser's state, in place, from ``path``; returns the steps done. DataError for another file."""
     try:
         with safe_open(path, framework="pt") as file:
             if file.metadata().get("net") != net.name:
@@ -185,7 +187,8 @@ def _resume(path, net, optimizer, parameters):
             step = int(file.metadata()["step"])
             net.load_state_dict({name: file.get_tensor(f"net/{name}") for name in net.state_dict()})
             for i, parameter in enumerate(parameters if step else []):
-                moments = {m: file.get_tensor(f"{m}/{i}") for m in MOMENTS}
+                # the fused step pairs weights and moments by place in memory: one layout
+                moments = {m: torch.empty_like(parameter).copy_(file.get_tensor(f"{m}/{i}")) for m in MOMENTS}
                 optimizer.state[parameter] = {"step": torch.tensor(float(step)), **moments}
     except (SafetensorError, OSError, KeyError, AttributeError) as error:
         raise DataError(f"{path}: not a whole checkpoint ({error})") from error
