@@ -17,22 +17,32 @@ def pytest_xdist_auto_num_workers(config):
     return (os.cpu_count() or 1) + 1 if whole else 0
 
 
+CHAPTERS = "tests/browser/test_notebooks_browser.py"
+ALL_LABS = "tests/labkit/test_all_labs.py", "tests/labkit/test_interruptions.py"
+
+
+def together(test):
+    """What runs in one process and in order: a file; files that share a server; files that share a lab of each kind."""
+    file = test.partition("::")[0]
+    if file in ALL_LABS:
+        return "all labs"
+    return "browser" if file.startswith("tests/browser/") and file != CHAPTERS else file
+
+
 def pytest_collection_modifyitems(items):
-    """What takes longest begins first: with browsers, killed processes, kernels."""
-    places = ("tests/browser/", "tests/test_kill.py", "notebooks/", "")
+    """What takes longest begins first: browsers, labs, programs that are started and killed, notebooks."""
+    places = ("tests/browser/", *ALL_LABS, "tests/test_", "notebooks/", "")
     items.sort(key=lambda item: next(i for i, place in enumerate(places) if item.nodeid.startswith(place)))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """A file's tests stay together and in order, for cells need the cells before; two servers for all browser tests."""
+    """Give the workers what belongs together, in the order above."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class Files(LoadScopeScheduling):
+    class Together(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            file = nodeid.partition("::")[0]
-            chapters = file.endswith("test_notebooks_browser.py")
-            return "browser" if file.startswith("tests/browser/") and not chapters else file
+            return together(nodeid)
 
-    config.option.loadscopereorder = False  # keep the order above
-    return Files(config, log)
+    config.option.loadscopereorder = False  # by number of tests
+    return Together(config, log)

@@ -49,11 +49,15 @@ def test_readme_gives_the_two_commands_and_ci_runs_exactly_the_second():
 
 
 def test_the_whole_suite_runs_in_parallel_and_a_part_of_it_at_once(request):
-    asked = request.config.pluginmanager.get_plugin(str(ROOT / "conftest.py")).pytest_xdist_auto_num_workers
+    plugin = request.config.pluginmanager.get_plugin(str(ROOT / "conftest.py"))
     sources = pytest.Config.ArgsSource
     assert "-n auto" in PYPROJECT["tool"]["pytest"]["ini_options"]["addopts"]
-    assert asked(SimpleNamespace(args_source=sources.TESTPATHS)) >= 2
-    assert asked(SimpleNamespace(args_source=sources.ARGS)) == 0
+    assert plugin.pytest_xdist_auto_num_workers(SimpleNamespace(args_source=sources.TESTPATHS)) >= 2
+    assert plugin.pytest_xdist_auto_num_workers(SimpleNamespace(args_source=sources.ARGS)) == 0
+    assert plugin.together("notebooks/02_pruning.ipynb::Cell 1") == "notebooks/02_pruning.ipynb"
+    for files in (plugin.ALL_LABS, [plugin.CHAPTERS], ["tests/browser/test_exports_browser.py"]):
+        assert all((ROOT / file).is_file() for file in files)
+        assert len({plugin.together(f"{file}::test_it") for file in files}) == 1
 
 
 def test_pictures_and_files_that_the_readme_links_to_exist():
