@@ -24,6 +24,8 @@ from dcviz.ideas.bits import pack_fixed
 from dcviz.ideas.entropy import entropy, histogram
 
 WEIGHT_CODES, GAPS = "weight codes", "gaps"
+MOST_SHOWN = 256
+"""A larger alphabet is shown by the symbols that occur."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,8 +49,24 @@ class Stream:
     @property
     def counts(self):
         """How often each symbol of the alphabet occurs, int64 (alphabet,)."""
-        size = 1 << self.width if self.values is None else len(self.values)
-        return histogram(self.symbols, size)
+        return histogram(self.symbols, self.alphabet)
+
+    @property
+    def alphabet(self):
+        """How many symbols there might be."""
+        return 1 << self.width if self.values is None else len(self.values)
+
+    def kinds(self):
+        """(symbols, counts) in ascending order: all of an alphabet of up to 256 symbols, else those that occur."""
+        if self.alphabet <= MOST_SHOWN:
+            return np.arange(self.alphabet), self.counts
+        return np.unique(self.symbols, return_counts=True)
+
+    def numbered(self):
+        """The same symbols as numbers 0, 1, 2, ... in ascending order, with nothing said of what they stand for."""
+        found, numbers = np.unique(self.symbols, return_inverse=True)
+        numbers = numbers.astype(np.min_scalar_type(len(found)))
+        return Stream(self.name, numbers, max((len(found) - 1).bit_length(), 1), None, None, self.fillers)
 
 
 def streams(layer):
@@ -107,7 +125,7 @@ def sizes(stream):
 
 def bound(stream):
     """Shannon's bound for coding symbols one by one: n * H / 8 bytes, without any table -> float."""
-    return stream.symbols.size * entropy(stream.counts) / 8
+    return stream.symbols.size * entropy(stream.kinds()[1]) / 8
 
 
 def fixed_size(symbols, width):

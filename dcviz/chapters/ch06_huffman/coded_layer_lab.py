@@ -8,6 +8,9 @@ from dcviz.archive.coders import Stream
 from dcviz.errors import CodeError, NetError
 from dcviz.labkit.controls import choices
 
+LARGEST = 1 << 52
+"""Symbols must be below this: a browser's numbers are exact up to twice as much."""
+
 
 class Source:
     """{layer: {stream name: Stream}} of a shipped net, a ``StoredNet``, or arrays of symbols.
@@ -50,19 +53,18 @@ class Source:
         return layer, stream
 
 
-def names(stream):
-    """What each symbol of a Stream stands for: ["code 1 (w = −0.043)", ...]."""
+def names(stream, kinds):
+    """What each of some symbols of a Stream stands for: ["code 1 (w = −0.043)", ...]."""
+    kinds = kinds.tolist()
     if stream.values is not None:
         return [
-            f"code {i} (filler, w = 0)" if i == stream.filler else f"code {i} (w = {_signed(value)})"
-            for i, value in enumerate(stream.values)
+            f"code {i} (filler, w = 0)" if i == stream.filler else f"code {i} (w = {_signed(stream.values[i])})"
+            for i in kinds
         ]
     if stream.name == coders.GAPS:
-        last = (1 << stream.width) - 1
-        names = [f"gap {i + 1}, stored as {i}" for i in range(last + 1)]
-        names[last] += " (fillers too)" if stream.fillers else ""
-        return names
-    return [f"symbol {i}" for i in range(1 << stream.width)]
+        filler = (1 << stream.width) - 1 if stream.fillers else -1
+        return [f"gap {i + 1}, stored as {i}" + (" (fillers too)" if i == filler else "") for i in kinds]
+    return [f"symbol {i}" for i in kinds]
 
 
 def ink(stream):
@@ -89,4 +91,6 @@ def _stream(name, values):
     values = np.asarray(values)
     if values.dtype.kind not in "iu" or values.ndim != 1 or not values.size or values.min() < 0:
         raise CodeError(f"{name}: symbols must be a vector of integers that are not negative")
+    if int(values.max()) >= LARGEST:
+        raise CodeError(f"{name}: symbols must be below 2^52, not {values.max():,}")
     return Stream("symbols", values, max(int(values.max()).bit_length(), 1))

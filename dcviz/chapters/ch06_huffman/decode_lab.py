@@ -52,11 +52,12 @@ class DecodeLab(Lab):
 
     def _load(self):
         found = self.data = self.source.stream(self.layer, self.stream)
-        counts = found.counts
-        self.lengths, self.names = huffman.code_lengths(counts), names(found)
-        codes = huffman.canonical_codes(self.lengths)
-        self.words = [f"{code:0{n}b}" if n else "" for code, n in zip(codes.tolist(), self.lengths, strict=True)]
+        kinds, counts = found.kinds()
+        self.lengths, self.names, self.kinds = huffman.code_lengths(counts), names(found, kinds), kinds.tolist()
+        codes = huffman.canonical_codes(self.lengths).tolist()
+        self.words = {kind: f"{code:0{n}b}" for kind, code, n in zip(self.kinds, codes, self.lengths, strict=True) if n}
         self.tree = figures.canonical_tree(counts, self.lengths)
+        self.ids = [*self.kinds, *range(found.alphabet, found.alphabet + len(self.tree.merges))]
         last = max(found.symbols.size - 1, 0)
         if self.start > last:
             raise ValueError(f"the stream has {found.symbols.size} symbols: start must be below that")
@@ -144,7 +145,7 @@ class DecodeLab(Lab):
             self.view.ink = ink(self.data).replace(" ", "-")
             self.view.label = f"canonical Huffman tree of the {self.stream} of {visible(self.layer, 40)}"
             shown = figures.layout(self.tree)
-            self.view.show(shown, self.names)
+            self.view.show(shown, self.names, self.ids)
         self.read = min(self.read, len(self.bits))
         self._setting = True
         try:
@@ -153,7 +154,7 @@ class DecodeLab(Lab):
             self.read_slider.value = self.read
         finally:
             self._setting = False
-        self.view.current = self._node()
+        self.view.current = self.ids[self._node()]
         self.forward.disabled = self.check.disabled = self.read >= len(self.bits)
         self.back.disabled = self.again.disabled = self.read == 0
         self.tape.value = self._tape()
@@ -199,7 +200,7 @@ class DecodeLab(Lab):
             self._reply = f"✓ {self.words[right]} is {right}."
             self.read = self.ends[done]
         else:
-            word = self.words[symbol] if 0 <= symbol < len(self.words) else ""
+            word = self.words.get(symbol, "")
             ahead = self.bits[begin : begin + max(len(word), 1)]
             self._reply = (
                 f"✗ {symbol} would be {word}, but the next bits are {ahead}."
@@ -246,6 +247,7 @@ class DecodeLab(Lab):
         words = [self.words[symbol] for symbol in self.decoded]
         text = " ".join(words) + (" " if words else "") + "|" + self.bits[self.read :]
         top.text(0, 0.75, text, family="DejaVu Sans Mono", fontsize=15, wrap=True, va="top")
-        last = self.decoded[-1] if self.decoded else -1
-        figures.draw_tree(axes, figures.layout(self.tree), last, role=ink(self.data))
+        last = self.kinds.index(self.decoded[-1]) if self.decoded else -1
+        labels = [str(kind) for kind in self.kinds]
+        figures.draw_tree(axes, figures.layout(self.tree), last, role=ink(self.data), labels=labels)
         return figure

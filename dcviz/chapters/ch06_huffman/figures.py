@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from dcviz.archive.coders import GAPS, WEIGHT_CODES, bound
+from dcviz.archive.coders import GAPS, MOST_SHOWN, WEIGHT_CODES, bound
 from dcviz.ideas.entropy import entropy
 from dcviz.ideas.huffman import Merge, Tree, check_lengths, code_lengths
 from dcviz.labkit import theme
@@ -46,10 +46,14 @@ def length_against_information(axes, counts, lengths, yours=None):
 
 
 def symbol_bars(axes, counts, *, role="weight bits", what="weight code", first=0):
-    """Counts of each symbol as bars. Returns (bars, mark): a hidden, hatched bar to lay over one."""
+    """Counts of each symbol as bars. Returns (bars, mark): a hidden, hatched bar to lay over one.
+
+    More bars than can be told apart are one collection of lines, which is drawn far sooner.
+    """
     at = np.arange(first, first + len(counts))
     style = theme.bar_style(role, hatch="", facecolor=theme.role(role).colour)
-    bars = axes.bar(at, counts, 0.9, **style)
+    few = len(counts) <= MOST_SHOWN
+    bars = axes.bar(at, counts, 0.9, **style) if few else axes.vlines(at, 0, counts, color=theme.role(role).colour)
     mark = axes.bar(first, 0, 0.9, **theme.bar_style("accent", linewidth=2.5), zorder=3, visible=False)[0]
     axes.set(xlim=(first - 0.8, first + len(counts) - 0.2), ylim=(0, max(1, max(counts, default=1)) * 1.06))
     axes.set(xlabel=what, ylabel="times")

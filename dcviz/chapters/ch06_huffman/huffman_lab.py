@@ -15,6 +15,11 @@ from dcviz.labkit.base import FigureImage, Lab, html, labelled_slider, row
 from dcviz.labkit.controls import choices
 from dcviz.labkit.markup import visible
 
+WIDEST = 16
+"""Bits of the widest symbols that a .dcz file's code tables are made for."""
+MOST_LEAVES = 512
+"""Of a larger alphabet the branches that hold less than one in so many symbols are closed at first."""
+
 
 class HuffmanLab(Lab):
     """See the Huffman tree of a layer's weight codes or gaps: merges, paths, code words, lengths, bytes.
@@ -30,6 +35,9 @@ class HuffmanLab(Lab):
 
     `counts`, `lengths`, `entropy`, `mean_length`, `sizes` (Size of fixed-length and Huffman) and `saving`
     (share of the bytes, code table counted) give what the views show. NetError for an unknown net or layer.
+
+    `kinds` are the symbols that counts and lengths are of: all of an alphabet of up to 256, else those that occur.
+    Symbols of more than 16 bits, below 2^52, get numbers first: `sizes` are those of the numbers.
     """
 
     heading = html("Huffman code <small>choose a leaf; step through the merges</small>")
@@ -56,16 +64,18 @@ class HuffmanLab(Lab):
     def _load(self, layer, stream):
         """Everything that depends on the symbols alone."""
         found = self.data = self.source.stream(layer, stream)
-        self.counts = found.counts
+        self.kinds, self.counts = found.kinds()
         self.lengths = huffman.code_lengths(self.counts)
         self.codes = huffman.canonical_codes(self.lengths)
         self.tree = huffman.tree(self.counts)
         self.sorted_tree = figures.canonical_tree(self.counts, self.lengths)
         self.entropy, self.mean_length = entropy(self.counts), mean_length(self.counts, self.lengths)
-        packed = coders.fixed_size(found.symbols, found.width)
-        self.sizes = packed, coders.huffman_size(found.symbols, found.width)
+        self.written = found.numbered() if found.width > WIDEST and found.values is None else found
+        packed = coders.fixed_size(self.written.symbols, self.written.width)
+        self.sizes = packed, coders.huffman_size(self.written.symbols, self.written.width)
         self.saving = 1 - self.sizes[1].bytes / packed.bytes
-        self.names = names(found)
+        self.names = names(found, self.kinds)
+        self.ids = [*self.kinds.tolist(), *range(found.alphabet, found.alphabet + len(self.tree.merges))]
         self.yours = self._your_lengths()
 
     def _your_lengths(self):
@@ -77,8 +87,14 @@ class HuffmanLab(Lab):
 
     def word(self, symbol):
         """The canonical code word of a symbol as text, '' if it does not occur."""
-        length = int(self.lengths[symbol])
-        return f"{int(self.codes[symbol]):0{length}b}" if length else ""
+        place = self.place(symbol)
+        length = int(self.lengths[place]) if place >= 0 else 0
+        return f"{int(self.codes[place]):0{length}b}" if length else ""
+
+    def place(self, symbol):
+        """Where a symbol stands in `kinds`, `counts` and `lengths`; -1 if it is not among them."""
+        at = int(np.searchsorted(self.kinds, symbol)) if symbol >= 0 else -1
+        return at if 0 <= at < len(self.kinds) and self.kinds[at] == symbol else -1
 
     # views -------------------------------------------------------------------------------------
 
@@ -95,7 +111,7 @@ class HuffmanLab(Lab):
         self.symbol_entry = widgets.BoundedIntText(
             self.symbol,
             -1,
-            1 << 20,
+            max(1 << 20, int(self.kinds.max(initial=0))),
             description="symbol",
             style={"description_width": "initial"},
             layout=widgets.Layout(width="170px"),
@@ -125,7 +141,7 @@ class HuffmanLab(Lab):
         figure, axes = theme.figure(11, 3.7, columns=3, gridspec_kw={"width_ratios": [1.25, 1.1, 0.8]})
         self.bars, self.mark = figures.symbol_bars(axes[0], self.counts, role=ink(self.data), what=self._what())
         self.points, self.ring, _ = figures.length_against_information(axes[1], self.counts, self.lengths, self.yours)
-        self.bits = figures.bits_bars(axes[2], self.data.width, self.mean_length, self.entropy)
+        self.bits = figures.bits_bars(axes[2], self.written.width, self.mean_length, self.entropy)
         return figure, [self.mark, self.ring]
 
     def _what(self):
@@ -137,28 +153,29 @@ class HuffmanLab(Lab):
                 self._load(self.layer, self.stream)
                 self.figure_view.adopt(*self._make_figure())
             self._shown, self._drawn = (self.layer, self.stream), None
-        if not -1 <= self.symbol < self.counts.size or (self.symbol >= 0 and not self.counts[self.symbol]):
+        place = self.place(self.symbol)
+        if self.symbol < -1 or (self.symbol >= 0 and (place < 0 or not self.counts[place])):
             wrong, self.symbol = self.symbol, -1
             raise ValueError(f"symbol {wrong} does not occur in the {self.stream} of {self.layer}")
         self._reveal_symbol()
         self._show_tree()
         self._show_controls()
-        chosen = self.symbol >= 0
-        height = self.counts[self.symbol] if chosen else 0
-        self.mark.set(x=max(self.symbol, 0) - 0.45, height=height, visible=chosen)
-        share = self.counts[self.symbol] / self.counts.sum() if chosen else 1
-        self.ring.set_data([-np.log2(share)] if chosen else [], [self.lengths[self.symbol]] if chosen else [])
+        chosen = place >= 0
+        height = self.counts[place] if chosen else 0
+        self.mark.set(x=max(place, 0) - 0.45, height=height, visible=chosen)
+        share = self.counts[place] / self.counts.sum() if chosen else 1
+        self.ring.set_data([-np.log2(share)] if chosen else [], [self.lengths[place]] if chosen else [])
         self.figure_view.refresh()
 
     def _reveal_symbol(self):
         """Open the closed branches above the chosen symbol."""
         tree = self.sorted_tree if self.canonical else self.tree
-        if self.symbol < 0 or not self.rare:
+        if self.symbol < 0:
             return
-        total, above, node = tree.counts[tree.root], [], int(tree.parent[self.symbol])
+        total, above, node = tree.counts[tree.root], [], int(tree.parent[self.place(self.symbol)])
         while node >= 0:
-            if 100 * tree.counts[node] / total < self.rare and node not in self.opened:
-                above.append(node)
+            if tree.counts[node] / total < self._rare and self.ids[node] not in self.opened:
+                above.append(self.ids[node])
             node = int(tree.parent[node])
         if above:
             self.opened = [*self.opened, *above]
@@ -171,12 +188,18 @@ class HuffmanLab(Lab):
                 self.opened = []
             self._drawn = drawn
             tree = self.sorted_tree if self.canonical else self.tree
-            self.layout_shown = figures.layout(tree, self.rare / 100, self.opened)
+            opened = [node - self.data.alphabet + tree.alphabet for node in self.opened]
+            self.layout_shown = figures.layout(tree, self._rare, opened)
             self.view.ink = ink(self.data).replace(" ", "-")
             self.view.word = "code word" if self.canonical else "path"
             self.view.label = f"Huffman tree of the {self.stream} of {visible(self.layer, 40)}, {self._kinds} leaves"
-            self.view.show(self.layout_shown, self.names)
+            self.view.show(self.layout_shown, self.names, self.ids)
         self.view.step = -1 if self.canonical else self.step
+
+    @property
+    def _rare(self):
+        """Share of the symbols below which a branch is closed."""
+        return max(self.rare / 100, 1 / MOST_LEAVES if self._kinds > MOST_LEAVES else 0)
 
     @property
     def _kinds(self):
@@ -241,7 +264,7 @@ class HuffmanLab(Lab):
             size=self.data.symbols.size,
             filler=filler,
             kinds=self._kinds,
-            width=self.data.width,
+            width=self.written.width,
             entropy=self.entropy,
             mean_length=self.mean_length,
             shortest=self._shortest(),
@@ -253,6 +276,11 @@ class HuffmanLab(Lab):
         if self.yours is not None:
             yours = float((self.counts * self.yours).sum() / self.counts.sum())
             text += html(" <b>Your lengths</b> (stars): {yours:.3f} bits on average.", yours=yours)
+        if self.written is not self.data:
+            text += html(
+                " The symbols, of up to {width} bits, are numbered first; which is which is not counted.",
+                width=self.data.width,
+            )
         return text + self._step_words() + self._symbol_words()
 
     def _shortest(self):
@@ -286,26 +314,27 @@ class HuffmanLab(Lab):
     def _symbol_words(self):
         if self.symbol < 0:
             return ""
-        count = int(self.counts[self.symbol])
+        place = self.place(self.symbol)
+        count = int(self.counts[place])
         share = count / self.counts.sum()
         return html(
             "<p><b>{name}</b>: {count:,} times, p = {share:.4f}, "
             "−log₂ p = {log2:.2f}; {path}word in the file <b>{word}</b>, "
             "{lengths} bits.</p>",
-            name=self.names[self.symbol],
+            name=self.names[place],
             count=count,
             share=share,
             log2=-np.log2(share),
             path=self._path_words(),
             word=self.word(self.symbol),
-            lengths=self.lengths[self.symbol],
+            lengths=self.lengths[place],
         )
 
     def _path_words(self):
         """The path as the tree is drawn, where that is not yet the word: the file's tree is in canonical order."""
         if self.canonical:
             return ""
-        path = self.tree.path(self.symbol)
+        path = self.tree.path(self.place(self.symbol))
         return html("path in this tree <b>{path}</b>; after sorting the leaves (canonical order), ", path=path)
 
     def picture(self):
@@ -314,13 +343,19 @@ class HuffmanLab(Lab):
         grid = figure.add_gridspec(2, 3, height_ratios=[1.35, 1], width_ratios=[1.25, 1.1, 0.8])
         step = None if self.step < 0 or self.canonical else self.step
         figures.draw_tree(
-            figure.add_subplot(grid[0, :]), self.layout_shown, self.symbol, step=step, role=ink(self.data)
+            figure.add_subplot(grid[0, :]),
+            self.layout_shown,
+            self.place(self.symbol),
+            step=step,
+            role=ink(self.data),
+            labels=[str(kind) for kind in self.kinds],
         )
         axes = [figure.add_subplot(grid[1, i]) for i in range(3)]
         _, mark = figures.symbol_bars(axes[0], self.counts, role=ink(self.data), what=self._what())
         _, ring, _ = figures.length_against_information(axes[1], self.counts, self.lengths, self.yours)
-        figures.bits_bars(axes[2], self.data.width, self.mean_length, self.entropy)
+        figures.bits_bars(axes[2], self.written.width, self.mean_length, self.entropy)
         if self.symbol >= 0:
-            mark.set(x=self.symbol - 0.45, height=self.counts[self.symbol], visible=True)
+            place = self.place(self.symbol)
+            mark.set(x=place - 0.45, height=self.counts[place], visible=True)
             ring.set_data(self.ring.get_data())
         return figure

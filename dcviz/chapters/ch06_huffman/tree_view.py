@@ -42,11 +42,15 @@ class TreeView(anywidget.AnyWidget):
         super().__init__(**state)
         self.layout.width = "100%"
 
-    def show(self, shown, names):
-        """Show a `trees.Layout`; `names` (alphabet,) says what the symbols stand for."""
+    def show(self, shown, names, ids):
+        """Show a `figures.Layout`.
+
+        names   what each leaf of the tree stands for
+        ids     number of each node of the tree by which it is selected and opened: a leaf's is its symbol
+        """
         leaf = [kind == LEAF for kind in shown.kind]
         self.tree = {
-            "node": shown.node,
+            "node": [ids[n] for n in shown.node],
             "parent": shown.parent,
             "bit": shown.bit,
             "y": shown.y,
@@ -58,5 +62,5 @@ class TreeView(anywidget.AnyWidget):
             "x": [round(x, 4) for x in shown.x],
             "share": [round(share, 7) for share in shown.share],
             "name": [names[n] if ok else "" for n, ok in zip(shown.node, leaf, strict=True)],
-            "mark": [str(n) if ok else "" for n, ok in zip(shown.node, leaf, strict=True)],
+            "mark": [str(ids[n]) if ok else "" for n, ok in zip(shown.node, leaf, strict=True)],
         }

@@ -123,3 +123,18 @@ def test_what_there_is_not_is_refused():
         make(layer="fc9")
     with pytest.raises(ValueError, match="start must be below"):
         make(start=50)
+
+
+def test_symbols_of_any_size_are_decoded():
+    symbols = np.repeat([3, 700, 2**40 + 1], [4, 2, 1])[::-1]
+    lab = DecodeLab("mine", symbols={"wide": symbols}, count=7)
+    assert lab.symbols == symbols.tolist()
+    assert not lab.answer(5)
+    assert "5 has no code word" in lab._reply
+    for symbol in symbols.tolist():
+        assert lab.answer(symbol)
+    assert lab.decoded == symbols.tolist()
+    assert set(lab.view.tree["node"]) >= {3, 700, 2**40 + 1}
+    assert lab.view.current in lab.view.tree["node"]
+    assert lab.error == ""
+    assert lab.png()

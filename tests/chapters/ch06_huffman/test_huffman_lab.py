@@ -1,5 +1,7 @@
 """The Huffman lab without a browser: set traits, read the view's data, artists and caption."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -194,3 +196,71 @@ def test_what_there_is_not_is_refused():
         HuffmanLab("mine", symbols={"x": np.array([-1, 2])})
     with pytest.raises(NetError):
         HuffmanLab("no-such-net")
+
+
+WIDE = {"wide": np.repeat([3, 700, 2**16, 2**40 + 1, 2**52 - 1], [9, 5, 4, 2, 1]), "gap": np.repeat([0, 65535], [3, 2])}
+
+
+def test_symbols_of_any_size_cost_what_occurs():
+    tracemalloc.start()
+    lab = HuffmanLab("mine", symbols=WIDE, layer="wide", symbol=2**40 + 1)
+    assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    tracemalloc.stop()
+    assert lab.error == ""
+    assert lab.kinds.tolist() == [3, 700, 2**16, 2**40 + 1, 2**52 - 1]
+    assert lab.counts.tolist() == [9, 5, 4, 2, 1]
+    np.testing.assert_array_equal(lab.lengths, huffman.code_lengths([9, 5, 4, 2, 1]))
+    assert len(lab.bars) == 5
+    assert lab.tree.parent.size == 9
+    sent = lab.view.tree
+    leaves = [i for i, kind in enumerate(sent["kind"]) if kind == figures.LEAF]
+    assert sorted(sent["node"][i] for i in leaves) == lab.kinds.tolist()
+    assert len(set(sent["node"])) == 9
+    assert max(sent["node"]) < 2**53, "exact in a browser"
+    assert lab.view.selected == lab.symbol_entry.value == 2**40 + 1
+    assert f"word in the file {lab.word(2**40 + 1)}, {lab.lengths[3]} bits" in plain(lab.caption.value)
+    assert "of up to 52 bits, are numbered first" in plain(lab.caption.value)
+    assert lab.sizes[0].bytes == 2 + -(-21 * 3 // 8), "five numbers of three bits each, as a file holds them"
+    assert str(2**40 + 1) in lab.names[3]
+    assert lab.png()
+    again = labs.recreate(repr(lab), symbols=WIDE)
+    assert again.caption.value == lab.caption.value
+
+
+def test_a_wide_alphabet_is_chosen_from_opened_and_left():
+    lab = HuffmanLab("mine", symbols={**WIDE, **SYMBOLS}, layer="wide", rare=5.0, canonical=True)
+    lab.view.selected = 700
+    assert lab.symbol == 700
+    assert lab.mark.get_x() == 1 - 0.45
+    assert lab.mark.get_height() == 5
+    lab.symbol = 701
+    assert "symbol 701 does not occur" in lab.error
+    lab.rare = 20.0
+    branch = lab.view.tree["node"][lab.view.tree["kind"].index(figures.BRANCH)]
+    lab.view.opened = [branch]
+    assert branch in lab.view.tree["node"]
+    assert lab.view.tree["kind"][lab.view.tree["node"].index(branch)] == figures.INNER
+    lab.symbol = 2**52 - 1
+    assert 2**52 - 1 in lab.view.tree["node"]
+    lab.layer_choice.value = "gap"
+    assert lab.error == ""
+    assert lab.kinds.tolist() == [0, 65535]
+    assert "numbered" not in plain(lab.caption.value), "16 bits are what a file's table is made for"
+    lab.layer_choice.value = "even"
+    assert lab.kinds.tolist() == list(range(16))
+    assert lab.error == ""
+
+
+def test_many_symbols_are_drawn_as_few_things():
+    symbols = np.arange(5000) * 2**20
+    lab = HuffmanLab("mine", symbols={"many": symbols}, symbol=int(symbols[4321]))
+    assert lab.error == ""
+    assert len(lab.figure_view.figure.axes[0].patches) == 1
+    assert len(lab.view.tree["node"]) < 4 * 512
+    assert int(symbols[4321]) in lab.view.tree["node"]
+    assert lab.mean_length == pytest.approx(np.log2(5000), abs=0.1)
+
+
+def test_symbols_beyond_a_browsers_numbers_are_refused():
+    with pytest.raises(CodeError, match="must be below 2\\^52"):
+        HuffmanLab("mine", symbols={"x": np.array([2**52])})
