@@ -23,6 +23,7 @@ RECORDINGS = {
     "squeezenet_recoded": "ch03_sparse_storage.measure:squeezenet_recoded",
     "weight_sharing_bits": "ch04_weight_sharing.measure:errors_by_bits_and_start",
     "quantization_bits": "ch05_trained_quantization.measure:errors_by_bits",
+    "weight_journey": "ch07_full_pipeline.measure:weight_journey",
     "layer_times": "ch08_speed_and_energy.measure:layer_times",
     "layer_densities": "ch08_speed_and_energy.measure:layer_densities",
     "layer_activity": "ch08_speed_and_energy.measure:layer_activity",

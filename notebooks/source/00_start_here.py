@@ -104,6 +104,8 @@ print(repr(lab))
 # | [10 How small can it get?](10_how_small.ipynb) | How far do the paper's ideas go, and how near is the bound? |
 # | [11 Open questions](11_open_questions.ipynb) | What can a compressed net still learn, and what did the paper leave open? |
 #
+# All stages on one screen, for **one weight**: [its journey](07_full_pipeline.ipynb#The-journey-of-one-weight).
+#
 # Each chapter goes the same way: *predict*, find out in a lab, read why, build the step yourself, and have it checked. The
 # checks are on your side: they say what went wrong and why. A wrong answer stops nothing: "Run all" goes on.
 #

@@ -237,4 +237,6 @@ Picture(figure, f"trillion synapses: {counts}; AlexNet: {before} million weights
 # **Discuss:** The lab counts a net as fitting if its *file* is smaller than the memory. What else has to be in that
 # memory while the net runs? For which of the nets here does it change the answer?
 #
+# **One weight** goes through all of it, step by step, on one screen: [its journey](07_full_pipeline.ipynb#The-journey-of-one-weight).
+#
 # **Next:** [chapter 02](02_pruning.ipynb) removes weights, and asks how many a net needs.

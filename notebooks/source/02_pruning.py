@@ -456,5 +456,7 @@ pd.DataFrame(kept).rename(index=models.paper_names("alexnet"))
 # **Discuss:** after retraining, some survivors are smaller than weights that were cut. Is that a flaw of the
 # method? Which of the three ways of retraining makes use of it?
 #
+# **One weight:** what pruning and retraining did to a single weight of `fc1`, and what came after: [its journey](07_full_pipeline.ipynb#The-journey-of-one-weight).
+#
 # **Next:** [chapter 03](03_sparse_storage.ipynb) stores what is left: how to write down *where* a weight is in
 # five bits.

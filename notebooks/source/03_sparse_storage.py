@@ -370,4 +370,6 @@ tables.formats("lenet-5")
 # **Discuss:** A GPU wants to read many rows at once. What does the relative index do to that, and what would CSR's
 # pointers buy? How could you have both?
 #
+# **One weight:** its gap, bit by bit, in the file that ships: [its journey](07_full_pipeline.ipynb#The-journey-of-one-weight).
+#
 # **Next:** [chapter 04](04_weight_sharing.ipynb) makes the weights themselves small.

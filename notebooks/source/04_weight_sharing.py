@@ -394,4 +394,6 @@ print(f"\nbytes saved by one codebook instead of three: {2 * 16 * 4}")
 # **Discuss:** equation 2 counts every weight alike. How would you change it so that it counts what the net cares
 # about? (You would need gradients. Which ones?)
 #
+# **One weight:** which centroid it took, and what that did to its value: [its journey](07_full_pipeline.ipynb#The-journey-of-one-weight).
+#
 # **Next:** [chapter 05, trained quantization](05_trained_quantization.ipynb): the codes stay, and the values learn.

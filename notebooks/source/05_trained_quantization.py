@@ -299,4 +299,6 @@ measure.table6(on_alexnet.rows, "our AlexNet, CIFAR-10 (recorded)")
 #
 # **Discuss:** the codes never change during training. What could be gained if they did, and what would it cost?
 #
+# **One weight:** how far fine-tuning moved it, with all weights of its cluster: [its journey](07_full_pipeline.ipynb#The-journey-of-one-weight).
+#
 # **Next:** [chapter 06, Huffman coding](06_huffman.ipynb): not all codes are equally frequent.

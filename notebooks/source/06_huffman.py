@@ -447,5 +447,7 @@ tables.mask_codes("lenet-300-100", "fc1")
 # * General compressors come near, mostly from above; where neighbours tell something, one of them may win.
 # * Huffman stops at one bit per symbol; gaps are the way around.
 #
+# **One weight:** its two code words, and the bytes they stand in: [its journey](07_full_pipeline.ipynb#The-journey-of-one-weight).
+#
 # **Next:** [07 · The full pipeline](07_full_pipeline.ipynb), where all stages meet and every byte is accounted
 # for.

@@ -25,7 +25,7 @@ from dcviz.evidence import recordings
 from dcviz.ideas import pruning
 from dcviz.labkit import theme
 from dcviz.labkit.picture import Picture
-from dcviz.labs import PipelineLab, Prediction
+from dcviz.labs import JourneyLab, PipelineLab, Prediction
 from dcviz.nets import datasets, models, training
 from dcviz.pipeline import alexnet, recipes, shipped
 from dcviz.pipeline.retraining import weights_of
@@ -159,6 +159,21 @@ try:
     archive.loads(bytes(data))
 except archive.ArchiveError as error:
     print(error)
+
+# %% [markdown]
+# ### The journey of one weight
+#
+# One weight of `fc1`, from the net that was trained to its bits in the file that ships, and back. **Choose a weight**: three
+# of four are in the file, the others were pruned. The hatched band is what the last cut took away.
+#
+# * *dense* and *coded* are read from the shipped files as you watch; the values on the way are **recorded**, from the run
+#   that makes that very file (`python -m dcviz record weight_journey`).
+# * Look for a weight that was small at first and grew, and for a large one that was pruned.
+# * *Shared* is a jump: from here on all weights of a cluster move together.
+# * Its bits begin in the middle of a byte. Nobody wrote down where: the decoder comes there by reading all words before.
+
+# %%
+JourneyLab(weight=5)
 
 # %% [markdown]
 # ## 4 · Is 40x real?

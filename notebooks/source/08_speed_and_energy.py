@@ -441,4 +441,6 @@ PhoneLab(net="alexnet", phone="Tegra K1 (2014)", rate=20.0, prediction=viable)
 # **Discuss:** Today's phones multiply 8-bit dense matrices in hardware. Which columns of this chapter would that
 # change? What would pruning in blocks of 16 neighbours do to the awkwardness of section 1, and to the accuracy?
 #
+# **One weight**, from its bits back to its place, as an accelerator would read it: [its journey](07_full_pipeline.ipynb#The-journey-of-one-weight).
+#
 # **Next:** [chapter 09](09_other_roads.ipynb) puts Deep Compression's rivals on the same scales.

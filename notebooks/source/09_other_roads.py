@@ -486,4 +486,6 @@ tables.roads(recorded.rows, combined=True)
 # **Discuss:** A colleague shows a new criterion for filters with a table: theirs 1.3 %, magnitude 1.6 %, both after
 # retraining. Which two rows would you ask for before you believe it?
 #
+# **One weight** on the road of Deep Compression, step by step: [its journey](07_full_pipeline.ipynb#The-journey-of-one-weight).
+#
 # **Next:** [chapter 10](10_how_small.ipynb) takes the one road that won on bytes and asks how far it goes.

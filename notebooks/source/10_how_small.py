@@ -450,4 +450,6 @@ print(f"{rivals.rows[0]['coder']}; {rivals.note}")
 # **Discuss:** a ratio of 400x on digits: would you expect it on a net that is not ten times too large for its task?
 # What would you have to store if the decoder knew your random seed?
 #
+# **One weight:** where a few of these bits stand in a file: [its journey](07_full_pipeline.ipynb#The-journey-of-one-weight).
+#
 # **Next:** [chapter 11](11_open_questions.ipynb), open questions.

@@ -455,4 +455,6 @@ print(f"SqueezeNet: {4 * sum(r['weights'] for r in squeezed.rows) / 1e6:.1f} MB,
 #
 # Answer one of them with a fair rival, five seeds and a spread, and you have done research.
 #
+# **One weight** through all stages, on one screen: [its journey](07_full_pipeline.ipynb#The-journey-of-one-weight).
+#
 # Back to [the map](00_start_here.ipynb).

@@ -101,6 +101,13 @@ def test_links_between_chapters_lead_somewhere():
             assert target in stems, f"{path.stem} links to {target}"
 
 
+def test_every_chapter_leads_to_the_journey_of_one_weight():
+    home = "07_full_pipeline"
+    assert "### The journey of one weight" in next(parts(path)[1] for path in CHAPTERS if path.stem == home)
+    for path in CHAPTERS:
+        assert path.stem == home or f"]({home}.ipynb#The-journey-of-one-weight)" in parts(path)[1], path.stem
+
+
 def test_every_lab_has_its_place_in_a_chapter():
     everything = "\n".join(path.read_text("utf-8") for path in CHAPTERS)
     assert [name for name in labs.ALL if f"{name}(" not in everything] == []

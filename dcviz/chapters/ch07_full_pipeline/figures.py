@@ -1,6 +1,7 @@
 """The pipeline in pictures: bytes falling stage by stage, and what the bytes of a file are for."""
 
 import numpy as np
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 
 from dcviz.errors import DataError
@@ -125,3 +126,46 @@ def digits(axes, images, answers, labels):
     axes.set_axis_off()
     axes.set_ylim(44, -1)
     return texts
+
+
+def journey_path(axes, one):
+    """A weight's value through retraining and fine-tuning, its stages in numbers above. one: of `journey.table`."""
+    xs, ys = zip(*one["path"], strict=True)
+    style = {**theme.bar_style("pruned"), "alpha": 0.35}
+    axes.axhspan(-one["band"], one["band"], **style, label="below the last cut's threshold")
+    axes.axhline(0, color="black", linewidth=1)
+    axes.plot(xs, ys, **theme.line_style("kept", marker="", label="the weight"))
+    axes.plot(xs[-1:], ys[-1:], **theme.line_style("centroid", linestyle="", label="in the file"))
+    for x, label in one["events"]:
+        axes.axvline(x, color="black", linestyle="--", linewidth=1.2)
+        ground = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        y, side = (-0.95, "bottom") if ys[-1] > 0 else (0.95, "top")  # where the path is not
+        axes.text(x - 0.006, y, label, ha="right", va=side, fontsize=theme.FONT_SMALL, bbox=ground)
+    axes.set(xlim=(0, 1.005), ylim=(-1, 1), xticks=[x for x, _ in one["under"]], ylabel="value")
+    axes.set_xticklabels([label for _, label in one["under"]])
+    axes.set_yticks([y for y, _ in one["ticks"]], [label for _, label in one["ticks"]])
+    axes.legend(loc="best", fontsize=theme.FONT_SMALL)
+    for i, (title, value, _) in enumerate(one["stages"]):
+        place = {"ha": "center", "va": "bottom", "transform": axes.transAxes}
+        axes.text((i + 0.5) / len(one["stages"]), 1.02, f"{title}\n{value}", fontsize=theme.FONT_SMALL, **place)
+
+
+def journey_bits(axes, one):
+    """The bytes around a weight's gap and code, its own bits inverted. one: of `journey.table`."""
+    for row, word in enumerate(one["words"]):
+        y = -row * 1.6
+        axes.text(-0.5, y + 0.5, word["name"], ha="right", va="center", fontsize=theme.FONT)
+        for i, byte in enumerate(word["bytes"]):
+            mine = word["from"] < 8 * i + 8 and word["from"] + word["length"] > 8 * i
+            weight = "bold" if mine else "normal"
+            x = 9 * i
+            axes.text(x + 4, y + 1.02, f"byte {word['first'] + i:,}", ha="center", va="bottom", fontweight=weight)
+            axes.add_patch(Rectangle((x, y), 8, 1, fill=False, linewidth=3 if mine else 1))
+            for bit, text in enumerate(f"{byte:08b}"):
+                ours = word["from"] <= 8 * i + bit < word["from"] + word["length"]
+                if ours:
+                    axes.add_patch(Rectangle((x + bit, y), 1, 1, color="black"))
+                ink = {"color": "white", "fontweight": "bold"} if ours else {"color": "black"}
+                axes.text(x + bit + 0.5, y + 0.48, text, ha="center", va="center", fontsize=theme.FONT, **ink)
+    axes.set(xlim=(-6.5, 45), ylim=(-1.8, 1.6))
+    axes.axis("off")
