@@ -152,7 +152,7 @@ def order_ranks(n, points=POINTS):
         return np.arange(n)
     tail_points = int(points * _TAIL_POINTS)
     tail = int(n * _TAIL)
-    if tail < tail_points:
+    if tail < tail_points or tail_points == 0:
         return np.linspace(0, n - 1, points).round().astype(np.int64)
     body = np.linspace(0, n - 1 - tail, points - tail_points).round().astype(np.int64)
     from_top = np.geomspace(tail, 1, tail_points + 1)[1:].round().astype(np.int64)

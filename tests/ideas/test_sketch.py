@@ -117,6 +117,17 @@ def test_ranks_ascend_from_first_to_last(n):
     assert (np.diff(ranks) >= 0).all()
 
 
+@pytest.mark.parametrize("points", [0, 1, 2, 3, 4, 7])
+@pytest.mark.parametrize("n", [1, 8, 40, 1000])
+def test_few_points_are_points_too(n, points):
+    ranks = sk.order_ranks(n, points)
+    assert len(ranks) == min(n, points)
+    assert list(ranks[:1]) == [0] * min(points, 1)
+    assert points < 2 or ranks[-1] == n - 1
+    s = sk.sketch(np.linspace(0.1, 1, n), points=points)
+    assert 0 <= s.fraction_below(0.5) <= 1
+
+
 def test_bytes_round_trip_and_stay_small():
     made = [sk.sketch(w, name=name) for name, w in LAYERS.items()]
     data = sk.to_bytes(made)
