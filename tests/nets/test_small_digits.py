@@ -54,3 +54,12 @@ def test_a_missing_or_damaged_file_is_named(content, tmp_path, monkeypatch):
     monkeypatch.setattr(small_digits, "PATH", path)
     with pytest.raises(DataError, match=r"digits\.npz"):
         small_digits.raw()
+
+
+def test_other_digits_of_the_right_shape_are_refused(tmp_path, monkeypatch):
+    images, labels = (part.copy() for part in small_digits.raw())
+    images[7, 2, 3] ^= 1  # one pixel
+    np.savez_compressed(tmp_path / "digits.npz", images=images, labels=labels)
+    monkeypatch.setattr(small_digits, "PATH", tmp_path / "digits.npz")
+    with pytest.raises(DataError, match=r"does not hold the 1,797 digits"):
+        small_digits.raw()
