@@ -84,6 +84,8 @@ def main():
             print(f"file {number}: {wrong}")
             return 1
         seen["changed and read by both" if read else "changed and refused by both"] += 1
+        if number % 1000 == 999:
+            print(f"{number + 1:,} files: {dict(seen)}", flush=True)
     print(f"{options.files:,} valid files and as many false ones judged alike, and {dict(seen)}")
     return 0
 
