@@ -15,7 +15,8 @@ def pieces(net):
     header.varint(len(net.layers))
     if len(net.layers) > MAX_LAYERS:
         raise WeightError(f"net {net.name!r} has {len(net.layers):,} layers; at most {MAX_LAYERS:,} are possible")
-    seen, weights = set(), 0
+    seen: set[str] = set()
+    weights = 0
     for layer in net.layers:
         check_layer(layer)
         if seen & set(layer.tensors()):

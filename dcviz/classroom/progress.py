@@ -39,7 +39,7 @@ def _chapter(path):
     predictions, exercises, module = [], [], None
     for node in ast.walk(ast.parse("\n".join(text for kind, text, _ in cells if kind == "code"))):
         if isinstance(node, ast.ImportFrom) and any(alias.asname == "check" for alias in node.names):
-            module = prefix(node.module.rpartition(".")[2])
+            module = prefix(str(node.module).rpartition(".")[2])
         elif isinstance(node, ast.Call) and ast.unparse(node.func) == "Prediction":
             key = next((word.value for word in node.keywords if word.arg == "key"), None)
             if isinstance(key, ast.Constant):

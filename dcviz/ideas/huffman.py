@@ -73,7 +73,7 @@ def merges(counts):
     """
     counts = _check_counts(counts)
     leaves = deque(sorted((count, symbol) for symbol, count in enumerate(counts) if count))
-    made = deque()  # inner nodes come out in growing weight, so two queues replace a heap
+    made: deque = deque()  # inner nodes come out in growing weight, so two queues replace a heap
 
     def lightest():
         return leaves.popleft() if not made or (leaves and leaves[0][0] <= made[0][0]) else made.popleft()

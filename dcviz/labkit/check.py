@@ -32,7 +32,7 @@ import numpy as np
 
 from dcviz.errors import DcvizError
 from dcviz.labkit import learner
-from dcviz.labkit.markup import html, words
+from dcviz.labkit.markup import html, joined, words
 from dcviz.labkit.picture import Picture
 
 _STUB = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "POP_TOP", "COPY_FREE_VARS"}
@@ -80,7 +80,7 @@ class Result:
         if self.picture is not None:
             data = base64.b64encode(self.picture.png()).decode("ascii")
             page.append(html('<img alt="{}" src="data:image/png;base64,{}">', words(self.picture.text), words(data)))
-        return html("{}" * len(page), *page)
+        return joined("", page)
 
 
 class Check:
@@ -104,9 +104,10 @@ class Check:
         """The exercise's name in the learner's file, like "pruning.mask"; None for one outside a chapter's checks."""
         for name, module in sorted(sys.modules.items()):
             home = re.fullmatch(r"dcviz\.chapters\.(\w+)\.checks", name)
-            for attribute, value in vars(module).items() if home else ():
-                if value is self:
-                    return f"{prefix(home[1])}.{attribute}"
+            if home is not None:
+                for attribute, value in vars(module).items():
+                    if value is self:
+                        return f"{prefix(home[1])}.{attribute}"
         return None
 
     def __call__(self, function):
