@@ -7,6 +7,7 @@ import pytest
 from dcviz.chapters import ROOMS
 from dcviz.classroom import editions
 from dcviz.evidence import paper, prose, recordings
+from dcviz.files import ROOT
 
 
 def test_tags_become_the_numbers_of_record_paper_and_computation(monkeypatch):
@@ -137,3 +138,14 @@ def test_a_typed_twin_would_be_found():
         "18.83",
     ]
     assert "33,095" in twins(["shipped_nets"])
+
+
+def test_the_readme_says_what_was_recorded():
+    text = (ROOT / "README.md").read_text("utf-8")
+    stages = {row["stage"]: row for row in recordings.load("alexnet_cifar10").rows}
+    dense, small, printed = stages["dense"], stages["small, coded"], stages["paper, coded"]
+    assert f"{small['ratio']:.0f} times smaller" in text
+    assert (
+        f"({small['test_error_percent']:.1f} against {dense['test_error_percent']:.1f} % of the test pictures)" in text
+    )
+    assert f"{dense['file_bytes'] / 1e6:.0f} MB in {printed['file_bytes'] / 1e6:.1f}" in text
