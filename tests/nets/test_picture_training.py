@@ -47,6 +47,16 @@ def test_it_learns(split):
     assert pt.error_percent(net, split, 40) < 10
 
 
+def test_a_factor_slows_one_parameter_down_and_leaves_the_others(split):
+    plain, slowed = Tiny(), Tiny()
+    one = replace(SHORT, phases=((32, 1),))
+    pt.fit(plain, split, one)
+    pt.fit(slowed, split, one, factor=lambda parameter: 0.0 if parameter is slowed.conv.weight else 1.0)
+    assert torch.equal(slowed.conv.weight, Tiny().conv.weight)
+    assert not torch.equal(slowed.fc.weight, Tiny().fc.weight)
+    assert not torch.equal(plain.conv.weight, Tiny().conv.weight)
+
+
 def test_a_resumed_run_takes_the_same_steps(split, tmp_path):
     whole = Tiny()
     pt.fit(whole, split, SHORT)

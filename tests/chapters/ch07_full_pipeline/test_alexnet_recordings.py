@@ -158,6 +158,18 @@ def test_another_five_classes_are_learnt_and_sent(old, road):
         assert row["bytes"] == 9 + 2 * (biases + sum(layer.weight.numel() for layer in layers))
 
 
+def test_shared_values_learn_more_slowly_than_biases(old):
+    net = old.net("codebook")
+    moves = transfer.constraint(net, "codebook")
+    first = {name: values.copy() for name, values in moves.codebooks().items()}
+    bias = next(iter(models.weight_layers(net).values())).bias.detach().clone()
+    alexnet_transfer.teach(net, moves, pictures(20, 5), "codebook", rate=1e-2, steps=4, pixels=64)
+    for name, values in moves.codebooks().items():
+        assert 0 < np.abs(values - first[name]).max() <= 4.1 * alexnet_transfer.VALUES * first[name].std(), name
+    assert (next(iter(models.weight_layers(net).values())).bias - bias).abs().max() > 1e-4
+    assert alexnet_transfer.slower(transfer.constraint(old.net("kept"), "kept"), 1e-2) is None
+
+
 def test_old_nets_are_measured_on_both_tasks(old):
     known, new = (alexnet_transfer.only(pictures(20), range(first, first + 5)) for first in (0, 5))
     dense, small = (alexnet_transfer.before(old, which, known, new, 64) for which in ("dense", "everything"))
