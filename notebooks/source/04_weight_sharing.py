@@ -381,7 +381,7 @@ for name, w in values.items():
 print(f"\nbytes saved by one codebook instead of three: {2 * 16 * 4}")
 
 # %% [markdown]
-# The largest layer hardly notices: it decides where the common values lie. The small ones pay. And training (chapter 05)
+# The largest layer loses least, because it decides where the common values lie; the smallest loses most. And training (chapter 05)
 # would have to move one value for all layers at once, though each layer's gradient asks for something else.
 #
 # ## What to take home
