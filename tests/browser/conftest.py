@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from lab_browser import ROOT, NotebookPage, Server, chromium, find_chromium
+from lab_browser import PATIENCE, ROOT, NotebookPage, Server, chromium, find_chromium
 
 VIEWPORT = {"width": 1400, "height": 1050}
 
@@ -33,6 +33,9 @@ def browser():
     pytest.importorskip("playwright")
     if find_chromium() is None:
         pytest.skip("no Chromium or Chrome on this machine")
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE)
     with chromium() as running:
         yield running
 

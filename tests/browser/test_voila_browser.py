@@ -8,10 +8,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from urllib.parse import urlparse
 
 import pytest
-from lab_browser import ROOT, write_notebook
+from lab_browser import ROOT, watched, write_notebook
 from playwright.sync_api import expect
 
 pytest.importorskip("voila")
@@ -56,16 +55,7 @@ def dashboard(tmp_path):
 
 def test_a_lab_lives_in_voila(browser, dashboard, shots):
     context = browser.new_context(viewport={"width": 1300, "height": 1200})
-    foreign = []
-
-    def route(request):
-        if urlparse(request.request.url).hostname in ("127.0.0.1", "localhost", None):
-            request.continue_()
-        else:
-            foreign.append(request.request.url)
-            request.abort()
-
-    context.route("**/*", route)
+    foreign = watched(context)
     page = context.new_page()
     page.goto(dashboard, timeout=120_000)
     handle = page.locator(".dcviz-histogram [role=slider]")
@@ -81,3 +71,13 @@ def test_a_lab_lives_in_voila(browser, dashboard, shots):
     context.close()
     known = "mathjax", "fontawesome"  # voila's own page asks for formulas and icons; the labs need neither
     assert not [url for url in foreign if not any(name in url.lower() for name in known)], foreign
+
+
+def test_a_request_for_another_machine_is_seen_and_stays_here(browser):
+    context = browser.new_context()
+    foreign, page = watched(context), context.new_page()
+    asked = ["https://elsewhere.example/a", "http://192.0.2.1/b"]
+    failed = page.evaluate("urls => Promise.all(urls.map(u => fetch(u).then(() => '', e => e.message)))", asked)
+    assert all(failed)
+    assert foreign == asked
+    context.close()
