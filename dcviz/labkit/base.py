@@ -53,6 +53,7 @@ import os
 import re
 import textwrap
 import warnings
+import weakref
 from numbers import Real
 
 import ipywidgets as widgets
@@ -60,6 +61,7 @@ import numpy as np
 import traitlets
 
 from dcviz.errors import DcvizError, LinkError
+from dcviz.labkit import theme
 from dcviz.labkit.controls import (
     LOCK,
     Caption,
@@ -113,7 +115,10 @@ class StateError(DcvizError, traitlets.TraitError):
 
 
 class Lab(widgets.VBox):
-    """Base class, see the top of this module. A `prediction` comes first, its truth once the lab is used."""
+    """Base class, see the top of this module. A `prediction` comes first: until it is answered, the lab waits.
+
+    A lab that waits stays as it opened, with its controls off: so open it where it does not answer the question.
+    """
 
     heading = "Lab"
     state_names: tuple[str, ...] = ()
@@ -144,11 +149,12 @@ class Lab(widgets.VBox):
         self._title = Caption(html("<div class='dcviz-heading'>{}</div>", self.heading), role="heading", kind="title")
         self._bound = {}
         self._parts = self.build()
+        self._drawn = False
         self.prediction = prediction
-        self._arrange()
+        self._ask()
         self.refresh()
         self.observe(self._changed, names=list(self.state_names))
-        self.observe(lambda _: self._arrange(), names="prediction")
+        self.observe(lambda _: self._ask(), names="prediction")
 
     def __setattr__(self, name, value):
         if name in self.state_names:
@@ -209,11 +215,23 @@ class Lab(widgets.VBox):
         self.error = f"{type(error).__name__}: {error}"
         self.alert.value = html("<b>That did not work.</b> {}", words(self.error[:MOST_OF_AN_ERROR]))
 
+    @property
+    def waits(self):
+        """True while the lab's question has no answer: nothing that happens is shown."""
+        return self.prediction is not None and not self.prediction.answered
+
     def refresh(self):
-        """Update views and caption now; state changes do it by themselves. Raises what `update` raises."""
+        """Update views and caption now; state changes do it by themselves. Raises what `update` raises.
+
+        A lab that waits keeps what it showed when it opened.
+        """
         with LOCK:
+            if self.waits and self._drawn:
+                self._drawn = "older"
+                return
             self.update()
             self.caption.value = self.describe()
+            self._drawn = True
 
     def touch(self):
         """Note that the lab was used, and reveal the prediction; changes of state do it by themselves."""
@@ -237,6 +255,18 @@ class Lab(widgets.VBox):
 
         self.guard(react)()
 
+    def _ask(self):
+        """Take the prediction as it is now, and go on when it is answered."""
+        self._arrange()
+        (self.add_class if self.waits else self.remove_class)("dcviz-waiting")
+        if self.prediction is not None:
+            self.prediction.lab = weakref.proxy(self)
+            self.prediction.observe(self.guard(self._answered), names="answered")
+
+    def _answered(self, change):
+        self.remove_class("dcviz-waiting")
+        self.refresh()
+
     def _arrange(self):
         first = [] if self.prediction is None else [self.prediction]
         self.children = [self._title, *first, *self._parts, self.caption, self.alert]
@@ -255,7 +285,7 @@ class Lab(widgets.VBox):
     def png(self):
         """The static picture with the caption under it, PNG bytes; without it where DCVIZ_CAPTION is "beside"."""
         with LOCK:
-            figure = self.picture()
+            figure = _waiting_picture() if self.waits and self._drawn == "older" else self.picture()
             if os.environ.get("DCVIZ_CAPTION") == "beside":  # a page that has room for real text
                 figure.canvas.draw()
                 return encode(figure.canvas, level=9)
@@ -274,6 +304,14 @@ class Lab(widgets.VBox):
         except Exception as error:  # a lab without its picture is still a lab
             self.fail(error)
         return data
+
+
+def _waiting_picture():
+    """What a waiting lab shows that code has changed behind its question."""
+    figure, axes = theme.figure(8, 1.6)
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, "This lab waits for your guess.", ha="center", va="center")
+    return figure
 
 
 def parse(text):

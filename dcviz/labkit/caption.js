@@ -9,6 +9,9 @@ function name(lab) {
   const say = (element, text) => {
     if (element && text && element.getAttribute("aria-label") !== text) element.setAttribute("aria-label", text);
   };
+  const waits = lab.classList.contains("dcviz-waiting"); // for a guess: nothing can be moved before it
+  for (const part of lab.children)
+    if (!part.matches(".dcviz-prediction, .dcviz-title, .dcviz-caption, .dcviz-alert")) part.inert = waits;
   for (const control of lab.querySelectorAll("select, button, input, .noUi-handle, [tabindex]"))
     control.setAttribute("data-lm-suppress-shortcuts", "true");
   for (const slider of lab.querySelectorAll(".dcviz-slider")) {
@@ -43,7 +46,7 @@ function attend(el, tries = 300) {
   new MutationObserver(() => {
     if (!asked) requestAnimationFrame(later);
     asked = true;
-  }).observe(lab, { childList: true, subtree: true });
+  }).observe(lab, { childList: true, subtree: true, attributes: true, attributeFilter: ["class"] });
   name(lab);
 }
 

@@ -1,4 +1,4 @@
-"""Predict first: a question with the learner's guess, kept and later shown beside the truth."""
+"""Predict first: a question keeps its answer back until there is a guess, then shows both side by side."""
 
 import numbers
 
@@ -15,14 +15,21 @@ class Prediction(widgets.VBox):
     """A question to answer before using a lab; text, or Markup made by `html`.
 
         Prediction("What share of fc1 can go, at no loss?", low=0, high=100, unit="%", key="ch2-fc1")
-        Prediction("Which layer suffers first?", options=["conv1", "fc1"], truth="conv1", key="ch2-layer")
+        Prediction("Which layer suffers first?", options=["conv1", "fc1"], truth=measure.first, key="ch2-layer")
 
-    Give it to a lab, `PruningLab(..., prediction=p)`; the lab reveals the truth once it is used. `truth` is
-    a number or option, or a function of the lab that gives one (or None for "not yet").
-    `guess` is None until the learner records one; it is kept under `key` in the learner's own file.
+    Give it to a lab, `PruningLab(..., prediction=p)`: the lab waits, its controls switched off, until the learner
+    records a guess or asks to be shown without one. Then guess and truth stand side by side. `truth` is a number or
+    option, or a function that gives one (or None for "not yet"): of the lab, or of nothing for a question that stands
+    alone. It answers the question's own setting, whatever the lab is at.
+
+    `guess` is None until the learner records one; it is kept under `key` in the learner's own file. `answered` says
+    that the truth may be shown. What a cell after the question tells goes through `then`.
     """
 
     guess = traitlets.Any(None, allow_none=True)
+    answered = traitlets.Bool(False, help="True once there is a guess, or the learner asked to be shown")
+    all_answered = False
+    """True in editions that show everything; set by `open_all`."""
 
     @held_weakly()
     def __init__(self, question, *, options=None, low=0, high=100, step=None, unit="", key=None, truth=None):
@@ -32,54 +39,90 @@ class Prediction(widgets.VBox):
             start = type(low)((low + high) / 2)
             self.entry = labelled_slider("Your guess", start, low, high, step, unit=unit)
         else:
-            self.entry = widgets.RadioButtons(options=self.options, layout=widgets.Layout(width="auto"))
+            self.entry = widgets.RadioButtons(options=self.options, value=None, layout=widgets.Layout(width="auto"))
         self.record = widgets.Button(description="Record my guess", button_style="primary")
+        self.show = widgets.Button(description="Show me without guessing")
+        self.show.add_class("dcviz-show")
         self.note = Caption(kind="truth")
+        self.lab = None
         super().__init__(
             [
                 Caption(html("<b>Predict:</b> {}", words(question)), kind="question"),
                 self.entry,
-                row(self.record),
+                row(self.record, self.show),
                 self.note,
             ]
         )
         self.add_class("dcviz")
         self.add_class("dcviz-prediction")
         self.record.on_click(lambda _: self.commit())
+        self.show.on_click(lambda _: self.give_up())
         before = None if key is None else learner.recorded(learner.PREDICTIONS).get(key)
         if before is not None and self._possible(before):
             self.entry.value = self.guess = before
             self.note.value = f"You said {self._say(self.guess)} before; record again to change it."
+            self._answer()
+        elif self.all_answered:
+            self._answer()
+
+    @classmethod
+    def open_all(cls):
+        """Show every answer from the start: for the editions of instructors."""
+        cls.all_answered = True
 
     def commit(self, guess=None):
-        """Record `guess`, or what the entry shows now."""
+        """Record `guess`, or what the entry shows now; a guess after the truth was shown does not count."""
+        if self.answered and self.guess is None and not self.all_answered:
+            self.note.value = "You have seen the answer: a guess now would be none."
+            return
         if guess is not None:
             self.entry.value = guess
+        if self.entry.value is None:
+            self.note.value = "Choose one first."
+            return
         self.guess = self.entry.value
         why = "" if self.key is None else learner.record(learner.PREDICTIONS, self.key, self.guess)
         lost = f" (Only until the kernel stops: {why}.)" if why else ""
         self.note.value = f"Recorded: {self._say(self.guess)}.{lost}"
+        self._answer()
+        self.reveal(self.lab, more=lost)
+
+    def give_up(self):
+        """Show the answer without a guess."""
+        self._answer()
+        self.reveal(self.lab)
+
+    def then(self, show):
+        """What ``show()`` gives, once the question is answered; before that, one line that says what to do.
+
+        For cells that tell the answer: ``guess.then(lambda: tables.reading())``.
+        """
+        if self.answered:
+            return show()
+        print("Record your guess above (or press “Show me without guessing”), then run this cell again.")
+        return None
 
     def tell(self, lab=None):
-        """Reveal the truth and print it; print nothing while there is none. For lectures."""
-        truth = self._truth_of(lab)
-        if truth is not None:
-            self.reveal(lab)
-            print(f"It is {self._say(truth)}.")
+        """Print the truth, once the question is answered and there is one."""
 
-    def reveal(self, lab):
-        """Show the truth beside the guess; labs call it once they are used."""
-        truth = self._truth_of(lab)
+        def say():
+            truth = self._truth_of(lab)
+            if truth is not None:
+                self.reveal(lab)
+                print(f"It is {self._say(truth)}.")
+
+        self.then(say)
+
+    def reveal(self, lab=None, more=""):
+        """Show the truth beside the guess, if the question is answered; labs call it when they are used."""
+        truth = self._truth_of(lab) if self.answered else None
         if truth is None:
             return
         if self.guess is None:
             text = f"It is {self._say(truth)}. (You made no guess.)"
-        elif isinstance(truth, numbers.Number):
-            text = f"You guessed {self._say(self.guess)}; it is {self._say(truth)}."
         else:
-            sign = "✓ right" if truth == self.guess else "✗ not this time"
-            text = f"You guessed {self._say(self.guess)}; it is {self._say(truth)}. {sign}"
-        self.note.value = text
+            text = f"You guessed {self._say(self.guess)}; it is {self._say(truth)}{self._off_by(truth)}"
+        self.note.value = text + more
 
     def __repr__(self):
         return f"Prediction({self.question!r})"
@@ -88,8 +131,20 @@ class Prediction(widgets.VBox):
         hold_shown(self)
         return {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}
 
+    def _answer(self):
+        self.show.disabled = True
+        self.answered = True
+
     def _truth_of(self, lab):
-        return self.truth(lab) if callable(self.truth) else self.truth
+        if not callable(self.truth):
+            return self.truth
+        return self.truth() if lab is None else self.truth(lab)
+
+    def _off_by(self, truth):
+        if not isinstance(truth, numbers.Number):
+            return ". ✓ right" if truth == self.guess else ". ✗ not this time"
+        off = float(f"{self.guess - truth:.4g}")
+        return ", exactly." if off == 0 else f": {self._say(abs(off))} too {'high' if off > 0 else 'low'}."
 
     def _possible(self, guess):
         if self.options is not None:

@@ -197,7 +197,12 @@ def test_prediction_by_choice_and_without_a_guess():
     assert "right" in choice.note.value
     silent = Prediction("Which?", options=["a", "b"], truth="b")
     silent.reveal(None)
+    assert silent.note.value == ""
+    silent.give_up()
     assert "no guess" in silent.note.value
+    silent.commit("a")
+    assert silent.guess is None
+    assert "seen the answer" in silent.note.value
     assert repr(silent) == silent._repr_mimebundle_()["text/plain"] == "Prediction('Which?')"
 
 
@@ -262,3 +267,33 @@ def test_a_link_that_brings_no_lab_back_is_a_link_error(text):
     with pytest.raises(LinkError) as caught:
         labs.recreate(text)
     assert len(str(caught.value)) < 1000
+
+
+def test_a_lab_waits_for_a_guess_and_code_cannot_make_it_tell():
+    lab = TinyLab(prediction=Prediction("How many?", truth=lambda lab: 7))
+    before, picture = lab.caption.value, lab.png()
+    assert "dcviz-waiting" in lab._dom_classes
+    lab.trait_values()
+    name = lab.state_names[0]
+    setattr(lab, name, getattr(lab, name) + 1)
+    assert lab.caption.value == before
+    assert lab.png() != picture  # a picture that says that it waits
+    assert lab.prediction.note.value == ""
+    lab.prediction.commit(5)
+    assert "dcviz-waiting" not in lab._dom_classes
+    assert lab.caption.value != before
+    assert "You guessed 5; it is 7: 2 too low." in lab.prediction.note.value
+
+
+def test_what_follows_a_question_waits_too(capsys):
+    guess = Prediction("How many?", truth=7)
+    assert guess.then(lambda: 7) is None
+    guess.tell()
+    said = capsys.readouterr().out
+    assert "7" not in said
+    assert "Record your guess above" in said
+    guess.commit(7)
+    assert guess.then(lambda: 7) == 7
+    guess.tell()
+    assert "It is 7." in capsys.readouterr().out
+    assert "exactly" in guess.note.value
