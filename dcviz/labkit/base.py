@@ -265,6 +265,9 @@ class Lab(widgets.VBox):
 
     def _answered(self, change):
         self.remove_class("dcviz-waiting")
+        with self.hold_trait_notifications():
+            for name, value in self.prediction.at.items():
+                setattr(self, name, value)
         self.refresh()
 
     def _arrange(self):

@@ -20,7 +20,8 @@ class Prediction(widgets.VBox):
     Give it to a lab, `PruningLab(..., prediction=p)`: the lab waits, its controls switched off, until the learner
     records a guess or asks to be shown without one. Then guess and truth stand side by side. `truth` is a number or
     option, or a function that gives one (or None for "not yet"): of the lab, or of nothing for a question that stands
-    alone. It answers the question's own setting, whatever the lab is at.
+    alone. It answers the question's own setting, whatever the lab is at. `at` is that setting, {state: value}: the lab
+    opens elsewhere, where it does not tell, and goes there with the answer.
 
     `guess` is None until the learner records one; it is kept under `key` in the learner's own file. `answered` says
     that the truth may be shown. What a cell after the question tells goes through `then`.
@@ -32,8 +33,8 @@ class Prediction(widgets.VBox):
     """True in editions that show everything; set by `open_all`."""
 
     @held_weakly()
-    def __init__(self, question, *, options=None, low=0, high=100, step=None, unit="", key=None, truth=None):
-        self.question, self.unit, self.key, self.truth = question, unit, key, truth
+    def __init__(self, question, *, options=None, low=0, high=100, step=None, unit="", key=None, truth=None, at=None):
+        self.question, self.unit, self.key, self.truth, self.at = question, unit, key, truth, at or {}
         self.options = None if options is None else list(options)
         if self.options is None:
             start = type(low)((low + high) / 2)

@@ -83,27 +83,25 @@ FitLab(net="own", millions=25.6, stage="coded")
 
 # %%
 table = paper.table("energy_table_45nm_pj")
-Prediction(
+additions = Prediction(
     "Reading one 32-bit number from DRAM takes as much energy as how many 32-bit float additions?",
     low=1,
     high=2000,
     key="ch01-dram",
+    truth=lambda: round(table["dram_32b"] / table["fp32_add"]),
 )
+additions
 
 # %%
 figure, axes = theme.figure(11, 4.6)
 operation_bars(axes, table)
-Picture(
-    figure,
-    "energy per operation in picojoules: "
-    + ", ".join(f"{name} {value:g}" for name, value in table.items() if isinstance(value, float | int)),
-)
+said = ", ".join(f"{name} {value:g}" for name, value in table.items() if isinstance(value, float | int))
+additions.then(lambda: Picture(figure, f"energy per operation in picojoules: {said}"))
 
 # %%
-print(
-    f"one DRAM read = {table['dram_32b'] / table['fp32_add']:.0f} float additions"
-    f" = {table['dram_32b'] / table['sram_32b']:.0f} SRAM reads     (computed from {table.source})"
-)
+reads, sums = table["dram_32b"] / table["sram_32b"], table["dram_32b"] / table["fp32_add"]
+said = f"one DRAM read = {sums:.0f} float additions = {reads:.0f} SRAM reads     (computed from {table.source})"
+additions.then(lambda: print(said))
 
 # %% [markdown]
 # Energy of one operation on a chip made in 45 nm technology, **quoted** from the authors' NIPS 2015 paper; smaller
@@ -130,9 +128,10 @@ watts = Prediction(
     high=400.0,
     unit="mW",
     key="ch01-sram",
-    truth=1e3 * 20 * budgets.fetch_joules(1e9, 32 / 35, table["sram_32b"]),
+    truth=lambda lab: 1e3 * 20 * budgets.fetch_joules(1e9, 32 / 35, table["sram_32b"]),
+    at={"ratio": 35},
 )
-EnergyLab(connections=1e9, rate=20.0, ratio=35, prediction=watts)
+EnergyLab(connections=1e9, rate=20.0, ratio=1, prediction=watts)
 
 # %% [markdown]
 # **Two factors multiply.** Compression means fewer bits to fetch: 35 times. And because the net is smaller it may
@@ -166,16 +165,18 @@ check.watts(my_watts)
 # %%
 fc6 = next(row["bytes"] for row in budgets.implied_bandwidths() if row["layer"] == "AlexNet fc6") // 4
 speed = memories.bandwidths()["Tegra K1"]
-Prediction(
+delay = Prediction(
     "Milliseconds to read fc6 once on the mobile processor Tegra K1, at its peak memory speed of 14.9 GB/s?",
     low=0.0,
     high=50.0,
     unit="ms",
     key="ch01-delay",
+    truth=lambda: 1e3 * 4 * fc6 / speed,
 )
+delay
 
 # %%
-print(f"{4 * fc6:,} bytes / {speed / 1e9} GB/s = {1e3 * 4 * fc6 / speed:.1f} ms  (computed)")
+delay.then(lambda: print(f"{4 * fc6:,} bytes / {speed / 1e9} GB/s = {1e3 * 4 * fc6 / speed:.1f} ms  (computed)"))
 
 # %% [markdown]
 # Now look at what the authors *measured* for this layer: Table 8 of the paper, dense, one image at a time. Divide the

@@ -50,7 +50,7 @@ guess = Prediction(
     "Set quality = 1, a threshold of one standard deviation. What share of fc1's weights goes?",
     unit="%",
     key="ch02-one-sigma",
-    truth=lambda lab: 100 * lab.sketch.fraction_below(lab.sketch.std),
+    truth=lambda lab: measure.share_below_sigma("lenet-300-100", "fc1"),
 )
 PruningLab("lenet-300-100", layer="fc1", threshold=0.02, prediction=guess)
 
@@ -67,10 +67,11 @@ PruningLab("lenet-300-100", layer="fc1", threshold=0.02, prediction=guess)
 # %%
 fc1 = retraining.weights_of(shipped.dense("lenet-300-100"))["fc1"]
 sigma, share = fc1.std(), pruning.sparsity(pruning.mask_from_threshold(fc1, fc1.std()))
-Markdown(
+formula = (
     rf"$$ t = q\,\sigma = 1 \times {sigma:.4f} = {sigma:.4f} \qquad\text{{prunes}}\qquad {100 * share:.1f}\,\% "
     rf"\text{{ of }} \text{{{fc1.size:,}}} \text{{ weights.}} $$"
 )
+guess.then(lambda: Markdown(formula))
 
 # %% [markdown]
 # A true bell curve (a Gaussian) would lose 68.3 % at one standard deviation. Trained layers lose more: their peak
@@ -145,7 +146,7 @@ lab
 # %% tags=["nbval-ignore-output"]
 lab.measure()
 lab.measure_together()
-Picture(lab.picture(), plain(lab.caption.value))
+guess.then(lambda: Picture(lab.picture(), plain(lab.caption.value)))
 
 # %% [markdown]
 # Each curve runs from all weights kept (left) to very few (right). Where a curve crosses the dashed line, that
@@ -168,7 +169,7 @@ Picture(lab.picture(), plain(lab.caption.value))
 # *retraining*, which comes next, a layer can go much further than alone and without.
 
 # %% tags=["nbval-ignore-output"]
-measure.layer_shares("lenet-5", lab.must_keep)
+guess.then(lambda: measure.layer_shares("lenet-5", lab.must_keep))
 
 # %% [markdown]
 # ## 3 · Retrain: the survivors take over
@@ -197,7 +198,7 @@ guess = Prediction(
     high=60.0,
     unit="%",
     key="ch02-retrained",
-    truth=lambda lab: lab.film.errors[-1] if lab.film else None,
+    truth=lambda lab: lab.finished_error(density=0.08, method="one cut", epochs=3.0),
 )
 mine = check.mask_for_density.trusted(my_mask_for_density)
 lab = RetrainingLab(density=0.08, method="one cut", epochs=3.0, prediction=guess, prune=mine)
@@ -209,7 +210,7 @@ lab
 
 # %% tags=["nbval-ignore-output"]
 lab.retrain()
-Picture(lab.picture(), plain(lab.caption.value))
+guess.then(lambda: Picture(lab.picture(), plain(lab.caption.value)))
 
 # %% [markdown]
 # What happened to the histogram?
@@ -282,7 +283,7 @@ guess = Prediction(
     "Only 2 % of fc1 stay. Which way leaves the lowest error?",
     options=list(measure.METHODS),
     key="ch02-method",
-    truth=lambda lab: measure.best(recorded.rows, 0.02) if lab.runs else None,
+    truth=lambda lab: measure.best(recorded.rows, 0.02),
 )
 RetrainingLab(density=0.02, method="one cut", epochs=4.0, prediction=guess)
 
@@ -294,12 +295,12 @@ RetrainingLab(density=0.02, method="one cut", epochs=4.0, prediction=guess)
 figure, axes = theme.figure(11, 5)
 figures.by_method(axes, recorded.rows)
 axes.set_title("LeNet-300-100, 1,000 held-out digits (recorded)", loc="left")
-Picture(figure, f"lowest error with 1 % of fc1 left: {measure.best(recorded.rows, 0.01)}")
+guess.then(lambda: Picture(figure, f"lowest error with 1 % of fc1 left: {measure.best(recorded.rows, 0.01)}"))
 
 # %%
 print("ours:  ", recorded.note)
 print("paper: ", paper.table("nips2015_pruning")["iterative"], "(quoted)")
-measure.reach_table(recorded.rows, limit=5.0)
+guess.then(lambda: measure.reach_table(recorded.rows, limit=5.0))
 
 # %% [markdown]
 # Read the picture from left to right.
@@ -331,21 +332,21 @@ guess = Prediction(
     "Which penalty leaves the lower error right after a hard cut, before retraining?",
     options=["L1", "L2"],
     key="ch02-penalty",
-    truth=lambda lab: measure.better_penalty(recordings.load("pruning_penalties").rows, "before"),
+    truth=lambda: measure.better_penalty(recordings.load("pruning_penalties").rows, "before"),
 )
 guess
 
 # %%
 penalties = recordings.load("pruning_penalties")
-guess.reveal(lab)
 figure, axes = theme.figure(11, 5)
 figures.by_penalty(axes, penalties.rows)
 axes.set_title("LeNet-300-100 from nothing, on 4,000 digits (recorded)", loc="left")
-Picture(figure, f"better after a hard cut, not retrained: {measure.better_penalty(penalties.rows, 'before')}")
+said = f"better after a hard cut, not retrained: {measure.better_penalty(penalties.rows, 'before')}"
+guess.then(lambda: Picture(figure, said))
 
 # %%
 print(penalties.note)
-measure.penalty_table(penalties.rows)
+guess.then(lambda: measure.penalty_table(penalties.rows))
 
 # %% [markdown]
 # **Before retraining** L1 does better between 10 % and 3 %, with either seed: its small weights were closer to zero,
@@ -413,9 +414,9 @@ check.densities(my_densities)
 guess = Prediction(
     "q = 1 in all layers: how much of fc6, the largest layer, is kept?",
     low=0, high=100, unit="%", key="ch02-alexnet",
-    truth=lambda lab: round(100 * lab.densities["classifier.1"], 1),
+    truth=lambda lab: round(lab.kept_percent("classifier.1", quality=1.0), 1),
 )
-BigNetLab(layer="classifier.1", prediction=guess)
+BigNetLab(layer="classifier.1", threshold=0.003, prediction=guess)
 
 # %% [markdown]
 # * **All layers look alike before pruning**: bells. Weights that lie like a bell leave 31.7 % beyond one standard

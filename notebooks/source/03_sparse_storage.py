@@ -32,19 +32,24 @@ print(f"fc1 of LeNet-300-100, cut to the paper's density: {np.count_nonzero(fc1)
 # itself takes 5 bits, as it will after chapter 04. The simplest idea is to write its position in the layer beside it.
 
 # %%
-Prediction(
+bits_of_a_position = Prediction(
     "fc1 has 235,200 weights. How many bits does it take to name one position among them?",
     low=1,
     high=32,
     unit="bits",
     key="ch03-position",
+    truth=lambda: sparse_formats.width(fc1.size),
 )
+bits_of_a_position
 
 # %%
 a, n = int(np.count_nonzero(fc1)), fc1.size
 width = sparse_formats.width(n)
-print(f"{width} bits, because 2**{width - 1} = {2 ** (width - 1):,} < {n:,} <= 2**{width} = {2**width:,}")
-print(f"bits of all positions: {a:,} x {width} = {a * width:,}; of all weights: {a:,} x 5 = {a * 5:,}")
+said = (
+    f"{width} bits, because 2**{width - 1} = {2 ** (width - 1):,} < {n:,} <= 2**{width} = {2**width:,}\n"
+    f"bits of all positions: {a:,} x {width} = {a * width:,}; of all weights: {a:,} x 5 = {a * 5:,}"
+)
+bits_of_a_position.then(lambda: print(said))
 
 # %% [markdown]
 # The address is more than three times as long as the letter. There are standard formats that do better:
@@ -81,8 +86,9 @@ entries = Prediction(
     options=["3", "4", "5"],
     key="ch03-entries",
     truth=lambda lab: str(relative_index.encode([1, 4, 15], 3).gaps.size),
+    at={"bits": 3},
 )
-RelativeIndexLab(prediction=entries)
+RelativeIndexLab(bits=4, prediction=entries)
 
 # %% [markdown]
 # Press **Next entry** four times, and watch the third. Then click cells to keep or prune weights, or type
@@ -92,7 +98,7 @@ RelativeIndexLab(prediction=entries)
 # With all entries written, it looks like this:
 
 # %%
-RelativeIndexLab(step=4)
+entries.then(lambda: RelativeIndexLab(step=4))
 
 # %% [markdown]
 # **The rules.** Start at position $-1$, just before the layer. For each kept weight:
@@ -183,8 +189,9 @@ best = Prediction(
     unit="bits",
     key="ch03-best",
     truth=lambda lab: relative_index.best_bits(np.flatnonzero(fc1), 6),
+    at={"layer": "fc1", "bits": 3},
 )
-IndexBitsLab(net="lenet-300-100", layer="fc1", bits=3, value_bits=6, prediction=best)
+IndexBitsLab(net="lenet-300-100", layer="fc3", bits=3, value_bits=6, prediction=best)
 
 # %% [markdown]
 # Move **b** and read the line below. The bars make a **U**: at the left the fillers (crosses) tower, at the right the
@@ -275,17 +282,18 @@ cluster = Prediction(
     options=["fewer", "as many", "more"],
     key="ch03-cluster",
     truth=lambda lab: lab.against_shuffled(bits=5),
+    at={"layer": "fc1"},
 )
-IndexBitsLab(net="lenet-300-100", layer="fc1", bits=5, value_bits=6, prediction=cluster)
+IndexBitsLab(net="lenet-300-100", layer="fc3", bits=5, value_bits=6, prediction=cluster)
 
 # %% [markdown]
-# (Move anything to see the answer.) The dash-dotted line with stars is the same number of weights, shuffled.
+# The dash-dotted line with stars is the same number of weights, shuffled.
 
 # %%
-tables.fillers("lenet-300-100")
+cluster.then(lambda: tables.fillers("lenet-300-100"))
 
 # %%
-tables.fillers("lenet-5")
+cluster.then(lambda: tables.fillers("lenet-5"))
 
 # %% [markdown]
 # **More**, in every layer where fillers matter. The reason is worth a minute. All gaps together are as long as the

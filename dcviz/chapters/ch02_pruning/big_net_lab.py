@@ -58,6 +58,11 @@ class BigNetLab(Lab):
         """Threshold over the standard deviation of the layer on show: the rule for all layers."""
         return self.threshold / self.sketch.std if self.sketch.std else 0.0
 
+    def kept_percent(self, layer, quality):
+        """Percent of a layer's weights that a threshold of ``quality`` standard deviations keeps."""
+        sketch = self.sketches[layer]
+        return 100 * (1 - sketch.fraction_below(sketch.threshold_for_quality(quality)))
+
     def _calculate(self):
         self.densities = {
             name: 1 - s.fraction_below(s.threshold_for_quality(self.quality)) for name, s in self.sketches.items()

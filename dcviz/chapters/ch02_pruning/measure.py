@@ -43,6 +43,12 @@ def densities(net, scale):
     return paper.densities(net, scale / paper.densities(net)["fc1"])
 
 
+def share_below_sigma(net, layer):
+    """Percent of a shipped dense layer's weights whose magnitude lies below their standard deviation."""
+    weights = retraining.weights_of(shipped.dense(net))[layer]
+    return 100 * pruning.sparsity(pruning.mask_from_threshold(weights, weights.std()))
+
+
 def retrained_error(method, scale, schedule=RETRAIN, seed=0, net="lenet-300-100"):
     """Error on the 1,000 held-out digits after pruning and retraining by one of METHODS -> percent."""
     data, pruned = datasets.digits(), shipped.dense(net)

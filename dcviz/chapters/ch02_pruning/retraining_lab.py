@@ -105,6 +105,13 @@ class RetrainingLab(Lab):
 
     # views -------------------------------------------------------------------------------------
 
+    def finished_error(self, **setting):
+        """Error in percent at the end of the run on show, if it ran to its end with this setting; else None."""
+        film = self.film
+        if film is None or film.steps[-1] < film.total or any(getattr(self, k) != v for k, v in setting.items()):
+            return None
+        return film.errors[-1]
+
     def build(self):
         self.net_choice = widgets.Dropdown(options=NETS, description="net", layout={"width": "240px"})
         self.layer_choice = widgets.Dropdown(

@@ -130,8 +130,7 @@ class IndexBitsLab(Lab):
         return html(
             "<b>{layer}</b> of {net}, walked by {order}: <b>{a:,}</b> of {size:,} "
             "weights kept. With b = {b}: ({a:,} + <b>{fillers:,} fillers</b>) × ({b} + {value_bits}) "
-            "bits = <b>{here:,.0f} bytes</b>, {best}. Shuffled, the same weights need "
-            "{mixed:,} fillers. Best of the other formats: {other}, {sizes:,.0f} bytes; "
+            "bits = <b>{here:,.0f} bytes</b>, {best}. {mixed}Best of the other formats: {other}, {sizes:,.0f} bytes; "
             "dense float32: {dense:,.0f}.",
             layer=self.layer,
             net=self.net,
@@ -143,7 +142,7 @@ class IndexBitsLab(Lab):
             value_bits=self.value_bits,
             here=here / 8,
             best=best,
-            mixed=mixed,
+            mixed="" if self.waits else f"Shuffled, the same weights need {mixed:,} fillers. ",
             other=other,
             sizes=self.sizes[other] / 8,
             dense=self.sizes["dense"] / 8,
