@@ -6,7 +6,9 @@ lines begin with ``# ``; ``# %% tags=["nbval-ignore-output"]`` tags a cell. Solu
 
 Cells with a solution carry nbgrader's metadata, and the instructor edition keeps the marks: it is what nbgrader
 takes as the source of an assignment. The lecture edition is cut into slides by `dcviz.classroom.lecture`; the tags
-that overrule it stand in no other edition. Recorded numbers in the text are tags: `dcviz.evidence.prose` fills them in.
+that overrule it stand in no other edition. Questions keep their answers back in the student edition alone: each of the
+others calls `Prediction.open_all` in a cell of its own before its first code cell. Recorded numbers in the text are
+tags: `dcviz.evidence.prose` fills them in.
 """
 
 import ast
@@ -23,6 +25,8 @@ from dcviz.files import ROOT, atomic_write, check_writable
 SOURCES = ROOT / "notebooks" / "source"
 NOTES = ROOT / "docs" / "teaching"
 EDITIONS = ("student", "instructor", "lecture")
+
+OPEN = "from dcviz.labs import Prediction\n\nPrediction.open_all()"
 
 _SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION[ \t]*(\n|\Z)", re.S | re.M)
 _MARKS = re.compile(r"^[ \t]*### (BEGIN|END) SOLUTION[ \t]*(\n|\Z)", re.M)
@@ -78,6 +82,10 @@ def notebook(path, edition="student"):
             made.append((kind, text, {"nbgrader": _nbgrader(text)} if exercise and kind == "code" else {}, tags))
     if edition == "lecture":
         made = lecture.join(made, notes_of(path.stem))
+    if edition != "student" and any(kind == "code" for kind, *_ in made):
+        opens = lecture.slides("code", OPEN, ["skip"])[0][2] if edition == "lecture" else {}
+        at = next(i for i, (kind, *_) in enumerate(made) if kind == "code")
+        made.insert(at, ("code", OPEN, opens, []))
     cells = []
     for number, (kind, text, metadata, tags) in enumerate(made):
         make = v4.new_markdown_cell if kind == "markdown" else v4.new_code_cell

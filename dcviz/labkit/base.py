@@ -155,6 +155,8 @@ class Lab(widgets.VBox):
         self.refresh()
         self.observe(self._changed, names=list(self.state_names))
         self.observe(lambda _: self._ask(), names="prediction")
+        if self.prediction is not None and self.prediction.answered:  # in an earlier session, or everywhere
+            self._answered(None)
 
     def __setattr__(self, name, value):
         if name in self.state_names:

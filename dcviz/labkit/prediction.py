@@ -64,7 +64,7 @@ class Prediction(widgets.VBox):
             self.note.value = f"You said {self._say(self.guess)} before; record again to change it."
             self._answer()
         elif self.all_answered:
-            self._answer()
+            self.answered = True
 
     @classmethod
     def open_all(cls):
@@ -117,7 +117,8 @@ class Prediction(widgets.VBox):
     def reveal(self, lab=None, more=""):
         """Show the truth beside the guess, if the question is answered; labs call it when they are used."""
         truth = self._truth_of(lab) if self.answered else None
-        if truth is None:
+        unasked = self.guess is None and not self.show.disabled  # all answers are open: this one waits for its button
+        if truth is None or unasked:
             return
         if self.guess is None:
             text = f"It is {self._say(truth)}. (You made no guess.)"

@@ -78,6 +78,16 @@ def test_committed_notebooks_are_what_the_generator_makes_and_were_run(source):
         assert not any(output.output_type == "error" for output in cell.get("outputs", ()))
 
 
+def test_all_editions_but_the_students_show_every_answer():
+    first = {}
+    for edition in editions.EDITIONS:
+        book = editions.notebook(SOURCES[1], edition)
+        first[edition] = next(cell.source for cell in book.cells if cell.cell_type == "code")
+        assert len({cell.id for cell in book.cells}) == len(book.cells)
+    assert first["instructor"] == first["lecture"] == editions.OPEN
+    assert "open_all" not in first["student"]
+
+
 def test_every_notebook_has_a_source():
     assert {path.stem for path in SOURCES} == {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
 

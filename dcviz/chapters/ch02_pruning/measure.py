@@ -8,6 +8,7 @@ import pandas as pd
 from dcviz import archive
 from dcviz.errors import NetError
 from dcviz.evidence import paper
+from dcviz.ideas import pruning
 from dcviz.nets import datasets, models, training
 from dcviz.pipeline import recipes, retraining, sensitivity, shipped
 

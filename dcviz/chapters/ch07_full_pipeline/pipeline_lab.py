@@ -65,12 +65,18 @@ class PipelineLab(Lab):
     @property
     def recipe(self):
         """The ``Recipe`` that the controls describe."""
-        scale = round(self.scale, 3)  # a browser's slider says 0.9999999999999999 for 1
-        return recipes.simple(self.net, scale, self.bits, self.index_bits, self.init, self.epochs)
+        return recipes.simple(**self._simple())
 
-    def best_stage(self):
-        """Name of the stage that made the file smaller by the largest factor, or None before a run."""
-        if self.result is None:
+    def _simple(self):
+        return self.state() | {"scale": round(self.scale, 3)}  # a browser's slider says 0.9999999999999999 for 1
+
+    def best_stage(self, **setting):
+        """Name of the stage that made the file smaller by the largest factor; None before a run.
+
+        With a setting {state: value}: None, too, if the run was made with another.
+        """
+        made = None if self._made_by is None else recipes.simple(**(self._simple() | setting))
+        if self.result is None or made != self._made_by:
             return None
         stages = self.result.stages
         gains = {after.name: before.file_bytes / after.file_bytes for before, after in itertools.pairwise(stages)}

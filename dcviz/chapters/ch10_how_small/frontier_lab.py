@@ -86,9 +86,9 @@ class FrontierLab(Lab):
         """Recorded (file bytes, error on the held-out digits) of this recipe, or None."""
         return frontier_tables.point(self.rows, self.density, self.parts)
 
-    def best_coding(self):
-        """The coding part that alone saves most bytes at this density and training, or None if nothing is recorded."""
-        alone = frontier_tables.worth(self.rows, self.density, TRAININGS[self.training])
+    def best_coding(self, density=3.0, training="one cut"):
+        """The coding part that alone saves most bytes at a density and training, or None if nothing is recorded."""
+        alone = frontier_tables.worth(self.rows, density, TRAININGS[training])
         return LABELS[min(alone, key=lambda part: alone[part][0]).replace(" ", "_")] if alone else None
 
     def run(self):
@@ -146,7 +146,7 @@ class FrontierLab(Lab):
                 ratio=ratio,
                 error=error,
             )
-            text += f"(recorded). {self._switches()}"
+            text += "(recorded). " + ("" if self.waits else self._switches())
         if self.live is not None:
             size, error = self.live
             ratio = frontier_tables.DENSE_BYTES / size

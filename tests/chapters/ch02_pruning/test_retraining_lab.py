@@ -84,8 +84,9 @@ def test_runs_are_kept_for_comparison_up_to_four():
 
 
 def test_stop_keeps_what_was_trained_so_far():
-    guess = Prediction("How far down?", low=0, high=100, truth=lambda lab: lab.film.errors[-1])
+    guess = Prediction("How far down?", low=0, high=100, truth=lambda lab: lab.film and lab.film.errors[-1])
     lab = RetrainingLab(epochs=2, prediction=guess)
+    guess.give_up()
     lab._push = lambda film, at_once=False: lab.run.stop() if len(film.steps) == 3 else None
     lab.retrain()
     assert not lab.run.running

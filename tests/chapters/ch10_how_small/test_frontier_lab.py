@@ -58,6 +58,7 @@ def test_the_prediction_is_answered_from_the_recorded_runs(lab):
     best = min(alone, key=alone.get)
     guess = Prediction("?", options=["a", "b"], truth=lambda lab: lab.best_coding())
     lab.prediction = guess
+    guess.give_up()
     lab.tables = True
     assert plain(guess.note.value).startswith("It is “")
     assert lab.best_coding() == FrontierLab().best_coding()
