@@ -76,8 +76,11 @@ def test_a_lab_lives_in_voila(browser, dashboard, shots):
 def test_a_request_for_another_machine_is_seen_and_stays_here(browser):
     context = browser.new_context()
     foreign, page = watched(context), context.new_page()
+    failures = []
+    context.on("requestfailed", lambda request: failures.append(request.failure))
     asked = ["https://elsewhere.example/a", "http://192.0.2.1/b"]
     failed = page.evaluate("urls => Promise.all(urls.map(u => fetch(u).then(() => '', e => e.message)))", asked)
     assert all(failed)
     assert foreign == asked
+    assert failures == ["net::ERR_NAME_NOT_RESOLVED"] * 2, "an address made of numbers, too, is no host"
     context.close()
