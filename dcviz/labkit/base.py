@@ -149,7 +149,7 @@ class Lab(widgets.VBox):
         self._title = Caption(html("<div class='dcviz-heading'>{}</div>", self.heading), role="heading", kind="title")
         self._bound = {}
         self._parts = self.build()
-        self._drawn = False
+        self._opening = False
         self.prediction = prediction
         self._ask()
         self.refresh()
@@ -228,12 +228,12 @@ class Lab(widgets.VBox):
         A lab that waits keeps what it showed when it opened.
         """
         with LOCK:
-            if self.waits and self._drawn:
-                self._drawn = "older"
+            if self.waits and self._opening:
+                self._opening = "older"
                 return
             self.update()
             self.caption.value = self.describe()
-            self._drawn = True
+            self._opening = True
 
     def touch(self):
         """Note that the lab was used, and reveal the prediction; changes of state do it by themselves."""
@@ -290,7 +290,7 @@ class Lab(widgets.VBox):
     def png(self):
         """The static picture with the caption under it, PNG bytes; without it where DCVIZ_CAPTION is "beside"."""
         with LOCK:
-            figure = _waiting_picture() if self.waits and self._drawn == "older" else self.picture()
+            figure = _waiting_picture() if self.waits and self._opening == "older" else self.picture()
             if os.environ.get("DCVIZ_CAPTION") == "beside":  # a page that has room for real text
                 figure.canvas.draw()
                 return encode(figure.canvas, level=9)
