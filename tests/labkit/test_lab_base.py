@@ -297,3 +297,26 @@ def test_what_follows_a_question_waits_too(capsys):
     guess.tell()
     assert "It is 7." in capsys.readouterr().out
     assert "exactly" in guess.note.value
+
+
+def test_a_lab_goes_to_its_questions_setting_with_the_answer_and_opens_there_the_next_time():
+    asked = {"low": 0, "high": 9, "key": "setting", "truth": lambda lab: lab.number, "at": {"number": 4}}
+    lab = TinyLab(number=1, prediction=Prediction("?", **asked))
+    assert lab.number == 1
+    lab.prediction.commit(3)
+    assert lab.number == 4
+    assert "You guessed 3; it is 4" in lab.prediction.note.value
+    assert TinyLab(number=1, prediction=Prediction("?", **asked)).number == 4
+
+
+def test_open_answers_wait_for_the_button_alone(monkeypatch):
+    monkeypatch.setattr(Prediction, "all_answered", False)
+    Prediction.open_all()
+    guess = Prediction("?", low=0, high=9, truth=lambda lab: 7)
+    lab = TinyLab(prediction=guess)
+    assert not lab.waits
+    lab.number += 1
+    assert guess.then(lambda: "shown") == "shown"
+    assert guess.note.value == "", "a question on a slide does not answer itself"
+    guess.give_up()
+    assert "It is 7" in guess.note.value
