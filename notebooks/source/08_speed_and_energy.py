@@ -307,7 +307,7 @@ Picture(figure, "speed-up over dense at batch 1, six layers: the paper's CSR, ou
 # machine does in {{recorded/layer_times[layer=vgg-16/fc6; method=dense; batch=1].seconds|*1e3 .1f}} ms, theirs in
 # {{paper/table8_time_us.data.Core i7-5930k.dense_b1.3|/1e3 .1f}}. A speed-up has two ends. And CSR is slow there: a kept weight
 # costs {{computed/ch08_speed_and_energy.nanoseconds_an_entry(vgg-16/fc6)|.2f}} ns in fc6, {{computed/ch08_speed_and_energy.nanoseconds_an_entry(vgg-16/fc7)|.2f}} in fc7,
-# though both keep 4 %. The likely cause: fc6's 25,088 inputs take 100 KB, twice what the fastest cache of this machine holds,
+# though both keep 4 %. The likely cause: fc6's 25,088 inputs take 100 KB, twice what the fastest cache of our machine holds,
 # and CSR looks them up in no order; fc7's take 16 KB.
 #
 # **Careful with the paper's summary.** Figure 9's caption says 3×, 3.5× and 4.2× for CPU, GPU and mobile GPU. Table 8
@@ -420,7 +420,8 @@ PhoneLab(net="alexnet", phone="Tegra K1 (2014)", rate=20.0, prediction=viable)
 # %% [markdown]
 # **What to see**
 #
-# * **The download is solved**: 6.9 MB instead of 240.
+# * **The download is solved**: {{paper/table1_overview[net=AlexNet].compressed.size}} instead of
+#   {{paper/table1_overview[net=AlexNet].ref.size}}.
 # * **In memory the net is larger than its file**: our kernel wants two whole bytes per weight, where Huffman coding
 #   takes about one. That is the trade between small and fast.
 # * **Time hardly changes for VGG-16**: its convolutions do the work, and this estimate does not make them faster.

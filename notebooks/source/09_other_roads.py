@@ -57,8 +57,8 @@ ranks.sweep()
 #   strokes.
 # * **The spectrum falls fast and then drags on.** There is no cliff to cut at. What you cut off is small in every
 #   single direction, but there are many directions.
-# * **A third of the matrix can be missing** (the root of the squares, under the picture) before the answers suffer; at
-#   half, a few digits in a hundred change sides. Distance between *weights* is not distance between *answers*. So after
+# * **A third of the matrix can be missing** (the caption counts it, by the root of the squares) before the answers suffer;
+#   at half, a few digits in a hundred change sides. Distance between *weights* is not distance between *answers*. So after
 #   cutting, train: press **Fine-tune the factors** at rank 8 or 12 and look for the triangle.
 # * Choose `fc2`. It can do with about ten of its hundred ranks, without any training at all.
 #

@@ -78,3 +78,8 @@ def test_an_example_sets_connections_and_ratio():
     assert lab.ratio == 49
     lab.example_choice.value = "example"
     assert (lab.connections, lab.ratio) == (1e9, 35)
+
+
+def test_alexnet_ships_and_the_caption_says_why_it_is_not_in_the_picture():
+    assert "an AlexNet ships, too" in FitLab(net="alexnet", stage="dense").caption.value
+    assert "no file of this net ships" in FitLab(net="vgg-16", stage="dense").caption.value

@@ -179,3 +179,13 @@ def test_roomy_axes_stand_still_until_they_must_not():
     assert roomy((0, 10), (0, 8)) == (0, 10)
     assert roomy((0, 10), (0, 3)) == (0, pytest.approx(3.6))
     assert roomy((0, 10), (0, 20)) == (0, 24)
+
+
+def test_the_stored_picture_has_the_lower_half_of_the_lab():
+    lab = SharingLab("lenet-300-100", layer="fc1", k=8)
+    lab.measured[True, 8, "linear", 0, False] = 3.0
+    lab.update()
+    _, errors, measured, *_ = lab.picture().axes
+    drawn = [list(line.get_ydata()) for line in errors.lines]
+    assert all(list(line.get_ydata()) in drawn for line in lab.size_lines.values())
+    assert any(list(line.get_ydata()) == [3.0] for line in measured.lines)

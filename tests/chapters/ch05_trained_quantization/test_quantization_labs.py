@@ -8,9 +8,9 @@ from dcviz.chapters.ch05_trained_quantization.codebook_lab import LAYERS, Codebo
 from dcviz.chapters.ch05_trained_quantization.figures import number
 from dcviz.chapters.ch05_trained_quantization.finetune_lab import FinetuneLab
 from dcviz.chapters.ch05_trained_quantization.gradient_lab import GradientLab
-from dcviz.chapters.ch05_trained_quantization.measure import slopes
+from dcviz.chapters.ch05_trained_quantization.measure import PAPER, slopes, table6
 from dcviz.errors import NetError
-from dcviz.evidence import paper
+from dcviz.evidence import paper, recordings
 from dcviz.ideas.kmeans import compression_rate
 from dcviz.labkit.base import plain
 
@@ -173,3 +173,12 @@ def test_the_loss_answers_a_shared_value_with_the_sum():
     np.testing.assert_allclose(found["measured"], found["sum"], rtol=1e-3, atol=1e-7)
     assert found["weights"].sum() == 260
     assert not np.allclose(found["measured"], found["mean"], rtol=0.5)
+
+
+def test_table_6_has_top_5_as_the_paper_prints_it():
+    table = table6(recordings.load("quantization_bits").rows)
+    quoted = {(row["conv_bits"], row["fc_bits"]): row for row in paper.table("table6_alexnet_bits").rows}
+    row = table.loc["conv 4 bits, fc 2 bits"]
+    assert row[PAPER, "top-5 error %"] == f"{quoted[4, 2]['top5_err']:.2f}"
+    assert row[PAPER, "change, top-5"] == f"{quoted[4, 2]['top5_increase']:+.2f}"
+    assert table.loc["conv 32 bits, fc 32 bits"][PAPER, "change, top-5"] == ""

@@ -265,3 +265,14 @@ def test_many_symbols_are_drawn_as_few_things():
 def test_symbols_beyond_a_browsers_numbers_are_refused():
     with pytest.raises(CodeError, match="must be below 2\\^52"):
         HuffmanLab("mine", symbols={"x": np.array([2**52])})
+
+
+def test_the_caption_tells_the_path_that_is_drawn_from_the_word_in_the_file():
+    lab = HuffmanLab("lenet-300-100", layer="fc1", stream="weight codes", symbol=15)
+    said = plain(lab.caption.value)
+    path, word = lab.tree.path(15), lab.word(15)
+    assert path != word
+    assert f"path in this tree {path};" in said
+    assert f"word in the file {word}," in said
+    lab.canonical = True
+    assert "path in this tree" not in plain(lab.caption.value)
