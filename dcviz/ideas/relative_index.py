@@ -89,6 +89,16 @@ def decode(gaps):
     return np.cumsum(gaps.astype(np.int64) + 1) - 1
 
 
+def count_entries(positions, bits):
+    """Entries of a layer with `bits` per gap, kept weights and fillers, without building them -> int.
+
+    Raises CodeError as encode does, but however many fillers there are. The fillers are what exceeds len(positions).
+
+        count_entries([1, 4, 15], bits=3) -> 4, one of them a filler
+    """
+    return _count_entries(_jumps(positions), _check_bits(bits))
+
+
 def total_bits(positions, bits, value_bits):
     """Bits for all entries, fillers included, before Huffman coding -> int.
 
@@ -99,7 +109,7 @@ def total_bits(positions, bits, value_bits):
         total_bits([1, 4, 15], bits=3, value_bits=5) -> 4 * (3 + 5) = 32
     """
     _check_value_bits(value_bits)
-    return _count_entries(_jumps(positions), _check_bits(bits)) * (int(bits) + int(value_bits))
+    return count_entries(positions, bits) * (int(bits) + int(value_bits))
 
 
 def best_bits(positions, value_bits, candidates=range(1, 17)):

@@ -94,6 +94,12 @@ def test_the_largest_gap_needs_no_filler_and_one_more_does():
 
 def test_total_bits_does_not_build_the_fillers():
     assert ri.total_bits([2**50], 1, 0) == 2**49 + 1
+    assert ri.count_entries([2**50], 1) == 2**49 + 1
+
+
+@given(st.lists(st.integers(0, 3000), unique=True).map(sorted), st.integers(1, 6))
+def test_entries_are_counted_as_they_are_encoded(positions, bits):
+    assert ri.count_entries(positions, bits) - len(positions) == ri.encode(positions, bits).fillers
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,13 @@ def test_expected_entries_at_the_ends():
     assert sparse_formats.expected_entries(1e-12, 4) == pytest.approx(1 / 16)  # nothing but fillers
 
 
+def test_expected_bits_agree_with_a_random_mask():
+    mask = np.random.default_rng(2).random(400_000) < 0.09
+    expected = sparse_formats.expected_bits(0.09, mask.size, 32, 4)
+    assert expected == pytest.approx(sparse_formats.relative_bits(mask, 32, 4), rel=0.02)
+    assert sparse_formats.expected_bits(1, 10, 6, 2) == 80
+
+
 @given(arrays(bool, st.integers(20, 200)))
 def test_the_random_mask_bound_is_the_entropy(mask):
     p = mask.mean()

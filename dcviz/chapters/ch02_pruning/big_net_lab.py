@@ -6,7 +6,7 @@ import traitlets
 from dcviz.chapters.ch02_pruning.figures import density_bars
 from dcviz.errors import NetError
 from dcviz.evidence import paper
-from dcviz.ideas.sparse_formats import expected_entries
+from dcviz.ideas.sparse_formats import expected_bits
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, html, labelled_entry, row
 from dcviz.labkit.histograms import weight_histogram
@@ -68,9 +68,8 @@ class BigNetLab(Lab):
             name: 1 - s.fraction_below(s.threshold_for_quality(self.quality)) for name, s in self.sketches.items()
         }
         self.kept = sum(self.densities[name] * s.n for name, s in self.sketches.items())
-        bits = INDEX_BITS + VALUE_BITS
-        entries = sum(expected_entries(self.densities[n], INDEX_BITS) * s.n for n, s in self.sketches.items())
-        self.bytes = entries * bits / 8
+        layers = ((self.densities[name], s.n) for name, s in self.sketches.items())
+        self.bytes = sum(expected_bits(*layer, VALUE_BITS, INDEX_BITS) for layer in layers) / 8
         self.weights = sum(s.n for s in self.sketches.values())
 
     def build(self):

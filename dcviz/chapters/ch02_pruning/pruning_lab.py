@@ -91,8 +91,9 @@ class PruningLab(Lab):
         weights = self.weights[self.layer]
         self.mask = pruning.mask_from_threshold(weights, self.threshold)
         self.kept = int(np.count_nonzero(self.mask))
-        bits = relative_index.total_bits(np.flatnonzero(self.mask), INDEX_BITS, VALUE_BITS)
-        self.fillers = bits // (INDEX_BITS + VALUE_BITS) - self.kept
+        positions = np.flatnonzero(self.mask)
+        bits = relative_index.total_bits(positions, INDEX_BITS, VALUE_BITS)
+        self.fillers = relative_index.count_entries(positions, INDEX_BITS) - self.kept
         self.bytes, self.dense_bytes = math.ceil(bits / 8), weights.size * VALUE_BITS // 8
 
     # views -------------------------------------------------------------------------------------

@@ -207,7 +207,7 @@ def _choices(rng):
 
 def _cheapest(weights, price):
     positions = np.flatnonzero(weights)
-    return min(range(1, 13), key=lambda b: price(relative_index.total_bits(positions, b, 1) // (b + 1), b))
+    return min(range(1, 13), key=lambda b: price(relative_index.count_entries(positions, b), b))
 
 
 def _no_fillers(weights, value_bits):

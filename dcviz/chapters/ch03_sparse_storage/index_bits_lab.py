@@ -90,6 +90,7 @@ class IndexBitsLab(Lab):
         flat = self.mask.reshape(len(weights), -1).ravel(order="F" if self.order == "columns" else "C")
         self.positions = np.flatnonzero(flat)
         mixed = np.sort(np.random.default_rng(0).choice(flat.size, self.positions.size, replace=False))
+        self._walks = {"mask": self.positions, "shuffled": mixed}
         self.totals = {b: relative_index.total_bits(self.positions, b, self.value_bits) for b in WIDTHS}
         self.shuffled = {b: relative_index.total_bits(mixed, b, self.value_bits) for b in WIDTHS}
         self.best = min(WIDTHS, key=lambda b: self.totals[b])
@@ -110,8 +111,7 @@ class IndexBitsLab(Lab):
 
     def fillers_of(self, which):
         """Filler entries at the chosen width of the "mask", or of the same weights "shuffled" -> int."""
-        totals = {"mask": self.totals, "shuffled": self.shuffled}[which]
-        return totals[self.bits] // (self.bits + self.value_bits) - self.positions.size
+        return relative_index.count_entries(self._walks[which], self.bits) - self.positions.size
 
     def against_shuffled(self, bits):
         """Whether the mask needs "fewer" or "more" entries than the same weights shuffled, or "as many"."""
@@ -156,12 +156,11 @@ class IndexBitsLab(Lab):
 
     def _draw(self, curve, bars):
         a = max(self.positions.size, 1)
-        entries = np.array([self.totals[b] // max(b + self.value_bits, 1) for b in WIDTHS]) / a
         kept = self.positions.size / a
         parts = {
             "weight bits": [kept * self.value_bits for _ in WIDTHS],
             "index bits": [kept * b for b in WIDTHS],
-            "filler": [(n - kept) * (b + self.value_bits) for n, b in zip(entries, WIDTHS, strict=True)],
+            "filler": [self.totals[b] / a - kept * (b + self.value_bits) for b in WIDTHS],
         }
         shuffled = [self.shuffled[b] / a for b in WIDTHS]
         show_bits(curve, WIDTHS, {part: parts[part] for part in PARTS}, shuffled, self.bits)
