@@ -9,6 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 from dcviz.errors import CodeError
 from dcviz.ideas import huffman
+from dcviz.ideas.entropy import entropy
 from dcviz.ideas.huffman import MAX_LENGTH, canonical_codes, check_lengths, code_lengths, merges, tree
 
 counts_lists = st.lists(st.one_of(st.integers(0, 3), st.integers(0, 10**4), st.integers(0, 2**80)), max_size=120)
@@ -256,3 +257,23 @@ def test_the_longest_word_alone_is_no_code_and_two_symbols_take_one_bit():
     with pytest.raises(CodeError, match="incomplete"):
         check_lengths([MAX_LENGTH])
     assert code_lengths([3, 1], max_length=1).tolist() == [1, 1]
+
+
+def test_a_block_code_by_hand():
+    assert huffman.block_code_length(0.1, 1) == 1, "no code of single weights goes below one bit"
+    assert huffman.block_code_length(0.1, 2) == pytest.approx((0.81 + 2 * 0.09 + 3 * 0.09 + 3 * 0.01) / 2)
+
+
+@pytest.mark.parametrize("density", [0.01, 0.08, 0.3])
+def test_longer_blocks_come_down_towards_the_entropy(density):
+    lengths = [huffman.block_code_length(density, block) for block in (1, 2, 4, 8)]
+    least = entropy([density, 1 - density])
+    assert lengths == sorted(lengths, reverse=True)
+    for block, length in zip((1, 2, 4, 8), lengths, strict=True):
+        assert least <= length < least + 1 / block
+
+
+@pytest.mark.parametrize(("density", "block"), [(-0.1, 2), (1.1, 2), (0.5, 0), (0.5, 17)])
+def test_no_block_code_for_other_numbers(density, block):
+    with pytest.raises(CodeError, match=rf"got {density} and {block}"):
+        huffman.block_code_length(density, block)

@@ -7,7 +7,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from dcviz.archive.coders import GAPS, MOST_SHOWN, WEIGHT_CODES, bound
 from dcviz.ideas.entropy import entropy
-from dcviz.ideas.huffman import Merge, Tree, check_lengths, code_lengths
+from dcviz.ideas.huffman import Merge, Tree, block_code_length, check_lengths
 from dcviz.labkit import theme
 from dcviz.labkit.histograms import short
 from dcviz.labkit.markup import drawn
@@ -115,12 +115,7 @@ def one_bit(axes, densities=None, blocks=(1, 2, 4)):
     p = np.concatenate([np.geomspace(0.002, 0.05, 20), np.linspace(0.06, 0.5, 45)])
     lines = {}
     for i, block in enumerate(blocks):
-        ones = np.array([bin(word).count("1") for word in range(1 << block)])
-        bits = []
-        for q in p:
-            weights = q**ones * (1 - q) ** (block - ones)
-            counts = np.maximum(1, np.round(weights * 1e9)).astype(np.int64)
-            bits.append(float((weights * code_lengths(counts)).sum()) / block)
+        bits = [block_code_length(q, block) for q in p]
         name = "Huffman, weight by weight" if block == 1 else f"Huffman, blocks of {block}"
         lines[name] = axes.plot(100 * p, bits, label=name, **_plain(theme.series(i)))[0]
     least = [entropy([q, 1 - q]) for q in p]
