@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
-from dcviz.chapters.ch08_speed_and_energy.tables import geometric_mean
+from dcviz.chapters.ch08_speed_and_energy import timing
 from dcviz.labkit import theme
 
 METHODS = {"dense": "dense", "csr": "sparse rows (CSR)", "compressed": "compressed form"}
@@ -62,7 +62,7 @@ def show_times(artists, times):
 def roofline(axes, bandwidth, peak):
     """The roof of a machine, in bytes and operations per second. Returns {method: Line2D} of points to be placed."""
     intensity = np.array([1e-2, peak / bandwidth, 1e3])
-    roof = np.minimum(bandwidth * intensity, peak) / 1e9
+    roof = timing.roof(intensity, bandwidth, peak) / 1e9
     axes.plot(intensity, roof, color="black", linewidth=2.5, label="roof")
     axes.fill_between(intensity, roof, 1e5, color=theme.tint("#000000", 0.9))
     axes.text(0.013, 100, "memory-bound", va="center", fontsize=theme.FONT_SMALL)
@@ -123,17 +123,15 @@ def activity_curves(axes, rows, counted):
 
     rows: layer, method, active, seconds; counted: shares to be marked. Returns {method: Line2D}.
     """
-    seconds = {(row["layer"], row["method"], row["active"]): row["seconds"] for row in rows}
-    layers, shares = (sorted({key[part] for key in seconds}) for part in (0, 2))
-    percent = [100 * share for share in shares]
     axes.axvspan(100 * min(counted), 100 * max(counted), color=theme.tint("#000000", 0.85), label="counted on AlexNet")
     lines = {}
     for method in ("compressed", "csr"):
-        gains = np.array([[seconds[n, "dense", s] / seconds[n, method, s] for s in shares] for n in layers])
+        shares, gains = timing.speedups_by_activity(rows, method)
+        percent = 100 * shares
         style = theme.line_style(METHOD_ROLES[method])
         if method == "compressed":
             axes.plot(percent, gains.T, color=style["color"], linewidth=0.9, alpha=0.5)
-        lines[method] = axes.plot(percent, geometric_mean(gains, axis=0), label=METHODS[method], **style)[0]
+        lines[method] = axes.plot(percent, timing.geometric_mean(gains, axis=0), label=METHODS[method], **style)[0]
     axes.set(yscale="log", xlabel="active inputs (%)", ylabel="times faster\nthan dense", xlim=(0, 103))
     axes.yaxis.set_major_locator(FixedLocator((0.5, 1, 2, 5, 10, 20, 50, 100)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -80,9 +80,8 @@ class SpeedLab(Lab):
         bandwidth, peak = self.roof
         found = {}
         for method in timing.METHODS:
-            moved = self.shape.moved_bytes(method, self.batch, self.active / 100)
-            used = self.shape.operations(method, self.batch, self.active / 100)
-            found[method, "limit"] = 1e6 * max(moved / bandwidth, used / peak)
+            seconds = self.shape.least_seconds(method, bandwidth, peak, self.batch, self.active / 100)
+            found[method, "limit"] = 1e6 * seconds
         for recorded in self.rows:
             if recorded["batch"] == self.batch:
                 found[recorded["method"], "recorded"] = 1e6 * recorded["seconds"]
@@ -151,9 +150,9 @@ class SpeedLab(Lab):
         figures.show_times(bars, times)
         for method, point in points.items():
             used = self.shape.operations(method, self.batch, self.active / 100)
-            moved = self.shape.moved_bytes(method, self.batch, self.active / 100)
+            intensity = self.shape.intensity(method, self.batch, self.active / 100)
             micro = next(times[method, s] for s in ("now", "recorded", "limit") if (method, s) in times)
-            point.set_data([used / moved], [used / micro / 1e3])
+            point.set_data([intensity], [used / micro / 1e3])
         seconds = {(r["method"], r["batch"]): r["seconds"] for r in self.rows}
         for method, line in lines.items():
             faster = {b: seconds["dense", b] / s for (m, b), s in seconds.items() if m == method}

@@ -12,18 +12,13 @@ from dcviz.errors import DataError
 from dcviz.evidence import paper
 
 
-def geometric_mean(values, axis=None):
-    """Geometric mean of positive values, along an axis -> array; of all of them -> scalar."""
-    return np.exp(np.mean(np.log(values), axis=axis))
-
-
 def geometric_mean_speedup(rows, method, batch=1):
     """Geometric mean over layers of dense time / time of ``method`` -> float. rows: list of Timing."""
     times = {(row.layer, row.method): row.seconds for row in rows if row.batch == batch}
     ratios = [times[layer, "dense"] / seconds for (layer, m), seconds in times.items() if m == method]
     if not ratios:
         raise DataError(f"no timings of {method} at batch {batch}")
-    return float(geometric_mean(ratios))
+    return float(timing.geometric_mean(ratios))
 
 
 def table(rows):
@@ -77,7 +72,7 @@ def table_8(rows, batch=1, machine=CORE_I7):
         }
     frame = pd.DataFrame.from_dict(table, orient="index")
     ratios = [column for column in frame if "speed-up" in column[1]]
-    frame.loc["geometric mean"] = {column: geometric_mean(frame[column]) for column in ratios}
+    frame.loc["geometric mean"] = {column: timing.geometric_mean(frame[column]) for column in ratios}
     digits = {column: 2 if column in ratios else 1 for column in frame}
     return frame.round(digits).astype(object).where(frame.notna(), "")
 

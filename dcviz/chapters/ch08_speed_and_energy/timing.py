@@ -25,6 +25,7 @@ from dcviz.chapters.ch08_speed_and_energy.timing_layers import (
     own_layer,
     paper_layers,
     random_layer,
+    roof,
     six_layers,
 )
 from dcviz.errors import NetError, WeightError
@@ -41,6 +42,7 @@ __all__ = [
     "contestants",
     "crossover",
     "crossover_batch",
+    "geometric_mean",
     "inputs",
     "measure",
     "own_layer",
@@ -48,7 +50,9 @@ __all__ = [
     "peak_operations",
     "random_layer",
     "read_bandwidth",
+    "roof",
     "six_layers",
+    "speedups_by_activity",
 ]
 
 METHODS = ("dense", "csr", "compressed")
@@ -198,6 +202,22 @@ def crossover_batch(rows, method):
     times = {(row["method"], row["batch"]): row["seconds"] for row in rows}
     slower = [b for m, b in times if m == method and times["dense", b] <= times[method, b]]
     return min(slower, default=None)
+
+
+def speedups_by_activity(rows, method):
+    """How many times faster than dense, by layer and share of active inputs -> (shares (s,), speed-ups (layers, s)).
+
+    rows: dicts with layer, method, active and seconds; layers in the order of their names, shares growing.
+    """
+    seconds = {(row["layer"], row["method"], row["active"]): row["seconds"] for row in rows}
+    layers, shares = (sorted({key[part] for key in seconds}) for part in (0, 2))
+    gains = [[seconds[n, "dense", s] / seconds[n, method, s] for s in shares] for n in layers]
+    return np.array(shares), np.array(gains)
+
+
+def geometric_mean(values, axis=None):
+    """Geometric mean of positive values, along an axis -> array; of all of them -> scalar."""
+    return np.exp(np.mean(np.log(values), axis=axis))
 
 
 def read_bandwidth(device="cpu", threads=1, megabytes=256, readings=7, clock="wall"):

@@ -48,6 +48,23 @@ class Costs:
             return 2.0 * batch * self.rows * self.columns
         return 2.0 * batch * self.kept * (active if method == "compressed" and batch == 1 else 1)
 
+    def intensity(self, method, batch=1, active=1.0):
+        """Operations of one call per byte that it moves -> float."""
+        return self.operations(method, batch, active) / self.moved_bytes(method, batch, active)
+
+    def least_seconds(self, method, bandwidth, peak, batch=1, active=1.0):
+        """The roofline's limit: the longer of moving the bytes and doing the operations -> float.
+
+        bandwidth: bytes per second; peak: operations per second.
+        """
+        moved, operations = (count(method, batch, active) for count in (self.moved_bytes, self.operations))
+        return max(moved / bandwidth, operations / peak)
+
+
+def roof(intensity, bandwidth, peak):
+    """The most operations per second at so many ``intensity`` operations per byte (Williams et al., 2009) -> array."""
+    return np.minimum(bandwidth * np.asarray(intensity), peak)
+
 
 @dataclass(frozen=True)
 class FcLayer(Costs):

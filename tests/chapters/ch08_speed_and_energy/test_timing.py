@@ -77,6 +77,18 @@ def test_bytes_and_operations(forms):
     assert forms.operations("compressed", 1, 0.5) == kept
 
 
+def test_the_least_time_is_under_the_roof(forms):
+    bandwidth, peak = 2e9, 8e9
+    for method in timing.METHODS:
+        for batch in (1, 64):
+            seconds = forms.least_seconds(method, bandwidth, peak, batch, 0.5)
+            attained = forms.operations(method, batch, 0.5) / seconds
+            assert attained == pytest.approx(timing.roof(forms.intensity(method, batch, 0.5), bandwidth, peak))
+    assert timing.roof([1, 4, 100], bandwidth, peak).tolist() == [2e9, 8e9, 8e9]
+    assert forms.least_seconds("dense", 1e9, 1e18) == pytest.approx(forms.moved_bytes("dense") / 1e9)
+    assert forms.least_seconds("dense", 1e18, 1e9) == pytest.approx(forms.operations("dense") / 1e9)
+
+
 def test_expected_costs_are_near_real_ones(forms):
     for method in timing.METHODS:
         for cost in ("resident_bytes", "moved_bytes", "operations"):
@@ -198,6 +210,20 @@ def test_activity_is_counted():
     shares = timing.activity(net, torch.tensor([[1.0, 0, 0, 0], [2, 0, 0, 0]]))
     assert shares == {"0": 0.25, "2": pytest.approx(1 / 3)}
     assert not net[0]._forward_pre_hooks
+
+
+def test_speedups_by_activity_and_their_mean():
+    rows = [
+        {"layer": layer, "method": method, "active": share, "seconds": seconds}
+        for share in (1.0, 0.5)
+        for layer, times in (("b", (18.0, share)), ("a", (8.0, 4 * share)))
+        for method, seconds in zip(("dense", "compressed"), times, strict=True)
+    ]
+    shares, gains = timing.speedups_by_activity(rows, "compressed")
+    assert shares.tolist() == [0.5, 1]
+    assert gains.tolist() == [[4, 2], [36, 18]]
+    assert timing.geometric_mean(gains, axis=0) == pytest.approx([12, 6])
+    assert timing.geometric_mean([2.0, 8.0]) == pytest.approx(4)
 
 
 def test_limits_of_the_machine_are_positive():
