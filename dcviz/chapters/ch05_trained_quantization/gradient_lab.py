@@ -82,9 +82,9 @@ class GradientLab(Lab):
     def update(self):
         import torch
 
-        from dcviz.pipeline.trained_quantization import reduce_gradient
+        from dcviz.pipeline import trained_quantization as learning
 
-        weights, gradients = np.array(self.weights), np.array(self.gradients)
+        weights, gradients = np.array(self.weights), torch.tensor(self.gradients, dtype=torch.float64)
         if self.kept_codes:
             self.codes = np.array(self.kept_codes)
             self.sizes = np.bincount(self.codes)
@@ -96,9 +96,9 @@ class GradientLab(Lab):
             self.sizes = np.bincount(self.codes, minlength=self.centroids.size)
         k = self.centroids.size
         codes = torch.from_numpy(self.codes.astype(np.int64))
-        self.sums = reduce_gradient(torch.from_numpy(gradients), codes, k).numpy()
-        self.reduced = self.sums / np.maximum(self.sizes, 1) if self.reduce == "mean" else self.sums
-        self.tuned = self.centroids - self.learning_rate * self.reduced
+        reduce = {"sum": learning.reduce_gradient, "mean": learning.mean_gradient}[self.reduce]
+        self.reduced = reduce(gradients, codes, k).numpy()
+        self.tuned = learning.gradient_step(self.centroids, self.reduced, self.learning_rate)
         with self.view.hold_sync():
             self.view.codes = [int(c) for c in self.codes]
             for name in ("centroids", "reduced", "tuned"):
@@ -108,7 +108,9 @@ class GradientLab(Lab):
     @property
     def predicted_change(self):
         """Change of the loss, to first order: each of the 16 weights' gradient times its own move, added up."""
-        return float(np.dot(self.gradients, (self.tuned - self.centroids)[self.codes])) + 0.0  # never "-0.0000"
+        from dcviz.pipeline.trained_quantization import first_order_change
+
+        return first_order_change(self.gradients, self.centroids, self.tuned, self.codes) + 0.0  # never "-0.0000"
 
     def describe(self):
         i = int(np.argmax(self.sizes))  # the largest cluster shows the difference best

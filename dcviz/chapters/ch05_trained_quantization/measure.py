@@ -12,7 +12,7 @@ from dcviz.ideas.kmeans import assign
 from dcviz.nets import datasets, models, training
 from dcviz.pipeline import shipped
 from dcviz.pipeline.lesson import FINETUNE, LONG, bits_of_kinds, prune, pruned_net, share
-from dcviz.pipeline.trained_quantization import reduce_gradient
+from dcviz.pipeline.trained_quantization import mean_gradient, reduce_gradient
 
 NET = "lenet-5"
 
@@ -74,7 +74,7 @@ def slopes(name, layer, bits, nudge=1e-5):
                 weight += step * (alive & (codes == i))
                 losses.append(F.cross_entropy(net(images), labels).item())
             measured.append((losses[0] - losses[1]) / (2 * nudge))
-    means = sums / np.maximum(counts, 1)
+    means = mean_gradient(weight.grad[alive], codes[alive], centroids.size).numpy()
     return {"weights": counts, "measured": np.array(measured), "sum": sums, "mean": means}
 
 

@@ -48,7 +48,7 @@ def test_gradient_lab_edits_reach_everything_and_reset_undoes_them():
     assert lab.tuned[3] == pytest.approx(2.0 - 1.04)
     lab.learning_rate = 0.5
     assert lab.tuned[3] == pytest.approx(2.0 - 0.52)
-    assert lab.predicted_change == pytest.approx(-0.5 * np.sum(lab.sums**2))
+    assert lab.predicted_change == pytest.approx(-0.5 * np.sum(lab.reduced**2))
     lab.reset_button.click()
     assert repr(lab) == figure3
 
