@@ -76,6 +76,22 @@ def test_cells_that_go_on_with_a_learners_function_ask_whether_it_is_right(path)
         assert used <= defined | asked
 
 
+def test_the_solutions_that_the_instructor_edition_shows_pass_their_checks(tmp_path):
+    cells, asked = [], []
+    for path in CHAPTERS:
+        codes = parts(path, "instructor")[2]
+        first = ast.parse(codes[0]).body  # the imports alone: what else the first cell does takes time
+        cells += [ast.unparse(node) for node in first if isinstance(node, ast.Import | ast.ImportFrom)]
+        exercises = [code for code in codes if "### BEGIN SOLUTION" in code]
+        cells += exercises
+        asked += [path.stem] * len(exercises)
+    book = v4.new_notebook(cells=[v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(book, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    shown = [cell.outputs[-1]["data"]["text/plain"] for cell in book.cells if "### BEGIN SOLUTION" in cell.source]
+    assert [(stem, text) for stem, text in zip(asked, shown, strict=True) if not text.startswith("✔")] == []
+    assert len(shown) >= 33
+
+
 def test_a_wrong_answer_does_not_stop_run_all(tmp_path, monkeypatch):
     monkeypatch.setenv("DCVIZ_PROGRESS", "off")
     monkeypatch.delenv("DCVIZ_CHECKS")
