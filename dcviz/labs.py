@@ -33,6 +33,9 @@ _HOMES = {
     "FilterLab": "chapters.ch09_other_roads.filter_lab",
     "TemperatureLab": "chapters.ch09_other_roads.temperature_lab",
     "TransferLab": "chapters.ch11_open_questions.transfer_lab",
+    "WandaLab": "chapters.ch12_today.wanda_lab",
+    "BitsLab": "chapters.ch12_today.bits_lab",
+    "TokenLab": "chapters.ch12_today.token_lab",
 }
 _PARTS = {
     "Lab": "labkit.base",

@@ -45,6 +45,10 @@ RECORDINGS = {
     "starts_finetuned": "ch11_open_questions.measure:starts",
     "googlenet_layers": "ch11_open_questions.googlenet:googlenet_layers",
     "squeezenet_layers": "ch11_open_questions.googlenet:squeezenet_layers",
+    "today_pruning": "ch12_today.measure:pruning",
+    "today_sharing": "ch12_today.measure:share",
+    "today_files": "ch12_today.measure:files",
+    "token_times": "ch08_speed_and_energy.measure:token_times",
 }
 """{name: "module:function"} of every measurement, the module inside `dcviz.chapters`."""
 

@@ -103,6 +103,7 @@ print(repr(lab))
 # | [09 Other roads](09_other_roads.ipynb) | Which rivals does Deep Compression have, and which are partners? |
 # | [10 How small can it get?](10_how_small.ipynb) | How far do the paper's ideas go, and how near is the bound? |
 # | [11 Open questions](11_open_questions.ipynb) | What can a compressed net still learn, and what did the paper leave open? |
+# | [12 The three ideas today](12_today.ipynb) | What became of pruning, sharing and Huffman coding in language models? |
 #
 # All stages on one screen, for **one weight**: [its journey](07_full_pipeline.ipynb#The-journey-of-one-weight).
 #

@@ -250,6 +250,9 @@ for form in ("dense", "sparse"):
 # **So compression speeds up the one picture that cannot wait**: a phone, a car, a drone. A server that collects 64
 # requests first gains less, or loses.
 #
+# And today? A language model that writes for one person, word by word, is a batch of one: for each word it reads all of
+# its weights once, and nearly all of them stand in fully connected layers. [Chapter 12](12_today.ipynb) measures it.
+#
 # And how much has to be pruned before it pays? One layer, 4,096 × 4,096, one input at a time, and *all inputs active*, the
 # case in which the compressed form is behind CSR at every density:
 

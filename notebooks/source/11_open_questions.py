@@ -331,8 +331,8 @@ for rival in ("dense", "dense, longer"):
 #
 # Most of AlexNet's 61 million weights sit in three fully connected layers, and there nine of ten can go. But the nets for
 # pictures that came next dropped those layers. (Transformers brought them back: nearly all of their weights are in fully
-# connected layers.) **SqueezeNet** has none at all; **GoogLeNet** has a single one, a seventh of its weights. Is
-# there anything left to compress?
+# connected layers; [chapter 12](12_today.ipynb) compresses one.) **SqueezeNet** has none at all; **GoogLeNet** has a
+# single one, a seventh of its weights. Is there anything left to compress?
 #
 # The authors answered for SqueezeNet themselves: they published the compressed net, 675,763 bytes. We read their
 # file and write the same numbers as `.dcz`, bit for bit. For GoogLeNet they did not, and there is an obstacle: the
@@ -438,6 +438,7 @@ print(f"SqueezeNet: {4 * sum(r['weights'] for r in squeezed.rows) / 1e6:.1f} MB,
 # | 09 | other roads | factorise, remove filters, distil, int8: what they win and what combines |
 # | 10 | how small | beyond the paper's ratios, and where the floor is |
 # | 11 | open questions | tested with rivals, seeds and a spread |
+# | 12 | today | the same three ideas in a language model: exponents, Wanda, a few bits a weight |
 #
 # The paper's Table 1 once more, beside the files that came with this workbook: `python -m dcviz table1`.
 #
@@ -463,4 +464,4 @@ print(f"SqueezeNet: {4 * sum(r['weights'] for r in squeezed.rows) / 1e6:.1f} MB,
 #
 # **One weight** through all stages, on one screen: [its journey](07_full_pipeline.ipynb#The-journey-of-one-weight).
 #
-# Back to [the map](00_start_here.ipynb).
+# **Next:** [chapter 12](12_today.ipynb), the three ideas today. Or back to [the map](00_start_here.ipynb).

@@ -5,16 +5,21 @@ Processor time of one thread: other programs on the machine slow it down, but ar
 
 from dataclasses import asdict, replace
 
+import numpy as np
 import torch
 
 from dcviz import pipeline
 from dcviz.chapters.ch08_speed_and_energy import energy, timing
+from dcviz.ideas import kmeans, pruning
 from dcviz.nets import cifar, datasets, models
+from dcviz.nets.transformer import language_model
 from dcviz.pipeline import shipped
 
 DENSITIES = (0.01, 0.02, 0.04, 0.09, 0.15, 0.25, 0.5, 1.0)
 SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0)
 SWEEP = "alexnet/fc7"
+TOKENS = (1, 8, 64)
+"""Texts at once for which a language model's products are timed."""
 _HOW = {"readings": 15, "clock": "processor"}
 
 
@@ -82,3 +87,45 @@ def alexnet_activity():
         shares = timing.activity(pipeline.restore(shipped.compressed(name)), pictures)
         rows += [{"net": name, "layer": names[layer], "active": round(share, 4)} for layer, share in shares.items()]
     return rows
+
+
+def token_times():
+    """All products of one token of chapter 12's language model: rows net, density, method, batch, seconds of the batch.
+
+    "austen": its 37 layers cut to each density by magnitude, with 15 shared values; "7b": one matrix of a model of
+    7 billion weights (4,096 to 4,096), weights drawn at random, with empty caches.
+    """
+    rows = []
+    for density in (1.0, 0.5, 0.2):
+        layers = [timing.own_layer(name, _cut(weight, density)) for name, weight in _matrices()]
+        for batch in TOKENS:
+            total = dict.fromkeys(timing.METHODS, 0.0)
+            for layer in layers:
+                for row in timing.measure(layer, batch, readings=1, clock="processor"):
+                    total[row.method] += row.seconds
+            rows += [
+                {"net": "austen", "density": density, "method": m, "batch": batch, "seconds": s}
+                for m, s in total.items()
+            ]
+        large = timing.random_layer(timing.FcLayer("7b", 4096, 4096, density, 4))
+        for batch in TOKENS:
+            timed = timing.measure(large, batch, cold=True, readings=3, clock="processor")
+            rows += [
+                {"net": "7b", "density": density, "method": r.method, "batch": batch, "seconds": r.seconds}
+                for r in timed
+            ]
+    return rows
+
+
+def _matrices():
+    """[(layer, weights)] of the language model's Linear layers."""
+    return [(name, module.weight.detach().numpy()) for name, module in models.weight_layers(language_model()).items()]
+
+
+def _cut(weight, density):
+    """The largest weights, rounded to 15 shared values, the others zero."""
+    kept = pruning.mask_from_density(weight, density)
+    values = kmeans.kmeans(weight[kept], 15).centroids
+    shared = np.zeros_like(weight)
+    shared[kept] = values[kmeans.assign(weight[kept], values)]
+    return shared
