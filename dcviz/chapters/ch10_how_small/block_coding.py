@@ -36,8 +36,8 @@ SHAPES = {
 }
 """{net: {layer: shape of its weights}}: what a file need not say. Every layer has a bias, one value an output."""
 
-TRUST = 8.0
-"""A row, column or place counts for itself once it has seen about so many weights; before, the whole layer does."""
+TRUST = {"row": 50.0, "column": 50.0, "place": 20.0, "near": 20.0}
+"""Each counts for itself once it has seen about so many weights; before, the whole layer does."""
 
 EXPONENTS = range(-64, 64)
 PARTS = ("header", "codebooks", "mask", "weight codes", "bias codes", "checksum")
@@ -163,9 +163,9 @@ def _mask(through, mask):
     whole, seen = [0, 0], defaultdict(lambda: [0, 0])
     for o, i, p in itertools.product(range(outputs), range(inputs), range(places)):
         near = int(p % side > 0 and mask[o, i, p - 1]) + int(p >= side and mask[o, i, p - side])
-        about = [seen[key] for key in (("row", o), ("column", i), ("place", p), ("near", near))]
+        about = {kind: seen[kind, at] for kind, at in zip(TRUST, (o, i, p, near), strict=True)}
         mask[o, i, p] = bit = through(int(mask[o, i, p]), _kept_chance(whole, about))
-        for counter in (whole, *about):
+        for counter in (whole, *about.values()):
             counter[bit] += 1
 
 
@@ -173,8 +173,8 @@ def _kept_chance(whole, about):
     """Chance that a weight is kept, in 2**-16: the layer's odds, times how much row, column, ... differ from them."""
     odds = share = (whole[1] + 0.5) / (whole[0] + 0.5)
     kept = share / (1 + share)
-    for zeros, ones in about:
-        odds = odds * ((ones + TRUST * kept) / (zeros + TRUST * (1 - kept))) / share
+    for kind, (zeros, ones) in about.items():
+        odds = odds * ((ones + TRUST[kind] * kept) / (zeros + TRUST[kind] * (1 - kept))) / share
     return min(max(int(65536 * (odds / (1 + odds))), 1), 65535)
 
 
