@@ -56,6 +56,7 @@ PROGRAMS = {
     "alexnet_training": "python -m dcviz alexnet train",
     "alexnet_cifar10": "python -m dcviz alexnet measure",
     "alexnet_bits": "python -m dcviz alexnet measure --bits",
+    "lenet_block": "python -m dcviz block",
 }
 """{name: command} of what programs of their own measured and kept."""
 

@@ -27,7 +27,7 @@ from dcviz import pipeline
 from dcviz.archive import Layer, StoredNet
 from dcviz.chapters.ch10_how_small import block_coding
 from dcviz.errors import DataError, RecipeError
-from dcviz.files import atomic_write, cache_dir, read
+from dcviz.files import MODELS, atomic_write, cache_dir, read
 from dcviz.ideas.kmeans import assign, kmeans
 from dcviz.ideas.rate_distortion import assign_by_rate
 from dcviz.nets import datasets
@@ -383,6 +383,14 @@ def make(plan, folder, progress=None):
 FILE = "lenet-5.dcb"
 
 
+def contents(path=MODELS / "lenet-5-block.dcb"):
+    """The bytes of a file that the command made, the shipped one if none is named. DataError if it cannot be read."""
+    try:
+        return read(path, 1 << 20)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error}); python -m dcviz block makes one") from error
+
+
 def measured(data, split):
     """What a file is, and the error of the net in it on a ``Split``: a dict of plain values."""
     stored = block_coding.decode(data)
@@ -412,8 +420,4 @@ def main(arguments=None):
         data = make(Plan(**options | {"widths": tuple(options["widths"])}), out, show)
         atomic_write(out / FILE, lambda file: file.write(data))
     split = datasets.mnist().test if report else datasets.unseen()
-    try:
-        data = read(out / FILE, 1 << 20)
-    except OSError as error:
-        raise DataError(f"{out / FILE} cannot be read ({error}); without --report it is made") from error
-    print(json.dumps(measured(data, split)))
+    print(json.dumps(measured(contents(out / FILE), split)))

@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 
-from dcviz.chapters.ch10_how_small import frontier, tables
+from dcviz.chapters.ch10_how_small import block_coding, frontier, neurons_first, tables
 from dcviz.chapters.ch10_how_small.frontier import CODING, PARTS, TRAINING
+from dcviz.errors import DataError
+from dcviz.evidence import recordings
+from dcviz.nets import datasets
 
 
 def training_row(density, parts, start=20_000, error=2.0):
@@ -108,3 +111,22 @@ def test_the_standards_coder_stands_beside_huffman():
     table = tables.standard([row])["recorded"]
     assert table.loc["a", "NNC"] == "1,850"
     assert table.loc["a", "NNC to Huffman"] == "-7.5 %"
+
+
+def test_the_live_block_stands_beside_the_smallest_file():
+    rows, data = recordings.load("lenet_block").rows, neurons_first.contents()
+    table = tables.block(rows)
+    numbers = table.map(lambda text: float(text.replace(",", "").rstrip("x") or "nan"))
+    for column in table:
+        assert abs(numbers[column].filter(like="bytes:").sum() - numbers[column]["bytes in the file"]) <= 1.5
+    assert numbers["neurons first"]["bytes in the file"] == len(data) == rows[0]["file_bytes"]
+    assert numbers["neurons first"]["weights kept"] == sum(rows[0]["weights"].values())
+    assert list(table.loc["error %, official test (recorded)"] != "") == [False, True]
+
+
+def test_the_shipped_block_is_what_was_recorded():
+    row, data = recordings.load("lenet_block").rows[0], neurons_first.contents()
+    assert neurons_first.measured(data, datasets.unseen())["error_percent"] == row["error_percent"]
+    assert block_coding.describe(data) == pytest.approx(row["parts"])
+    with pytest.raises(DataError, match="dcviz block"):
+        neurons_first.contents("nowhere")
