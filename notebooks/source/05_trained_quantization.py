@@ -14,6 +14,7 @@ import numpy as np
 from dcviz.chapters.ch04_weight_sharing.figures import errors_by_bits
 from dcviz.chapters.ch05_trained_quantization import checks as check, figures, measure
 from dcviz.evidence import paper, recordings
+from dcviz.ideas.kmeans import compression_rate
 from dcviz.labkit import theme
 from dcviz.labkit.base import plain
 from dcviz.labkit.picture import Picture
@@ -34,9 +35,10 @@ guess = Prediction(
     "The learning rate is 1. Where does the shared value 2.00 go?",
     options=["1.99", "1.96", "2.01", "2.04"],
     key="ch05-figure3",
-    truth="1.96",
+    truth=lambda lab: f"{measure.figure3_tuned(2.0):.2f}",
+    at={"learning_rate": 1.0, "reduce": "sum"},
 )
-lab = GradientLab(prediction=guess)
+lab = GradientLab(learning_rate=0.0, reduce="mean", prediction=guess)
 lab
 
 # %% [markdown]
@@ -60,12 +62,13 @@ lab
 
 # %%
 quoted = paper.table("figure3_weight_sharing_example")
-print(f"cluster   centroid   our sum   paper's sum   ours, fine-tuned   paper's     ({quoted.source})")
+said = [f"cluster   centroid   our sum   paper's sum   ours, fine-tuned   paper's     ({quoted.source})"]
 example = GradientLab()
 for i in (3, 2, 1, 0):
     paper_sum, paper_tuned = quoted["reduced_gradient"][str(i)], quoted["fine_tuned"][str(i)]
-    print(f"{i:>7}{example.centroids[i]:>11.2f}{example.reduced[i]:>10.2f}{paper_sum:>14.2f}"
-          f"{example.tuned[i]:>19.2f}{paper_tuned:>10.2f}")
+    said.append(f"{i:>7}{example.centroids[i]:>11.2f}{example.reduced[i]:>10.2f}{paper_sum:>14.2f}"
+                f"{example.tuned[i]:>19.2f}{paper_tuned:>10.2f}")
+guess.then(lambda: print("\n".join(said)))
 
 # %% [markdown]
 # ### Why not the mean? Ask the net
@@ -145,7 +148,7 @@ guess = Prediction(
     high=20.0,
     unit="%",
     key="ch05-finetune",
-    truth=lambda lab: lab.errors[-1] if len(lab.errors) > 1 else None,
+    truth=lambda lab: lab.finished_error(net="lenet-5", bits=1, epochs=2.0),
 )
 lab = FinetuneLab("lenet-5", layer="fc1", bits=1, prediction=guess)
 lab
@@ -155,7 +158,7 @@ lab
 
 # %% tags=["nbval-ignore-output"]
 lab.train()
-Picture(lab.picture(), plain(lab.caption.value))
+guess.then(lambda: Picture(lab.picture(), plain(lab.caption.value)))
 
 # %% [markdown]
 # Crosses are where k-means put the centroids, diamonds where training took them: Fig. 4 of the paper (right) shows
@@ -181,9 +184,10 @@ guess = Prediction(
     step=0.1,
     unit="×",
     key="ch05-rate",
-    truth=3.2,
+    truth=lambda lab: compression_rate(16, 32, 4),
+    at={"n": 16, "bits": 2},
 )
-lab = CodebookLab(prediction=guess)
+lab = CodebookLab(n=1000, bits=5, prediction=guess)
 lab
 
 # %% [markdown]
@@ -224,12 +228,11 @@ guess = Prediction(
     "2 bits in all layers of LeNet-5, no fine-tuning. Which net makes fewer mistakes?",
     options=["quantized only", "pruned + quantized"],
     key="ch05-together",
-    truth=lambda curves: min(curves, key=lambda label: curves[label][1][1]),
+    truth=measure.fewer_mistakes(measure.figure7_curves(recorded.rows, "all"), bits=2),
 )
 guess
 
 # %%
-guess.reveal(measure.figure7_curves(recorded.rows, "all"))
 figure, axes = theme.figure(14, 8.6, rows=2, columns=3, sharey="row")
 for column, layers in enumerate(("fc", "conv", "all")):
     title = f"paper, AlexNet: {layers} layers"
@@ -239,11 +242,11 @@ for column, layers in enumerate(("fc", "conv", "all")):
 ours = measure.figure7_curves(recorded.rows, "all")
 said = "; ".join(f"{label}: " + ", ".join(f"{e:.1f}" for e in errors) for label, (_, errors) in ours.items())
 quoted = paper.table("figure7_bits_vs_accuracy")
-Picture(
-    figure,
+said = (
     f"Top: 100 − top-1 accuracy, {quoted.source}, {quoted.kind}. Bottom: error %, 10,000 test images, {recorded.note}. "
-    f"All layers, 1 to 8 bits: {said}.",
+    f"All layers, 1 to 8 bits: {said}."
 )
+guess.then(lambda: Picture(figure, said))
 
 # %% [markdown]
 # **The paper's message, and ours.**

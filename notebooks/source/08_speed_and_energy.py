@@ -17,7 +17,7 @@
 # %%
 import torch
 
-from dcviz.chapters.ch08_speed_and_energy import checks as check, energy, figures, sparse_kernels, tables, timing
+from dcviz.chapters.ch08_speed_and_energy import checks as check, energy, figures, phones, sparse_kernels, tables, timing
 from dcviz.evidence import paper, recordings
 from dcviz.labkit import theme
 from dcviz.labkit.picture import Picture
@@ -41,8 +41,9 @@ faster = seconds["alexnet/fc6", "dense", 1] / seconds["alexnet/fc6", "csr", 1]
 guess = Prediction(
     "9 % of the weights stay. One input at a time, how many times faster is CSR than dense?",
     low=0.5, high=15.0, unit="times", key="ch08-csr", truth=round(faster, 2),
+    at={"layer": "alexnet/fc6", "density": 9.0, "active": 37.6},
 )
-SpeedLab(layer="alexnet/fc6", batch=1, density=9.0, active=37.6, prediction=guess)
+SpeedLab(layer="alexnet/fc8", batch=1, prediction=guess)
 
 # %% [markdown]
 # For each form the lab shows up to three bars:
@@ -71,12 +72,13 @@ SpeedLab(layer="alexnet/fc6", batch=1, density=9.0, active=37.6, prediction=gues
 
 # %%
 roof = recordings.load("speed_limits").rows[0]
-fc6 = timing.paper_layers()["alexnet/fc6"]
+fc6, said = timing.paper_layers()["alexnet/fc6"], []
 for method in timing.METHODS:
     moved = fc6.moved_bytes(method, 1, fc6.active)
-    print(f"{figures.METHODS[method]:18}{moved:>13,.0f} bytes at {roof['read_bytes_per_s'] / 1e9:.1f} GB/s "
-          f"= {1e3 * moved / roof['read_bytes_per_s']:6.3f} ms at least;  "
-          f"recorded {1e3 * seconds['alexnet/fc6', method, 1]:.3f} ms")
+    said.append(f"{figures.METHODS[method]:18}{moved:>13,.0f} bytes at {roof['read_bytes_per_s'] / 1e9:.1f} GB/s "
+                f"= {1e3 * moved / roof['read_bytes_per_s']:6.3f} ms at least;  "
+                f"recorded {1e3 * seconds['alexnet/fc6', method, 1]:.3f} ms")
+guess.then(lambda: print("\n".join(said)))
 
 # %% [markdown]
 # Dense comes near its limit. The other two do not: they are no longer bound by how *many* bytes they move but by
@@ -215,17 +217,19 @@ tables.table(timing.measure(fc1, active=0.2, readings=5))
 # With 64 inputs at once, dense fetches each weight once and uses it 64 times. What happens to the advantage?
 
 # %%
-Prediction(
+guess = Prediction(
     "VGG-16 fc8 (23 % kept) with CSR: from which batch on is dense at least as fast?",
     options=["2", "16", "128", "never up to 128"],
     key="ch08-batch",
+    truth=tables.crossover(times.rows, "vgg-16/fc8", "csr"),
 )
+guess
 
 # %%
-tables.crossovers([row for row in times.rows if not row["layer"].startswith("lenet")])
+guess.then(lambda: tables.crossovers([row for row in times.rows if not row["layer"].startswith("lenet")]))
 
 # %%
-SpeedLab(layer="vgg-16/fc8", batch=64, density=23.0, active=45.0)
+guess.then(lambda: SpeedLab(layer="vgg-16/fc8", batch=64, density=23.0, active=45.0))
 
 # %% [markdown]
 # The table gives the smallest recorded batch at which dense is at least as fast. In the lab go through the batches
@@ -416,9 +420,9 @@ check.millijoules(my_millijoules)
 viable = Prediction(
     "AlexNet on the Tegra K1, compressed: by what factor does the energy for one picture fall?",
     low=1.0, high=60.0, unit="times", key="ch08-phone",
-    truth=lambda lab: round(lab.estimates["dense"].millijoules / lab.estimates["compressed"].millijoules, 1),
+    truth=lambda lab: phones.energy_falls("alexnet", "Tegra K1 (2014)"), at={"net": "alexnet"},
 )
-PhoneLab(net="alexnet", phone="Tegra K1 (2014)", rate=20.0, prediction=viable)
+PhoneLab(net="vgg-16", phone="Tegra K1 (2014)", rate=20.0, prediction=viable)
 
 # %% [markdown]
 # **What to see**

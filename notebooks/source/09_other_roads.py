@@ -44,13 +44,14 @@ from dcviz.pipeline import shipped
 guess = Prediction(
     "fc1 of LeNet-300-100 has rank 300. How low can it get before the error rises by more than half a point?",
     low=1, high=300, unit="(rank)", key="ch09-rank",
-    truth=lambda lab: lab.lowest_rank(),
+    truth=lambda lab: lab.lowest_rank("fc1"),
 )
 ranks = RankLab(layer="fc1", rank=20, prediction=guess)
 ranks
 
 # %% tags=["nbval-ignore-output"]
 ranks.sweep()
+guess.then(lambda: ranks)
 
 # %% [markdown]
 # * **The eye sees it first.** The lower the rank, the more alike the neurons look: they are mixtures of the same few
@@ -143,13 +144,14 @@ tables.factorisations(factorised.rows)
 guess = Prediction(
     "LeNet-5's conv2: which ranking keeps the error lowest, before any retraining?",
     options=list(taylor.CRITERIA), key="ch09-criterion",
-    truth=lambda lab: lab.best(),
+    truth=lambda lab: lab.best("conv2"),
 )
 filters = FilterLab(layer="conv2", gone=20, prediction=guess)
 filters
 
 # %% tags=["nbval-ignore-output"]
 filters.sweep()
+guess.then(lambda: filters)
 
 # %% [markdown]
 # **Try it:** choose `conv1`, whose pictures are easier to read, and let six filters go. What do the first to go have
@@ -308,13 +310,14 @@ check.taylor_scores(my_taylor_scores)
 guess = Prediction(
     "At T = 8: of the 3s that the student meets for the first time, how many does it name right?",
     low=0, high=100, unit="%", key="ch09-unseen",
-    truth=lambda lab: lab.found(),
+    truth=lambda lab: lab.found(8.0, "3"),
 )
 teacher = TemperatureLab(digit=3, temperature=8.0, missing="3", prediction=guess)
 teacher
 
 # %% tags=["nbval-ignore-output"]
 teacher.teach()
+guess.then(lambda: teacher)
 
 # %% [markdown]
 # **Try it:** teach at $T = 1$, then at $T = 20$. Leave out the 7 in place of the 3. Leave out none: does the teacher
@@ -323,7 +326,7 @@ teacher.teach()
 # %% tags=["nbval-ignore-output"]
 students = recordings.load("other_roads_temperatures")
 print(students.note)
-tables.temperatures(students.rows)
+guess.then(lambda: tables.temperatures(students.rows))
 
 # %% [markdown]
 # The student knows a 3 that it never saw, from being told which 2s, 5s and 8s look a little like one; the student of

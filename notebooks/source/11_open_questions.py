@@ -64,9 +64,10 @@ guess = Prediction(
     "Codebook and biases learn, everything else stands still. How many bytes does the update of LeNet-5 have?",
     options=["about 860,000", "about 130,000", "about 13,000", "about 1,300"],
     key="ch11-update-bytes",
-    truth="about 1,300",
+    truth=lambda lab: tables.about(lab.sizes["codebook"]),
+    at={"road": "codebook"},
 )
-lab = TransferLab(prediction=guess)
+lab = TransferLab(road="everything", prediction=guess)
 lab
 
 # %% [markdown]
@@ -79,7 +80,7 @@ lab
 # %% tags=["nbval-ignore-output"]
 lab.examples, lab.road = 30, "kept"
 lab.teach()
-Picture(lab.picture(), plain(lab.caption.value))
+guess.then(lambda: Picture(lab.picture(), plain(lab.caption.value)))
 
 # %% [markdown]
 # All recorded errors in one table, on 797 digits that no road has seen:
@@ -87,7 +88,7 @@ Picture(lab.picture(), plain(lab.caption.value))
 # %%
 recorded = recordings.load("transfer_errors")
 print(f"mean error in %, three draws of examples\n{recorded.note}")
-tables.transfer_table(recorded.rows)
+guess.then(lambda: tables.transfer_table(recorded.rows))
 
 # %% [markdown]
 # **What the table says**, row against row:
@@ -200,12 +201,11 @@ guess = Prediction(
     "Pruned LeNet-300-100, 4 values a layer. Which start makes the fewest mistakes before fine-tuning?",
     options=["forgy", "density", "optimal", "linear"],
     key="ch11-start",
-    truth=lambda groups: min(groups, key=lambda start: groups[start][0][0]),
+    truth=min(before, key=lambda start: before[start][0][0]),
 )
 guess
 
 # %%
-guess.reveal(before)
 figure, axes = theme.figure(13, 4.8, columns=2, sharey=True)
 labels = [f"k = {k}" for k in ks]
 for ax, groups, title in zip(axes, (before, after), ("before fine-tuning", "after fine-tuning"), strict=True):
@@ -220,8 +220,9 @@ said = "; ".join(
     f"{start}: " + ", ".join(f"{b[0]:.2f} to {a[0]:.2f}" for b, a in zip(before[start], after[start], strict=True))
     for start in measure.STARTS
 )
-Picture(figure, f"Error %, 10,000 test images, before and after, k = {', '.join(map(str, ks))}. {said}. "
-                f"Not shared: {LEVEL:.2f}. {recorded.note}.")
+said = (f"Error %, 10,000 test images, before and after, k = {', '.join(map(str, ks))}. {said}. "
+        f"Not shared: {LEVEL:.2f}. {recorded.note}.")
+guess.then(lambda: Picture(figure, said))
 
 # %% [markdown]
 # How good are the same codebooks as *codebooks*? Their squared error, equation 2, over that of the best there is:
@@ -276,17 +277,16 @@ check.mean_and_spread(my_mean_and_spread)
 # weights; then pruned while it trains on, then with 15 shared values a layer.
 
 # %%
+recorded = recordings.load("small_sets")
 guess = Prediction(
     "250 digits to learn from. Prune 80 % of the weights. Against the dense net that trained as long, the error...",
     options=["falls by more than a point", "stays within a point", "rises by more than a point"],
     key="ch11-regularisation",
-    truth=lambda gain: tables.in_words(gain["pruned", 0.2][0]),
+    truth=tables.in_words(tables.gains(recorded.rows, 250)["pruned", 0.2][0]),
 )
 guess
 
 # %%
-recorded = recordings.load("small_sets")
-guess.reveal(tables.gains(recorded.rows, 250))
 figure, axes = theme.figure(15, 4.6, columns=4)
 for ax, n in zip(axes, tables.sizes(recorded.rows), strict=True):
     points, levels = tables.small_set_points(recorded.rows, n)
@@ -294,7 +294,8 @@ for ax, n in zip(axes, tables.sizes(recorded.rows), strict=True):
 axes[0].set_ylabel("error (%)")
 handles, names = axes[0].get_legend_handles_labels()
 figure.legend(handles, names, loc="outside lower center", ncols=4)
-Picture(figure, f"Error %, 10,000 test images, mean and deviation of four runs; {recorded.note}. The table has the numbers.")
+said = f"Error %, 10,000 test images, mean and deviation of four runs; {recorded.note}. The table has the numbers."
+guess.then(lambda: Picture(figure, said))
 
 # %% [markdown]
 # Each run of one seed shares digits and first weights with its rival, so we may take the difference run by run: it
@@ -302,7 +303,7 @@ Picture(figure, f"Error %, 10,000 test images, mean and deviation of four runs; 
 
 # %%
 print(f"points by which the error falls against 'dense, longer': mean ± deviation of four runs\n{recorded.note}")
-tables.gain_table(recorded.rows)
+guess.then(lambda: tables.gain_table(recorded.rows))
 
 # %% [markdown]
 # **What came out: no gain that outgrows its own spread.** The story is tempting, and for this net and these digits we

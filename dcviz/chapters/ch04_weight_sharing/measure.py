@@ -5,6 +5,7 @@ import itertools
 
 import numpy as np
 
+from dcviz.chapters.ch04_weight_sharing.figures import error_by_size
 from dcviz.evidence import paper
 from dcviz.ideas.kmeans import INITS, kmeans
 from dcviz.ideas.kmeans_optimal import optimal
@@ -62,6 +63,27 @@ def figure8_table(rows, bits=(3, 4, 5, 6, 8)):
                 row[RECORDED, label] = f"{np.mean(found):.2f}"
         table[f"{b} bits"] = row
     return pd.DataFrame.from_dict(table, orient="index")
+
+
+def best_for_large(values, k):
+    """The start, before any k-means, that rounds the largest 1 % of the weights with the smallest rms error."""
+    large = np.abs(values) >= np.sort(np.abs(values))[-values.size // 100]
+
+    def error(init):
+        start = kmeans(values, k, init, max_iterations=0).centroids
+        return error_by_size(values[large], start, bins=1)[1][0]
+
+    return min(INITS, key=error)
+
+
+def steps_until_still(values, k, init):
+    """Lloyd's steps that move something, from a start to its end."""
+    return kmeans(values, k, init).iterations - 1  # the last of them moves nothing
+
+
+def closest_to_optimum(rows):
+    """The start whose inertia ends closest to the optimum's in the last of ``starts_against_optimum``'s rows."""
+    return min(INITS, key=rows[-1].get)
 
 
 def starts_against_optimum(values, ks):

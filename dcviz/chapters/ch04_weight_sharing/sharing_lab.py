@@ -145,7 +145,8 @@ class SharingLab(Lab):
         self.sizes = self._lloyd().assign_sizes(self.centroids)
         self.view.codebook(self.centroids, self.sizes)
         for init, line in self.size_lines.items():
-            line.set_data(*error_by_size(self.values, self.centroids_of(init)))
+            hidden = self.waits and init != self.init  # three curves at once answer which start is best
+            line.set_data(*([], []) if hidden else error_by_size(self.values, self.centroids_of(init)))
             line.set_linewidth(4 if init == self.init else 1.8)
         for (init, lloyd), dots in self.dots.items():
             found = [
@@ -159,7 +160,7 @@ class SharingLab(Lab):
 
     def _draw_figure(self):
         left, right = self._axes
-        reached = max(line.get_ydata().max() for line in self.size_lines.values())
+        reached = max(np.max(line.get_ydata(), initial=0) for line in self.size_lines.values())
         size = np.abs(self.values).max()
         limits = (0, 1.04 * size), roomy(left.get_ylim(), (0, 1.05 * reached))
         titles = (
@@ -178,6 +179,13 @@ class SharingLab(Lab):
         n, bits = self.values.size, np.log2(self.k)
         largest = np.sort(np.abs(self.values))[-max(1, n // 100)]
         outer = int(np.count_nonzero(np.abs(self.centroids) >= largest))
+        served = html(
+            "The largest 1% of the weights (|w| ≥ {largest:.3g}) have "
+            "<b>{outer}</b> centroid{plural} of their own size. ",
+            largest=largest,
+            outer=outer,
+            plural="s" * (outer != 1),
+        )
         stage = "after k-means" if self.lloyd else "before any k-means"
         empty = html(", <b>{empty} of them empty</b>", empty=self.empty) if self.empty else ", none of them empty"
         error = self.measured.get((self.pruned, self.k, self.init, self.seed, self.lloyd))
@@ -192,8 +200,7 @@ class SharingLab(Lab):
         return html(
             "<b>{layer}</b> of {net} ({pruned}), {n:,} weights, "
             "<b>{k}</b> centroids from <b>{init}</b>, {stage}{empty}. Inertia "
-            "{inertia:.4g}. The largest 1% of the weights (|w| ≥ {largest:.3g}) have "
-            "<b>{outer}</b> centroid{plural} of their own size. Codes of {bits:.3g} bits: "
+            "{inertia:.4g}. {served}Codes of {bits:.3g} bits: "
             "<b>{rate:.2f}×</b> smaller than 32-bit values.{said}",
             layer=self.layer,
             net=self.net,
@@ -204,9 +211,7 @@ class SharingLab(Lab):
             stage=stage,
             empty=empty,
             inertia=self.inertia,
-            largest=largest,
-            outer=outer,
-            plural="s" * (outer != 1),
+            served="" if self.waits else served,
             bits=bits,
             rate=self.rate,
             said=said,

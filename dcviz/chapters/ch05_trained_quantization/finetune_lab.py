@@ -49,6 +49,7 @@ class FinetuneLab(Lab):
         if layer not in self.layers:
             raise NetError(f"no layer {layer!r}; there are {', '.join(self.layers)}")
         self._prepared, self._shown, self.errors, self._unshared = None, None, [], None
+        self._finished = None
         super().__init__(net=net, layer=layer, **more)
 
     # numbers -----------------------------------------------------------------------------------
@@ -64,6 +65,14 @@ class FinetuneLab(Lab):
         if self._unshared is None:
             self._unshared = self._error(self._pruned)
         return self._unshared
+
+    def finished_error(self, **setting):
+        """Error in percent at the end of the last run, if it ran to its end with this setting; else None."""
+        run = self._finished
+        return None if run is None or any(run[name] != value for name, value in setting.items()) else self.errors[-1]
+
+    def _setting(self):
+        return {name: getattr(self, name) for name in ("net", "bits", "init", "learning_rate", "epochs")}
 
     def _error(self, net):
         from dcviz.nets import datasets, training
@@ -81,6 +90,7 @@ class FinetuneLab(Lab):
             self.before = share(net, self.bits, self.init).codebooks()
             self.values = {name: w[w != 0] for name, w in weights_of(self._pruned).items()}
             self.steps, self.path, self.errors, self._prepared = [0], [self.before], [], key
+            self._finished = None
 
     # views -------------------------------------------------------------------------------------
 
@@ -192,11 +202,13 @@ class FinetuneLab(Lab):
         from dcviz.pipeline.lesson import share
 
         key, rate = (self.bits, self.init), self.learning_rate
+        setting = self._setting()
         net = copy.deepcopy(self._pruned)
         shared = share(net, *key)
         with LOCK:
             self.before, self._trained_at = shared.codebooks(), rate
             self.steps, self.path, self.errors = [0], [self.before], [self._error(net)]
+            self._finished = None
 
         def look(done, steps, loss):
             progress(done / steps, f"step {done} of {steps}, loss {loss:.3f}")
@@ -208,7 +220,10 @@ class FinetuneLab(Lab):
                         raise Stopped
                     more = [*self.steps, done], [*self.path, shared.codebooks()], [*self.errors, error]
                     self.steps, self.path, self.errors = more  # at once, so that an interrupt cuts none of them off
-                    self._show()
+                    if done == steps:
+                        self._finished = setting
+                    if not self.waits:
+                        self._show()
 
         schedule = Schedule(epochs=self.epochs, lr=rate, batch_size=64)
         try:

@@ -9,7 +9,7 @@ import traitlets
 
 from dcviz.chapters.ch05_trained_quantization.figures import figure3, number
 from dcviz.evidence import paper
-from dcviz.ideas.kmeans import assign, compression_rate, kmeans
+from dcviz.ideas.kmeans import assign, kmeans
 from dcviz.labkit import theme
 from dcviz.labkit.base import Lab, html, row
 from dcviz.labkit.controls import css, script, synced
@@ -125,7 +125,7 @@ class GradientLab(Lab):
             "<b>{number}</b>; {centroids} − {learning_rate:g} × "
             "{number} = <b>{tuned}</b>. Loss changes by about "
             "<b>{predicted_change:+.4f}</b>. Stored: {n} codes of 2 bits and {size} values "
-            "instead of {n} values: r = {rate:.1f}.{note}",
+            "instead of {n} values.{note}",
             i=i,
             members=len(members),
             reduce=self.reduce,
@@ -137,7 +137,6 @@ class GradientLab(Lab):
             predicted_change=self.predicted_change,
             n=n,
             size=self.centroids.size,
-            rate=compression_rate(n, 32, K),
             note=note,
         )
 

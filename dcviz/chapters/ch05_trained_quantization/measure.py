@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from dcviz import archive
 from dcviz.evidence import paper
-from dcviz.ideas.kmeans import assign
+from dcviz.ideas.kmeans import assign, kmeans
 from dcviz.nets import datasets, models, training
 from dcviz.pipeline import shipped
 from dcviz.pipeline.lesson import FINETUNE, LONG, bits_of_kinds, prune, pruned_net, share
@@ -120,6 +120,20 @@ def figure7_curves(rows, layers):
         )
         found[label] = [b for b, _ in points], [e for _, e in points]
     return found
+
+
+def figure3_tuned(value, learning_rate=1.0):
+    """Where one step of Fig. 3 takes the shared value that is ``value`` to two decimals."""
+    quoted = paper.table("figure3_weight_sharing_example")
+    weights, gradient = np.ravel(quoted["weights"]), np.ravel(quoted["gradient"])
+    centroids = kmeans(weights, 4).centroids
+    i = int(np.flatnonzero(centroids.round(2) == value)[0])
+    return centroids[i] - learning_rate * gradient[assign(weights, centroids) == i].sum()
+
+
+def fewer_mistakes(curves, bits):
+    """The label of the net with the lower error at so many bits, of ``figure7_curves``."""
+    return min(curves, key=lambda label: dict(zip(*curves[label], strict=True))[bits])
 
 
 def figure7_quoted(layers):

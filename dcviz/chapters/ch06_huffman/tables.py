@@ -189,6 +189,12 @@ def entropy_formula(stream, terms=3):
     return rf"H = \sum_s p_s \log_2\frac{{1}}{{p_s}} = {some}{dots} = {entropy(counts):.3f}\ \text{{bits}}"
 
 
+def huffman_length(stream):
+    """Bits that Huffman takes for a symbol of the stream, on average."""
+    _, counts = stream.kinds()
+    return round(mean_length(counts, huffman.code_lengths(counts)), 3)
+
+
 def mean_formula(stream, terms=3):
     """The mean code length with the most frequent symbols of a Stream written out: LaTeX."""
     counts, lengths = stream.counts, huffman.code_lengths(stream.counts)

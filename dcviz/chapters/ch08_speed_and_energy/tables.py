@@ -77,6 +77,13 @@ def table_8(rows, batch=1, machine=CORE_I7):
     return frame.round(digits).astype(object).where(frame.notna(), "")
 
 
+def crossover(rows, layer, method):
+    """The smallest recorded batch at which dense is as fast as a method, in words: "2", or "never up to 128"."""
+    rows = [row for row in rows if row["layer"] == layer]
+    batch = timing.crossover_batch(rows, method)
+    return f"never up to {max(row['batch'] for row in rows)}" if batch is None else str(batch)
+
+
 def crossovers(rows):
     """From which batch on dense is as fast, per layer, from recorded rows (list of dicts) -> DataFrame."""
     import pandas as pd

@@ -94,13 +94,13 @@ class FilterLab(Lab):
             self.errors[key] = self.work_left(net), training.error_percent(net, self.test)
         return self.errors[key][1]
 
-    def best(self):
+    def best(self, layer):
         """The criterion with the lowest geometric mean error over the counts measured for all three, or None yet."""
-        counts = [{g for layer, c, g in self.errors if (layer, c) == (self.layer, name)} for name in taylor.CRITERIA]
+        counts = [{g for at, c, g in self.errors if (at, c) == (layer, name)} for name in taylor.CRITERIA]
         shared = set.intersection(*counts) - {0}
         if not shared:
             return None
-        mean = {c: np.mean([np.log(self.errors[self.layer, c, g][1] + 0.1) for g in shared]) for c in taylor.CRITERIA}
+        mean = {c: np.mean([np.log(self.errors[layer, c, g][1] + 0.1) for g in shared]) for c in taylor.CRITERIA}
         return min(mean, key=mean.get)
 
     # views -------------------------------------------------------------------------------------

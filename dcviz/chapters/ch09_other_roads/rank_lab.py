@@ -42,7 +42,7 @@ class RankLab(Lab):
         self.layers = {name: svd.LowRank(self.dense, name) for name in LAYERS}
         self.test = datasets.digits().test
         self.dense_error = training.error_percent(self.dense, self.test)
-        self.errors, self.tuned, self._drawn = {}, {}, layer
+        self.errors, self.tuned, self.swept, self._drawn = {}, {}, set(), layer
         if isinstance(rank, int):
             rank = min(rank, *self.layers[layer].shape)
         super().__init__(layer=layer, rank=rank, **more)
@@ -67,10 +67,12 @@ class RankLab(Lab):
         """The largest rank at which the two factors have fewer weights than the layer."""
         return svd.break_even(*self.low.shape)
 
-    def lowest_rank(self, points=0.5):
-        """The lowest rank tried by now whose error is at most so many points above the dense net's, or None."""
-        limit = self.dense_error + points + 1e-9
-        good = [rank for (layer, rank), error in self.errors.items() if layer == self.layer and error <= limit]
+    def lowest_rank(self, layer, points=0.5):
+        """The lowest rank of a layer's sweep whose error is at most so many points above the dense net's, or None."""
+        limit, found = self.dense_error + points + 1e-9, {}
+        if layer in self.swept:
+            found = {rank: error for (name, rank), error in self.errors.items() if name == layer}
+        good = [rank for rank, error in found.items() if error <= limit]
         return min(good, default=None)
 
     # views -------------------------------------------------------------------------------------
@@ -184,6 +186,7 @@ class RankLab(Lab):
         for rank in ranks:
             if rank <= min(self.low.shape):
                 self.errors[self.layer, rank] = training.error_percent(self.low.cut(rank), self.test)
+        self.swept.add(self.layer)
         self.refresh()
         self.touch()
         return self

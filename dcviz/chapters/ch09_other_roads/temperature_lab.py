@@ -63,9 +63,10 @@ class TemperatureLab(Lab):
         """What students of this temperature and missing digit name right, or None before they were taught."""
         return self.taught.get((round(self.temperature, 3), self.missing))
 
-    def found(self):
-        """Percent of the missing digit's pictures that the teacher's student names right, or None."""
-        return None if self.result is None or self.missing == NOBODY else self.result["teacher"][int(self.missing)]
+    def found(self, temperature, missing):
+        """Percent of a missing digit's pictures that the student taught at a temperature names right, or None yet."""
+        result = self.taught.get((temperature, missing))
+        return None if result is None else result["teacher"][int(missing)]
 
     # views -------------------------------------------------------------------------------------
 

@@ -75,6 +75,11 @@ def sizes(rows):
     return sorted({r["examples"] for r in rows})
 
 
+def about(size):
+    """A number of bytes to two digits, in words: 1,312 -> "about 1,300"."""
+    return f"about {float(f'{size:.2g}'):,.0f}"
+
+
 def in_words(points):
     """A gain in percentage points as the options of chapter 11's question."""
     if abs(points) <= 1:

@@ -81,7 +81,8 @@ class TransferLab(Lab):
 
     def _show(self, points, stars):
         for road, point in points.items():
-            point.set_data([self.sizes[road]], [self.curves[road][self.nearest][0]])
+            if not self.waits:  # how many bytes each road takes may be the question
+                point.set_data([self.sizes[road]], [self.curves[road][self.nearest][0]])
         left, right = stars
         left.set_data([n for _, n, _ in self.runs], [error for error, _ in self.runs.values()])
         here = [found for (_, n, _), found in self.runs.items() if n == self.examples]

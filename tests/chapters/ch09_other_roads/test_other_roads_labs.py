@@ -52,9 +52,10 @@ def test_rank_lab_another_layer_keeps_the_rank_where_it_can():
 
 def test_rank_lab_finds_the_lowest_rank_it_has_seen():
     lab = RankLab(layer="fc2", rank=3)
-    assert lab.lowest_rank() is None
+    assert lab.lowest_rank("fc2") is None
     lab.sweep((6, 20, 50))
-    assert lab.lowest_rank() == min(r for (_, r), e in lab.errors.items() if e <= lab.dense_error + 0.5)
+    assert lab.lowest_rank("fc1") is None, "of a layer that was not swept"
+    assert lab.lowest_rank("fc2") == min(r for (_, r), e in lab.errors.items() if e <= lab.dense_error + 0.5)
 
 
 def test_rank_lab_fine_tunes(monkeypatch):
@@ -97,9 +98,10 @@ def test_filter_lab_another_layer_criterion_and_picture():
 def test_filter_lab_measures_all_criteria_and_retrains(monkeypatch):
     monkeypatch.setattr(filter_lab, "RETRAIN", Schedule(epochs=0.2, lr=1e-3, batch_size=64))
     lab = FilterLab(layer="conv1", gone=14)
-    assert lab.best() is None
+    assert lab.best("conv1") is None
     lab.sweep()
-    assert lab.best() in taylor.CRITERIA
+    assert lab.best("conv1") in taylor.CRITERIA
+    assert lab.best("conv2") is None
     for name in taylor.CRITERIA:
         work, errors = lab.artists[2][name].get_data()
         assert len(work) >= 6
@@ -119,7 +121,7 @@ def test_temperature_lab_softens_the_answer():
     widths = [bar.get_width() for bar in lab.bars]
     assert widths == pytest.approx(list(lab.targets))
     assert f"{distillation.entropy(lab.targets):.2f} bits" in plain(lab.caption.value)
-    assert lab.result is lab.found() is None
+    assert lab.result is lab.found(20.0, "3") is None
     lab.digit = 1
     assert datasets.digits().test.labels[lab.place] == 1
     assert lab.error == ""
@@ -129,12 +131,12 @@ def test_temperature_lab_teaches_two_students(monkeypatch):
     monkeypatch.setattr(temperature_lab, "LESSON", {"epochs": 2, "lr": 3e-3, "batch_size": 32})
     lab = TemperatureLab(missing="3", temperature=8.0).teach()
     assert set(lab.result) == {"labels", "teacher"}
-    assert lab.found() == lab.result["teacher"][3] > lab.result["labels"][3]
-    assert f"{lab.found():.0f}%" in plain(lab.caption.value)
+    assert lab.found(8.0, "3") == lab.result["teacher"][3] > lab.result["labels"][3]
+    assert f"{lab.found(8.0, '3'):.0f}%" in plain(lab.caption.value)
     heights = [bar.get_height() for bar in lab.students_view.figure.axes[0].patches if bar.get_width() > 0.1]
     assert lab.result["teacher"][5] in heights
     lab.missing = "none"
     assert lab.result is None
     assert "press Teach" in plain(lab.caption.value)
     lab.missing = "3"
-    assert lab.found() is not None, "what was taught is remembered"
+    assert lab.result is not None, "what was taught is remembered"
