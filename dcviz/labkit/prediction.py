@@ -45,7 +45,7 @@ class Prediction(widgets.VBox):
         self.show = widgets.Button(description="Show me without guessing")
         self.show.add_class("dcviz-show")
         self.note = Caption(kind="truth")
-        self.lab = None
+        self.lab = self._told = None
         super().__init__(
             [
                 Caption(html("<b>Predict:</b> {}", words(question)), kind="question"),
@@ -140,7 +140,9 @@ class Prediction(widgets.VBox):
     def _truth_of(self, lab):
         if not callable(self.truth):
             return self.truth
-        return self.truth() if lab is None else self.truth(lab)
+        if self._told is None or not self.at:  # at the question's setting, where the lab is now; it may be moved later
+            self._told = self.truth() if lab is None else self.truth(lab)
+        return self._told
 
     def _off_by(self, truth):
         if not isinstance(truth, numbers.Number):

@@ -306,6 +306,8 @@ def test_a_lab_goes_to_its_questions_setting_with_the_answer_and_opens_there_the
     lab.prediction.commit(3)
     assert lab.number == 4
     assert "You guessed 3; it is 4" in lab.prediction.note.value
+    lab.number = 7
+    assert "You guessed 3; it is 4" in lab.prediction.note.value, "the truth is the question's, wherever the lab is"
     assert TinyLab(number=1, prediction=Prediction("?", **asked)).number == 4
 
 
