@@ -255,8 +255,11 @@ def test_making_editions_neither_reads_nor_writes_it(monkeypatch, tmp_path):
     assert "before" in (tmp_path / "dcviz-progress.json").read_text()
 
 
-def test_this_test_run_keeps_nothing():
-    assert os.environ["DCVIZ_PROGRESS"] == "off"
+def test_this_test_run_keeps_nothing_of_a_learners(tmp_path):
+    assert learner.path() == tmp_path / "progress.json", "each test has a file of its own"
+    code = "import os, conftest; print(os.environ['DCVIZ_PROGRESS'])"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "off", "notebooks that pytest runs keep nothing at all"
 
 
 def test_what_an_earlier_exercise_earned_counts_for_the_one_in_its_place(file):
