@@ -1,5 +1,6 @@
 """Predict first: a question keeps its answer back until there is a guess, then shows both side by side."""
 
+import inspect
 import numbers
 
 import ipywidgets as widgets
@@ -19,9 +20,9 @@ class Prediction(widgets.VBox):
 
     Give it to a lab, `PruningLab(..., prediction=p)`: the lab waits, its controls switched off, until the learner
     records a guess or asks to be shown without one. Then guess and truth stand side by side. `truth` is a number or
-    option, or a function that gives one (or None for "not yet"): of the lab, or of nothing for a question that stands
-    alone. It answers the question's own setting, whatever the lab is at. `at` is that setting, {state: value}: the lab
-    opens elsewhere, where it does not tell, and goes there with the answer.
+    option, or a function that gives one (or None for "not yet"): of the lab, None if the question stands alone, or of
+    nothing. It answers the question's own setting, whatever the lab is at. `at` is that setting, {state: value}: the
+    lab opens elsewhere, where it does not tell, and goes there with the answer.
 
     `guess` is None until the learner records one; it is kept under `key` in the learner's own file. `answered` says
     that the truth may be shown. What a cell after the question tells goes through `then`.
@@ -141,7 +142,7 @@ class Prediction(widgets.VBox):
         if not callable(self.truth):
             return self.truth
         if self._told is None or not self.at:  # at the question's setting, where the lab is now; it may be moved later
-            self._told = self.truth() if lab is None else self.truth(lab)
+            self._told = self.truth(lab) if inspect.signature(self.truth).parameters else self.truth()
         return self._told
 
     def _off_by(self, truth):

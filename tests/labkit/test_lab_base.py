@@ -311,6 +311,13 @@ def test_a_lab_goes_to_its_questions_setting_with_the_answer_and_opens_there_the
     assert TinyLab(number=1, prediction=Prediction("?", **asked)).number == 4
 
 
+@pytest.mark.parametrize("truth", [7, lambda: 7, lambda lab: 7 if lab is None else 0])
+def test_a_question_that_stands_alone_has_a_truth_too(truth):
+    guess = Prediction("?", low=0, high=9, truth=truth)
+    guess.commit(5)
+    assert "You guessed 5; it is 7" in guess.note.value
+
+
 def test_open_answers_wait_for_the_button_alone(monkeypatch):
     monkeypatch.setattr(Prediction, "all_answered", False)
     Prediction.open_all()
