@@ -92,7 +92,7 @@ class TransferLab(Lab):
         share = 100 * self.sizes[self.road] / self.sizes["everything"]
         text = html(
             "<b>{road}</b>, <b>{examples}</b> examples: the update is "
-            "<b>{sizes:,} bytes</b>, {share:.2g}% of sending all weights. ",
+            "<b>{sizes:,} bytes</b>, {share:.3g}% of sending all weights. ",
             road=figures.NAMES[self.road],
             examples=self.examples,
             sizes=self.sizes[self.road],
