@@ -7,11 +7,9 @@ streams block by block.
 
 import math
 import os
-import stat
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -36,20 +34,18 @@ from dcviz.archive.types import (
     StoredNet,
 )
 from dcviz.errors import ArchiveError, CodebookError, CodeError, WeightError
+from dcviz.files import regular
 
 
 @contextmanager
 def opened(path):
     """A ``FileReader`` of a regular file; ArchiveError for anything else, without waiting for a pipe."""
     try:
-        file = open(Path(path), "rb", opener=lambda name, how: os.open(name, how | getattr(os, "O_NONBLOCK", 0)))  # noqa: SIM115
-    except (OSError, ValueError) as error:
+        file = regular(path)
+    except (OSError, TypeError) as error:
         raise ArchiveError(f"{path} cannot be read: {error}") from error
     with file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise ArchiveError(f"{path} cannot be read: it is not a regular file")
-        yield FileReader(file, status.st_size)
+        yield FileReader(file, os.fstat(file.fileno()).st_size)
 
 
 def read_net(file, where, max_bytes=None):
