@@ -20,13 +20,15 @@ from pathlib import Path
 import numpy as np
 
 from dcviz.errors import DataError
-from dcviz.files import DATA, atomic_write
+from dcviz.files import DATA, atomic_write, read, read_json
 
 FOLDER = DATA / "austen"
 TRAINING = ("emma", "mansfieldpark", "persuasion", "prideprejudice", "sensesensibility")
 HELD_OUT = "northangerabbey"
 SIZE = 1024
 """Pieces of words that the shipped model knows."""
+MOST = 8 << 20
+"""Bytes of a file at most, and of the novels as text."""
 _WORDS = re.compile(r"\n| ?[A-Za-z]+| ?[0-9]+| ?[^\sA-Za-z0-9]+| ")
 
 
@@ -44,11 +46,20 @@ def novels():
     """The shipped text -> ``Novels``; DataError if the file is missing or damaged."""
     path = FOLDER / "novels.xz"
     try:
-        *training, held_out = lzma.decompress(path.read_bytes()).decode("ascii").split("\n\n")
+        *training, held_out = _text(read(path, MOST)).split("\n\n")
         middle = held_out.index("\n", len(held_out) // 2)
     except (OSError, lzma.LZMAError, ValueError) as error:
         raise DataError(f"the novels cannot be read from {path}: {error}") from error
     return Novels("\n".join(training), held_out[:middle], held_out[middle + 1 :])
+
+
+def _text(packed):
+    """What an .xz file says, in ASCII; ValueError if it is cut off or longer than ``MOST``: no more is unpacked."""
+    unpacker = lzma.LZMADecompressor()
+    text = unpacker.decompress(packed, MOST)
+    if not unpacker.eof:
+        raise ValueError(f"cut off, or more than {MOST:,} characters")
+    return text.decode("ascii")
 
 
 class Pieces:
@@ -130,7 +141,7 @@ def pieces():
     """The shipped model's ``Pieces``; DataError if the file is missing or damaged."""
     path = FOLDER / "pieces.json"
     try:
-        return Pieces(**json.loads(path.read_text("ascii")))
+        return Pieces(**read_json(path, MOST))
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"the pieces of words cannot be read from {path}: {error}") from error
 
@@ -161,8 +172,8 @@ def clean(text):
 
 def _lazy_data(path):
     """R's data base of an installed package -> {name: [lines]}; of its index only what such a package needs is read."""
-    packed = Path(f"{path}.rdb").read_bytes()
-    index = zlib.decompress(Path(f"{path}.rdx").read_bytes(), 31)
+    packed = read(f"{path}.rdb", MOST)
+    index = zlib.decompress(read(f"{path}.rdx", MOST), 31)
     spans = [struct.unpack(">II", span) for span in re.findall(rb"\x00\x00\x00\r\x00\x00\x00\x02(.{8})", index, re.S)]
     names = [name.decode() for name in re.findall(rb"\x00\x04\x00\t\x00\x00\x00.([a-z]+)", index, re.S)]
     names = [name for name in names if name not in ("names", "variables", "references", "compressed")]

@@ -1,5 +1,6 @@
 import lzma
 import struct
+import tracemalloc
 import zlib
 
 import pytest
@@ -32,7 +33,21 @@ def test_the_text_is_clean_paragraphs_in_ascii(texts):
         assert not any(line.upper().startswith(("CHAPTER ", "VOLUME ", "FINIS")) for line in text.split("\n"))
 
 
-@pytest.mark.parametrize("damage", [b"no such thing", lzma.compress("é".encode()), lzma.compress(b"one line")])
+SHIPPED = (novels.FOLDER / "novels.xz").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"no such thing",
+        lzma.compress("é".encode()),
+        lzma.compress(b"one line"),
+        SHIPPED[:-9],
+        b"",
+        bytes(novels.MOST + 1),
+    ],
+    ids=["no .xz", "no ASCII", "one line", "cut off", "empty", "too long"],
+)
 def test_a_missing_or_damaged_file_is_a_typed_error(monkeypatch, tmp_path, damage):
     monkeypatch.setattr(novels, "FOLDER", tmp_path)
     (tmp_path / "novels.xz").write_bytes(damage)
@@ -41,6 +56,18 @@ def test_a_missing_or_damaged_file_is_a_typed_error(monkeypatch, tmp_path, damag
         novels.novels.__wrapped__()
     with pytest.raises(DataError, match=r"pieces\.json"):
         novels.pieces.__wrapped__()
+
+
+def test_a_small_file_that_unpacks_without_end_is_not_unpacked(monkeypatch, tmp_path):
+    monkeypatch.setattr(novels, "FOLDER", tmp_path)
+    packed = lzma.compress(bytes(10 * novels.MOST), preset=0)
+    assert len(packed) < novels.MOST // 100
+    (tmp_path / "novels.xz").write_bytes(packed)
+    tracemalloc.start()
+    with pytest.raises(DataError, match="more than"):
+        novels.novels.__wrapped__()
+    assert tracemalloc.get_traced_memory()[1] < 3 * novels.MOST
+    tracemalloc.stop()
 
 
 def test_pieces_bring_every_text_back(texts):
