@@ -24,12 +24,13 @@ from dcviz.errors import WeightError
 def check_weights(weights, where="weights"):
     """Weights as a NumPy float array, same shape and dtype, not copied; or WeightError saying what is wrong.
 
+    A torch tensor may be sparse, require gradients or lie on another device; bfloat16 becomes float32.
     where: a name for the message, such as "fc1.weight".
     Raises WeightError when the array is empty, is not of a float type, or holds NaN or infinity: the
     message counts the bad values and gives the position of the first.
     """
     try:
-        array = np.asarray(weights)
+        array = np.asarray(_without_torch(weights) if hasattr(weights, "detach") else weights)
     except (TypeError, ValueError, RuntimeError) as error:
         raise WeightError(f"{where}: cannot be read as an array ({error})") from error
     if not np.issubdtype(array.dtype, np.floating):
@@ -45,6 +46,13 @@ def check_weights(weights, where="weights"):
             f"the first at position {first}: {array[first]}"
         )
     return array
+
+
+def _without_torch(tensor):
+    """The numbers of a torch tensor, as NumPy takes them; this module does not import torch for it."""
+    tensor = tensor.detach().to_dense()
+    known = hasattr(np, str(tensor.dtype).removeprefix("torch."))
+    return (tensor if known else tensor.float()).numpy(force=True)
 
 
 def check_layers(layers):

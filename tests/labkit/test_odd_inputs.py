@@ -6,6 +6,7 @@ import torch
 
 from dcviz import labs
 from dcviz.errors import DcvizError
+from dcviz.ideas.pruning import check_weights
 from dcviz.labkit.base import StateError, plain
 
 RNG = np.random.default_rng(0)
@@ -20,10 +21,16 @@ REFUSED = {
     "infinity": {"a": np.where(GOOD > 0.1, np.inf, GOOD)},
     "whole numbers": {"a": np.arange(6).reshape(2, 3)},
     "words": {"a": "weights"},
-    "a sparse tensor": {"a": torch.from_numpy(GOOD).to_sparse()},
     "a tensor without numbers": {"a": torch.empty(3, 4, device="meta")},
-    "bfloat16": {"a": torch.from_numpy(GOOD).bfloat16()},
-    "a tensor that requires gradients": {"a": torch.from_numpy(GOOD).requires_grad_()},
+    "complex numbers": {"a": torch.from_numpy(GOOD).to(torch.complex64)},
+}
+TENSORS = {
+    "sparse": torch.from_numpy(GOOD).to_sparse(),
+    "sparse rows": torch.from_numpy(GOOD).to_sparse_csr(),
+    "bfloat16": torch.from_numpy(GOOD).bfloat16(),
+    "requires gradients": torch.from_numpy(GOOD).requires_grad_(),
+    "a parameter in bfloat16": torch.nn.Parameter(torch.from_numpy(GOOD).bfloat16()),
+    "not contiguous": torch.from_numpy(GOOD.T.copy()).T,
 }
 ODD = {
     "constant": np.full((5, 4), 0.5, np.float32),
@@ -47,6 +54,16 @@ ODD = {
 def test_weights_that_are_none_are_refused_by_name(name, case):
     with pytest.raises(DcvizError):
         getattr(labs, name)("mine", weights=REFUSED[case])
+
+
+@pytest.mark.parametrize("case", TENSORS)
+@pytest.mark.parametrize("name", TAKE_WEIGHTS)
+def test_a_tensor_of_torch_is_shown_as_its_numbers(name, case):
+    lab = getattr(labs, name)("mine", weights={"a": TENSORS[case]})
+    near = GOOD if "bfloat16" not in case else torch.from_numpy(GOOD).bfloat16().float().numpy()
+    assert np.array_equal(check_weights(TENSORS[case]), near)
+    assert not lab.error
+    assert plain(lab.caption.value)
 
 
 @pytest.mark.filterwarnings("error")
