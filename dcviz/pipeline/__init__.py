@@ -170,7 +170,7 @@ class Bars:
 
 
 def compress(net, recipe, data, *, test=None, teacher=None, device="cpu", progress=None, stop=None):
-    """Run the whole pipeline on a copy of ``net``: ``Compressed``.
+    """Run the whole pipeline on a copy of ``net``, as float32 whatever its float type: ``Compressed``.
 
     data: the ``Split`` to retrain and fine-tune on, or None where both schedules have no epochs (one-shot).
     test: a ``Split`` whose error is measured after each stage, or None. teacher: net whose outputs the schedules'
@@ -178,9 +178,11 @@ def compress(net, recipe, data, *, test=None, teacher=None, device="cpu", progre
     default bars on a terminal); stop() is asked often and ends the run with ``Stopped``.
     Before any work: RecipeError if the recipe's layers are not the net's, or if it trains and there are no data;
     DataError for a split that is empty, lacks labels, or has labels that the net does not; NetError for a layer type
-    that cannot be compressed.
+    that cannot be compressed, and for a net on the meta device, which has no numbers.
     """
     _check(net, recipe)
+    if any(p.dtype != torch.float32 for p in net.parameters()):
+        net = copy.deepcopy(net).float()
     _check_data(net, recipe, data, test, device)
     original, net = net, copy.deepcopy(net)
     images = 0 if data is None else len(data)
@@ -236,6 +238,8 @@ def _check(net, recipe):
     names = list(models.weight_layers(net))
     if sorted(names) != sorted(recipe.layers):
         raise RecipeError(f"the recipe is for the layers {', '.join(recipe.layers)}; the net has {', '.join(names)}")
+    if any(p.is_meta for p in net.parameters()):
+        raise NetError("the net is on the meta device: it has shapes, but no numbers to compress")
 
 
 def _check_data(net, recipe, data, test, device):

@@ -38,12 +38,8 @@ def drop_dead(net):
 
 
 def weights_of(net):
-    """{layer name: float32 NumPy copy of its weights}; WeightError names a layer with NaN or infinity."""
-    return {name: check_weights(_values(layer), name).copy() for name, layer in weight_layers(net).items()}
-
-
-def _values(layer):
-    return layer.weight.detach().cpu().numpy()
+    """{layer name: NumPy copy of its weights}; WeightError names a layer with NaN or infinity, or without numbers."""
+    return {name: check_weights(layer.weight, name).copy() for name, layer in weight_layers(net).items()}
 
 
 class Masked:
@@ -134,7 +130,7 @@ class Gradual(Masked):
             share = self._done / self._cuts
             self.cut(
                 {
-                    name: mask_from_density(check_weights(_values(self._layers[name]), name), d**share)
+                    name: mask_from_density(check_weights(self._layers[name].weight, name), d**share)
                     for name, d in self._densities.items()
                 }
             )
@@ -144,7 +140,7 @@ class Gradual(Masked):
         self._step, self._done = step, bisect.bisect_right(self._at, step)
         self.masks = {}
         if not self._free:
-            self.cut({name: _values(self._layers[name]) != 0 for name in self._densities})
+            self.cut({name: check_weights(self._layers[name].weight, name) != 0 for name in self._densities})
 
     @property
     def _free(self):

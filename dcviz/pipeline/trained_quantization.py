@@ -55,7 +55,7 @@ def codebooks(net, k, init="linear", seed=0, max_iterations=300):
         raise NetError(f"no layer called {unknown}; there are {', '.join(layers)}")
     values = {}
     for name in k:
-        weights = check_weights(layers[name].weight.detach().cpu().numpy(), name)
+        weights = check_weights(layers[name].weight, name)
         values[name] = weights[weights != 0]
     return {
         name: kmeans(kept, min(k[name], len(np.unique(kept))), init, seed, max_iterations).centroids

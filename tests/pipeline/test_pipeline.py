@@ -11,7 +11,7 @@ from dcviz.errors import DataError, NetError, RecipeError, WeightError
 from dcviz.evidence import paper
 from dcviz.nets import datasets, models, training
 from dcviz.nets.datasets import Split
-from dcviz.pipeline import LayerRecipe, Recipe, Schedule, recipes, shipped
+from dcviz.pipeline import LayerRecipe, Recipe, Schedule, recipes, retraining, shipped
 
 NONE = Schedule(epochs=0)
 RECIPE = Recipe(
@@ -374,3 +374,23 @@ def test_a_net_with_dropout_makes_the_same_bytes_twice(digits):
         torch.manual_seed(noise)
         files.append(pipeline.compress(net, recipe, digits.train.take(slice(0, 512))).stages[-1].source)
     assert files[0] == files[1]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_a_net_of_another_float_type_is_compressed_as_float32(dtype):
+    net = models.build("lenet-300-100", seed=0).to(dtype)
+    recipe = Recipe({name: LayerRecipe(0.05, 3) for name in models.weight_layers(net)}, Schedule(0), Schedule(0))
+    made = pipeline.compress(net, recipe, None)
+    same = pipeline.compress(models.build("lenet-300-100", seed=0).to(dtype).float(), recipe, None)
+    assert archive.dumps(made.stored) == archive.dumps(same.stored)
+    assert next(net.parameters()).dtype == dtype
+
+
+def test_a_net_without_numbers_is_refused():
+    with torch.device("meta"):
+        net = models.build("lenet-300-100")
+    recipe = Recipe({name: LayerRecipe(0.05, 3) for name in models.weight_layers(net)}, Schedule(0), Schedule(0))
+    with pytest.raises(NetError, match="no numbers"):
+        pipeline.compress(net, recipe, None)
+    with pytest.raises(WeightError, match="fc1"):
+        retraining.weights_of(net)
