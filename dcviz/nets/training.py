@@ -21,7 +21,10 @@ MOST_SHIFT = 28
 
 def is_finite(value):
     """True for a real number that is neither NaN nor infinite, and no bool."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # an integer beyond every float
+        return False
 
 
 def is_whole(value, low, high=math.inf):
@@ -38,7 +41,7 @@ def check_seed(seed):
 
 def check_split(split, classes=None):
     """DataError unless a ``Split`` has images, a label for each, and labels in 0..classes - 1 (None: not asked)."""
-    images, labels = np.asarray(split.images), np.asarray(split.labels)
+    images, labels = np.atleast_1d(split.images), np.atleast_1d(split.labels)
     if labels.ndim != 1 or not len(labels) or len(images) != len(labels):
         raise DataError(f"a split needs images and as many labels, not {len(images):,} and {labels.size:,}")
     if labels.dtype.kind not in "iu":
@@ -170,9 +173,16 @@ def fit(
 
 @torch.no_grad()
 def classes_of(net, split, device="cpu"):
-    """How many classes ``net`` tells apart, asked with the first image of a ``Split``; it is left as it was."""
+    """How many classes ``net`` tells apart, asked with the first image of a ``Split``; it is left as it was.
+
+    DataError for images that the net cannot take: their shape is another.
+    """
+    image = to_input(split.images[:1]).to(device)
     with evaluating(net.to(device)):
-        return net(to_input(split.images[:1]).to(device)).shape[1]
+        try:
+            return net(image).shape[1]
+        except RuntimeError as error:
+            raise DataError(f"the net cannot take images of the shape {tuple(image.shape[2:])}: {error}") from error
 
 
 @contextmanager

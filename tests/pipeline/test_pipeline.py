@@ -394,3 +394,15 @@ def test_a_net_without_numbers_is_refused():
         pipeline.compress(net, recipe, None)
     with pytest.raises(WeightError, match="fc1"):
         retraining.weights_of(net)
+
+
+@pytest.mark.parametrize("which", ["data", "test"])
+@pytest.mark.parametrize(
+    ("images", "labels"),
+    [(np.zeros((3, 5, 5), np.uint8), np.arange(3)), (np.zeros((3, 3, 28, 28), np.uint8), np.arange(3)), ("abc", "abc")],
+    ids=["small", "in colour", "no arrays"],
+)
+def test_images_that_the_net_cannot_take_are_refused_before_any_work(digits, which, images, labels):
+    given = {"data": digits.train, "test": digits.test} | {which: Split("odd", images, labels)}
+    with pytest.raises(DataError):
+        pipeline.compress(shipped.dense("lenet-300-100"), RECIPE, **given, progress=never)
