@@ -143,7 +143,7 @@ tables.compressors(bits)
 # in every second byte; who knows what a float is takes the exponents out first.
 #
 # This is no toy result. **DFloat11** (Zhang and others, 2025) codes exponents of language models with Huffman and
-# reports about 70 % of the size; **ZipNN** (Hershcovitch and others, 2024) reports 33 % saved on bfloat16 models.
+# reports about 70 % of the size; **ZipNN** (Hershcovitch and others, 2024) reports 33 % saved on popular models.
 # (*Quoted*, arXiv:2504.11651 and arXiv:2411.05239.) And the LeNet-300-100 of chapter 02?
 
 # %%

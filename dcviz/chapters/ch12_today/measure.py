@@ -17,8 +17,7 @@ from dcviz.nets.transformer import bits_per_character, calibration, choosing_tex
 DENSITIES = (0.8, 0.65, 0.5, 0.4, 0.3, 0.2)
 BITS = (8, 4, 3, 2)
 APART = 0.005
-SHARED = [(method, group) for method in sharing.METHODS for group in ("layer", "row")]
-SHARED += [("k-means", 32), ("grid", 64), ("grid", 32)]
+SHARED = [*itertools.product(sharing.METHODS, ("layer", "row")), ("k-means", 32), ("grid", 64), ("grid", 32)]
 """Who shares what, of all that is possible: (method, group)."""
 PROMPT = "Her sister had"
 PIECES = 30

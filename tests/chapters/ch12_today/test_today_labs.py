@@ -65,7 +65,8 @@ def test_the_token_lab_computes_and_answers_only_when_used():
     lab = TokenLab(prediction=guess)
     assert lab.rate == pytest.approx(50e9 / 14e9)
     assert "3.56" not in plain(lab.caption.value)
-    assert guess.note.value == ""
+    assert "3.56" not in guess.note.value
+    guess.commit(5.0)
     lab.bits = 4.5
     assert "3.56 times" in plain(lab.caption.value)
     assert "3.56" in guess.note.value
