@@ -193,13 +193,11 @@ def by_method(axes, rows):
 
     rows: dicts of method, density (of the whole net), error, seed.
     """
-    percent_axes(axes, fewest=90 * min(row["density"] for row in rows), lowest=0.8)
     lines = {}
     for i, method in enumerate(dict.fromkeys(row["method"] for row in rows)):
-        x, low, mean, high = spread([r for r in rows if r["method"] == method], "density", "error")
-        role = theme.series(i)
-        lines[method] = axes.plot(100 * x, mean, label=method, **theme.line_style(role))[0]
-        axes.fill_between(100 * x, low, high, color=role.colour, alpha=0.2, linewidth=0)
+        mine = [row for row in rows if row["method"] == method]
+        lines[method] = _seeds(axes, mine, "density", "error", label=method, **theme.line_style(theme.series(i)))
+    percent_axes(axes, fewest=90 * min(row["density"] for row in rows), lowest=0.8)
     axes.legend(loc="lower right")
     return lines
 
@@ -209,26 +207,30 @@ def by_penalty(axes, rows):
 
     rows: dicts of penalty, scale, before, after, seed.
     """
-    percent_axes(axes, fewest=90 * min(row["scale"] for row in rows), most=35, lowest=3)
     lines = {}
     for penalty, role in (("L1", theme.series(1)), ("L2", theme.series(0))):
         mine = [row for row in rows if row["penalty"] == penalty]
         for when, dash, face in (("before", "--", "white"), ("after", "-", role.colour)):
-            x, low, mean, high = spread(mine, "scale", when)
             style = {"color": role.colour, "linestyle": dash, "marker": role.marker, "markerfacecolor": face}
             label = f"{penalty}, {'not retrained' if when == 'before' else 'retrained'}"
-            lines[penalty, when] = axes.plot(100 * x, mean, label=label, **style)[0]
-            axes.fill_between(100 * x, low, high, color=role.colour, alpha=0.2, linewidth=0)
+            lines[penalty, when] = _seeds(axes, mine, "scale", when, label=label, **style)
+    percent_axes(axes, fewest=90 * min(row["scale"] for row in rows), most=35, lowest=3)
     axes.legend(loc="upper left")
     axes.set_xlabel("weights kept in fc1 (%)")
     return lines
 
 
-def spread(rows, x, y):
-    """Over the rows of equal ``x``: ascending x, and least, mean, greatest ``y`` -> four float arrays."""
-    places = sorted({row[x] for row in rows})
-    groups = [[row[y] for row in rows if row[x] == place] for place in places]
-    return tuple(np.array(v) for v in (places, [*map(min, groups)], [*map(np.mean, groups)], [*map(max, groups)]))
+def _seeds(axes, rows, x, y, **style):
+    """A line through the means of ``y`` over seeds, a band from the least to the greatest -> Line2D.
+
+    Before the axes are made logarithmic: seaborn takes the means of what the axes show.
+    """
+    import seaborn as sns
+
+    percent, errors = [100 * row[x] for row in rows], [row[y] for row in rows]
+    band, edge = {"alpha": 0.2, "linewidth": 0}, {"markeredgecolor": style["color"], "markeredgewidth": 1}
+    sns.lineplot(x=percent, y=errors, ax=axes, errorbar=("pi", 100), err_kws=band, **edge, **style)
+    return axes.lines[-1]
 
 
 _SHARES = (100, 50, 20, 10, 5, 2, 1)

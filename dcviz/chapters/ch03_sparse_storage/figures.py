@@ -1,6 +1,5 @@
 """Sparse storage: the relative index entry by entry, bits by the width of a gap, formats side by side."""
 
-import numpy as np
 from matplotlib.patches import FancyArrowPatch, Rectangle
 from matplotlib.ticker import MaxNLocator
 
@@ -95,24 +94,26 @@ def show_bits(artists, widths, parts, shuffled, chosen):
 
 
 def kept_by_input(axes, mask, shape):
-    """How many weights each input of a fully connected layer keeps, as a picture of the inputs' shape.
+    """How many weights each input of a fully connected layer keeps, as a heat map of the inputs' shape.
 
-    mask: bool, (outputs, inputs). Returns the AxesImage.
+    mask: bool, (outputs, inputs). Returns the QuadMesh.
     """
-    image = axes.imshow(mask.sum(axis=0).reshape(shape), cmap="cividis", interpolation="nearest")
-    bar = axes.figure.colorbar(image, ax=axes, shrink=0.9)
-    bar.set_label(f"weights kept, of {mask.shape[0]}")
-    axes.set(xticks=[], yticks=[])
-    return image
+    import seaborn as sns
+
+    scale = {"label": f"weights kept, of {mask.shape[0]}", "shrink": 0.9}
+    kept = mask.sum(axis=0).reshape(shape)
+    sns.heatmap(kept, ax=axes, cmap="cividis", square=True, cbar_kws=scale, xticklabels=False, yticklabels=False)
+    return axes.collections[0]
 
 
 def gap_counts(axes, gaps, shuffled, most):
     """How many gaps are longer than each length, for a mask and for the same weights shuffled. Returns lines."""
-    lines = []
+    import seaborn as sns
+
     for values, name, label in ((gaps, "kept", "this mask"), (shuffled, "guess", "shuffled")):
-        longer = len(values) - np.searchsorted(np.sort(values), np.arange(1, most + 1), side="right")
-        style = theme.line_style(name, markevery=8)
-        lines += axes.plot(np.arange(1, most + 1), np.maximum(longer, 0.5), label=label, **style)
+        style = theme.line_style(name, marker="")
+        sns.ecdfplot(x=values, ax=axes, stat="count", complementary=True, label=label, **style)
+    lines = list(axes.lines)
     axes.set_yscale("log")
     axes.set(xlabel="gap", ylabel="gaps longer than that", xlim=(0, most), ylim=(0.8, None))
     axes.grid()
