@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dcviz import __version__
 from dcviz.errors import DcvizError
-from dcviz.files import atomic_write, check_writable
+from dcviz.files import check_writable
 from dcviz.labkit.markup import visible
 
 ALEXNET = {
@@ -112,7 +112,7 @@ def _parser():
     block = commands.add_parser("block", help="LeNet-5 with few live neurons in a very small file: minutes, resumable")
     block.add_argument("options", nargs=argparse.REMAINDER, help="options; --help lists them")
     block.set_defaults(run=_block)
-    api = commands.add_parser("api", help="a page of everything public, made from the docstrings")
+    api = commands.add_parser("api", help="pages of everything public, made from the docstrings")
     api.add_argument("out", type=Path)
     api.set_defaults(run=_api)
     return parser
@@ -232,10 +232,8 @@ def _vgg(arguments):
 def _api(arguments):
     from dcviz.classroom import api_page
 
-    check_writable(arguments.out.parent)
-    text = api_page.page().encode()
-    atomic_write(arguments.out, lambda file: file.write(text))
-    print(visible(arguments.out))
+    check_writable(arguments.out)
+    print(visible(api_page.write(arguments.out)))
 
 
 if __name__ == "__main__":

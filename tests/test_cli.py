@@ -132,7 +132,7 @@ def commands(out):
     yield quick(out)
     yield ("edition", "student", str(out), "--only", "00")
     yield ("export", "html", str(out), "--only", "00")
-    yield ("api", str(out / "page.md"))
+    yield ("api", str(out))
 
 
 def test_an_out_that_is_a_file_is_a_message_before_any_work(capsys, tmp_path, no_training):
