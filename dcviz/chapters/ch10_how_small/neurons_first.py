@@ -63,7 +63,7 @@ class Plan:
     weights: int = 2050
     passes: int = 60
     lr: float = 4e-3
-    share_passes: int = 15
+    share_passes: int = 16
     share_lr: float = 1e-3
     values: int = 6
     bias_values: int = 7
