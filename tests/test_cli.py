@@ -246,7 +246,11 @@ def test_an_output_that_is_full_is_a_message(named):
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_an_interrupt_is_one_line(tmp_path):
-    process = called(*quick(tmp_path / "out"), stdout=subprocess.PIPE, env={"OMP_NUM_THREADS": "1"})
+    def heard():  # a run in the background may have inherited that interrupts are ignored
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    options = {"env": {"OMP_NUM_THREADS": "1"}, "preexec_fn": heard}
+    process = called(*quick(tmp_path / "out"), stdout=subprocess.PIPE, **options)
     while not (tmp_path / "out").exists():
         assert process.poll() is None
         time.sleep(0.05)

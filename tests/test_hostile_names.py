@@ -20,7 +20,7 @@ from dcviz.labkit.check import Result
 from dcviz.labkit.controls import Caption
 from dcviz.labs import Prediction, PruningLab
 
-TAGS = {"b", "i", "small", "div", "p", "br", "span", "strong"}
+TAGS = {"pre", "b", "i", "small", "div", "p", "br", "span", "strong"}
 
 
 class Tags(HTMLParser):

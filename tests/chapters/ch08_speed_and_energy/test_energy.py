@@ -177,5 +177,5 @@ def test_phones_are_sourced_and_errors_told():
 
 def test_missing_phones_are_named(monkeypatch, tmp_path):
     monkeypatch.setattr(phones, "DATA", tmp_path)
-    with pytest.raises(DataError, match=r"phones\.json cannot be read"):
+    with pytest.raises(DataError, match=r"phones\.json is missing"):
         phones.phones()
