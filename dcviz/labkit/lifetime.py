@@ -7,6 +7,7 @@ again. Python then frees a lab as it frees everything else, and ipywidgets' ``__
 
 import gc
 import itertools
+import sys
 import weakref
 from contextlib import contextmanager
 
@@ -75,6 +76,8 @@ def hold_shown(widget):
 
 def let_go(widget):
     """No cell holds ``widget`` any more: for one that was closed."""
+    if sys.is_finalizing():  # at a script's end nothing is left to take it out of
+        return
     for _, held in list(_shown.values()):
         held[:] = [old for old in held if old is not widget]
     _forget_output([widget])
