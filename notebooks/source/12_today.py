@@ -374,8 +374,8 @@ print(shares.note)
 # * *Huffman helps grids most*: levels that are hardly used cost hardly anything. Coded, a 3-bit grid with a scale for
 #   each output is as good as k-means and shorter. Chapter 10 found the same on digits.
 # * *Weights kept apart* save a coarse grid: it is stretched by a few large weights, and without these it fits the rest.
-#   In large models, with their outliers, that matters much more; SqueezeLLM keeps 0.45 % apart (*quoted*,
-#   arXiv:2306.07629).
+#   In large models, with their outliers, that matters much more; SqueezeLLM keeps less than one weight in a hundred
+#   apart (*quoted*, arXiv:2306.07629).
 # * *Two bits hurt*, and here the methods are worlds apart. Read the sentences.
 #
 # **Where integers win.** A codebook has to be *looked up*: 16 values in a table, one access for each weight, and the
@@ -499,5 +499,7 @@ print(found.note)
 #
 # **Discuss:** which of these results would you expect to turn round in a model a thousand times larger? Which one of
 # them could you test with what is on this page?
+#
+# **One weight** through all stages, on one screen: [its journey](07_full_pipeline.ipynb#The-journey-of-one-weight).
 #
 # Back to [the map](00_start_here.ipynb).
