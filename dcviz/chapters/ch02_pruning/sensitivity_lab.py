@@ -58,18 +58,27 @@ class SensitivityLab(Lab):
     @property
     def must_keep(self):
         """{layer: smallest density measured with the error still within the limit}."""
-        return {
-            name: sensitivity.lowest_density(self.densities, errors, self.limit + 1e-9)
-            for name, errors in self.errors.items()
-        }
+        return self._lowest(self.errors, self.allowed)
 
     @property
     def most_sensitive(self):
-        """The layer that must keep most (equals: the one with more error halfway down); None until measured."""
-        if not self.errors:
-            return None
-        keep, middle = self.must_keep, len(self.densities) // 2
-        return max(keep, key=lambda name: (keep[name], self.errors[name][middle]))
+        """The layer that must keep most, as the lab is set now; None until measured."""
+        return self.sensitive(self.net, self.allowed, self.images)
+
+    def sensitive(self, net, allowed, images):
+        """The layer of a net that must keep most (equals: the one with more error halfway down), whatever is on show.
+
+        None until the net was measured on so many images.
+        """
+        errors, middle = self._measured.get((net, images), {}), len(self.densities) // 2
+        keep = self._lowest(errors, allowed)
+        return max(keep, key=lambda name: (keep[name], errors[name][middle]), default=None)
+
+    def _lowest(self, errors, allowed):
+        return {
+            name: sensitivity.lowest_density(self.densities, curve, curve[0] + allowed + 1e-9)
+            for name, curve in errors.items()
+        }
 
     @property
     def together(self):

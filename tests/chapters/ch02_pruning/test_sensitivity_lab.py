@@ -71,6 +71,29 @@ def test_another_net_has_other_layers(measured):
     assert measured.errors
 
 
+def test_what_a_question_asks_is_told_whatever_is_on_show(measured):
+    measured.allowed, measured.images = 2.0, 100
+    at_two = measured.most_sensitive
+    assert at_two is not None
+    assert measured.sensitive("lenet-300-100", allowed=2.0, images=100) == at_two
+    measured.images = 50
+    assert measured.most_sensitive is None  # a run on other digits is no answer
+    assert measured.sensitive("lenet-300-100", allowed=2.0, images=100) == at_two
+    assert measured.sensitive("lenet-300-100", allowed=2.0, images=50) is None
+    assert measured.sensitive("lenet-5", allowed=2.0, images=100) is None
+    measured.images = 100
+
+
+def test_the_allowed_error_decides_which_layer_is_most_sensitive():
+    lab = SensitivityLab("lenet-5", images=50)
+    middle = len(lab.densities) // 2
+    curves = {name: np.zeros(len(lab.densities)) for name in ("conv1", "fc1")}
+    curves["conv1"][1:], curves["fc1"][middle:] = 1.5, 9.0
+    lab._measured["lenet-5", 50] = curves
+    assert lab.sensitive("lenet-5", allowed=1.0, images=50) == "conv1"
+    assert lab.sensitive("lenet-5", allowed=2.0, images=50) == "fc1"
+
+
 def test_stop_leaves_the_lab_unmeasured(monkeypatch):
     lab = SensitivityLab("lenet-300-100", images=50)
 
