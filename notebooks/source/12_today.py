@@ -98,13 +98,12 @@ bits = np.concatenate([bfloat16.patterns(weight.detach().numpy()) for weight in 
 guess = Prediction(
     "Eight bits of exponent: how many are they worth, by Shannon's entropy, in the weights of our model?",
     low=0.5, high=8.0, unit="bits", key="ch12-exponent",
-    truth=lambda lab: round(bfloat16.entropies(bits)["exponent"], 2),
+    truth=lambda: round(bfloat16.entropies(bits)["exponent"], 2),
 )
 guess
 
 # %%
-guess.reveal(None)
-figures.fields_picture(bits)
+guess.then(lambda: figures.fields_picture(bits))
 
 # %% [markdown]
 # The mantissa is noise: seven bits, worth seven. The sign is a fair coin. But the exponent says how *large* a weight
@@ -129,14 +128,15 @@ check.coded_bytes(my_coded_bytes)
 # %%
 counts = bfloat16.counts(bits)["exponent"]
 lengths = huffman.code_lengths(counts)
-print(f"{check.coded_bytes.solution(counts, lengths):,} bytes of {2 * bits.size:,}, without tables")
+said = f"{check.coded_bytes.solution(counts, lengths):,} bytes of {2 * bits.size:,}, without tables"
+guess.then(lambda: print(said))
 
 # %% [markdown]
 # A real file has tables too. Beside it what general compressors make of the same bytes; everything is decoded and
 # compared:
 
 # %%
-tables.compressors(bits)
+guess.then(lambda: tables.compressors(bits))
 
 # %% [markdown]
 # Two thirds, and nothing is lost: the model writes the same words. zip, xz and zstd look for repetitions and see noise
@@ -157,7 +157,8 @@ print({part: round(worth, 2) for part, worth in bfloat16.entropies(lenet).items(
 # the other is slower than the memory it wants to save. So the file has to say where *chunks* begin, and thousands of
 # threads start side by side: our `.dcz` does that (chapter 06), DFloat11 does it on a GPU. Saving bytes is easy;
 # decoding them *in time* is the work.
-#
+
+# %% [markdown]
 # ## 3 · Pruning today
 #
 # The paper prunes, then retrains. Who can retrain a model that took months on thousands of GPUs? The question of 2023
@@ -202,7 +203,7 @@ check.wanda(my_wanda)
 # %%
 guess = Prediction(
     "Half of the weights of every block go at once, none is moved. Which score harms the language model least?",
-    options=list(scores.WAYS[:-1]), key="ch12-wanda", truth=lambda lab: lab.best(),
+    options=list(scores.WAYS[:-1]), key="ch12-wanda", at={"kept": 50}, truth=lambda lab: lab.best(kept=50),
 )
 WandaLab(prediction=guess)
 
@@ -212,7 +213,7 @@ WandaLab(prediction=guess)
 
 # %%
 rows = recordings.load("today_pruning")
-tables.pruning(rows.rows)
+guess.then(lambda: tables.pruning(rows.rows))
 
 # %%
 print(rows.note)
@@ -332,9 +333,8 @@ tables.lenet_shared()
 guess = Prediction(
     "3 bits, one k-means codebook a layer. How many bits a character does the language model lose?",
     low=0.0, high=2.0, unit="bits", key="ch12-three-bits",
-    truth=lambda lab: round(
-        lab.find(bits=3, method="k-means", group="layer", apart=0.0)["bits_per_character"]
-        - lab.dense["bits_per_character"], 3),
+    truth=lambda lab: round(lab.lost(bits=3, method="k-means", group="layer", apart=0.0), 3),
+    at={"bits": 3, "method": "k-means", "group": "layer", "apart": False},
 )
 BitsLab(prediction=guess)
 
@@ -350,13 +350,13 @@ BitsLab(prediction=guess)
 # %%
 shares = recordings.load("today_sharing")
 dense = rows.rows[0]["bits_per_character"]
-tables.shared(shares.rows, 3, dense)
+guess.then(lambda: tables.shared(shares.rows, 3, dense))
 
 # %%
 tables.shared(shares.rows, 4, dense)
 
 # %%
-tables.apart(shares.rows, dense)
+guess.then(lambda: tables.apart(shares.rows, dense))
 
 # %%
 print(shares.note)
@@ -426,6 +426,7 @@ check.tokens_per_second(my_tokens_per_second)
 guess = Prediction(
     "7 billion weights, one text. From 16 bits a weight to 4.5 (4, and a scale for every 32): how many times faster?",
     low=1.0, high=8.0, unit="times", key="ch12-gain", truth=lambda lab: round(lab.gain(4.5), 2),
+    at={"billions": 7.0, "bits": 4.5, "batch": 1},
 )
 TokenLab(prediction=guess)
 
@@ -436,7 +437,7 @@ TokenLab(prediction=guess)
 # %% tags=["nbval-ignore-output"]
 speed = timing.read_bandwidth(clock="processor")  # time of this thread alone: others may be at work
 print(f"one thread of this machine reads {speed / 1e9:.1f} GB/s")
-tables.formats(7, speed)
+guess.then(lambda: tables.formats(7, speed))
 
 # %% [markdown]
 # Nothing is *computed* faster: there are as many multiplications as before, and unpacking on top. What got shorter is

@@ -24,6 +24,7 @@ from dcviz.chapters.ch06_huffman import tables as huffman_tables
 from dcviz.chapters.ch08_speed_and_energy import phones, tables as speed_tables
 from dcviz.chapters.ch09_other_roads import taylor
 from dcviz.chapters.ch11_open_questions import measure as open_measure, tables as open_tables
+from dcviz.chapters.ch12_today import bfloat16, roofline, scores
 from dcviz.classroom import editions
 from dcviz.evidence import memories, paper, recordings
 from dcviz.files import ROOT
@@ -31,6 +32,7 @@ from dcviz.ideas import relative_index, sparse_formats
 from dcviz.ideas.kmeans import compression_rate
 from dcviz.labkit.base import plain
 from dcviz.labkit.prediction import Prediction
+from dcviz.nets import transformer
 from dcviz.pipeline import budgets, shipped
 
 
@@ -72,6 +74,26 @@ def _gaps():
     return coders.huffman_size(stream.symbols, stream.width).bytes
 
 
+def _exponent():
+    weights = [weight.detach().numpy() for weight in transformer.language_model().parameters()]
+    return bfloat16.entropies(np.concatenate([bfloat16.patterns(weight) for weight in weights]))["exponent"]
+
+
+def _pruned_best():
+    rows = [r for r in recordings.load("today_pruning").rows if (r["pattern"], r["density"]) == ("free", 0.5)]
+    return min((r for r in rows if r["way"] in scores.WAYS[:-1]), key=lambda r: r["bits_per_character"])["way"]
+
+
+def _three_bits_lose():
+    setting = {"bits": 3, "method": "k-means", "group": "layer", "apart": 0.0}
+    rows = [r for r in recordings.load("today_sharing").rows if r.items() >= setting.items()]
+    return rows[0]["bits_per_character"] - recordings.load("today_pruning").rows[0]["bits_per_character"]
+
+
+def _tokens(bits):
+    return roofline.tokens_per_second(7e9, bits, 50e9, 1e12, 1)
+
+
 TRUTHS = {
     "ch01-fits": lambda lab: lab.first_on_chip("alexnet"),
     "ch01-dram": lambda lab: round(_energies()["dram_32b"] / _energies()["fp32_add"]),
@@ -111,22 +133,23 @@ TRUTHS = {
     "ch11-regularisation": lambda lab: open_tables.in_words(
         open_tables.gains(recordings.load("small_sets").rows, 250)["pruned", 0.2][0]
     ),
+    "ch12-exponent": lambda lab: round(_exponent(), 2),
+    "ch12-wanda": lambda lab: _pruned_best(),
+    "ch12-three-bits": lambda lab: round(_three_bits_lose(), 3),
+    "ch12-gain": lambda lab: round(_tokens(4.5) / _tokens(16), 2),
 }
 """What is right, from the chapters' rooms."""
 OPTIONS = {
     "ch02-method": pruning_measure.METHODS,
     "ch06-coder": ("fixed-length", "Huffman", "ANS", "zip", "bz2", "xz"),
     "ch09-criterion": taylor.CRITERIA,
+    "ch12-wanda": scores.WAYS[:-1],
 }
 """What a source computes to choose from."""
 RUNS = {"ch02-sensitive", "ch02-retrained", "ch04-two-values", "ch05-finetune", "ch07-stage"} | {
     f"ch09-{name}" for name in ("rank", "criterion", "unseen")
 }
 """Answered by a run of their lab: there is no truth before it."""
-
-
-OPEN = ("12",)
-"""Chapters whose labs and outputs still tell: to be mended, then struck off here."""
 
 
 @dataclass
@@ -163,8 +186,8 @@ class Question:
 
 
 def questions():
-    """Every `Question` of the sources that are veiled."""
-    for path in (path for path in editions.sources() if not path.stem.startswith(OPEN)):
+    """Every `Question` of the sources."""
+    for path in editions.sources():
         for at, (kind, text, _) in enumerate(editions.cells_of(path.read_text("utf-8"))):
             calls = [n for n in ast.walk(ast.parse(text if kind == "code" else "")) if isinstance(n, ast.Call)]
             lab = next((call for call in calls if any(word.arg == "prediction" for word in call.keywords)), None)
@@ -230,6 +253,24 @@ def test_no_truth_stands_in_the_code(question):
             break
     else:
         pytest.fail("no truth")
+
+
+@each
+def test_a_truth_that_a_run_gives_names_the_settings_of_that_run(question):
+    if question.key in RUNS:
+        truth = next(word.value for word in question.call.keywords if word.arg == "truth")
+        assert isinstance(truth.body, ast.Call)  # not what a lab holds wherever it was moved
+        assert truth.body.args or truth.body.keywords
+
+
+def test_the_most_sensitive_layer_is_told_for_the_settings_that_the_question_shows():
+    asked = next(question for question in EVERY if question.key == "ch02-sensitive")
+    told = next(word.value for word in asked.call.keywords if word.arg == "truth").body
+    shown = dict(zip(["net"], asked.lab.args, strict=True)) | {word.arg: word.value for word in asked.lab.keywords}
+    named = inspect.signature(getattr(labs.SensitivityLab, told.func.attr)).parameters
+    named = dict(zip([*named][1:], told.args, strict=False)) | {word.arg: word.value for word in told.keywords}
+    assert {name: value.value for name, value in named.items()} == {name: shown[name].value for name in named}
+    assert named.keys() == set(labs.SensitivityLab.state_names)
 
 
 @each

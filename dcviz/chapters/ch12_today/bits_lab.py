@@ -81,6 +81,10 @@ class BitsLab(Lab):
         """The first recorded row with these entries; None if there is none."""
         return next((row for row in self.recorded.rows if all(row[key] == wanted[key] for key in wanted)), None)
 
+    def lost(self, **wanted):
+        """Bits a character that the first recorded row with these entries is worse than the whole model."""
+        return self.find(**wanted)["bits_per_character"] - self.dense["bits_per_character"]
+
     def run(self):
         """Share the weights now and write a sentence, on this thread; returns the lab, so that a cell can show it."""
         self.button.start(wait=True)
