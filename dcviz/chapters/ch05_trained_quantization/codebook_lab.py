@@ -81,9 +81,7 @@ class CodebookLab(Lab):
         self.bind(self.n_slider, "n")
         self.bind(self.bits_slider, "bits")
         figure, (left, right) = theme.figure(12, 4.6, columns=2, gridspec_kw={"width_ratios": [1.7, 1]})
-        n = np.geomspace(LOW, HIGH, 120)
-        curves = {b: (n, [compression_rate(x, VALUE_BITS, 2**b) for x in n]) for b in SHOWN}
-        rate_axes(left, curves)
+        self.curves = _curves(left)
         (self.dot,) = left.plot([], [], "kD", markersize=13, markerfacecolor="white", markeredgewidth=3)
         self.code_bar, self.book_bar = share_bars(right)
         moving = [self.dot, self.code_bar, self.book_bar]
@@ -93,7 +91,17 @@ class CodebookLab(Lab):
     def update(self):
         self.choice.value = self._named()
         self._draw(self.dot, self.code_bar, self.book_bar)
-        self.figure_view.refresh()
+        changed = self._veil(self.curves)
+        (self.figure_view.redraw if changed else self.figure_view.refresh)()
+
+    def _veil(self, curves):
+        """Leave out the curve that answers a question that waits; returns whether that changed anything."""
+        told = self.prediction.at.get("bits") if self.waits else None
+        before = [line.get_visible() for line, _ in curves.values()]
+        for bits, parts in curves.items():
+            for part in parts:
+                part.set_visible(bits != told)
+        return before != [line.get_visible() for line, _ in curves.values()]
 
     def _draw(self, dot, codes, book):
         dot.set_data([self.n], [self.rate])
@@ -131,8 +139,7 @@ class CodebookLab(Lab):
 
     def picture(self):
         figure, (left, right) = theme.figure(13, 5, columns=2, gridspec_kw={"width_ratios": [1.7, 1]})
-        n = np.geomspace(LOW, HIGH, 120)
-        rate_axes(left, {b: (n, [compression_rate(x, VALUE_BITS, 2**b) for x in n]) for b in SHOWN})
+        self._veil(_curves(left))
         (dot,) = left.plot([], [], "kD", markersize=13, markerfacecolor="white", markeredgewidth=3)
         self._draw(dot, *share_bars(right))
         return figure
@@ -144,6 +151,11 @@ class CodebookLab(Lab):
         if LAYERS[change["new"]] is not None:
             with self.hold_trait_notifications():
                 self.n, self.bits = LAYERS[change["new"]]
+
+
+def _curves(axes):
+    n = np.geomspace(LOW, HIGH, 120)
+    return rate_axes(axes, {b: (n, [compression_rate(x, VALUE_BITS, 2**b) for x in n]) for b in SHOWN})
 
 
 def _bytes(size):

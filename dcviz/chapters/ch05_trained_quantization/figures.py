@@ -104,13 +104,13 @@ def error_axes(axes, unshared):
 
 
 def rate_axes(axes, curves, limits=(8, 1e8)):
-    """Compression rate against n, a line for each bit width: curves {bits: (n, rate)}. Returns {bits: line}."""
+    """Compression rate against n, a line for each bit width: curves {bits: (n, rate)}. Returns {bits: (line, name)}."""
     lines = {}
     for i, (bits, (n, rate)) in enumerate(curves.items()):
         style = theme.line_style(theme.series(i), marker="")
-        lines[bits] = axes.plot(n, rate, **style)[0]
-        label = f"{bits} bit{'s' * (bits > 1)}"
-        axes.annotate(label, (1.01, rate[-1]), xycoords=("axes fraction", "data"), va="center", fontsize=14)
+        name = f"{bits} bit{'s' * (bits > 1)}"
+        at = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 14}
+        lines[bits] = axes.plot(n, rate, **style)[0], axes.annotate(name, (1.01, rate[-1]), **at)
     axes.axhline(1, color="black", linewidth=1)
     axes.set_xscale("log")
     axes.set_yscale("log", base=2)

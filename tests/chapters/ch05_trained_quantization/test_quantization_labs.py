@@ -13,6 +13,7 @@ from dcviz.errors import NetError
 from dcviz.evidence import paper, recordings
 from dcviz.ideas.kmeans import compression_rate
 from dcviz.labkit.base import plain
+from dcviz.labkit.prediction import Prediction
 
 FIGURE3 = paper.table("figure3_weight_sharing_example")
 
@@ -98,6 +99,27 @@ def test_codebook_lab_counts_as_section_3():
     assert lab.choice.value == "a layer of your own"
     assert lab.book_bar.get_width() == pytest.approx(100 * lab.codebook_bytes / (4 * lab.n))
     assert lab.dot.get_ydata()[0] == lab.rate
+
+
+def test_codebook_lab_leaves_out_the_curve_that_answers():
+    guess = Prediction("?", low=1.0, high=16.0, truth=lambda lab: lab.rate, at={"n": 16, "bits": 2})
+    lab = CodebookLab(n=1000, bits=5, prediction=guess)
+
+    def at_16():
+        lines = [line for line in lab.picture().axes[0].lines if line.get_visible() and len(line.get_xdata()) > 2]
+        return [np.interp(16, line.get_xdata(), line.get_ydata()) for line in lines]
+
+    def drawn():
+        return [bits for bits, parts in lab.curves.items() if all(part.get_visible() for part in parts)]
+
+    assert drawn() == [1, 4, 8, 12]
+    assert not np.isclose(at_16(), 3.2, rtol=0.02).any()
+    veiled = lab.figure_view.value
+    guess.commit(3.0)
+    assert drawn() == [1, 2, 4, 8, 12]
+    assert np.isclose(at_16(), 3.2, rtol=0.02).any()
+    assert lab.figure_view.value != veiled
+    assert lab.error == ""
 
 
 def test_codebook_lab_the_slider_moves_n():
