@@ -11,7 +11,7 @@ function name(lab) {
   };
   const waits = lab.classList.contains("dcviz-waiting"); // for a guess: nothing can be moved before it
   for (const part of lab.children)
-    if (!part.matches(".dcviz-prediction, .dcviz-title, .dcviz-caption, .dcviz-alert")) part.inert = waits;
+    if (!part.matches(".dcviz-prediction, .dcviz-asked, .dcviz-title, .dcviz-caption, .dcviz-alert")) part.inert = waits;
   for (const control of lab.querySelectorAll("select, button, input, .noUi-handle, [tabindex]"))
     control.setAttribute("data-lm-suppress-shortcuts", "true");
   for (const slider of lab.querySelectorAll(".dcviz-slider")) {

@@ -56,6 +56,16 @@ def exported(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def waiting(exported):
+    """Name of a student page beside the others: its lab's question has no answer yet."""
+    source = exported / "98_waits.py"
+    source.write_text(SOURCE.split("# %%\nHuffmanLab")[0])
+    book = snapshots.execute(editions.notebook(source, "student"), exported)
+    (exported / "98_waits.html").write_text(pages.render(nbformat.from_dict(book), "html", "98_waits"))
+    return "98_waits.html"
+
+
 @pytest.fixture
 def open_page(browser, exported):
     """open_page(name) -> page; afterwards no page error and no request for anything but the files."""
@@ -110,6 +120,34 @@ def test_a_threshold_is_dragged_without_a_kernel(open_page, shots):
     said = lab.locator(".dcviz-caption .dcviz-text").evaluate("e => getComputedStyle(e, '::before').content")
     assert "As saved" in said
     page.screenshot(path=shots / "export_html.png", full_page=True)
+
+
+def test_a_lab_with_an_open_question_waits_without_a_kernel_too(open_page, waiting, shots):
+    page = open_page(waiting)
+    lab = page.locator(".dcviz-alive")
+    lab.locator("canvas").wait_for()
+    expect(lab).to_contain_text("What share goes?")
+    box = lab.get_by_label("logarithmic counts")
+    handle = lab.locator("[role=slider]")
+    for part in (lab.locator("canvas"), handle, lab.locator("input[type=checkbox]").first):
+        assert part.evaluate("e => e.closest('[inert]') !== null")
+    before, after = drag(page, lab)
+    handle.focus()  # an inert one takes no focus
+    page.keyboard.press("ArrowRight")
+    assert float(handle.get_attribute("aria-valuenow")) == after == before
+    expect(page.locator(".dcviz-moved")).to_have_count(0)
+    for words in (".dcviz-title", ".dcviz-caption"):  # a screen reader still reads them
+        assert lab.locator(words).evaluate("e => e.closest('[inert]') === null")
+    page.screenshot(path=shots / "export_waits.png", full_page=True)
+
+    lab.get_by_role("button", name="Show me without guessing").click()
+    expect(lab.get_by_role("button", name="Show me without guessing")).to_have_count(0)
+    expect(lab.locator("[inert]")).to_have_count(0)
+    before, after = drag(page, lab)
+    assert after > before + 0.02
+    picture = lab.locator("canvas").evaluate("c => c.toDataURL()")
+    box.check()
+    page.wait_for_function("([c, old]) => c.toDataURL() !== old", arg=[lab.locator("canvas").element_handle(), picture])
 
 
 def test_controls_that_are_bound_to_a_view_work_and_others_are_off(open_page):

@@ -52,16 +52,14 @@
       if (this.of(root)._dom_classes?.includes("dcviz-waiting")) this.hold();
     }
 
-    // A lab whose question has no answer yet: nothing can be moved until the reader asks to be shown.
+    // A lab whose question has no answer yet: the caption's script lets nothing be moved until the reader asks to be shown.
     hold() {
       const question = this.box.querySelector(".dcviz-asked");
       if (!question) return;
-      const parts = [...question.parentElement.children].filter((part) => part !== question);
       const show = make("button", "jupyter-button", question);
       show.textContent = "Show me without guessing";
-      for (const part of parts) part.inert = true;
       show.addEventListener("click", () => {
-        for (const part of parts) part.inert = false;
+        question.parentElement.classList.remove("dcviz-waiting");
         show.remove();
       });
     }
