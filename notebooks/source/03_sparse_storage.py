@@ -189,7 +189,7 @@ best = Prediction(
     unit="bits",
     key="ch03-best",
     truth=lambda lab: relative_index.best_bits(np.flatnonzero(fc1), 6),
-    at={"layer": "fc1", "bits": 3},
+    at={"layer": "fc1", "percent": 8.0, "bits": 3},
 )
 IndexBitsLab(net="lenet-300-100", layer="fc3", bits=3, value_bits=6, prediction=best)
 
@@ -282,7 +282,7 @@ cluster = Prediction(
     options=["fewer", "as many", "more"],
     key="ch03-cluster",
     truth=lambda lab: lab.against_shuffled(bits=5),
-    at={"layer": "fc1"},
+    at={"layer": "fc1", "percent": 8.0},
 )
 IndexBitsLab(net="lenet-300-100", layer="fc3", bits=5, value_bits=6, prediction=cluster)
 

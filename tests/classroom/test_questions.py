@@ -298,6 +298,17 @@ def test_before_a_guess_nothing_tells_and_after_it_both_are_shown(question):
     assert question.key in RUNS or guess._say(right) in note
 
 
+@pytest.mark.parametrize("key", ["ch03-best", "ch03-cluster"])
+def test_chapter_03_goes_to_the_share_of_fc1_that_it_asks_about(key):
+    question = next(question for question in EVERY if question.key == key)
+    guess = question.asked(TRUTHS[key])
+    lab = question.made(guess)
+    guess.give_up()
+    assert "fc1 of lenet-300-100, walked by rows: 18,816 of 235,200 weights kept" in plain(lab.caption.value)
+    if key == "ch03-best":
+        assert f"more than b = {TRUTHS[key](lab)}, the best" in plain(lab.caption.value)
+
+
 def test_what_tells():
     number, choice = Prediction("?", low=0, high=1000, unit="%"), Prediction("?", options=["linear", "density"])
     assert tells("it is 40.2 of them", number, 40.23)
