@@ -250,7 +250,7 @@ def cifar_archive(folder):
         assert set(os.listdir(folder / "out")) <= names
         assert set(folder.parent.iterdir()) == before
 
-    with mock.patch("os.fsync"):  # six files an input
+    with mock.patch("os.fsync", quiet):  # six files an input
         yield [plain], damage, read, DataError
 
 
@@ -283,7 +283,7 @@ def progress(folder):
         if why:
             raise DataError(why)
 
-    with mock.patch.dict(os.environ, DCVIZ_PROGRESS=str(folder / "progress.json")), mock.patch("os.fsync"):
+    with mock.patch.dict(os.environ, DCVIZ_PROGRESS=str(folder / "progress.json")), mock.patch("os.fsync", quiet):
         yield files, reworded, read, DataError
 
 
@@ -383,7 +383,10 @@ def arguments(folder):
             assert said.getvalue().strip()
             raise DataError(said.getvalue())
 
-    with mock.patch.object(editions, "notebook", return_value=book), mock.patch("os.fsync"):
+    def make(*_, **__):
+        return book
+
+    with mock.patch.object(editions, "notebook", make), mock.patch("os.fsync", quiet):
         yield [f"out/{n}\t{chapters}" for n, chapters in enumerate(only)], reworded, read, DataError
 
 
@@ -401,6 +404,10 @@ SUBJECTS = {
 }
 SHARE = {"labs": 100}
 """Subjects of which only one input in so many is tried: making a lab takes a tenth of a second."""
+
+
+def quiet(file):
+    """In place of ``os.fsync``: a Mock would keep a list of all calls, and the fuzzer would grow."""
 
 
 def peak():
