@@ -359,7 +359,7 @@ check.conditional_entropy(my_conditional_entropy)
 # and the advantage is gone:
 
 # %%
-bounds.mask_table(fc1)
+guess.then(lambda: bounds.mask_table(fc1))
 
 # %% [markdown]
 # The last row is a real coder, [a page long](../dcviz/chapters/ch10_how_small/context_coding.py): an **arithmetic coder** with four counters, one
