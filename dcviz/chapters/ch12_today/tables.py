@@ -12,7 +12,7 @@ from dcviz.nets import datasets, training
 from dcviz.pipeline import shipped
 
 RECORDED, NOW, QUOTED = "recorded", "measured now", "quoted"
-WANDA = "Sun and others, arXiv:2306.11695"
+WANDA = "Sun and others, arXiv:2306.11695 (not yet compared with a copy at hand)"
 """Where the numbers of ``LLAMA`` are printed: LLaMA-7B, perplexity on WikiText."""
 LLAMA = {"not pruned": (5.68, 5.68), "magnitude": (17.29, 42.13), "SparseGPT": (7.22, 11.00), "Wanda": (7.26, 11.53)}
 """{method: (perplexity at 50 % kept, at 2:4)}."""
