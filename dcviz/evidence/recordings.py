@@ -6,13 +6,12 @@ A chapter's measurements stand in its room, in `measure.py`; a measurement is a 
 """
 
 import datetime
-import json
 from dataclasses import dataclass
 from importlib import import_module
 
 from dcviz.errors import DataError
-from dcviz.evidence import machine
-from dcviz.files import DATA, atomic_write, check_writable, read_json
+from dcviz.evidence import machine, resumed
+from dcviz.files import DATA, check_writable, read_json
 
 FOLDER = DATA / "recorded"
 
@@ -111,6 +110,5 @@ def record(name):
 def keep(name, command, rows):
     """Write data/recorded/NAME.json: rows that ``command`` measured just now; returns the ``Recorded``."""
     recorded = Recorded(name, command, datetime.date.today().isoformat(), machine.name(), rows)
-    text = json.dumps(vars(recorded), indent=1)
-    atomic_write(FOLDER / f"{name}.json", lambda file: file.write((text + "\n").encode()))
+    resumed.keep(FOLDER / f"{name}.json", vars(recorded))
     return recorded
