@@ -1,0 +1,122 @@
+"""Checkpoints of strangers: every type and form that is read, and every one that is refused, by name."""
+
+import json
+
+import pytest
+import torch
+from dcviz.errors import DataError
+from dcviz.nets import checkpoints
+from safetensors.torch import load_file, save_file
+
+EVERY = {name: torch.arange(6).reshape(2, 3).to(dtype) for name, dtype in checkpoints.NAMES.items()}
+
+
+def contents(path):
+    with checkpoints.opened(path) as found:
+        return {entry.key: found.tensor(entry.key).clone() for entry in found.entries}
+
+
+def same(found, wanted):
+    assert found.keys() == wanted.keys()
+    for key, tensor in wanted.items():
+        assert found[key].dtype == tensor.dtype
+        assert found[key].shape == tensor.shape
+        assert torch.equal(found[key].reshape(-1).view(torch.uint8), tensor.contiguous().reshape(-1).view(torch.uint8))
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt", ".pth"])
+def test_every_type_comes_back(suffix, tmp_path):
+    path = tmp_path / f"net{suffix}"
+    save_file(EVERY, path) if suffix == ".safetensors" else torch.save(EVERY, path)
+    same(contents(path), EVERY)
+    with checkpoints.opened(path) as found:
+        assert found.dense_bytes == sum(t.numel() * t.element_size() for t in EVERY.values())
+
+
+def test_an_old_pytorch_file_is_read_too(tmp_path):
+    torch.save({"w": torch.ones(3)}, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    same(contents(tmp_path / "old.pt"), {"w": torch.ones(3)})
+
+
+def test_several_files_by_their_index_or_folder(tmp_path):
+    save_file({"a": torch.ones(2)}, tmp_path / "m-1.safetensors")
+    save_file({"b": torch.zeros(3)}, tmp_path / "m-2.safetensors")
+    index = tmp_path / "m.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": "m-1.safetensors", "b": "m-2.safetensors"}}))
+    for path in (index, tmp_path):
+        same(contents(path), {"a": torch.ones(2), "b": torch.zeros(3)})
+
+
+@pytest.mark.parametrize(
+    "weight_map", [{"a": "../m-1.safetensors"}, {"a": 3}, {"c": "m-1.safetensors"}, {"a": "none.safetensors"}, [], None]
+)
+def test_a_wrong_index_is_refused(weight_map, tmp_path):
+    save_file({"a": torch.ones(2)}, tmp_path / "m-1.safetensors")
+    (tmp_path / "m.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    with pytest.raises(DataError):
+        contents(tmp_path)
+
+
+def test_tied_tensors_are_seen(tmp_path):
+    weight = torch.ones(4, 2)
+    torch.save({"in": weight, "out": weight, "other": weight.t(), "copy": weight.clone()}, tmp_path / "tied.pt")
+    with checkpoints.opened(tmp_path / "tied.pt") as found:
+        assert [entry.same for entry in found.entries] == [None, "in", None, None]
+        assert found.dense_bytes == 3 * 32
+
+
+@pytest.mark.parametrize("name", checkpoints.STATES)
+def test_a_state_dict_among_other_things(name, tmp_path):
+    torch.save({name: {"w": torch.ones(2), "step": 3}, "epoch": 7}, tmp_path / "run.pt")
+    with checkpoints.opened(tmp_path / "run.pt") as found:
+        assert [entry.key for entry in found.entries] == ["w"]
+        assert found.left_out == ("epoch", "step")
+
+
+def not_tensors(path):
+    torch.save(torch.nn.Linear(2, 2), path)  # a whole module: reading it would run code
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        not_tensors,
+        lambda path: torch.save([1, 2], path),
+        lambda path: torch.save({"epoch": 3}, path),
+        lambda path: torch.save({"w": torch.ones(2, dtype=torch.complex64)}, path),
+        lambda path: torch.save({"w": torch.eye(3).to_sparse()}, path),
+        lambda path: torch.save({"w": torch.ones(2, device="meta")}, path),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"PK\x03\x04 and nothing more"),
+        lambda path: path.mkdir(),
+        lambda path: None,
+    ],
+)
+def test_other_files_are_refused_by_name(make, tmp_path):
+    path = tmp_path / "what.pt"
+    make(path)
+    with pytest.raises(DataError, match=r"what\.pt"):
+        contents(path)
+
+
+@pytest.mark.parametrize("data", [b"", b"abc", b"\xff" * 64, (2**40).to_bytes(8, "little") + b"{}"])
+def test_broken_safetensors_are_refused(data, tmp_path):
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="net.safetensors"):
+        contents(path)
+    with pytest.raises(DataError, match="checkpoint"):
+        contents(tmp_path / "net.txt")
+
+
+def test_what_is_written_piece_by_piece_others_can_read(tmp_path):
+    path = tmp_path / "out.safetensors"
+    entries = [(name, name, tuple(t.shape)) for name, t in EVERY.items()]
+    pieces = (bytes(t.reshape(-1).view(torch.uint8).numpy()) for t in EVERY.values())
+    assert checkpoints.write(path, entries, pieces) == path.stat().st_size
+    same(load_file(path), EVERY)
+    before = path.read_bytes()
+    with pytest.raises(DataError, match="announced"):
+        checkpoints.write(path, entries, [b"short"])
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["out.safetensors"]
