@@ -1,7 +1,10 @@
 """Floats coded by their exponents come back bit for bit, whatever they are."""
 
+import contextlib
+
 import numpy as np
 import pytest
+
 from dcviz.archive.planes import BLOCK, FORMATS, pattern_type, read_planes, write_planes
 from dcviz.archive.streams import Reader, Writer
 from dcviz.errors import DcvizError
@@ -53,9 +56,7 @@ def test_damaged_bytes_are_refused_or_give_other_numbers_of_the_same_count():
     for at in range(len(writer)):
         data = bytearray(writer)
         data[at] ^= 0x41
-        try:
+        with contextlib.suppress(DcvizError):
             assert read_planes(Reader(bytes(data)), 400, "float32").shape == (400,)
-        except DcvizError:
-            pass
     with pytest.raises(DcvizError):
         read_planes(Reader(bytes(writer[:-1])), 400, "float32")

@@ -4,9 +4,10 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+
 from dcviz.errors import DataError
 from dcviz.nets import checkpoints
-from safetensors.torch import load_file, save_file
 
 EVERY = {name: torch.arange(6).reshape(2, 3).to(dtype) for name, dtype in checkpoints.NAMES.items()}
 
@@ -103,7 +104,7 @@ def test_other_files_are_refused_by_name(make, tmp_path):
 def test_broken_safetensors_are_refused(data, tmp_path):
     path = tmp_path / "net.safetensors"
     path.write_bytes(data)
-    with pytest.raises(DataError, match="net.safetensors"):
+    with pytest.raises(DataError, match=r"net\.safetensors"):
         contents(path)
     with pytest.raises(DataError, match="checkpoint"):
         contents(tmp_path / "net.txt")
