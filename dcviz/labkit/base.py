@@ -127,6 +127,7 @@ class Lab(widgets.VBox):
     used = traitlets.Bool(False, help="True once the learner has changed something")
     prediction = traitlets.Instance(Prediction, allow_none=True)
     _made = ()
+    _guarding = False
 
     def __init__(self, *, prediction=None, **state):
         unknown = set(state) - set(self.state_names)
@@ -197,18 +198,27 @@ class Lab(widgets.VBox):
         traitlets.link((self, name), (widget, trait))
 
     def guard(self, function):
-        """`function`, but an exception goes to the lab's alert instead of a log nobody reads."""
+        """`function`, but an exception goes to the lab's alert instead of a log nobody reads.
+
+        The alert stays until a callback of the reader's goes well, with all that it sets off.
+        """
 
         @functools.wraps(function)
         def guarded(*args, **kwargs):
             with LOCK:
+                outermost = not self._guarding
+                if outermost:
+                    self._guarding, self.error = True, ""
                 try:
-                    result = function(*args, **kwargs)
+                    return function(*args, **kwargs)
                 except Exception as error:  # whatever a callback raises, the learner must see it
                     self.fail(error)
                     return None
-                self.error = self.alert.value = ""
-                return result
+                finally:
+                    if outermost:
+                        self._guarding = False
+                        if not self.error:
+                            self.alert.value = ""
 
         return guarded
 

@@ -122,8 +122,8 @@ function render({ model, el }) {
     bars(c, p, cuts, height);
     if (model.get("show_cdf")) distribution(c, p);
     previous(c, p);
-    let free = -Infinity;
-    marks.forEach((x, i) => { free = mark(c, p, x, i, empty[i], free); });
+    marks.forEach((x, i) => mark(c, p, x, empty[i]));
+    if (marks.length <= 40) labels(c, p, empty);
     legend(c, p, empty);
     canvas.dataset.centroids = marks.map((x) => x.toPrecision(5)).join(" ");
     canvas.dataset.empty = empty.filter(Boolean).length;
@@ -255,7 +255,7 @@ function render({ model, el }) {
     c.stroke();
   }
 
-  function mark(c, p, x, i, isEmpty, free) {
+  function mark(c, p, x, isEmpty) {
     const px = toPixel(p, x), r = marks.length > 40 ? 5 : 9;
     c.strokeStyle = isEmpty ? style.pruned : style.ink;
     c.lineWidth = isEmpty ? 2.5 : 1.5;
@@ -266,15 +266,26 @@ function render({ model, el }) {
     c.stroke();
     c.setLineDash([]);
     diamond(c, px, p.y + p.h, r, isEmpty);
-    const text = String(i);
+  }
+
+  function labels(c, p, empty) { // numbers that would cover each other stand as one: "3–5"
     c.font = `${style.size - 1}px ${style.font}`;
-    const half = c.measureText(text).width / 2;
-    if (marks.length > 40 || px - half < free) return free; // no room for this number
-    c.fillStyle = isEmpty ? style.pruned : style.ink;
     c.textAlign = "center";
     c.textBaseline = "bottom";
-    c.fillText(text, px, p.y - 3);
-    return px + half + 5;
+    const ends = (g) => [toPixel(p, marks[g[0]]), toPixel(p, marks[g.at(-1)])];
+    const text = (g) => (g.length > 1 ? `${g[0]}–${g.at(-1)}` : String(g[0]));
+    const left = (g) => (ends(g)[0] + ends(g)[1] - c.measureText(text(g)).width) / 2;
+    const right = (g) => left(g) + c.measureText(text(g)).width;
+    const groups = [];
+    for (let group of marks.map((_, i) => [i])) {
+      while (groups.length && left(group) < right(groups.at(-1)) + 5) group = [...groups.pop(), ...group];
+      groups.push(group);
+    }
+    for (const group of groups) {
+      c.fillStyle = group.every((i) => empty[i]) ? style.pruned : style.ink;
+      c.fillText(text(group), (ends(group)[0] + ends(group)[1]) / 2, p.y - 3);
+    }
+    canvas.dataset.labels = groups.map(text).join(" ");
   }
 
   function legend(c, p, empty) {

@@ -30,9 +30,16 @@ def css():
     return theme.css() + (HERE / "labs.css").read_text(encoding="utf-8")
 
 
-def script(path):
-    """The JavaScript of a view. As text: anywidget holds every view made of a *file* for ever, to show its changes."""
-    return path.read_text(encoding="utf-8")
+SVG = HERE / "svg.js"
+"""What views drawn in SVG share: `script(SVG, path)`."""
+
+
+def script(*paths):
+    """The JavaScript of a view, in one or more files; the last one is the view's own.
+
+    As text: anywidget holds every view made of a *file* for ever, to show its changes.
+    """
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
 class Caption(anywidget.AnyWidget):

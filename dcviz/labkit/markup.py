@@ -51,6 +51,15 @@ def visible(text, most=None):
     return shown if most is None or len(shown) <= most else f"{shown[: most - 1]}…"
 
 
+def counted(count, word, written=None):
+    """A count with its word: counted(1, "bit") -> '1 bit'; counted(3, "entry") -> '3 entries'.
+
+    ``written`` is the count as it is to stand there.
+    """
+    many = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    return f"{count if written is None else written} {word if count == 1 else many}"
+
+
 def drawn(text, most=24):
     """``visible`` text for a matplotlib figure, where a dollar is a dollar and begins no formula."""
     return visible(text, most).replace("$", r"\$")

@@ -79,6 +79,15 @@ def test_guard_is_for_other_callbacks():
     assert "ZeroDivisionError" in lab.error
 
 
+def test_what_fails_inside_a_callback_is_not_forgotten_when_the_rest_goes_well():
+    lab = TinyLab()
+    fails, well = lab.guard(lambda: 1 / 0), lab.guard(lambda: None)
+    lab.guard(lambda: (fails(), well()))()
+    assert "ZeroDivisionError" in lab.alert.value
+    well()
+    assert lab.error == lab.alert.value == ""
+
+
 def test_repr_is_a_literal_call():
     lab = TinyLab(number=np.float64(0.1234567891), many=[0.1 + 0.2, 1e-7])
     assert repr(lab) == 'TinyLab(number=0.123457, name="it\'s", many=[0.3, 1e-07])'

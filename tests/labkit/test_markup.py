@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 import dcviz
 from dcviz.labkit import theme
-from dcviz.labkit.markup import LONGEST, drawn, html, joined, script_json, visible, words
+from dcviz.labkit.markup import LONGEST, counted, drawn, html, joined, script_json, visible, words
 
 PACKAGE = Path(dcviz.__file__).parent
 TAG = re.compile(r"<[A-Za-z/!]")
@@ -159,3 +159,9 @@ def test_json_in_a_page_is_json_and_nothing_else():
     text = script_json(value)
     assert json.loads(text) == value
     assert not re.search("[<>&\u2028\u2029\0]", text)
+
+
+def test_counted():
+    assert [counted(n, "bit") for n in (0, 1, 2)] == ["0 bits", "1 bit", "2 bits"]
+    assert counted(3, "entry") == "3 entries"
+    assert counted(2, "bit", "1 to 2") == "1 to 2 bits"

@@ -13,7 +13,8 @@ from dcviz.errors import CodeError
 from dcviz.ideas import relative_index
 from dcviz.labkit import theme
 from dcviz.labkit.base import Caption, Lab, html, joined, labelled_slider, row
-from dcviz.labkit.controls import css, script
+from dcviz.labkit.controls import SVG, css, script
+from dcviz.labkit.markup import counted
 
 MAX_SIZE = 32
 FIGURE_2 = (1, 4, 15)
@@ -27,7 +28,7 @@ class IndexStrip(anywidget.AnyWidget):
     step        how many entries are drawn as written
     """
 
-    _esm = script(Path(__file__).parent / "relative_index_view.js")
+    _esm = script(SVG, Path(__file__).parent / "relative_index_view.js")
     _css = css()
     size = traitlets.Int(16).tag(sync=True)
     positions = traitlets.List(traitlets.Int()).tag(sync=True)
@@ -82,7 +83,7 @@ class RelativeIndexLab(Lab):
             (self.again, lambda: setattr(self, "step", 0)),
             (self.figure_2, self._show_figure_2),
         ):
-            button.on_click(self.guard(lambda _, action=action: action()))
+            button.on_click(self.guard(lambda _, action=action: self._pressed(action)))
         self.table = Caption(kind="table")
         return [
             row(self.text, self.figure_2),
@@ -131,18 +132,19 @@ class RelativeIndexLab(Lab):
             )
         total = entries * (self.bits + self.value_bits)
         return html(
-            "{now}With {bits} bits a gap reaches from 1 to {most} (stored as 0 to {largest}). In all "
-            "<b>{entries}</b> {entry_word}, {fillers} of them {filler_word}: "
+            "{now}With {reach} a gap reaches from 1 to {most} (stored as 0 to {largest}). In all "
+            "<b>{all}</b>, {fillers} of them {filler_word}: "
             "{entries} × ({bits} + {value_bits}) = <b>{total} bits</b>; "
             "the {size} dense weights take {size} × 32 = {dense}.",
             now=now,
+            reach=counted(self.bits, "bit"),
             bits=self.bits,
             most=most,
             largest=most - 1,
             entries=entries,
-            entry_word=_plural("entry", entries),
+            all=counted(entries, "entry"),
             fillers=fillers,
-            filler_word=_plural("filler", fillers),
+            filler_word="filler" if fillers == 1 else "fillers",
             value_bits=self.value_bits,
             total=total,
             size=self.size,
@@ -174,6 +176,10 @@ class RelativeIndexLab(Lab):
         table = html("<table style='border-collapse: collapse; font-size: 19px'>{rows}</table>", rows=rows)
         return html("<div style='overflow-x: auto'>{table}</div>", table=table)
 
+    def _pressed(self, action):
+        action()
+        self.refresh()  # a wrong text goes with its alert, even where nothing else changes
+
     def _typed(self, change):
         try:
             typed = [int(part) for part in change["new"].replace(",", " ").split()]
@@ -185,11 +191,8 @@ class RelativeIndexLab(Lab):
         with self.hold_trait_notifications():
             self.size = max([self.size, *(position + 1 for position in typed)])
             self.positions = typed
+        self.text.value = ", ".join(map(str, typed))
 
     def _show_figure_2(self):
         with self.hold_trait_notifications():
             self.positions, self.bits, self.size, self.step = list(FIGURE_2), 3, 16, 0
-
-
-def _plural(word, count):
-    return word if count == 1 else f"{word.removesuffix('y')}ies" if word.endswith("y") else f"{word}s"

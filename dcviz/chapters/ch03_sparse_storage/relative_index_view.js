@@ -1,16 +1,7 @@
 // A short layer as a row of cells with an arc per stored entry. A click, space or enter keeps or prunes a weight;
 // arrow keys walk along the cells. Python encodes; this file only draws.
-const NS = "http://www.w3.org/2000/svg";
 const WIDTH = 1080, CELL_TOP = 168, STORED = 322, HEIGHT = 336;
 let made = 0;
-
-function add(parent, name, attributes, text) {
-  const node = document.createElementNS(NS, name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  if (text !== undefined) node.textContent = text;
-  parent.append(node);
-  return node;
-}
 
 function render({ model, el }) {
   const id = `dcviz-strip-${made++}`;
@@ -33,13 +24,9 @@ function render({ model, el }) {
     const kept = new Set(model.get("positions"));
     const wide = Math.min(62, (WIDTH - 8) / (size + 1.5));
     const middle = (position) => 4 + wide * (position + 2);
-    const svg = document.createElementNS(NS, "svg");
-    svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
-    svg.setAttribute("width", "100%");
-    svg.setAttribute("font-family", "var(--dcviz-font)");
-    svg.setAttribute("fill", "var(--dcviz-ink)");
-    svg.setAttribute("role", "group");
-    svg.setAttribute("aria-label", `layer of ${size} weights, ${kept.size} kept`);
+    const svg = add(null, "svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: "100%",
+      "font-family": "var(--dcviz-font)", fill: "var(--dcviz-ink)", role: "group",
+      "aria-label": `layer of ${size} weights, ${kept.size} kept` });
     const defs = add(svg, "defs", {});
     const hatch = add(defs, "pattern", { id: `${id}-x`, width: 9, height: 9, patternUnits: "userSpaceOnUse" });
     add(hatch, "path", { d: "M0 0L9 9M9 0L0 9", stroke: "var(--dcviz-filler)", "stroke-width": 1.6 });

@@ -13,6 +13,7 @@ from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, html, row
 from dcviz.labkit.histograms import short
 from dcviz.labkit.inline import LogSlider, inline_slider
+from dcviz.labkit.markup import counted
 
 VALUE_BITS = 32
 LOW, HIGH = 8, 100_000_000
@@ -120,12 +121,13 @@ class CodebookLab(Lab):
         )
         size = "smaller" if self.rate >= 1 else html("smaller: that is <i>larger</i>")
         return html(
-            "n = <b>{n:,}</b> weights, codes of <b>{bits}</b> bits, k = <b>{k:,}</b> values: "
+            "n = <b>{n:,}</b> weights, codes of <b>{code}</b>, k = <b>{k:,}</b> values: "
             "r = {n:,}·32 / ({n:,}·{bits} + {k:,}·32) = <b>{rate:.2f}×</b> {size}. "
             "Codes {code_bytes} + codebook {codebook_bytes}: "
             "<b>{overhead:.2g}%</b> is codebook, so {verdict}. Without it r would be "
             "{without:.2f}.",
             n=self.n,
+            code=counted(self.bits, "bit"),
             bits=self.bits,
             k=k,
             rate=self.rate,

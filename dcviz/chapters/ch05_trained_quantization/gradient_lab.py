@@ -41,6 +41,7 @@ class GradientLab(Lab):
 
     weights, gradients   16 numbers each, row by row; the codebook is the weights' k-means with k = 4
     kept_codes           the codes, once a step was written back: they stay, whatever the values do; else []
+    cell                 which of the 16 was changed last: the caption speaks of its cluster; -1: of the largest
     reduce               "sum" (equation 3) or "mean", to see what goes wrong
 
     Reads `codes`, `centroids`, `reduced`, `tuned` give what the view shows, `predicted_change` what a loss with
@@ -48,13 +49,14 @@ class GradientLab(Lab):
     """
 
     heading = html("One step of trained quantization <small>Fig. 3: click a number and change it</small>")
-    state_names = ("weights", "gradients", "learning_rate", "reduce", "kept_codes")
+    state_names = ("weights", "gradients", "learning_rate", "reduce", "kept_codes", "cell")
 
     weights = traitlets.List(traitlets.Float())
     gradients = traitlets.List(traitlets.Float())
     learning_rate = traitlets.Float(1.0, min=0)
     reduce = traitlets.Enum(("sum", "mean"), default_value="sum")
     kept_codes = traitlets.List(traitlets.Int())
+    cell = traitlets.Int(-1, min=-1, max=SIDE**2 - 1)
 
     def __init__(self, *, weights=None, gradients=None, **more):
         quoted = paper.table("figure3_weight_sharing_example")
@@ -67,7 +69,7 @@ class GradientLab(Lab):
         self.view = GradientView()
         self.bind(self.view, "weights", "weights")
         self.bind(self.view, "gradients", "gradients")
-        self.observe(self._edited, "weights")
+        self.observe(self._edited, ["weights", "gradients"])
         self.rate_slider = inline_slider("learning rate", self.learning_rate, 0.0, 5.0, 0.05)
         self.bind(self.rate_slider, "learning_rate")
         self.reduce_choice = choice_buttons(("sum", "mean"), "reduce by")
@@ -113,12 +115,12 @@ class GradientLab(Lab):
         return first_order_change(self.gradients, self.centroids, self.tuned, self.codes) + 0.0  # never "-0.0000"
 
     def describe(self):
-        i = int(np.argmax(self.sizes))  # the largest cluster shows the difference best
+        i = int(np.argmax(self.sizes) if self.cell < 0 else self.codes[self.cell])  # the largest shows most
         members = np.array(self.gradients)[self.codes == i]
         written = " + ".join(f"({number(g)})" if g < 0 else number(g) for g in members)
         how = f"({written}) / {len(members)}" if self.reduce == "mean" else written
         n = len(self.weights)
-        same = self.state() == {**self.state(), **_state_of(self._quoted)}
+        same = self.state() == _state_of(self._quoted) | {"cell": self.cell}
         note = " These are Fig. 3's numbers." if same else ""
         return html(
             "Cluster {i} owns {members} weights. Its gradient by {reduce}: {how} = "
@@ -152,6 +154,7 @@ class GradientLab(Lab):
         with self.hold_trait_notifications():
             for name, value in _state_of(self._quoted).items():
                 setattr(self, name, value)
+        self.cell = -1
 
     def step(self):
         """Write each weight's new shared value back as the weight; the codes stay."""
@@ -163,8 +166,11 @@ class GradientLab(Lab):
         finally:
             self._stepping = False
 
-    def _edited(self, _):
-        if not self._stepping:  # another weight by hand: cluster anew
+    def _edited(self, change):
+        changed = np.flatnonzero(np.array(change["old"]) != np.array(change["new"]))
+        if changed.size == 1:
+            self.cell = int(changed[0])
+        if change["name"] == "weights" and not self._stepping:  # another weight by hand: cluster anew
             self.kept_codes = []
 
 

@@ -1,5 +1,8 @@
 """Decoding a Huffman stream by hand: follow the bits down the tree, write down a symbol at each leaf."""
 
+from pathlib import Path
+
+import anywidget
 import ipywidgets as widgets
 import numpy as np
 import traitlets
@@ -11,7 +14,18 @@ from dcviz.chapters.ch06_huffman.tree_view import TreeView
 from dcviz.ideas import huffman, relative_index
 from dcviz.labkit import theme
 from dcviz.labkit.base import Caption, Lab, html, joined, labelled_slider, row, words
-from dcviz.labkit.markup import visible
+from dcviz.labkit.controls import css, script, synced
+from dcviz.labkit.markup import counted, visible
+
+
+class AnswerEntry(anywidget.AnyWidget):
+    """Takes one answer after another, by Enter or Check; `typed` holds all of them, so that none gets lost."""
+
+    _esm = script(Path(__file__).parent / "answer_entry.js")
+    _css = css() + ".dcviz-answer, .dcviz-answer label { display: flex; gap: 10px; align-items: center; }"
+    label = synced(traitlets.Unicode())
+    typed = synced(traitlets.List(traitlets.Unicode()))
+    disabled = synced(traitlets.Bool(False))
 
 
 class DecodeLab(Lab):
@@ -101,22 +115,15 @@ class DecodeLab(Lab):
         self.again = widgets.Button(description="start over")
         for button, bits in ((self.back, -1), (self.forward, 1), (self.again, -len(self.bits) - 10_000)):
             button.on_click(self.guard(lambda _, bits=bits: self._move(bits)))
-        self.guess = widgets.Text(
-            description="next symbol",
-            placeholder="a number",
-            continuous_update=False,
-            style={"description_width": "initial"},
-            layout=widgets.Layout(width="250px"),
-        )
-        self.check = widgets.Button(description="Check")
-        self.check.on_click(self.guard(lambda _: self._typed()))
+        self.guess = AnswerEntry(label="next symbol").add_class("dcviz")
+        self.guess.observe(self.guard(self._typed), "typed")
         self.reply = Caption(kind="truth")
         self.tape = Caption(role="group", kind="tape")
         return [
             row(self.layer_choice, self.stream_choice, self.start_entry, self.count_entry),
             self.tape,
             row(self.forward, self.back, self.again, self.read_slider),
-            row(self.guess, self.check, self.reply),
+            row(self.guess, self.reply),
             self.view,
         ]
 
@@ -155,7 +162,7 @@ class DecodeLab(Lab):
         finally:
             self._setting = False
         self.view.current = self.ids[self._node()]
-        self.forward.disabled = self.check.disabled = self.read >= len(self.bits)
+        self.forward.disabled = self.guess.disabled = self.read >= len(self.bits)
         self.back.disabled = self.again.disabled = self.read == 0
         self.tape.value = self._tape()
         self.reply.value = self._reply
@@ -181,13 +188,13 @@ class DecodeLab(Lab):
         self._reply = ""
         self.read = max(0, min(len(self.bits), self.read + bits))
 
-    def _typed(self):
-        try:
-            symbol = int(self.guess.value)
-        except ValueError:
-            raise ValueError(f"{self.guess.value!r} is not a whole number") from None
-        self.answer(symbol)
-        self.guess.value = ""
+    def _typed(self, change):
+        for text in change["new"][len(change["old"]) :]:
+            try:
+                symbol = int(text)
+            except ValueError:
+                raise ValueError(f"{text!r} is not a whole number") from None
+            self.answer(symbol)
 
     def answer(self, symbol):
         """Say that ``symbol`` comes next; True, and its bits are read, if that is right."""
@@ -218,7 +225,7 @@ class DecodeLab(Lab):
         fixed = total * self.data.width
         text = html(
             "{layer}, {stream} of {net}, symbols {start} to {last}: "
-            "{bits} bits by Huffman, {fixed} at {width} bits each. "
+            "{bits} bits by Huffman, {fixed} at {width} each. "
             "Read <b>{read}</b> of {bits} bits, decoded <b>{done} of {total}</b>: "
             "{decoded}.",
             layer=self.layer,
@@ -229,7 +236,7 @@ class DecodeLab(Lab):
             total=total,
             bits=len(self.bits),
             fixed=fixed,
-            width=self.data.width,
+            width=counted(self.data.width, "bit"),
             read=self.read,
             done=done,
             decoded=words(", ".join(map(str, self.decoded)) or "none yet"),

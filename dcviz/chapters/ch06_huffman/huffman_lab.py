@@ -13,7 +13,7 @@ from dcviz.ideas.entropy import entropy, mean_length
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, html, labelled_slider, row
 from dcviz.labkit.controls import choices
-from dcviz.labkit.markup import visible
+from dcviz.labkit.markup import counted, visible
 
 WIDEST = 16
 """Bits of the widest symbols that a .dcz file's code tables are made for."""
@@ -117,7 +117,8 @@ class HuffmanLab(Lab):
             layout=widgets.Layout(width="170px"),
             tooltip="the chosen symbol, -1 for none",
         )
-        self.bind(self.symbol_entry, "symbol")
+        self._bound["symbol"].append((self.symbol_entry, "value"))  # no link: it breaks where `update` says no
+        self.symbol_entry.observe(lambda change: setattr(self, "symbol", change["new"]), "value")
         merges = len(self.tree.merges)
         self.step_slider = labelled_slider("merges done", merges, 0, merges, width="230px")
         self.play = widgets.Play(value=merges, min=0, max=merges, interval=700, show_repeat=False)
@@ -232,6 +233,7 @@ class HuffmanLab(Lab):
                 part.max = merges
                 part.disabled = self.canonical
             self.step_slider.value = self.play.value = done
+            self.symbol_entry.value = self.symbol
             self.layer_choice.value = self.layer
             options = choices(self.source.layers[self.layer])
             if self.stream_choice.options != options:
@@ -255,20 +257,19 @@ class HuffmanLab(Lab):
         filler = f", {self.data.fillers:,} of them fillers" if self.data.fillers else ""
         text = html(
             "<b>{layer}, {stream}</b> of {net}: {size:,} symbols{filler}, "
-            "{kinds} different. Fixed length {width} bits; entropy {entropy:.3f}; "
-            "Huffman <b>{mean_length:.3f} bits</b> on average, words of {shortest} to "
-            "{max} bits. Stream: {bytes:,} → <b>{table}: {change}.",
+            "{kinds} different. Fixed length {width}; entropy {entropy:.3f}; "
+            "Huffman <b>{mean_length:.3f} bits</b> on average, words of {words}. Stream: {bytes:,} → "
+            "<b>{table}: {change}.",
             layer=self.layer,
             stream=self.stream,
             net=self.net,
             size=self.data.symbols.size,
             filler=filler,
             kinds=self._kinds,
-            width=self.written.width,
+            width=counted(self.written.width, "bit"),
             entropy=self.entropy,
             mean_length=self.mean_length,
-            shortest=self._shortest(),
-            max=self.lengths.max(),
+            words=self._word_lengths(),
             bytes=packed.bytes,
             table=table,
             change=change,
@@ -283,8 +284,10 @@ class HuffmanLab(Lab):
             )
         return text + self._step_words() + self._symbol_words()
 
-    def _shortest(self):
-        return int(self.lengths[self.lengths > 0].min(initial=20))
+    def _word_lengths(self):
+        longest = int(self.lengths.max())
+        shortest = int(self.lengths[self.lengths > 0].min(initial=longest))
+        return counted(longest, "bit", longest if shortest == longest else f"{shortest} to {longest}")
 
     def _step_words(self):
         if self.step < 0 or self.canonical:
@@ -320,14 +323,14 @@ class HuffmanLab(Lab):
         return html(
             "<p><b>{name}</b>: {count:,} times, p = {share:.4f}, "
             "−log₂ p = {log2:.2f}; {path}word in the file <b>{word}</b>, "
-            "{lengths} bits.</p>",
+            "{length}.</p>",
             name=self.names[place],
             count=count,
             share=share,
-            log2=-np.log2(share),
+            log2=abs(np.log2(share)),
             path=self._path_words(),
             word=self.word(self.symbol),
-            lengths=self.lengths[place],
+            length=counted(self.lengths[place], "bit"),
         )
 
     def _path_words(self):

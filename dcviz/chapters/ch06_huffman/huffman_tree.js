@@ -1,16 +1,8 @@
 // A Huffman tree in SVG. Python sends the layout once (nodes as parallel lists, parents first); choosing a leaf
 // marks its path here, at once, and tells Python through the trait "selected".
 
-const SVG = "http://www.w3.org/2000/svg";
 const SIDE = { left: 56, right: 14, top: 22 };
 const NARROW = 15.5; // pixels of the tightest column
-
-function make(name, attributes, parent) {
-  const node = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  parent.append(node);
-  return node;
-}
 
 const percent = (x) => (x >= 0.0995 ? (100 * x).toFixed(1) : (100 * x).toPrecision(2)) + "%";
 
@@ -57,32 +49,32 @@ function render({ model, el }) {
     const tail = tight ? 40 : 34;
     const bottom = SIDE.top + level * t.depth + tail;
     const x = (i) => SIDE.left + column * (t.x[i] + 0.5), y = (i) => SIDE.top + level * t.y[i];
-    svg = make("svg", { width: Math.max(total, width - 2), height: bottom, role: "group", "aria-label": model.get("label") }, scroll);
+    svg = add(scroll, "svg", { width: Math.max(total, width - 2), height: bottom, role: "group", "aria-label": model.get("label") });
     svg.classList.toggle("tight", tight);
     svg.classList.toggle("all-bits", t.columns <= 20);
-    const levels = make("g", { "aria-hidden": "true" }, svg), edges = make("g", { "aria-hidden": "true" }, svg);
-    const knots = make("g", { "aria-hidden": "true" }, svg), bits = make("g", { "aria-hidden": "true" }, svg);
-    const terminals = make("g", {}, svg);
+    const levels = add(svg, "g", { "aria-hidden": "true" }), edges = add(svg, "g", { "aria-hidden": "true" });
+    const knots = add(svg, "g", { "aria-hidden": "true" }), bits = add(svg, "g", { "aria-hidden": "true" });
+    const terminals = add(svg, "g", {});
     const every = Math.ceil(24 / level);
     for (let d = 0; d <= t.depth; d++) {
-      make("line", { class: "level", x1: SIDE.left - 14, x2: total - SIDE.right, y1: SIDE.top + level * d, y2: SIDE.top + level * d }, levels);
-      if (d % every === 0) make("text", { class: "depth", x: SIDE.left - 20, y: SIDE.top + level * d }, levels).textContent = d;
+      add(levels, "line", { class: "level", x1: SIDE.left - 14, x2: total - SIDE.right, y1: SIDE.top + level * d, y2: SIDE.top + level * d });
+      if (d % every === 0) add(levels, "text", { class: "depth", x: SIDE.left - 20, y: SIDE.top + level * d }).textContent = d;
     }
     t.node.forEach((node, i) => {
       const p = t.parent[i], shape = { i };
       if (p >= 0) {
-        shape.edge = make("line", {
-          class: "edge", x1: x(p), y1: y(p), x2: x(i), y2: y(i), "stroke-width": (1.5 + 15 * t.share[i]).toFixed(1) }, edges);
-        shape.bit = make("text", { class: "bit", x: x(p) + 0.55 * (x(i) - x(p)), y: y(p) + 0.55 * (y(i) - y(p)) }, bits);
+        shape.edge = add(edges, "line", {
+          class: "edge", x1: x(p), y1: y(p), x2: x(i), y2: y(i), "stroke-width": (1.5 + 15 * t.share[i]).toFixed(1) });
+        shape.bit = add(bits, "text", { class: "bit", x: x(p) + 0.55 * (x(i) - x(p)), y: y(p) + 0.55 * (y(i) - y(p)) });
         shape.bit.textContent = t.bit[i];
       }
       if (isTerminal(i)) terminal(shape, x(i), y(i), column, tail, tight, terminals);
-      else shape.knot = make("circle", { class: "inner", cx: x(i), cy: y(i), r: 5 }, knots);
+      else shape.knot = add(knots, "circle", { class: "inner", cx: x(i), cy: y(i), r: 5 });
       shapes.push(shape);
     });
-    const marks = make("g", { "aria-hidden": "true" }, svg);
-    svg.here = make("circle", { class: "here", r: 13 }, marks);
-    svg.next = [0, 1].map(() => make("circle", { class: "next", r: 11 }, marks));
+    const marks = add(svg, "g", { "aria-hidden": "true" });
+    svg.here = add(marks, "circle", { class: "here", r: 13 });
+    svg.next = [0, 1].map(() => add(marks, "circle", { class: "next", r: 11 }));
     svg.place = { x, y };
     wantFocus = wantFocus || hadFocus;
     paint();
@@ -90,7 +82,7 @@ function render({ model, el }) {
 
   function terminal(shape, x, y, column, tail, tight, parent) {
     const i = shape.i, leaf = t.kind[i] === "leaf";
-    const g = make("g", { class: `terminal ${t.kind[i]}`, role: "button", tabindex: -1, transform: `translate(${x},${y})` }, parent);
+    const g = add(parent, "g", { class: `terminal ${t.kind[i]}`, role: "button", tabindex: -1, transform: `translate(${x},${y})` });
     g.dataset.lmSuppressShortcuts = "true"; // else JupyterLab's command mode takes the arrow keys
     g.dataset.node = t.node[i];
     const bits = way(i).map((j) => t.bit[j]).join("");
@@ -99,10 +91,10 @@ function render({ model, el }) {
       ? `${t.name[i]}, ${percent(t.share[i])}, ${word}`
       : `branch of ${t.below[i]} symbols, together ${percent(t.share[i])}; opens`);
     const w = Math.max(column, 22);
-    make("rect", { class: "hit", x: -w / 2, y: -12, width: w, height: 12 + tail, rx: 4 }, g);
-    if (leaf) make("rect", { class: "glyph", x: -6, y: -6, width: 12, height: 12 }, g);
-    else make("path", { class: "glyph", d: "M0,-7 L9,9 L-9,9 Z" }, g);
-    const text = make("text", tight ? { transform: "translate(0,12) rotate(-90)" } : { y: 27 }, g);
+    add(g, "rect", { class: "hit", x: -w / 2, y: -12, width: w, height: 12 + tail, rx: 4 });
+    if (leaf) add(g, "rect", { class: "glyph", x: -6, y: -6, width: 12, height: 12 });
+    else add(g, "path", { class: "glyph", d: "M0,-7 L9,9 L-9,9 Z" });
+    const text = add(g, "text", tight ? { transform: "translate(0,12) rotate(-90)" } : { y: 27 });
     text.textContent = leaf ? t.mark[i] : `${t.below[i]}×`;
     g.addEventListener("click", () => choose(i));
     g.addEventListener("keydown", (event) => key(event, i));

@@ -8,7 +8,7 @@ import traitlets
 from dcviz.chapters.ch07_full_pipeline import figures, journey
 from dcviz.labkit import theme
 from dcviz.labkit.base import Lab, html, labelled_slider
-from dcviz.labkit.controls import css, script
+from dcviz.labkit.controls import SVG, css, script
 
 
 class JourneyView(anywidget.AnyWidget):
@@ -17,7 +17,7 @@ class JourneyView(anywidget.AnyWidget):
     table   one dict for each weight, as `journey.table` makes them;  chosen: which of them is shown
     """
 
-    _esm = script(Path(__file__).parent / "journey_view.js")
+    _esm = script(SVG, Path(__file__).parent / "journey_view.js")
     _css = css()
     table = traitlets.List().tag(sync=True)
     chosen = traitlets.Int(0).tag(sync=True)

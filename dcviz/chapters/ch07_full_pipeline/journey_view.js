@@ -1,16 +1,7 @@
 // One weight's journey on one screen: its values stage by stage, its path through training, and its bits in the file.
 // Python has tabulated every weight (`table`); this file only draws the one that is chosen.
-const NS = "http://www.w3.org/2000/svg";
 const WIDTH = 1080, HEIGHT = 748, LEFT = 88, TOP = 152, TALL = 250, BYTES = 500;
 let made = 0;
-
-function add(parent, name, attributes, text) {
-  const node = document.createElementNS(NS, name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  if (text !== undefined) node.textContent = text;
-  parent.append(node);
-  return node;
-}
 
 function render({ model, el }) {
   const id = `dcviz-journey-${made++}`;
@@ -86,13 +77,8 @@ function render({ model, el }) {
 
   function draw() {
     const table = model.get("table"), one = table[Math.min(model.get("chosen"), table.length - 1)];
-    const svg = document.createElementNS(NS, "svg");
-    svg.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
-    svg.setAttribute("width", "100%");
-    svg.setAttribute("font-family", "var(--dcviz-font)");
-    svg.setAttribute("fill", "var(--dcviz-ink)");
-    svg.setAttribute("role", "img");
-    svg.setAttribute("aria-label", one.words_only);
+    const svg = add(null, "svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: "100%",
+      "font-family": "var(--dcviz-font)", fill: "var(--dcviz-ink)", role: "img", "aria-label": one.words_only });
     const hatch = add(add(svg, "defs", {}), "pattern", { id: `${id}-gone`, width: 10, height: 10, patternUnits: "userSpaceOnUse" });
     add(hatch, "path", { d: "M0 10L10 0", stroke: "var(--dcviz-pruned)", "stroke-width": 1.3 });
     stages(svg, one);

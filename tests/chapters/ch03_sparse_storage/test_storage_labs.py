@@ -4,6 +4,7 @@ import pytest
 from dcviz.errors import NetError
 from dcviz.evidence import paper
 from dcviz.ideas import relative_index, sparse_formats
+from dcviz.labkit.base import plain
 from dcviz.labs import IndexBitsLab, RelativeIndexLab
 
 
@@ -66,6 +67,19 @@ def test_nonsense_is_refused_in_the_lab_and_nothing_changes(strip, typed):
     assert strip.positions == [1, 4, 15]
     strip.text.value = "2"
     assert strip.error == ""
+
+
+def test_an_alert_goes_with_the_wrong_text_never_before(strip):
+    strip.text.value = "abc"
+    strip.again.click()  # which changes nothing: the text is put right
+    assert (strip.error, strip.text.value) == ("", "1, 4, 15")
+    strip.text.value = "15 1 4"
+    assert strip.text.value == "1, 4, 15"
+
+
+def test_one_bit_is_no_bits(strip):
+    strip.bits = 1
+    assert "With 1 bit a gap" in plain(strip.caption.value)
 
 
 def test_a_shorter_stream_takes_the_step_back(strip):

@@ -55,6 +55,19 @@ def test_gradient_lab_edits_reach_everything_and_reset_undoes_them():
     assert repr(lab) == figure3
 
 
+def test_gradient_lab_the_caption_speaks_of_the_cluster_that_was_changed():
+    lab = GradientLab()
+    assert "Cluster 1 owns 5 weights" in plain(lab.caption.value)  # the largest
+    lab.view.gradients = [1.0, *lab.gradients[1:]]
+    assert "Cluster 3 owns 4 weights" in plain(lab.caption.value)
+    assert "1.00" in plain(lab.caption.value)
+    assert labs.recreate(repr(lab)).caption.value == lab.caption.value
+    lab.view.gradients = [*lab.gradients[:4], 0.5, *lab.gradients[5:]]
+    assert f"Cluster {lab.codes[4]} owns" in plain(lab.caption.value)
+    lab.reset()
+    assert "Cluster 1 owns 5 weights" in plain(lab.caption.value)
+
+
 def test_gradient_lab_steps_keep_the_codes_even_where_values_cross():
     lab = GradientLab(learning_rate=50.0)  # value 3 falls from 2 to 0, below value 2
     codes, tuned = lab.view.codes, list(lab.tuned)
@@ -134,6 +147,10 @@ def test_codebook_lab_the_slider_moves_n():
     lab.n = 8
     assert lab.n_slider.slider.value == lab.n_slider.slider.min
     assert lab.error == ""
+
+
+def test_codebook_lab_one_bit_is_no_bits():
+    assert "codes of 1 bit, k = 2" in plain(CodebookLab(bits=1).caption.value)
 
 
 def test_codebook_lab_says_when_sharing_makes_it_larger():

@@ -62,16 +62,20 @@ def test_answers_are_checked_and_explained():
     lab._move(1)  # half-way into a word: answering finishes it
     assert lab.answer(1)
     assert lab.decoded == [0, 1]
-    lab.guess.value = "0"
-    lab.check.click()
+    lab.guess.typed = ["0"]
     assert lab.decoded == [0, 1, 0]
-    assert lab.guess.value == ""
-    lab.guess.value = "two"
-    lab.check.click()
+    lab.guess.typed = ["0", "two"]
     assert "not a whole number" in lab.error
     for symbol in SYMBOLS["message"][3:]:
         assert lab.answer(int(symbol))
     assert not lab.answer(0)  # nothing left
+
+
+def test_answers_that_come_together_are_all_heard():
+    lab = make()
+    lab.guess.typed = ["0", "1", "0"]  # typed faster than the kernel answers
+    assert lab.decoded == [0, 1, 0]
+    assert lab.error == ""
 
 
 def test_the_tape_shows_words_and_what_is_left():

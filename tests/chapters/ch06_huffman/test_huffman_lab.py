@@ -68,6 +68,19 @@ def test_a_symbol_that_never_occurs_is_told_and_forgotten():
     assert lab.symbol == -1
     lab.symbol = 5
     assert lab.error == ""
+    lab.symbol_entry.value = 4  # typed by hand
+    assert "does not occur" in lab.error
+    assert lab.symbol == lab.symbol_entry.value == -1
+    lab.symbol_entry.value = 5
+    assert (lab.symbol, lab.error) == (5, "")
+
+
+def test_one_bit_is_no_bits():
+    lab = HuffmanLab("coin", symbols={"m": np.array([0, 1, 1, 0])}, symbol=1)
+    said = plain(lab.caption.value)
+    assert "Fixed length 1 bit;" in said
+    assert "words of 1 bit." in said
+    assert "word in the file 1, 1 bit." in said
 
 
 def test_merges_step_by_step():
@@ -148,7 +161,8 @@ def test_a_lone_symbol():
     assert lab.mean_length == 1
     assert lab.view.tree["kind"] == [figures.LEAF]
     lab.symbol = 0
-    assert "word in the file 0, 1 bits" in plain(lab.caption.value)
+    assert "−log₂ p = 0.00;" in plain(lab.caption.value)
+    assert "word in the file 0, 1 bit." in plain(lab.caption.value)
     assert lab.png()
 
 
