@@ -15,8 +15,8 @@ from dcviz.errors import NetError, RecipeError, Stopped
 from dcviz.ideas.kmeans import INITS, assign, kmeans
 from dcviz.nets import models, training
 from dcviz.nets.training import Schedule, check_seed, check_split, classes_of, is_finite, is_whole
-from dcviz.pipeline import reordering, trained_quantization
-from dcviz.pipeline.retraining import Gradual, check_cuts, drop_dead
+from dcviz.pipeline import chains, reordering, trained_quantization
+from dcviz.pipeline.retraining import Gradual, check_cuts
 from dcviz.pipeline.trained_quantization import SharedWeights
 
 STAGES = ("dense", "pruned", "shared", "coded")
@@ -69,8 +69,8 @@ class Recipe:
     finetune: schedule of training the shared values (section 3.3)
     rate: what a bit costs when weights get their codes, in units of squared distance over the layer's variance; 0 takes
         the nearest centroid, more prefers short codes (entropy-constrained assignment)
-    drop_dead: zero the weights and biases of neurons that nothing listens to any more; for nets that are a chain
-    reorder: put hidden neurons in the order that makes the file smallest (``reordering``); for nets that are a chain
+    drop_dead: zero the weights and biases of neurons that nothing listens to any more (``chains``)
+    reorder: put hidden neurons in the order that makes the file smallest, where they may change places (``chains``)
     dtype, bias_dtype: how codebooks and biases are stored; bias_bits: let biases share 2**bias_bits values
     order: "C" (row by row), "F" (column by column) or "best" (per layer, whichever gives the smaller file)
     """
@@ -218,7 +218,7 @@ def compress(net, recipe, data, *, test=None, teacher=None, device="cpu", progre
     steps = recipe.retrain.steps(images)
     train("pruned", recipe.retrain, Gradual(net, densities, steps, recipe.cuts, recipe.ramp, recipe.regrow))
     if recipe.drop_dead:
-        drop_dead(net)
+        chains.drop_dead(net)
     finish("pruned", stored_net(net, recipe, "pruned", copied=False))
 
     shared = SharedWeights(net, codebooks(net, recipe), rate=recipe.rate)
@@ -277,10 +277,13 @@ def round_biases(net, recipe):
             layer.bias.copy_(torch.from_numpy(bias))
 
 
-def reorder(net, recipe):
-    """Bring the hidden neurons, in place, in the order that makes the recipe's file smallest (``reordering``)."""
+def reorder(net, recipe, example=None):
+    """Bring the hidden neurons, in place, in the order that makes the recipe's file smallest (``reordering``).
+
+    example: what the net is called with, and NetError where it cannot be proved what feeds what: ``chains.hidden``.
+    """
     orders = ("C", "F") if recipe.order == "best" else (recipe.order,)
-    state = reordering.shortest(stored_net(net, recipe, "coded"), orders).state_dict()
+    state = reordering.shortest(stored_net(net, recipe, "coded"), chains.hidden(net, example), orders).state_dict()
     net.load_state_dict({key: torch.from_numpy(value) for key, value in state.items()})
 
 

@@ -25,7 +25,8 @@ from dcviz.files import cache_dir
 from dcviz.nets import cifar, models
 from dcviz.nets.alexnet_trainer import Trainer, stop_signals
 from dcviz.pipeline import LayerRecipe, Recipe, codebooks, recipes, round_biases, stored_net
-from dcviz.pipeline.retraining import Gradual, Masked, drop_dead, weights_of
+from dcviz.pipeline.chains import drop_dead
+from dcviz.pipeline.retraining import Gradual, Masked, weights_of
 from dcviz.pipeline.trained_quantization import SharedWeights
 
 NET, BATCH, WARMUP = "alexnet", 128, 40

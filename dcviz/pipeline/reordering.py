@@ -16,31 +16,46 @@ from dcviz import archive
 from dcviz.errors import NetError
 
 
-def shortest(stored, orders=("C", "F"), rounds=3):
+def shortest(stored, hidden, orders=("C", "F"), rounds=3):
     """A pruned ``StoredNet`` with its hidden neurons in an order that makes the file small; never larger than before.
 
-    For each pair of layers in turn the ``candidates`` are tried and measured, until nothing helps or ``rounds`` are
-    over. orders: directions in which a pruned layer may be stored ("C" row by row, "F" column by column); each gets the
-    better one. NetError unless each layer is fed by the one before it alone.
+    hidden: the sets of neurons that may change places (``chains.hidden``). For each in turn the ``candidates`` are
+    tried and measured, until nothing helps or ``rounds`` are over. orders: directions in which a pruned layer may be
+    stored ("C" row by row, "F" column by column); each gets the better one.
     """
     layers = [best_order(layer, orders) for layer in stored.layers]
+    home = {key: at for at, layer in enumerate(layers) for key in layer.tensors()}
     sizes = [archive.layer_bytes(layer) for layer in layers]
     for _ in range(rounds):
         before = sum(sizes)
-        for at in range(len(layers) - 1):
-            for order in candidates(*layers[at : at + 2]).values():
-                pair = [best_order(layer, orders) for layer in permute(*layers[at : at + 2], order)]
-                new = [archive.layer_bytes(layer) for layer in pair]
-                if sum(new) < sum(sizes[at : at + 2]):
-                    layers[at : at + 2], sizes[at : at + 2] = pair, new
+        for neurons in hidden:
+            at = sorted({home[place.key] for place in neurons.places})
+            state = {key: array for i in at for key, array in layers[i].tensors().items()}
+            for order in orders_to_try(*(neurons.weights(state, role) != 0 for role in ("out", "in"))).values():
+                state = {key: array for i in at for key, array in layers[i].tensors().items()}
+                state |= neurons.moved(state, order)
+                new = [best_order(_with(layers[i], state), orders) for i in at]
+                lengths = [archive.layer_bytes(layer) for layer in new]
+                if sum(lengths) < sum(sizes[i] for i in at):
+                    for i, layer, length in zip(at, new, lengths, strict=True):
+                        layers[i], sizes[i] = layer, length
         if sum(sizes) == before:
             break
     return replace(stored, layers=tuple(layers))
 
 
+def _with(layer, state):
+    """A ``Layer`` with the arrays that a {key: array} has for it."""
+    if layer.bare:
+        return replace(layer, weight=state[layer.name])
+    bias = None if layer.bias is None else state[f"{layer.name}.bias"]
+    return replace(layer, weight=state[f"{layer.name}.weight"], bias=bias)
+
+
 def permute(first, second, order):
     """Two ``Layer`` in a row with the neurons (or filters) between them in a new order: the new pair.
 
+    The second must be fed by the first alone, which their shapes say only in part: ``chains.hidden`` proves it.
     order: permutation of 0..n-1, the old places in their new order. NetError if it is none, or the layers do not fit.
     """
     n = first.weight.shape[0]
@@ -54,14 +69,18 @@ def permute(first, second, order):
 
 
 def candidates(first, second):
-    """{name: order} of the neurons between two layers, worth trying.
+    """{name: order} of the neurons between two ``Layer`` in a row, worth trying; see ``orders_to_try``."""
+    fed = first.weight.reshape(first.weight.shape[0], -1) != 0
+    return orders_to_try(fed, _by_neuron(first, second).swapaxes(0, 1).reshape(len(fed), -1) != 0)
+
+
+def orders_to_try(fed, feeds):
+    """{name: order (n,)} of n neurons by which of their weights are kept: bool (n, m) incoming, bool (n, k) outgoing.
 
     "busy first" sorts by weights kept, so that dead neurons and their gaps fall off the end. "alike in", "alike out"
     and "alike" start at the busiest neuron and go on to the most similar one left (Jaccard similarity of the kept
     places), judged by incoming weights, outgoing ones, or both.
     """
-    fed = first.weight.reshape(first.weight.shape[0], -1) != 0
-    feeds = _by_neuron(first, second).swapaxes(0, 1).reshape(len(fed), -1) != 0
     both = np.hstack([fed, feeds])
     return {
         "busy first": np.argsort(-fed.sum(1), kind="stable"),

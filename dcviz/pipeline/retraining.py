@@ -5,7 +5,6 @@ NIPS'15 paper found that this reaches 9x on AlexNet where a single cut reaches 5
 """
 
 import bisect
-import itertools
 
 import numpy as np
 import torch
@@ -14,27 +13,6 @@ from dcviz.errors import NetError, RecipeError, WeightError
 from dcviz.ideas.pruning import check_weights, mask_from_density
 from dcviz.nets.models import weight_layers
 from dcviz.nets.training import is_finite, is_whole
-
-
-def drop_dead(net):
-    """Zero weights and bias of every neuron (or filter) whose output no later weight uses; how many weights went.
-
-    The net's function does not change. Only for nets that are a chain, each layer fed by the one before it.
-    NetError if the layers' sizes say otherwise.
-    """
-    layers = list(weight_layers(net).items())
-    gone = 0
-    with torch.no_grad():
-        for (name, layer), (next_name, following) in reversed(list(itertools.pairwise(layers))):
-            outputs = layer.weight.shape[0]
-            if following.weight.shape[1] % outputs:
-                raise NetError(f"{next_name} is not fed by {name} alone: {tuple(following.weight.shape)}")
-            listening = following.weight.reshape(following.weight.shape[0], outputs, -1).abs().sum((0, 2)) > 0
-            gone += int(torch.count_nonzero(layer.weight[~listening]))
-            layer.weight[~listening] = 0.0
-            if layer.bias is not None:
-                layer.bias[~listening] = 0.0
-    return gone
 
 
 def weights_of(net):

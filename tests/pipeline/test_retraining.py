@@ -91,29 +91,6 @@ def test_bad_weights_and_schedules_are_named():
         retraining.weights_of(net)
 
 
-def test_dropping_dead_neurons_changes_no_answer():
-    net = models.build("lenet-5", seed=0)
-    with torch.no_grad():
-        net.fc2.weight[:, 100:] = 0.0
-        net.fc1.weight[:, 160:320] = 0.0  # ten filters of conv2, 16 places each
-    inputs = torch.rand(5, 1, 28, 28)
-    before = net(inputs)
-    gone = retraining.drop_dead(net)
-    torch.testing.assert_close(net(inputs), before)
-    assert gone == 400 * (800 - 160) + 10 * 20 * 25
-    assert not net.fc1.weight[100:].any()
-    assert not net.fc1.bias[100:].any()
-    assert not net.conv2.weight[10:20].any()
-    assert net.conv2.weight[:10].all()
-    assert retraining.drop_dead(net) == 0
-
-
-def test_dropping_is_refused_where_the_net_is_no_chain():
-    net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Linear(4, 2))
-    with pytest.raises(NetError, match="1 is not fed by 0 alone"):
-        retraining.drop_dead(net)
-
-
 @pytest.mark.parametrize(("cuts", "ramp"), [(0, 0.5), (10**6, 0.5), (1.5, 0.5), (3, 2), (3, float("nan"))])
 def test_impossible_cuts_are_refused(cuts, ramp):
     with pytest.raises(RecipeError):

@@ -14,7 +14,7 @@ from dcviz.errors import RecipeError
 from dcviz.nets import training
 from dcviz.nets.training import Schedule
 from dcviz.pipeline import LayerRecipe, Recipe
-from dcviz.pipeline.retraining import drop_dead
+from dcviz.pipeline.chains import drop_dead
 from dcviz.pipeline.trained_quantization import SharedWeights
 
 NET = "lenet-300-100"

@@ -34,7 +34,7 @@ from dcviz.nets import datasets
 from dcviz.nets.picture_training import load_checkpoint, save_checkpoint
 from dcviz.nets.training import error_percent, threads
 from dcviz.pipeline import reordering, shipped
-from dcviz.pipeline.retraining import drop_dead
+from dcviz.pipeline.chains import drop_dead
 from dcviz.pipeline.trained_quantization import reduce_gradient
 
 BATCH = 128

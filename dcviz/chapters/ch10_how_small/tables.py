@@ -13,7 +13,7 @@ from dcviz.ideas.entropy import entropy, histogram
 from dcviz.ideas.kmeans import kmeans
 from dcviz.ideas.rate_distortion import assign_by_rate
 from dcviz.nets import training
-from dcviz.pipeline import reordering, restore, retraining, sensitivity
+from dcviz.pipeline import chains, reordering, restore, retraining, sensitivity
 from dcviz.pipeline.shipped import compressed, compressed_path, dense, report_split
 
 RECORDED = "recorded"
@@ -222,7 +222,9 @@ def reordered(names):
     table = {}
     for name in names:
         before = compressed(name)
-        sizes = [len(archive.dumps(net)) for net in (before, reordering.shortest(before))]
+        sizes = [
+            len(archive.dumps(net)) for net in (before, reordering.shortest(before, chains.hidden(restore(before))))
+        ]
         table[name] = {
             "bytes": f"{sizes[0]:,}",
             "bytes, reordered": f"{sizes[1]:,}",
