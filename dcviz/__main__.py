@@ -1,4 +1,4 @@
-"""Command line: ``python -m dcviz COMMAND``, such as table1, inspect, reproduce, record, edition, export."""
+"""Command line: ``dcviz COMMAND``, or ``python -m dcviz COMMAND``: open, table1, inspect, reproduce, edition, ..."""
 
 import argparse
 import json
@@ -64,9 +64,15 @@ def _end_output():
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="python -m dcviz", description="Deep Compression, down to a real file.")
+    prog = "dcviz" if Path(sys.argv[0]).stem == "dcviz" else "python -m dcviz"
+    parser = argparse.ArgumentParser(prog=prog, description="Deep Compression, down to a real file.")
     parser.add_argument("--version", action="version", version=f"dcviz {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    open_ = commands.add_parser("open", help="put the chapters into a folder and start JupyterLab on the first")
+    open_.add_argument("folder", type=Path, nargs="?", help="what you wrote there stays (default: see README)")
+    open_.add_argument("--jupyter", nargs=argparse.REMAINDER, default=[], help="all that follows goes to jupyter lab")
+    open_.set_defaults(run=_open)
 
     table1 = commands.add_parser("table1", help="the paper's Table 1 beside the shipped files, measured now")
     table1.add_argument("--json", action="store_true", help="a list of objects, ours only")
@@ -116,6 +122,12 @@ def _parser():
     api.add_argument("out", type=Path)
     api.set_defaults(run=_api)
     return parser
+
+
+def _open(arguments):
+    from dcviz.classroom import folder
+
+    folder.open_lab(arguments.folder or folder.place(), arguments.jupyter)
 
 
 def _table1(arguments):
@@ -196,7 +208,7 @@ def _record(arguments):
     from dcviz.evidence import recordings
 
     recorded = recordings.record(arguments.name)
-    print(f"{len(recorded.rows)} rows, {recorded.note}")
+    print(f"{len(recorded.rows)} rows, {recorded.note}: {visible(recordings.path(arguments.name))}")
 
 
 def _edition(arguments):

@@ -16,14 +16,33 @@ try:
 except ImportError:  # Windows: what a killed process leaves behind stays there
     fcntl = None  # type: ignore[assignment]
 
-ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).resolve().parent
+INSTALLED = (PACKAGE / "workbook").is_dir()
+"""True for a package out of a wheel, which carries the top of the repository in its folder ``workbook``."""
+ROOT = PACKAGE / "workbook" if INSTALLED else PACKAGE.parent
 DATA = ROOT / "data"
 MODELS = DATA / "models"
 
 
 def cache_dir():
-    """Folder for downloads and parsed data: ``$DCVIZ_CACHE``, else data/cache beside the package."""
-    return Path(os.environ.get("DCVIZ_CACHE") or DATA / "cache")
+    """Folder for downloads and parsed data, which the user may write.
+
+    ``$DCVIZ_CACHE``; else ``data/cache`` of a checkout; else, for an installed package and for a checkout that cannot
+    be written to, the system's place for a user's caches.
+    """
+    if os.environ.get("DCVIZ_CACHE"):
+        return Path(os.environ["DCVIZ_CACHE"])
+    beside = DATA / "cache"
+    if not INSTALLED and (beside.is_dir() or os.access(DATA, os.W_OK)):
+        return beside
+    from platformdirs import user_cache_path
+
+    return user_cache_path("dcviz", appauthor=False)
+
+
+def made_by(command):
+    """The end of a message about a file that ships: how to get it again. A command remakes it in a checkout alone."""
+    return "install dcviz again" if INSTALLED else f"remake it with {command}"
 
 
 def regular(path):
@@ -62,9 +81,7 @@ def shipped_json(path):
     try:
         return read_json(path)
     except FileNotFoundError as error:
-        raise DataError(
-            f"{path} is missing: dcviz reads it from the workbook's folder, install with pip install -e ."
-        ) from error
+        raise DataError(f"{path} is missing, it ships with dcviz: install dcviz again") from error
     except (OSError, ValueError) as error:
         raise DataError(f"{path} is damaged: {error}") from error
 

@@ -1,6 +1,7 @@
 """Shared by all tests: one torch thread, so that parallel jobs do not fight and results repeat; no deadlines."""
 
 import os
+import socket
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -36,3 +37,11 @@ def no_data(monkeypatch, tmp_path):
 
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def free_port():
+    """A port of this machine's loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -41,7 +41,7 @@ def test_prescribed_packages_are_dependencies_and_torchvision_is_not():
 def test_readme_gives_the_two_commands_and_ci_runs_exactly_the_second():
     readme = (ROOT / "README.md").read_text("utf-8")
     venv = "python3 -m venv .venv && .venv/bin/pip install -e"
-    open_it = f"{venv} . && .venv/bin/jupyter lab notebooks/00_start_here.ipynb"
+    open_it = f"{venv} . && .venv/bin/dcviz open"
     test_it = f'{venv} ".[test]" && .venv/bin/pytest'
     assert f"\n{open_it}\n" in readme
     assert f"\n{test_it}\n" in readme

@@ -12,6 +12,7 @@ tags: `dcviz.evidence.prose` fills them in.
 """
 
 import ast
+import base64
 import hashlib
 import os
 import re
@@ -21,6 +22,7 @@ from dcviz.classroom import lecture
 from dcviz.errors import DcvizError
 from dcviz.evidence import prose
 from dcviz.files import ROOT, atomic_write, check_writable
+from dcviz.labkit.figure_image import smaller
 
 SOURCES = ROOT / "notebooks" / "source"
 NOTES = ROOT / "docs" / "teaching"
@@ -127,7 +129,10 @@ def execute(book, folder):
     for cell in book.cells:
         cell.metadata.pop("execution", None)
         for output in cell.get("outputs", ()):
-            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
+            data = output.get("data", {})
+            data.pop("application/vnd.jupyter.widget-view+json", None)
+            if "image/png" in data:
+                data["image/png"] = base64.b64encode(smaller(base64.b64decode(data["image/png"]))).decode()
     return book
 
 

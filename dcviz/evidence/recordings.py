@@ -11,7 +11,7 @@ from importlib import import_module
 
 from dcviz.errors import DataError
 from dcviz.evidence import machine, resumed
-from dcviz.files import DATA, check_writable, read_json
+from dcviz.files import DATA, INSTALLED, cache_dir, check_writable, made_by, read_json
 
 FOLDER = DATA / "recorded"
 
@@ -78,9 +78,9 @@ class Recorded:
 
 def load(name):
     """The ``Recorded`` called ``name``; DataError if it is missing, with the command that makes it."""
-    path = FOLDER / f"{name}.json"
+    place = FOLDER / f"{name}.json"
     try:
-        recorded = Recorded(**read_json(path))
+        recorded = Recorded(**read_json(place))
         texts = (recorded.name, recorded.command, recorded.date, recorded.machine)
         if not all(isinstance(text, str) for text in texts) or not isinstance(recorded.rows, list):
             raise ValueError("not the fields of a recording")
@@ -89,26 +89,34 @@ def load(name):
         return recorded
     except (OSError, ValueError, TypeError) as error:
         raise DataError(
-            f"the recorded results {name!r} cannot be read from {path} ({error}); "
-            f"remake them with: python -m dcviz record {name}"
+            f"the recorded results {name!r} cannot be read from {place} ({error}); "
+            f"{made_by(f'python -m dcviz record {name}')}"
         ) from error
 
 
+def path(name):
+    """Where what is measured now is kept: data/recorded/NAME.json of a checkout, else in the folder of the caches.
+
+    What ships in an installed package stays as it is, and is what the chapters show.
+    """
+    return (cache_dir() / "recorded" if INSTALLED else FOLDER) / f"{name}.json"
+
+
 def record(name):
-    """Measure now and write data/recorded/NAME.json; returns the ``Recorded``. DataError for an unknown name.
+    """Measure now and keep it in ``path(name)``; returns the ``Recorded``. DataError for an unknown name.
 
     OutputError, before anything is measured, where that file cannot be written.
     """
     if name not in RECORDINGS:
         raise DataError(f"there is no measurement called {name!r}; known are {', '.join(RECORDINGS)}")
-    check_writable(FOLDER)
+    check_writable(path(name).parent)
     module, function = RECORDINGS[name].split(":")
     rows = getattr(import_module(f"dcviz.chapters.{module}"), function)()
     return keep(name, f"python -m dcviz record {name}", rows)
 
 
 def keep(name, command, rows):
-    """Write data/recorded/NAME.json: rows that ``command`` measured just now; returns the ``Recorded``."""
+    """Keep in ``path(name)`` the rows that ``command`` measured just now; returns the ``Recorded``."""
     recorded = Recorded(name, command, datetime.date.today().isoformat(), machine.name(), rows)
-    resumed.keep(FOLDER / f"{name}.json", vars(recorded))
+    resumed.keep(path(name), vars(recorded))
     return recorded

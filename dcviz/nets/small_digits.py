@@ -11,12 +11,13 @@ import zlib
 import numpy as np
 
 from dcviz.errors import DataError
-from dcviz.files import DATA, atomic_write
+from dcviz.files import DATA, atomic_write, made_by
 from dcviz.nets.datasets import Digits, Split
 
 PATH = DATA / "digits-8x8.npz"
 SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
 """Of all images and then all labels, a byte each."""
+REMADE = "dcviz.nets.small_digits.make()"
 TRAIN = 1000
 """The first so many are to learn from, the rest, 797, to test."""
 
@@ -27,10 +28,10 @@ def raw():
         with np.load(PATH, allow_pickle=False) as stored:
             images, labels = stored["images"], stored["labels"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{PATH} cannot be read ({error}); remake it with dcviz.nets.small_digits.make()") from error
+        raise DataError(f"{PATH} cannot be read ({error}); {made_by(REMADE)}") from error
     shapes = images.shape == (1797, 8, 8) and labels.shape == (1797,)
     if not shapes or hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest() != SHA256:
-        raise DataError(f"{PATH} does not hold the 1,797 digits; remake it with dcviz.nets.small_digits.make()")
+        raise DataError(f"{PATH} does not hold the 1,797 digits; {made_by(REMADE)}")
     return images, labels
 
 

@@ -27,7 +27,7 @@ from dcviz import pipeline
 from dcviz.archive import Layer, StoredNet
 from dcviz.chapters.ch10_how_small import block_coding
 from dcviz.errors import DataError, RecipeError
-from dcviz.files import MODELS, atomic_write, cache_dir, read
+from dcviz.files import MODELS, atomic_write, cache_dir, made_by, read
 from dcviz.ideas.kmeans import assign, kmeans
 from dcviz.ideas.rate_distortion import assign_by_rate
 from dcviz.nets import datasets
@@ -388,7 +388,7 @@ def contents(path=MODELS / "lenet-5-block.dcb"):
     try:
         return read(path, 1 << 20)
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error}); python -m dcviz block makes one") from error
+        raise DataError(f"{path} cannot be read ({error}); {made_by('python -m dcviz block')}") from error
 
 
 def measured(data, split):
