@@ -450,6 +450,7 @@ function render({ model, el }) {
 
   const resize = new ResizeObserver(() => {
     const width = root.clientWidth, ratio = window.devicePixelRatio || 1, height = model.get("height");
+    if (!width) size = {}; // hidden, where no change of colours is told
     if (!width || (width === size.width && ratio === size.ratio && height === size.height)) return;
     size = { width, height, ratio };
     canvas.width = Math.round(width * ratio);
@@ -458,8 +459,7 @@ function render({ model, el }) {
     readTheme(); // not before: the variables are known once the element is in the page
   });
   resize.observe(root);
-  const theme = new MutationObserver(readTheme);
-  theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
+  root.addEventListener("transitionend", readTheme); // labs.css: whatever changed the colours, in any front end
 
   const redraw = () => { makeHandles(); schedule(); };
   const listeners = {
@@ -473,7 +473,6 @@ function render({ model, el }) {
   readState();
   return () => {
     resize.disconnect();
-    theme.disconnect();
     clearTimeout(timer);
     clearTimeout(keyTimer);
     cancelAnimationFrame(frame);

@@ -5,7 +5,7 @@ for a *role* ("pruned"), never for a colour, and a role always brings a second s
 areas, a dash pattern for lines, a marker for points. Colour never carries meaning alone.
 
     role("pruned").colour   -> '#D55E00'        ink on a white ground, contrast 3:1 or better
-    role("pruned").dark     -> '#FF8A3D'        the same role on JupyterLab's dark ground
+    role("pruned").dark     -> '#FF8A3D'        the same role on a dark ground
     bar_style("pruned")     -> {'facecolor': ..., 'hatch': '///', ...}   for bars, fills and patches
     line_style("paper")     -> {'color': ..., 'linestyle': '--', 'marker': 's', ...}
     figure(8, 4)            -> matplotlib Figure with its own Agg canvas; pyplot is never touched
@@ -176,17 +176,36 @@ def use():
     matplotlib.rcParams.update(RC)
 
 
+DARK = (
+    "body[data-jp-theme-light='false']",  # JupyterLab, Notebook, voila, exported pages
+    "body.vscode-dark",
+    "body.vscode-high-contrast:not(.vscode-high-contrast-light)",
+    "html[theme='dark'] body",  # Colab
+)
+"""Where a front end says that its page is dark."""
+SILENT = "html:not([theme]) body:not([data-jp-theme-light], [class*='vscode-'])"
+"""A page that does not say whether it is dark: there the browser is asked."""
+
+
 def css():
-    """CSS variables for the views: `--dcviz-pruned` etc., with other values on a dark JupyterLab."""
+    """CSS variables for the views, `--dcviz-pruned` etc., with other values on a dark page, in every front end.
+
+    In VS Code ink and ground are the editor's own.
+    """
     light, dark = [], []
     for name, r in ROLES.items():
         variable = "--dcviz-" + name.replace(" ", "-")
         light.append(f"{variable}: {r.colour};")
         dark.append(f"{variable}: {r.dark};")
-    light += ["--dcviz-ink: #1a1a1a;", "--dcviz-ground: #ffffff;", "--dcviz-grid: #d8d8d8;", "--dcviz-soft: #f3f5f7;"]
-    dark += ["--dcviz-ink: #f2f2f2;", "--dcviz-ground: #111111;", "--dcviz-grid: #3a3a3a;", "--dcviz-soft: #1f2326;"]
+    editor = [f"var(--vscode-editor-{part}, " for part in ("foreground", "background")]
+    light += [f"--dcviz-ink: {editor[0]}#1a1a1a);", f"--dcviz-ground: {editor[1]}#ffffff);", "--dcviz-grid: #d8d8d8;"]
+    dark += [f"--dcviz-ink: {editor[0]}#f2f2f2);", f"--dcviz-ground: {editor[1]}#111111);", "--dcviz-grid: #3a3a3a;"]
+    light += ["--dcviz-soft: #f3f5f7;", "--dcviz-paper-filter: none;"]
+    dark += ["--dcviz-soft: #1f2326;", "--dcviz-paper-filter: invert(0.93) hue-rotate(180deg);"]
     shared = f"--dcviz-font: 'DejaVu Sans', Verdana, system-ui, sans-serif; --dcviz-size: {FONT + 3}px;"
-    return f".dcviz {{ {' '.join(light)} {shared} }}\nbody[data-jp-theme-light='false'] .dcviz {{ {' '.join(dark)} }}\n"
+    told = f":is({', '.join(DARK)}) .dcviz {{ {' '.join(dark)} }}"
+    asked = f"@media (prefers-color-scheme: dark) {{ {SILENT} .dcviz {{ {' '.join(dark)} }} }}"
+    return f".dcviz {{ {' '.join(light)} {shared} }}\n{told}\n{asked}\n"
 
 
 def _rgb(colour):
