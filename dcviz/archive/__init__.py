@@ -1,9 +1,10 @@
 """The .dcz file: a compressed net that decodes bit for bit, with every byte accounted for.
 
-    file     magic, version, section(header), one section per layer
+    file     magic, version, section(header), one section per record
     section  varint length, payload, CRC-32 of the payload
-    header   net name; per layer its name, what its payload holds, and its shape
-    layer    [gaps]  [codebook]  values  [bias]
+    header   net name; in version 1 per layer its name, what its payload holds, and its shape
+    record   a layer: [gaps]  [codebook]  values  [bias]
+             in version 2, behind its name and shape, also a tensor as it is, or a tie to an earlier one
 
 A layer is coded by what its ``Coding`` says, so one format holds every stage of the paper's pipeline: all weights as
 floats (dense), relative index + floats (pruned), relative index + codes (shared), both Huffman-coded (coded).
@@ -11,25 +12,50 @@ The specification is docs/format.md.
 """
 
 import functools
+from contextlib import contextmanager
 from dataclasses import replace
 
-from dcviz.archive.reader import opened, read_breakdown, read_net
+from dcviz.archive.reader import Records, opened, read_breakdown, read_net
 from dcviz.archive.streams import Reader
-from dcviz.archive.types import MAGIC, PARTS, VERSION, Breakdown, Coding, Layer, LayerBreakdown, StoredNet
-from dcviz.archive.writer import pieces, walk, write_layer
+from dcviz.archive.types import (
+    DTYPES,
+    FLOATS,
+    KEPT,
+    MAGIC,
+    PARAMETERS,
+    PARTS,
+    VERSION,
+    Breakdown,
+    Coding,
+    Kept,
+    Layer,
+    LayerBreakdown,
+    StoredNet,
+    Tie,
+    narrowed,
+    widened,
+)
+from dcviz.archive.writer import pieces, record_pieces, walk, write_layer
 from dcviz.errors import ArchiveError
 from dcviz.files import atomic_write
 
 __all__ = [
+    "DTYPES",
+    "FLOATS",
+    "KEPT",
     "MAGIC",
+    "PARAMETERS",
     "PARTS",
     "VERSION",
     "ArchiveError",
     "Breakdown",
     "Coding",
+    "Kept",
     "Layer",
     "LayerBreakdown",
+    "Records",
     "StoredNet",
+    "Tie",
     "breakdown",
     "describe",
     "describe_bytes",
@@ -38,8 +64,12 @@ __all__ = [
     "layer_bytes",
     "load",
     "loads",
+    "narrowed",
+    "open_records",
     "save",
+    "save_records",
     "shortest",
+    "widened",
 ]
 
 
@@ -52,10 +82,33 @@ def save(path, net):
     return atomic_write(path, lambda file: sum(file.write(piece) for piece in pieces(net)))
 
 
+def save_records(path, name, count, records):
+    """Write a net of ``count`` records, out of any iterable, to ``path`` in one step; returns the file's length.
+
+    Always version 2. A net that is too large for memory goes through record by record. Errors as ``save``, and
+    WeightError for another number of records; whatever the iterable raises goes on. Nothing is written then.
+    """
+    return atomic_write(path, lambda file: sum(file.write(piece) for piece in record_pieces(name, count, records)))
+
+
+@contextmanager
+def open_records(path, *, max_bytes=None):
+    """The ``Records`` of the file at ``path``: each is read when its turn comes, and only one is in memory.
+
+        with archive.open_records("net.dcz") as records:
+            for record in records: ...
+
+    ArchiveError and ``max_bytes`` as for ``load``, when the place in question is reached.
+    """
+    with opened(path) as file:
+        yield Records(file, path, max_bytes)
+
+
 def load(path, *, max_bytes=None):
     """Read the ``StoredNet`` in the file at ``path``; ArchiveError names what is wrong with it.
 
-    ``max_bytes``: refuse a file that is longer, or whose float32 arrays together would be, before memory is taken.
+    ``max_bytes``: refuse a file that is longer, or whose arrays together would be, before memory is taken.
+    Arrays of ``Kept`` tensors cannot be written to: they lie in the bytes that were read.
     """
     with opened(path) as file:
         return read_net(file, path, max_bytes)

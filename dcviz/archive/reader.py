@@ -1,8 +1,8 @@
 """Reading a .dcz file: from bytes to a ``StoredNet`` or its ``Breakdown``, trusting nothing. See docs/format.md.
 
-A layer is read in two steps. ``_read_layer`` takes its streams out of the section, holds them to every rule and counts
-what they take; that is all a ``Breakdown`` needs. ``_Content.layer`` then makes the arrays. Both go through long
-streams block by block.
+A record is read in two steps. ``_read_layer`` and its like take the streams out of a section, hold them to every rule
+and count what they take; that is all a ``Breakdown`` needs. ``record()`` of what they give then makes the arrays. Both
+go through long streams block by block.
 """
 
 import math
@@ -13,7 +13,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dcviz.archive.streams import MAX_HEADER, MAX_LAYERS, MAX_WEIGHTS, FileReader, Symbols, blocks, read_symbols
+from dcviz.archive.streams import (
+    ARRAYS_PER_BYTE,
+    MAX_ARRAYS,
+    MAX_HEADER,
+    MAX_LAYERS,
+    MAX_NUMBERS,
+    MAX_RECORDS,
+    MAX_WEIGHTS,
+    FileReader,
+    Symbols,
+    blocks,
+    read_symbols,
+)
 from dcviz.archive.types import (
     BARE,
     BIAS,
@@ -21,17 +33,25 @@ from dcviz.archive.types import (
     BIAS_HALF,
     CODED,
     COLUMNS,
+    DTYPES,
     FLOATS,
     HALF,
+    KEPT,
     MAGIC,
+    PARAMETERS,
     PARTS,
     SPARSE,
     VERSION,
     Breakdown,
     Coding,
+    Kept,
     Layer,
     LayerBreakdown,
     StoredNet,
+    Tie,
+    narrowed,
+    widened,
+    working,
 )
 from dcviz.errors import ArchiveError, CodebookError, CodeError, WeightError
 from dcviz.files import regular
@@ -50,32 +70,53 @@ def opened(path):
 
 def read_net(file, where, max_bytes=None):
     """The ``StoredNet`` of a file given as a ``Reader``; ``where`` names it in an ArchiveError."""
-    with _named(where):
-        contents, layers, biases = _contents(file, max_bytes), [], 0
-        name, weights = next(contents)
-        _within(4 * weights, max_bytes)
-        for content in contents:
-            biases += content.values - content.record.size
-            _within(4 * (weights + biases), max_bytes)
-            layers.append(content.layer())
-        return StoredNet(name, tuple(layers))
+    records = Records(file, where, max_bytes)
+    return StoredNet(records.name, tuple(records))
 
 
 def read_breakdown(file, where, max_bytes=None):
     """The ``Breakdown`` of a file given as a ``Reader``: all rules are checked, no array of weights is made."""
     with _named(where):
         contents = _contents(file, max_bytes)
-        (name, _), values, layers = next(contents), 0, []
-        for content in contents:
-            values += content.values
-            layers.append(content.breakdown)
+        version, name, _ = next(contents)
+        layers = tuple(content.breakdown for content in contents)
         totals = sum((Counter(layer.parts) for layer in layers), file.parts)
-        return Breakdown(name, file.size, 4 * values, {part: totals[part] for part in PARTS}, tuple(layers))
+        dense = sum(layer.dense_bytes for layer in layers)
+        return Breakdown(name, file.size, dense, _parts(totals, version), layers, version)
+
+
+class Records:
+    """The records of a file given as a ``Reader``, each read when its turn comes; all rules are checked on the way.
+
+    ``name`` of the net, ``count`` of its records, format ``version``.
+    """
+
+    def __init__(self, file, where, max_bytes=None):
+        self._file, self._where, self._max_bytes, self._taken = file, where, max_bytes, 0
+        with _named(where):
+            self._contents = _contents(file, max_bytes, self._allow)
+            self.version, self.name, self.count = next(self._contents)
+
+    def _allow(self, size):
+        """Of the caller's bytes, ``size`` more are asked for."""
+        self._taken += size
+        _within(self._taken, self._max_bytes)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        with _named(self._where):
+            return next(self._contents).record()
 
 
 def _within(size, max_bytes):
     if max_bytes is not None and size > max_bytes:
         raise ArchiveError(f"takes more than the {max_bytes:,} bytes that the caller allows")
+
+
+def _parts(totals, version):
+    return {part: totals[part] for part in (PARTS if version == VERSION else (*PARTS, KEPT))}
 
 
 @contextmanager
@@ -91,46 +132,110 @@ def _named(where):
         raise ArchiveError(f"{where} declares more weights than this machine's memory holds") from error
 
 
-def _contents(file, max_bytes):
-    """(Net's name, number of weights), then the ``_Content`` of each layer: nothing is read before its turn."""
+def _contents(file, max_bytes, allow=lambda size: None):
+    """(Version, net's name, number of records), then each content: nothing is read before its turn.
+
+    ``allow(size)`` is asked before arrays of so many bytes are made.
+    """
     if file.left < len(MAGIC) or bytes(file.raw(len(MAGIC), "header")) != MAGIC:
         raise ArchiveError("not a .dcz file (it does not begin with the magic bytes)")
     version = file.byte("header")
-    if version != VERSION:
-        raise ArchiveError(f"format version {version} is not one that this dcviz reads (it reads {VERSION})")
+    if version not in (VERSION, PARAMETERS):
+        raise ArchiveError(
+            f"format version {version} is not one that this dcviz reads (it reads {VERSION} and {PARAMETERS})"
+        )
     _within(file.size, max_bytes)
     header = file.section("the header", MAX_HEADER)
     name = header.text("header")
+    yield from (_contents_1 if version == VERSION else _contents_2)(file, header, name, allow)
+    file.end("the file")
+
+
+def _contents_1(file, header, name, allow):
+    """Version 1: the header says what each section holds."""
     records = _read_records(header)
     file.parts += header.parts
-    yield name, sum(record.size for record in records)
+    yield VERSION, name, len(records)
+    allow(sum(4 * record.size for record in records))
     for record in records:
-        yield _read_layer(file.section(f"layer {record.name!r}"), record)
-    file.end("the file")
+        content = _read_layer(file.section(f"layer {record.name!r}"), record)
+        allow(content.breakdown.dense_bytes - 4 * record.size)
+        yield content
+
+
+def _contents_2(file, header, name, allow):
+    """Version 2: each section begins with what it holds."""
+    features, count = header.byte("header"), header.varint("header")
+    if features:
+        raise ArchiveError(f"the file has features ({features}) that this dcviz does not know")
+    if count > MAX_RECORDS:
+        raise ArchiveError(f"the header declares {count:,} records; at most {MAX_RECORDS:,} are possible")
+    header.end("the header")
+    file.parts += header.parts
+    yield PARAMETERS, name, count
+    seen: set[str] = set()
+    tensors: list[tuple[str, _Tensor]] = []
+    most, arrays = max(MAX_ARRAYS, ARRAYS_PER_BYTE * file.size), 0
+    for number in range(count):
+        payload = file.section(f"record {number}")
+        kind = payload.byte("header")
+        if kind not in _KINDS:
+            raise ArchiveError(f"record {number} is of a kind ({kind}) that this dcviz does not know")
+        content = _KINDS[kind](payload, tensors)
+        if isinstance(content, _Content):
+            arrays += content.record_.size * content.record_.type.itemsize
+            if arrays > most:
+                raise ArchiveError(f"its layers up to {content.record_.name!r} declare {arrays:,} bytes of weights")
+        for key, tensor in content.tensors():
+            if key in seen:
+                raise ArchiveError(f"two tensors have the key {key!r}")
+            seen.add(key)
+            tensors.append((key, tensor))
+        allow(content.memory)
+        yield content
+        del content, payload
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    """What is known of a key that was met."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    tied: bool = False
 
 
 @dataclass(frozen=True)
 class _Record:
-    """What the header says of a layer."""
+    """What the file says of a layer beside its section's streams."""
 
     name: str
     flags: int
     shape: tuple[int, ...]
+    dtype: str = "float32"
+    weights_as: str = "float32"
+    bias_as: str = "float32"
+    version: int = VERSION
 
     @property
     def size(self):
         return math.prod(self.shape)
 
     @property
+    def type(self):
+        """Of the arrays."""
+        return working(self.dtype)
+
+    @property
     def keys(self):
         """The tensors that the layer will hold, as in ``Layer.tensors``."""
         if self.flags & BARE:
-            return {self.name}
-        return {f"{self.name}.weight"} | ({f"{self.name}.bias"} if self.flags & BIAS else set())
+            return (self.name,)
+        return (f"{self.name}.weight", f"{self.name}.bias")[: 1 + bool(self.flags & BIAS)]
 
 
 def _read_records(header):
-    """The ``_Record`` of every layer; this ends the header."""
+    """The ``_Record`` of every layer of version 1; this ends the header."""
     count = header.varint("header")
     if count > MAX_LAYERS:
         raise ArchiveError(f"the header declares {count:,} layers; at most {MAX_LAYERS:,} are possible")
@@ -138,32 +243,148 @@ def _read_records(header):
     header.end("the header")
     if sum(record.size for record in records) > MAX_WEIGHTS:
         raise ArchiveError(f"the header declares more than {MAX_WEIGHTS:,} weights")
-    if len(set().union(*(record.keys for record in records))) < sum(len(record.keys) for record in records):
+    keys = [key for record in records for key in record.keys]
+    if len(set(keys)) < len(keys):
         raise ArchiveError("two layers have the same name")
     return records
 
 
 def _read_record(header):
-    name = header.text("header")
-    flags = header.byte("header")
-    ndim = header.byte("header")
+    name, flags = header.text("header"), header.byte("header")
+    weights_as, bias_as = ("float16" if flags & bit else "float32" for bit in (HALF, BIAS_HALF))
+    shape = _read_shape(header, name, MAX_WEIGHTS)
+    return _checked(_Record(name, flags, shape, "float32", weights_as, bias_as))
+
+
+def _read_shape(reader, name, most):
+    """The shape of a layer: 1 to 8 dimensions, 1 to ``most`` weights."""
+    ndim = reader.byte("header")
     if not 1 <= ndim <= 8:
         raise ArchiveError(f"layer {name!r} declares {ndim} dimensions")
-    shape = tuple(header.varint("header") for _ in range(ndim))
-    if not 0 < math.prod(shape) <= MAX_WEIGHTS:
-        raise ArchiveError(f"layer {name!r} declares the shape {shape}, beyond 1 to {MAX_WEIGHTS:,} weights")
+    shape = tuple(reader.varint("header") for _ in range(ndim))
+    if not 0 < math.prod(shape) <= most:
+        raise ArchiveError(f"layer {name!r} declares the shape {shape}, beyond 1 to {most:,} weights")
+    return shape
+
+
+def _checked(record):
+    """A ``_Record`` whose flags may stand together."""
+    flags = record.flags
     if (flags & BARE and flags & BIAS) or (flags & (BIAS_HALF | BIAS_CODED) and not flags & BIAS):
+        raise ArchiveError(f"layer {record.name!r} has flags that exclude each other")
+    return record
+
+
+def _read_coded(payload, tensors):
+    """A coded layer's section of version 2."""
+    name, flags, types = payload.text("header"), payload.byte("header"), payload.byte("header")
+    if flags & (HALF | BIAS_HALF) or types >> 6 or (types >> 4 and not flags & BIAS):
         raise ArchiveError(f"layer {name!r} has flags that exclude each other")
-    return _Record(name, flags, shape)
+    shape = _read_shape(payload, name, MAX_NUMBERS)
+    dtype, weights_as, bias_as = (list(FLOATS)[types >> at & 3] for at in (0, 2, 4))
+    return _read_layer(payload, _checked(_Record(name, flags, shape, dtype, weights_as, bias_as, PARAMETERS)))
+
+
+@dataclass(frozen=True, eq=False)
+class _KeptContent:
+    """A kept tensor's section."""
+
+    record_: Kept
+    breakdown: LayerBreakdown
+
+    @property
+    def memory(self):
+        return self.record_.array.nbytes
+
+    def tensors(self):
+        return [(self.record_.name, _Tensor(self.record_.array.shape, self.record_.dtype))]
+
+    def record(self):
+        return self.record_
+
+
+def _read_kept(payload, tensors):
+    name, number = payload.text("header"), payload.byte("header")
+    if number >= len(DTYPES):
+        raise ArchiveError(f"tensor {name!r} is of a type ({number}) that this dcviz does not know")
+    dtype, held = list(DTYPES.items())[number]
+    ndim = payload.byte("header")
+    if ndim > 8:
+        raise ArchiveError(f"tensor {name!r} declares {ndim} dimensions")
+    shape = tuple(payload.varint("header") for _ in range(ndim))
+    if math.prod(size for size in shape if size) > MAX_NUMBERS:
+        raise ArchiveError(f"tensor {name!r} declares the shape {shape}, beyond {MAX_NUMBERS:,} numbers")
+    data = payload.raw(math.prod(shape) * np.dtype(held).itemsize, KEPT)
+    payload.end(f"tensor {name!r}")
+    if dtype == "bool" and any(np.frombuffer(data[block], np.uint8).max() > 1 for block in blocks(len(data))):
+        raise ArchiveError(f"tensor {name!r} has truth values other than 0 and 1")
+    array = np.frombuffer(data, held).reshape(shape)
+    return _KeptContent(Kept(name, array, dtype), _whole(payload, name, shape, "kept", dtype, array.nbytes))
+
+
+@dataclass(frozen=True, eq=False)
+class _TieContent:
+    """A tie's section."""
+
+    record_: Tie
+    tensor: _Tensor
+    breakdown: LayerBreakdown
+    memory = 0
+
+    def tensors(self):
+        return [(self.record_.name, self.tensor)]
+
+    def record(self):
+        return self.record_
+
+
+def _read_tie(payload, tensors):
+    name, number = payload.text("header"), payload.varint("header")
+    payload.end(f"tie {name!r}")
+    if number >= len(tensors):
+        raise ArchiveError(f"tie {name!r} is to tensor {number:,} of {len(tensors):,}")
+    other, tensor = tensors[number]
+    if tensor.tied:
+        raise ArchiveError(f"tie {name!r} is to {other!r}, a tie itself")
+    shape, dtype = tensor.shape, tensor.dtype
+    return _TieContent(Tie(name, other), _Tensor(shape, dtype, True), _whole(payload, name, shape, "tie", dtype, 0))
+
+
+def _whole(payload, name, shape, kind, dtype, dense_bytes):
+    """The ``LayerBreakdown`` of a record that is no coded layer."""
+    size = math.prod(shape) if dense_bytes else 0
+    return LayerBreakdown(
+        name,
+        shape,
+        nonzeros=size,
+        entries=size,
+        fillers=0,
+        codebook=0,
+        weight_bits=8.0 * dense_bytes / max(size, 1),
+        index_bits=0.0,
+        parts=_parts(payload.parts, PARAMETERS),
+        kind=kind,
+        dtype=dtype,
+        dense_bytes=dense_bytes,
+    )
+
+
+_KINDS = {0: _read_coded, 1: _read_kept, 2: _read_tie}
+"""{kind of a record of version 2: what reads its section}; each is given the tensors met before, too."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Values:
-    """Numbers as a section holds them: floats (n,), or codes into a codebook."""
+    """Numbers as a section holds them: floats (n,) of a type of ``FLOATS``, or codes into a codebook.
+
+    type: NumPy's, in which they are given.
+    """
 
     floats: np.ndarray | None
-    codebook: np.ndarray | None
-    codes: Symbols | None
+    stored_as: str
+    type: np.dtype
+    codebook: np.ndarray | None = None
+    codes: Symbols | None = None
 
     def __len__(self):
         return len(self.floats if self.codes is None else self.codes.symbols)
@@ -174,16 +395,16 @@ class _Values:
         return self.codes is not None and self.codes.free
 
     def __getitem__(self, block):
-        """Those at a slice, float32."""
+        """Those at a slice."""
         if self.codes is None:
-            return self.floats[block].astype(np.float32)
+            return widened(self.floats[block], self.stored_as).astype(self.type, copy=False)
         return self.codebook[self.codes.symbols[block]]
 
     def array(self):
-        """All of them, as a new float32 array."""
+        """All of them, as a new array."""
         if self.free and len(self):
             return np.full(len(self), self.codebook[0])
-        out = np.empty(len(self), np.float32)
+        out = np.empty(len(self), self.type)
         for block in blocks(len(self)):
             out[block] = self[block]
         return out
@@ -193,7 +414,7 @@ class _Values:
 class _Content:
     """A layer's section, read and found right, but no array made of it yet."""
 
-    record: _Record
+    record_: _Record
     coding: Coding
     gaps: Symbols | None
     weights: _Values
@@ -201,26 +422,33 @@ class _Content:
     breakdown: LayerBreakdown
 
     @property
-    def values(self):
-        """How many numbers the layer's arrays hold."""
-        return self.record.size + (0 if self.bias is None else len(self.bias))
+    def memory(self):
+        """Bytes of the layer's arrays."""
+        return (self.record_.size + (0 if self.bias is None else len(self.bias))) * self.record_.type.itemsize
 
-    def layer(self):
+    def tensors(self):
+        """[(key, what is known of it)]."""
+        shapes = (self.record_.shape, None if self.bias is None else (len(self.bias),))
+        pairs = zip(self.record_.keys, shapes, strict=False)
+        return [(key, _Tensor(shape, self.record_.dtype)) for key, shape in pairs]
+
+    def record(self):
         """The ``Layer``."""
         bias = None if self.bias is None else self.bias.array()
-        return Layer(self.record.name, self._weight(), bias, self.coding, bool(self.record.flags & BARE))
+        said = self.record_
+        return Layer(said.name, self._weight(), bias, self.coding, bool(said.flags & BARE), said.dtype)
 
     def _weight(self):
-        shape, n, order = self.record.shape, len(self.weights), self.coding.order
+        shape, n, order = self.record_.shape, len(self.weights), self.coding.order
         if self.gaps is None:
             if self.weights.free:
                 return np.full(shape, self.weights.codebook[0])
             return _in_rows(self.weights.array(), shape, order)
         if self.gaps.free and self.weights.free:
-            weight = np.zeros(shape, np.float32)
+            weight = np.zeros(shape, self.record_.type)
             _fill(weight if order == "F" else weight.T, n, self.weights[:1])
             return weight
-        flat = np.zeros(self.record.size, np.float32)
+        flat = np.zeros(self.record_.size, self.record_.type)
         few = order == "F" and n * len(shape) < flat.size  # then it is quicker to move them than to turn the layer
         last = -1
         for block in blocks(n):
@@ -237,7 +465,7 @@ def _in_rows(flat, shape, order):
     walked = flat.reshape(shape, order=order)
     if walked.flags.c_contiguous:
         return walked
-    weight = np.empty(shape, np.float32)
+    weight = np.empty(shape, flat.dtype)
     for rows in blocks(shape[0], 32):  # few enough rows for the cache to keep what lies beside each other in columns
         weight[rows] = walked[rows]
     return weight
@@ -255,7 +483,6 @@ def _fill(weight, n, value):
 def _read_layer(payload, record):
     """The ``_Content`` of a layer's section."""
     name, flags, size = record.name, record.flags, record.size
-    dtype, bias_dtype = ("float16" if flags & bit else "float32" for bit in (HALF, BIAS_HALF))
     entries = size
     index_bits = gaps = bias = None
     if flags & SPARSE:
@@ -266,34 +493,45 @@ def _read_layer(payload, record):
         if entries > size:
             raise ArchiveError(f"layer {name!r} declares {entries:,} entries for {size:,} weights")
         gaps = read_symbols(payload, entries, 1 << index_bits, "index_bits")
-    weights = _read_values(payload, name, entries, dtype, flags & CODED, "weight_bits")
+    weights = _read_values(payload, record, entries, record.weights_as, flags & CODED, "weight_bits")
     if flags & BIAS:
         length = payload.varint("biases")
         if flags & BIAS_CODED and length > size:
             raise ArchiveError(f"layer {name!r} declares {length:,} biases for {size:,} weights")
-        bias = _read_values(payload, name, length, bias_dtype, flags & BIAS_CODED, "biases")
+        bias = _read_values(payload, record, length, record.bias_as, flags & BIAS_CODED, "biases")
     payload.end(f"layer {name!r}")
     coded = any(s is not None and s.coded for s in (gaps, weights.codes, None if bias is None else bias.codes))
     order = "F" if flags & COLUMNS else "C"
     bias_codebook = None if bias is None else bias.codebook
-    coding = Coding(index_bits, weights.codebook, bias_codebook, coded, dtype, bias_dtype, order)
-    breakdown = _count(payload, record, coding, gaps, weights)
+    coding = Coding(index_bits, weights.codebook, bias_codebook, coded, record.weights_as, record.bias_as, order)
+    breakdown = _count(payload, record, coding, gaps, weights, bias)
     return _Content(record, coding, gaps, weights, bias, breakdown)
 
 
-def _read_values(payload, name, n, dtype, shared, part):
+def _read_values(payload, record, n, stored_as, shared, part):
     floats = payload.floats(
-        payload.varint("codebooks") if shared else n, FLOATS[dtype], "codebooks" if shared else part
+        payload.varint("codebooks") if shared else n, FLOATS[stored_as], "codebooks" if shared else part
     )
-    if not all(np.isfinite(floats[block]).all() for block in blocks(len(floats))):
-        raise ArchiveError(f"layer {name!r} holds NaN or infinite values")
+    for block in blocks(len(floats)):
+        _check_floats(widened(floats[block], stored_as), record, stored_as)
     if not shared:
-        return _Values(floats, None, None)
-    codebook = floats.astype(np.float32)
-    return _Values(None, codebook, read_symbols(payload, n, len(codebook), part))
+        return _Values(floats, stored_as, record.type)
+    codebook = widened(floats, stored_as).astype(record.type)
+    return _Values(None, stored_as, record.type, codebook, read_symbols(payload, n, len(codebook), part))
 
 
-def _count(payload, record, coding, gaps, weights):
+def _check_floats(values, record, stored_as):
+    """ArchiveError unless all are finite, and exactly numbers of the type that the layer's tensors have."""
+    if not np.isfinite(values).all():
+        raise ArchiveError(f"layer {record.name!r} holds NaN or infinite values")
+    dtype = record.dtype
+    if dtype in ("float64", stored_as) or (dtype == "float32" and stored_as != "float64"):
+        return
+    if not np.array_equal(widened(narrowed(values, dtype), dtype), values):
+        raise ArchiveError(f"layer {record.name!r} holds values that are not exactly {dtype}")
+
+
+def _count(payload, record, coding, gaps, weights, bias):
     """The ``LayerBreakdown`` of a layer, whose relative index is checked on the way."""
     name, entries = record.name, len(weights)
     free = weights.free and (gaps is None or gaps.free)
@@ -303,7 +541,7 @@ def _count(payload, record, coding, gaps, weights):
         nonzeros += int(np.count_nonzero(values))
         if gaps is None:
             continue
-        steps, filler = gaps.symbols[part], values.view(np.uint32) == 0
+        steps, filler = gaps.symbols[part], values.view(f"u{values.itemsize}") == 0
         if np.any(steps[filler] != (1 << coding.index_bits) - 1):
             raise ArchiveError(f"layer {name!r}: a filler zero stands where none is needed")
         at += int(steps.sum(dtype=np.int64)) + len(steps)
@@ -325,9 +563,11 @@ def _count(payload, record, coding, gaps, weights):
         codebook=0 if coding.codebook is None else len(coding.codebook),
         weight_bits=weights.codes.total_bits / max(entries, 1) if weights.codes else float(_width(coding.dtype)),
         index_bits=gaps.total_bits / max(entries, 1) if gaps else 0.0,
-        parts={part: payload.parts[part] for part in PARTS},
+        parts=_parts(payload.parts, record.version),
+        dtype=record.dtype,
+        dense_bytes=(record.size + (0 if bias is None else len(bias))) * np.dtype(FLOATS[record.dtype]).itemsize,
     )
 
 
 def _width(dtype):
-    return 8 * np.dtype(dtype).itemsize
+    return 8 * np.dtype(FLOATS[dtype]).itemsize

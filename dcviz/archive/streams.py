@@ -11,9 +11,15 @@ from dcviz.ideas import bits, bitstream, huffman
 from dcviz.ideas.entropy import histogram
 
 MAX_WEIGHTS = 1 << 28
-"""More weights than this in one file are taken for damage: 268 million, twice VGG-16."""
+"""More weights than this in one file of version 1 are taken for damage: 268 million, twice VGG-16."""
 MAX_LAYERS = 1 << 12
-"""Most layers in one file: each costs some time to read, however little it holds."""
+"""Most layers in one file of version 1: each costs some time to read, however little it holds."""
+MAX_RECORDS = 1 << 16
+"""Most records in one file of version 2."""
+MAX_NUMBERS = 1 << 40
+"""Most numbers in one tensor of a file of version 2."""
+MAX_ARRAYS, ARRAYS_PER_BYTE = 1 << 30, 1 << 12
+"""Bytes that the arrays of all coded layers of a file of version 2 may take: so many, or so many a byte of the file."""
 MAX_NAME = 1 << 10
 """Longest name of a net or layer, in bytes of UTF-8."""
 MAX_HEADER = 1 << 23

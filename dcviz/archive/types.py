@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 MAGIC = b"\x89DCZ"
-VERSION = 1
+VERSION, PARAMETERS = 1, 2
+"""Format versions: 1 holds layers of float32; 2 any tensor of a state dict. What 1 can hold is written as 1."""
 PARTS = (
     "header",
     "checksums",
@@ -20,8 +21,30 @@ PARTS = (
     "biases",
 )
 """What a byte of the file can be for: the keys of ``Breakdown.parts``."""
+KEPT = "kept"
+"""One more part in files of version 2: tensors that are stored as they are."""
 
-FLOATS = {"float32": "<f4", "float16": "<f2"}
+FLOATS = {"float32": "<f4", "float16": "<f2", "bfloat16": "<u2", "float64": "<f8"}
+"""{float type of a coded layer: how NumPy holds its bytes}, in the order of their numbers in a file."""
+DTYPES = FLOATS | {
+    "int8": "|i1",
+    "int16": "<i2",
+    "int32": "<i4",
+    "int64": "<i8",
+    "uint8": "|u1",
+    "uint16": "<u2",
+    "uint32": "<u4",
+    "uint64": "<u8",
+    "bool": "|b1",
+    "complex64": "<c8",
+    "complex128": "<c16",
+    "float8_e4m3fn": "|u1",
+    "float8_e5m2": "|u1",
+}
+"""{type of a kept tensor: how NumPy holds its bytes}, in the order of their numbers in a file.
+
+NumPy has no bfloat16 and no float8: unsigned integers of the same width carry their bits.
+"""
 SPARSE, CODED, HALF, COLUMNS, BIAS, BIAS_HALF, BIAS_CODED, BARE = (1 << i for i in range(8))
 
 
@@ -33,7 +56,7 @@ class Coding:
     codebook: float values the weights take, or None for plain floats; if fillers occur, 0.0 is added in front
     huffman: Huffman-code gaps and codes (where that is shorter than fixed-length); else fixed-length bits
     bias_codebook: float values the bias takes, or None for plain floats
-    dtype, bias_dtype: "float32" or "float16", of the codebook (or plain weights) and of the bias (or its codebook)
+    dtype, bias_dtype: of the codebook (or plain weights) and of the bias (or its codebook), one of ``FLOATS``
     order: "C" walks the weights row by row, "F" column by column
     """
 
@@ -51,6 +74,8 @@ class Layer:
     """One layer as stored: float32 ``weight`` of any shape, ``bias`` (n,) or None, and its ``Coding``.
 
     ``bare`` layers are single tensors that are no weight-and-bias pair; their name is their whole key.
+    ``dtype``: the float type, one of ``FLOATS``, that weight and bias had in the net and get back; it must hold them
+    exactly. Their arrays here are float32, or float64 for "float64".
     """
 
     name: str
@@ -58,34 +83,126 @@ class Layer:
     bias: np.ndarray | None = None
     coding: Coding = field(default_factory=Coding)
     bare: bool = False
+    dtype: str = "float32"
 
-    def tensors(self):
-        """{state-dict key: float32 array}."""
+    def arrays(self):
+        """{state-dict key: array}, as the fields hold them."""
         if self.bare:
             return {self.name: self.weight}
         pair = {f"{self.name}.weight": self.weight}
         return pair if self.bias is None else {**pair, f"{self.name}.bias": self.bias}
 
+    def tensors(self):
+        """{state-dict key: array of the layer's dtype, held as ``DTYPES`` says}."""
+        return {key: narrowed(array, self.dtype) for key, array in self.arrays().items()}
+
+    def dtypes(self):
+        """{state-dict key: name of the float type}."""
+        return dict.fromkeys(self.arrays(), self.dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """A tensor that is stored as it is, bit for bit: its state-dict key, and an array of 0 to 8 dimensions.
+
+    ``dtype``: one of ``DTYPES``, which says how the array holds it; None takes the array's own.
+    """
+
+    name: str
+    array: np.ndarray
+    dtype: str | None = None
+
+    def __post_init__(self):
+        if self.dtype is None:
+            object.__setattr__(self, "dtype", str(np.asarray(self.array).dtype))
+
+    def tensors(self):
+        """{state-dict key: array}."""
+        return {self.name: self.array}
+
+    def dtypes(self):
+        """{state-dict key: name of the type}."""
+        return {self.name: self.dtype}
+
+
+@dataclass(frozen=True)
+class Tie:
+    """A key of the state dict whose tensor is that of an earlier key, ``other``: stored once."""
+
+    name: str
+    other: str
+
+    def tensors(self):
+        """No array of its own."""
+        return {}
+
+    def dtypes(self):
+        """No array of its own."""
+        return {}
+
 
 @dataclass(frozen=True, eq=False)
 class StoredNet:
-    """A net as a .dcz file holds it: its name (as for ``models.build``) and its layers in order."""
+    """A net as a .dcz file holds it: its name (as for ``models.build``), and its ``Layer``, ``Kept``, ``Tie`` records.
+
+    The records stand in the order of the net's state dict.
+    """
 
     name: str
-    layers: tuple[Layer, ...]
+    layers: tuple[Layer | Kept | Tie, ...]
 
     def state_dict(self):
-        """{key: float32 array} of all tensors."""
-        return {key: value for layer in self.layers for key, value in layer.tensors().items()}
+        """{key: array, held as ``DTYPES`` says} of all tensors; tied keys have the same array."""
+        state: dict[str, np.ndarray] = {}
+        for record in self.layers:
+            state |= {record.name: state[record.other]} if isinstance(record, Tie) else record.tensors()
+        return state
+
+    def dtypes(self):
+        """{key: name of the type} of all tensors."""
+        found: dict[str, str] = {}
+        for record in self.layers:
+            found |= {record.name: found[record.other]} if isinstance(record, Tie) else record.dtypes()
+        return found
+
+    def ties(self):
+        """{key: the earlier key whose tensor it is}."""
+        return {record.name: record.other for record in self.layers if isinstance(record, Tie)}
 
     def dense_bytes(self):
-        """Bytes of all parameters as float32, biases included."""
-        return 4 * sum(value.size for value in self.state_dict().values())
+        """Bytes of all tensors in their own types, biases included, tied ones once."""
+        return sum(array.nbytes for record in self.layers for array in record.tensors().values())
+
+
+def narrowed(values, dtype):
+    """float32 or float64 ``values`` in a float type of ``FLOATS``, as NumPy holds it; nearest even, as torch rounds."""
+    if dtype != "bfloat16":
+        with np.errstate(over="ignore"):
+            return np.asarray(values).astype(FLOATS[dtype], copy=False)
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    nearest = bits + (np.uint32(0x7FFF) + (bits >> 16 & 1))
+    return np.where(np.isnan(bits.view(np.float32)), bits >> 16 | 64, nearest >> 16).astype("<u2")
+
+
+def widened(stored, dtype):
+    """What ``narrowed`` gave as float32, or float64 for "float64": exactly."""
+    if dtype == "bfloat16":
+        return (stored.astype(np.uint32) << 16).view(np.float32)
+    return stored.astype(working(dtype), copy=False)
+
+
+def working(dtype):
+    """The NumPy type in which a ``Layer`` of a dtype has its numbers."""
+    return np.dtype(np.float64 if dtype == "float64" else np.float32)
 
 
 @dataclass(frozen=True)
 class LayerBreakdown:
-    """One layer of a file: entry counts, mean bits per entry, and its bytes by part."""
+    """One record of a file: entry counts, mean bits per entry, and its bytes by part.
+
+    kind: "coded", "kept" or "tie"; dtype: of the tensor; dense_bytes: of its tensors, bias included, 0 for a tie.
+    In a kept tensor every number counts as one that is not zero.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -96,6 +213,9 @@ class LayerBreakdown:
     weight_bits: float
     index_bits: float
     parts: dict[str, int]
+    kind: str = "coded"
+    dtype: str = "float32"
+    dense_bytes: int = 0
 
     @property
     def weights(self):
@@ -110,15 +230,34 @@ class LayerBreakdown:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Every byte of a .dcz file by what it is for; ``sum(parts.values()) == file_bytes``."""
+    """Every byte of a .dcz file by what it is for; ``sum(parts.values()) == file_bytes``.
+
+    dense_bytes: of all tensors in their own types, tied ones once. version: of the format.
+    """
 
     net: str
     file_bytes: int
     dense_bytes: int
     parts: dict[str, int]
     layers: tuple[LayerBreakdown, ...]
+    version: int = VERSION
 
     @property
     def ratio(self):
-        """Dense float32 bytes / file bytes."""
+        """Dense bytes / file bytes."""
         return self.dense_bytes / self.file_bytes
+
+    @property
+    def sentence(self):
+        """The file's length beside what the tensors take as they are, in words, also where nothing was gained."""
+        types = dict.fromkeys(layer.dtype for layer in self.layers if layer.dense_bytes) or {"nothing": None}
+        dense = f"{self.dense_bytes:,} bytes of {', '.join(types)}"
+        if self.file_bytes < self.dense_bytes:
+            return f"{self.file_bytes:,} bytes, {self.ratio:.1f}x smaller than {dense}"
+        frame = self.parts["header"] + self.parts["checksums"]
+        small = frame > self.file_bytes - self.dense_bytes
+        return f"{self.file_bytes:,} bytes, not smaller than {dense}: " + (
+            f"names, shapes and checksums alone take {frame:,}; so small a net has nothing to gain from a file"
+            if small
+            else "codebooks and gaps take more than they save here"
+        )

@@ -1,35 +1,193 @@
 """Writing a .dcz file: from a ``StoredNet`` to bytes. The layout is in docs/format.md."""
 
+import math
+import zlib
+
 import numpy as np
 
-from dcviz.archive.streams import MAX_LAYERS, MAX_NAME, MAX_WEIGHTS, Writer, write_symbols
-from dcviz.archive.types import BARE, BIAS, BIAS_CODED, BIAS_HALF, CODED, COLUMNS, FLOATS, HALF, MAGIC, SPARSE, VERSION
+from dcviz.archive.streams import (
+    ARRAYS_PER_BYTE,
+    MAX_ARRAYS,
+    MAX_LAYERS,
+    MAX_NAME,
+    MAX_NUMBERS,
+    MAX_RECORDS,
+    MAX_WEIGHTS,
+    Writer,
+    write_symbols,
+)
+from dcviz.archive.types import (
+    BARE,
+    BIAS,
+    BIAS_CODED,
+    BIAS_HALF,
+    CODED,
+    COLUMNS,
+    DTYPES,
+    FLOATS,
+    HALF,
+    MAGIC,
+    PARAMETERS,
+    SPARSE,
+    VERSION,
+    Kept,
+    Layer,
+    Tie,
+    narrowed,
+    widened,
+    working,
+)
 from dcviz.errors import CodebookError, CodeError, WeightError
 from dcviz.ideas import relative_index
 
 
 def pieces(net):
-    """The bytes of the .dcz file of a ``StoredNet``, piece by piece: no more than one layer is in memory."""
+    """The bytes of the .dcz file of a ``StoredNet``, piece by piece: no more than one layer is in memory.
+
+    Of version 1 if that can hold the net, else of version 2.
+    """
+    if not fits_version_1(net):
+        yield from record_pieces(net.name, len(net.layers), net.layers)
+        return
     header = Writer()
     header.text(_name(net.name, "the net"))
     header.varint(len(net.layers))
-    if len(net.layers) > MAX_LAYERS:
-        raise WeightError(f"net {net.name!r} has {len(net.layers):,} layers; at most {MAX_LAYERS:,} are possible")
     seen: set[str] = set()
-    weights = 0
     for layer in net.layers:
         check_layer(layer)
-        if seen & set(layer.tensors()):
+        if seen & set(layer.arrays()):
             raise WeightError(f"layer {layer.name!r} appears twice in net {net.name!r}")
-        seen |= set(layer.tensors())
-        weights += layer.weight.size
+        seen |= set(layer.arrays())
         _write_layer_record(header, layer)
-    if weights > MAX_WEIGHTS:
-        raise WeightError(f"net {net.name!r} has {weights:,} weights; at most {MAX_WEIGHTS:,} are possible")
     yield MAGIC + bytes([VERSION])
     yield from header.section()
     for layer in net.layers:
         yield from write_layer(layer).section()
+
+
+def fits_version_1(net):
+    """Whether all records are layers of float32 stored as float32 or float16, and neither they nor weights too many."""
+    old = ("float32", "float16")
+    plain = len(net.layers) <= MAX_LAYERS and all(
+        isinstance(layer, Layer)
+        and isinstance(layer.weight, np.ndarray)
+        and layer.dtype == "float32"
+        and layer.coding.dtype in old
+        and layer.coding.bias_dtype in old
+        for layer in net.layers
+    )
+    return plain and sum(layer.weight.size for layer in net.layers) <= MAX_WEIGHTS
+
+
+def record_pieces(name, count, records):
+    """The bytes of a .dcz file of version 2, piece by piece, out of any iterable of ``count`` records.
+
+    No more than one record is in memory, if the iterable makes them one by one.
+    """
+    header = Writer()
+    header.text(_name(name, "the net"))
+    header.byte(0)
+    header.varint(count)
+    if count > MAX_RECORDS:
+        raise WeightError(f"net {name!r} has {count:,} records; at most {MAX_RECORDS:,} are possible")
+    yield MAGIC + bytes([PARAMETERS])
+    yield from header.section()
+    keys: dict[str, int | None] = {}  # the number of each, None for a tie
+    done = arrays = written = 0
+    for record in records:
+        head, body = _write_record(record, keys)
+        for key in [record.name] if isinstance(record, Tie) else record.dtypes():
+            if key in keys:
+                raise WeightError(f"{_kind(record)} {record.name!r} appears twice in net {name!r}")
+            keys[key] = None if isinstance(record, Tie) else len(keys)
+        if isinstance(record, Layer):
+            arrays += record.weight.size * working(record.dtype).itemsize
+        size, done = len(head) + len(body), done + 1
+        length = Writer()
+        length.varint(size)
+        written += size
+        yield from (length, head, body, zlib.crc32(body, zlib.crc32(head)).to_bytes(4, "little"))
+        del record, head, body  # before the next one is made
+    if done != count:
+        raise WeightError(f"net {name!r} was to have {count:,} records, but {done:,} came")
+    if arrays > max(MAX_ARRAYS, ARRAYS_PER_BYTE * written):
+        raise WeightError(
+            f"net {name!r} has layers of {arrays:,} bytes in a file of {written:,}; at most {MAX_ARRAYS:,} bytes, or "
+            f"{ARRAYS_PER_BYTE:,} for each byte of the file, are possible"
+        )
+
+
+def _kind(record):
+    return {Layer: "layer", Kept: "tensor", Tie: "tie"}.get(type(record), "record")
+
+
+def _write_record(record, keys):
+    """The head of a record of version 2 and what follows it, bytes both."""
+    if isinstance(record, Layer):
+        check_layer(record)
+        _check_exact(record)
+        return _coded_head(record), write_layer(record)
+    if isinstance(record, Kept):
+        return _kept(record)
+    if isinstance(record, Tie):
+        return _tie(record, keys), b""
+    raise WeightError(f"a net is stored as Layer, Kept and Tie records, not as {type(record).__name__}")
+
+
+def _coded_head(layer):
+    coding, kinds = layer.coding, list(FLOATS)
+    bias = kinds.index(coding.bias_dtype) if layer.bias is not None else 0
+    head = Writer([0])
+    head.text(layer.name)
+    head.byte(_flags(layer) & ~(HALF | BIAS_HALF))
+    head.byte(kinds.index(layer.dtype) | kinds.index(coding.dtype) << 2 | bias << 4)
+    _write_shape(head, layer.weight.shape)
+    return head
+
+
+def _kept(record):
+    where = f"tensor {_name(record.name, 'a tensor')!r}"
+    if record.dtype not in DTYPES:
+        raise WeightError(f"{where}: dtype must be one of {', '.join(DTYPES)}, not {record.dtype!r}")
+    array, held = record.array, np.dtype(DTYPES[record.dtype])
+    if not isinstance(array, np.ndarray) or array.dtype.newbyteorder("<") != held:
+        raise WeightError(f"{where}: {record.dtype} is held by a NumPy array of {held.name}")
+    if array.ndim > 8:
+        raise WeightError(f"{where}: an array of {array.ndim} dimensions; at most 8 are possible")
+    if math.prod(size for size in array.shape if size) > MAX_NUMBERS:
+        raise WeightError(f"{where} has the shape {array.shape}; at most {MAX_NUMBERS:,} numbers are possible")
+    head = Writer([1])
+    head.text(record.name)
+    head.byte(list(DTYPES).index(record.dtype))
+    _write_shape(head, array.shape)
+    flat = np.ascontiguousarray(array, held).reshape(-1)
+    return head, memoryview(flat.view(np.uint8)) if flat.size else b""
+
+
+def _tie(record, keys):
+    if not isinstance(record.other, str) or keys.get(record.other) is None:
+        raise WeightError(f"{record.name!r} is tied to {record.other!r}, which is no tensor that stands before it")
+    head = Writer([2])
+    head.text(_name(record.name, "a tie"))
+    head.varint(keys[record.other])
+    return head
+
+
+def _check_exact(layer):
+    """WeightError unless weights, bias and codebooks are exactly numbers of the layer's dtype."""
+    coding, where = layer.coding, f"layer {layer.name!r}"
+    for what, values in (
+        (where, layer.weight),
+        (f"bias of {where}", layer.bias),
+        (f"codebook of {where}", _book(coding.codebook, layer)),
+        (f"codebook of bias of {where}", None if layer.bias is None else _book(coding.bias_codebook, layer)),
+    ):
+        if values is not None:
+            _exact_floats(values, layer.dtype, what)
+
+
+def _book(codebook, layer):
+    return None if codebook is None else _floats(codebook, layer.dtype)
 
 
 def check_layer(layer):
@@ -42,9 +200,9 @@ def check_layer(layer):
         raise WeightError(f"{where}: weights must be an array of 1 to 8 dimensions")
     if not layer.weight.size:
         raise WeightError(f"{where} is empty")
-    if layer.weight.size > MAX_WEIGHTS:
-        raise WeightError(f"{where} has {layer.weight.size:,} weights; at most {MAX_WEIGHTS:,} are possible")
-    for dtype in (coding.dtype, coding.bias_dtype):
+    if layer.weight.size > MAX_NUMBERS:
+        raise WeightError(f"{where} has {layer.weight.size:,} weights; at most {MAX_NUMBERS:,} are possible")
+    for dtype in (layer.dtype, coding.dtype, coding.bias_dtype):
         if dtype not in FLOATS:
             raise WeightError(f"{where}: dtype must be one of {', '.join(FLOATS)}, not {dtype!r}")
     if coding.order not in ("C", "F"):
@@ -76,9 +234,9 @@ def _name(name, what):
     return name
 
 
-def _write_layer_record(header, layer):
+def _flags(layer):
     coding = layer.coding
-    flags = (
+    return (
         SPARSE * (coding.index_bits is not None)
         | CODED * (coding.codebook is not None)
         | HALF * (coding.dtype == "float16")
@@ -88,11 +246,18 @@ def _write_layer_record(header, layer):
         | BIAS_CODED * (layer.bias is not None and coding.bias_codebook is not None)
         | BARE * layer.bare
     )
+
+
+def _write_layer_record(header, layer):
     header.text(layer.name)
-    header.byte(flags)
-    header.byte(layer.weight.ndim)
-    for size in layer.weight.shape:
-        header.varint(size)
+    header.byte(_flags(layer))
+    _write_shape(header, layer.weight.shape)
+
+
+def _write_shape(writer, shape):
+    writer.byte(len(shape))
+    for size in shape:
+        writer.varint(size)
 
 
 def write_layer(layer, kept=None):
@@ -107,16 +272,17 @@ def write_layer(layer, kept=None):
     if coding.codebook is None:
         payload.raw(_exact_floats(values, coding.dtype, f"layer {layer.name!r}").tobytes())
     else:
-        codebook = stored_codebook(coding, index)
+        codebook = stored_codebook(coding, index, layer.dtype)
         _write_shared(payload, values, codebook, coding.dtype, coding.huffman, f"layer {layer.name!r}")
     if layer.bias is not None:
         where = f"bias of layer {layer.name!r}"
-        bias = _exact_floats(layer.bias, "float32", where)
+        bias = _working(layer.bias, layer.dtype, where)
         payload.varint(bias.size)
         if coding.bias_codebook is None:
             payload.raw(_exact_floats(bias, coding.bias_dtype, where).tobytes())
         else:
-            _write_shared(payload, bias, _floats(coding.bias_codebook), coding.bias_dtype, coding.huffman, where)
+            codebook = _floats(coding.bias_codebook, layer.dtype)
+            _write_shared(payload, bias, codebook, coding.bias_dtype, coding.huffman, where)
     return payload
 
 
@@ -125,21 +291,21 @@ def entries(layer, kept=None):
     check_layer(layer)
     coding = layer.coding
     if coding.index_bits is None:
-        return None, _exact_floats(layer.weight, "float32", f"layer {layer.name!r}").ravel(order=coding.order)
+        return None, _working(layer.weight, layer.dtype, f"layer {layer.name!r}").ravel(order=coding.order)
     if not 1 <= coding.index_bits <= 16:
         raise CodeError(f"layer {layer.name!r}: index_bits must be 1 to 16, not {coding.index_bits}")
     positions, found = walk(layer, coding.order) if kept is None else kept
     index = relative_index.encode(positions, coding.index_bits)
-    values = np.zeros(len(index.gaps), np.float32)
+    values = np.zeros(len(index.gaps), working(layer.dtype))
     values[index.real] = found
     return index, values
 
 
 def walk(layer, order):
     """Where weights are that are not zero, and their values, row by row ("C") or column by column ("F")."""
-    weight = _exact_floats(layer.weight, "float32", f"layer {layer.name!r}")
+    weight = _working(layer.weight, layer.dtype, f"layer {layer.name!r}")
     flat = weight.ravel()
-    kept = np.flatnonzero(flat.view(np.uint32))  # by bit pattern: a -0.0 is an entry
+    kept = np.flatnonzero(_bits(flat))  # by bit pattern: a -0.0 is an entry
     if order != "F":
         return kept, flat[kept]
     # move the few entries rather than the whole layer
@@ -148,20 +314,25 @@ def walk(layer, order):
     return positions[along], flat[kept[along]]
 
 
-def stored_codebook(coding, index):
-    """The codebook as the file holds it, float32 (k,): with a zero in front if fillers need one that it lacks."""
-    codebook = _floats(coding.codebook)
-    if index is not None and index.fillers and not np.any(codebook.view(np.uint32) == 0):
-        return np.concatenate([np.zeros(1, np.float32), codebook])
+def stored_codebook(coding, index, dtype="float32"):
+    """The codebook as the file holds it, (k,) of a layer's working type: with a zero in front if fillers lack one."""
+    codebook = _floats(coding.codebook, dtype)
+    if index is not None and index.fillers and not np.any(_bits(codebook) == 0):
+        return np.concatenate([np.zeros(1, codebook.dtype), codebook])
     return codebook
 
 
-def _floats(codebook):
+def _floats(codebook, dtype):
     try:
         with np.errstate(over="ignore"):  # too large a value is refused as infinite
-            return np.asarray(codebook, np.float32).reshape(-1)
+            return np.asarray(codebook, working(dtype)).reshape(-1)
     except (TypeError, ValueError) as error:
         raise CodebookError(f"a codebook cannot be read as numbers ({error})") from error
+
+
+def _bits(floats):
+    """The bit patterns of floats: -0.0 is another one than 0.0."""
+    return floats.view(f"u{floats.itemsize}")
 
 
 def _write_shared(payload, values, codebook, dtype, use_huffman, where):
@@ -171,16 +342,20 @@ def _write_shared(payload, values, codebook, dtype, use_huffman, where):
     write_symbols(payload, codes_of(values, codebook, where), use_huffman, width)
 
 
+def _working(values, dtype, where):
+    """``values`` in the type in which a layer of a dtype has its numbers, refused unless that holds them exactly."""
+    return _exact_floats(values, working(dtype).name, where)
+
+
 def _exact_floats(values, dtype, where):
     """``values`` in the file's dtype, refused unless that holds them exactly."""
     values = np.asarray(values)
     if not np.isfinite(values).all():
         raise WeightError(f"{where} has {np.count_nonzero(~np.isfinite(values)):,} NaN or infinite values")
-    if values.dtype == FLOATS[dtype]:
+    if dtype != "bfloat16" and values.dtype == FLOATS[dtype]:
         return values
-    with np.errstate(over="ignore"):
-        stored = values.astype(FLOATS[dtype])
-    if not np.array_equal(stored.astype(values.dtype), values):
+    stored = narrowed(values, dtype)
+    if not np.array_equal(widened(stored, dtype).astype(values.dtype), values):
         raise WeightError(f"{where} has values that {dtype} cannot hold exactly; round them first")
     return stored
 
@@ -189,7 +364,7 @@ def codes_of(values, codebook, where):
     """The place of each value in a codebook, by bit pattern; CodebookError if one is not in it."""
     if values.size and not codebook.size:
         raise CodebookError(f"{where} has an empty codebook for {values.size:,} values")
-    known, wanted = codebook.view(np.uint32), values.view(np.uint32)
+    known, wanted = _bits(codebook), _bits(values)
     order = np.argsort(known, kind="stable")
     codes = order[np.minimum(np.searchsorted(known[order], wanted), len(codebook) - 1)]
     wrong = known[codes] != wanted

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from dcviz import archive
-from dcviz.archive import Coding, Layer, StoredNet, streams
+from dcviz.archive import Coding, Layer, StoredNet, streams, writer
 from dcviz.errors import ArchiveError, CodebookError, WeightError
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -181,8 +181,8 @@ ONES = np.ones((2, 3), np.float32)
         (Layer("w", ONES.astype(complex)), "real numbers"),
         (Layer("w", ONES.astype(object)), "real numbers"),
         (
-            Layer("w", np.broadcast_to(np.float32(0), (1 << 14, 1 << 15))),
-            "has 536,870,912 weights; at most 268,435,456",
+            Layer("w", np.broadcast_to(np.float32(0), (1 << 20, 1 << 21))),
+            "has 2,199,023,255,552 weights; at most 1,099,511,627,776",
         ),
         (Layer("\ud800", ONES), "is no Unicode text"),
         (Layer("w" * 1025, ONES), "takes 1,025 bytes; at most 1,024 are possible"),
@@ -195,22 +195,32 @@ def test_the_writer_refuses_what_the_reader_would(layer, message):
         archive.dumps(StoredNet("net", (layer,)))
 
 
-def test_a_net_of_too_many_names_layers_or_weights_is_refused():
-    quarter = np.broadcast_to(np.float32(0), (1 << 13, 1 << 13))
+def test_a_net_of_too_many_names_layers_or_weights_is_refused(monkeypatch):
     layers = tuple(Layer(str(i), ONES[:1, :1]) for i in range(4097))
     for net, message in (
         (StoredNet("\ud800", layers[:1]), "name of the net, .* is no Unicode text"),
         (StoredNet("n" * 1025, layers[:1]), "name of the net, .* takes 1,025 bytes"),
-        (StoredNet("net", layers), "has 4,097 layers; at most 4,096"),
-        (
-            StoredNet("net", (*(Layer(str(i), quarter, None, Coding(9)) for i in range(4)), layers[5])),
-            "268,435,457 weights",
-        ),
+        (StoredNet("net", layers[:1] * 65_537), "has 65,537 records; at most 65,536"),
     ):
         with pytest.raises(WeightError, match=message):
             archive.dumps(net)
     most = StoredNet("n" * 1024, layers[:4096])
     assert_same(archive.loads(archive.dumps(most)), most)
+    for limit, value in (("MAX_WEIGHTS", 99), ("MAX_ARRAYS", 396), ("ARRAYS_PER_BYTE", 3)):
+        monkeypatch.setattr(writer, limit, value)
+    pruned = Layer("w", np.zeros((10, 10), np.float32), None, Coding(9))
+    with pytest.raises(WeightError, match="has layers of 400 bytes in a file of 12; at most 396 bytes, or 3 for each"):
+        archive.dumps(StoredNet("net", (pruned,)))
+
+
+def test_more_layers_or_weights_than_version_1_can_hold_make_version_2(monkeypatch):
+    layers = tuple(Layer(str(i), ONES[:1, :1] * i) for i in range(4097))
+    for count, version in ((4096, 1), (4097, 2)):
+        data = archive.dumps(StoredNet("net", layers[:count]))
+        assert data[4] == version
+        assert_same(archive.loads(data), StoredNet("net", layers[:count]))
+    monkeypatch.setattr(writer, "MAX_WEIGHTS", 6)
+    assert [archive.dumps(StoredNet("net", (Layer("w", w),)))[4] for w in (ONES, np.ones(7, np.float32))] == [1, 2]
 
 
 def test_more_values_than_a_huffman_code_has_words_are_kept_at_fixed_length():

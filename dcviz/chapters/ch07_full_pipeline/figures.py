@@ -15,6 +15,7 @@ SHORT = {
     "index_bits": "index bits",
     "codebooks": "codebook",
     "biases": "bias",
+    "kept": "bias",
     "weight_bits_fillers": "filler",
     "index_bits_fillers": "filler",
     "header": "header",
