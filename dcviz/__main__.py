@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -84,6 +85,23 @@ def _parser():
     inspect.add_argument("--json", action="store_true")
     inspect.set_defaults(run=_inspect)
 
+    shrink = commands.add_parser("shrink", help="a checkpoint of your own as a .dcz file: .safetensors, .pt or .pth")
+    shrink.add_argument("checkpoint", type=Path, help="file, index of several files, or the folder with it")
+    shrink.add_argument("-o", "--out", type=Path, required=True, help="the .dcz file")
+    shrink.add_argument("--density", type=float, default=1.0, help="share of weights kept, 0 to 1 (default: 1)")
+    shrink.add_argument("--bits", type=int, default=6, help="bits of a weight code, 1 to 16 (default: 6)")
+    shrink.add_argument("--only", action="append", default=[], metavar="PATTERN", help="compress tensors like 'fc*'")
+    shrink.add_argument("--skip", action="append", default=[], metavar="PATTERN", help="keep tensors like '*norm*'")
+    shrink.add_argument("--lossless", action="store_true", help="keep every bit and only code them")
+    shrink.add_argument("--beside", action="store_true", help="say what zip, zstd and xz make of the same bytes: slow")
+    shrink.add_argument("--json", action="store_true")
+    shrink.set_defaults(run=_shrink)
+
+    expand = commands.add_parser("expand", help="the tensors of a .dcz file as a .safetensors file")
+    expand.add_argument("file", type=Path)
+    expand.add_argument("-o", "--out", type=Path, required=True, help="the .safetensors file")
+    expand.set_defaults(run=_expand)
+
     reproduce = commands.add_parser("reproduce", help="make a shipped net again from nothing")
     reproduce.add_argument("net")
     reproduce.add_argument("--out", type=Path, default=Path("build"), help="folder for the files (default: build)")
@@ -159,9 +177,6 @@ def _inspect(arguments):
                 "codebook": layer.codebook,
                 "weight_bits": layer.weight_bits,
                 "index_bits": layer.index_bits,
-                "kind": layer.kind,
-                "dtype": layer.dtype,
-                "dense_bytes": layer.dense_bytes,
                 "file_bytes": layer.file_bytes,
                 "parts": layer.parts,
             }
@@ -170,7 +185,10 @@ def _inspect(arguments):
         summary = {"net": breakdown.net, "file_bytes": breakdown.file_bytes, "dense_bytes": breakdown.dense_bytes}
         print(json.dumps({**summary, "parts": breakdown.parts, "layers": layers}, indent=1))
         return
-    print(f"{visible(arguments.file)}: {visible(breakdown.net, 60)}, {breakdown.sentence}\n")
+    print(
+        f"{visible(arguments.file)}: {visible(breakdown.net, 60)}, {breakdown.file_bytes:,} bytes, "
+        f"{breakdown.ratio:.1f}x smaller than {breakdown.dense_bytes:,} bytes of float32\n"
+    )
     for part, size in breakdown.parts.items():
         print(f"  {part:20}{size:>12,}  {100 * size / breakdown.file_bytes:6.2f} %")
     print(f"  {'all':20}{sum(breakdown.parts.values()):>12,}\n")
@@ -179,12 +197,75 @@ def _inspect(arguments):
         f"{'index bits':>12}{'bytes':>11}{'of dense %':>12}"
     )
     for layer in breakdown.layers:
-        name, kept = visible(layer.name, 32), 100 * layer.nonzeros / max(layer.weights, 1)
-        of_dense = f"{100 * layer.file_bytes / layer.dense_bytes:.2f}" if layer.dense_bytes else layer.kind
+        name = visible(layer.name, 32)
         print(
-            f"  {name:12}{layer.weights:>12,}{kept:>8.2f}{layer.fillers:>9,}{layer.codebook or '-':>8}"
-            f"{layer.weight_bits:>13.2f}{layer.index_bits:>12.2f}{layer.file_bytes:>11,}{of_dense:>12}"
+            f"  {name:12}{layer.weights:>12,}{100 * layer.nonzeros / layer.weights:>8.2f}{layer.fillers:>9,}"
+            f"{layer.codebook or '-':>8}{layer.weight_bits:>13.2f}{layer.index_bits:>12.2f}{layer.file_bytes:>11,}"
+            f"{100 * layer.file_bytes / (4 * layer.weights):>12.2f}"
         )
+
+
+def _shrink(arguments):
+    from dcviz.pipeline import shrinking
+
+    with _bar("shrink", "B") as progress:
+        done = shrinking.shrink(
+            arguments.checkpoint,
+            arguments.out,
+            density=arguments.density,
+            bits=arguments.bits,
+            only=arguments.only,
+            skip=arguments.skip,
+            lossless=arguments.lossless,
+            progress=progress,
+        )
+    others = shrinking.beside(arguments.checkpoint) if arguments.beside else {}
+    if arguments.json:
+        rows = [vars(row) for row in done.rows]
+        summary = {"file_bytes": done.file_bytes, "dense_bytes": done.dense_bytes, "left_out": done.left_out}
+        print(json.dumps({**summary, "beside": others, "tensors": rows}, indent=1))
+        return
+    print(f"  {'tensor':40}{'shape':>20}{'dtype':>9}  {'kept %':>7}{'change %':>10}  what was done")
+    for row in done.rows:
+        shape = " x ".join(map(str, row.shape)) or "one number"
+        print(
+            f"  {visible(row.key, 40):40}{shape:>20}{row.dtype:>9}  {100 * row.density:>7.2f}"
+            f"{100 * row.error**0.5:>10.2f}  {row.how}"
+        )
+    smaller = f"{done.ratio:.2f}x smaller" if done.ratio > 1 else "not smaller: so little has nothing to gain"
+    print(f"\n{visible(arguments.out)}: {done.file_bytes:,} bytes for {done.dense_bytes:,} of numbers, {smaller}")
+    for name, size in others.items():
+        print(f"  {name:14} {size:>15,} bytes, {done.dense_bytes / size:.2f}x")
+    if done.left_out:
+        print(f"left out, since they are no tensors with a name: {visible(', '.join(done.left_out), 300)}")
+    print(
+        "Every bit is kept."
+        if arguments.lossless
+        else "One shot: nothing was retrained. 'change' is the size of the change beside that of the weights. What it "
+        "does to accuracy only your own data can tell: measure before you use the file, and see docs/your-own-net.md."
+    )
+
+
+def _expand(arguments):
+    from dcviz.pipeline import shrinking
+
+    with _bar("expand", " records") as progress:
+        size = shrinking.expand(arguments.file, arguments.out, progress=progress)
+    print(f"{visible(arguments.out)}: {size:,} bytes")
+
+
+@contextmanager
+def _bar(what, unit):
+    """A function of (done, total) that moves a bar on stderr, if that is a terminal."""
+    from tqdm import tqdm
+
+    with tqdm(desc=what, unit=unit, unit_scale=True, file=sys.stderr, disable=None) as bar:
+
+        def progress(done, total):
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress
 
 
 def _reproduce(arguments):

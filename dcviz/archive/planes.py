@@ -35,13 +35,10 @@ def write_planes(writer, patterns, dtype):
 
 
 def read_planes(reader, n, dtype, part="weight_bits"):
-    """What ``write_planes`` was given, from a ``Reader``: (n,), with the reader's errors for damaged bytes."""
-    patterns = np.zeros(n, pattern_type(dtype))
+    """What ``write_planes`` was given, from a ``Reader``, block by block; its errors for damaged bytes."""
     for block in blocks(n, BLOCK):
-        size = len(patterns[block])
-        planes = [read_symbols(reader, size, 1 << width, part).symbols for width in _widths(dtype)]
-        patterns[block] = _join(planes, dtype)
-    return patterns
+        size = block.stop - block.start
+        yield _join([read_symbols(reader, size, 1 << width, part).symbols for width in _widths(dtype)], dtype)
 
 
 def _widths(dtype):

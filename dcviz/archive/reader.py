@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dcviz.archive import planes
 from dcviz.archive.streams import (
     ARRAYS_PER_BYTE,
     MAX_ARRAYS,
@@ -47,6 +48,8 @@ from dcviz.archive.types import (
     Kept,
     Layer,
     LayerBreakdown,
+    Lossless,
+    More,
     StoredNet,
     Tie,
     narrowed,
@@ -182,10 +185,9 @@ def _contents_2(file, header, name, allow):
         if kind not in _KINDS:
             raise ArchiveError(f"record {number} is of a kind ({kind}) that this dcviz does not know")
         content = _KINDS[kind](payload, tensors)
-        if isinstance(content, _Content):
-            arrays += content.record_.size * content.record_.type.itemsize
-            if arrays > most:
-                raise ArchiveError(f"its layers up to {content.record_.name!r} declare {arrays:,} bytes of weights")
+        arrays += content.decoded
+        if arrays > most:
+            raise ArchiveError(f"its layers up to {content.name!r} declare {arrays:,} bytes of weights")
         for key, tensor in content.tensors():
             if key in seen:
                 raise ArchiveError(f"two tensors have the key {key!r}")
@@ -291,6 +293,11 @@ class _KeptContent:
 
     record_: Kept
     breakdown: LayerBreakdown
+    decoded = 0
+
+    @property
+    def name(self):
+        return self.record_.name
 
     @property
     def memory(self):
@@ -304,22 +311,111 @@ class _KeptContent:
 
 
 def _read_kept(payload, tensors):
+    name, dtype, shape = _read_tensor(payload)
+    held = np.dtype(DTYPES[dtype])
+    data = payload.raw(math.prod(shape) * held.itemsize, KEPT)
+    payload.end(f"tensor {name!r}")
+    if dtype == "bool" and any(np.frombuffer(data[block], np.uint8).max() > 1 for block in blocks(len(data))):
+        raise ArchiveError(f"tensor {name!r} has truth values other than 0 and 1")
+    array = np.frombuffer(data, held).reshape(shape)
+    return _KeptContent(Kept(name, array, dtype), _whole(payload, name, shape, "kept", dtype, array.nbytes))
+
+
+def _read_tensor(payload):
+    """Key, type and shape of a tensor that is no coded layer."""
     name, number = payload.text("header"), payload.byte("header")
     if number >= len(DTYPES):
         raise ArchiveError(f"tensor {name!r} is of a type ({number}) that this dcviz does not know")
-    dtype, held = list(DTYPES.items())[number]
     ndim = payload.byte("header")
     if ndim > 8:
         raise ArchiveError(f"tensor {name!r} declares {ndim} dimensions")
     shape = tuple(payload.varint("header") for _ in range(ndim))
     if math.prod(size for size in shape if size) > MAX_NUMBERS:
         raise ArchiveError(f"tensor {name!r} declares the shape {shape}, beyond {MAX_NUMBERS:,} numbers")
-    data = payload.raw(math.prod(shape) * np.dtype(held).itemsize, KEPT)
-    payload.end(f"tensor {name!r}")
-    if dtype == "bool" and any(np.frombuffer(data[block], np.uint8).max() > 1 for block in blocks(len(data))):
-        raise ArchiveError(f"tensor {name!r} has truth values other than 0 and 1")
-    array = np.frombuffer(data, held).reshape(shape)
-    return _KeptContent(Kept(name, array, dtype), _whole(payload, name, shape, "kept", dtype, array.nbytes))
+    return name, list(DTYPES)[number], shape
+
+
+@dataclass(frozen=True, eq=False)
+class _LosslessContent:
+    """The section of a tensor in planes, which is decoded once: for its record, or for its breakdown."""
+
+    payload: object
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def memory(self):
+        return math.prod(self.shape) * np.dtype(DTYPES[self.dtype]).itemsize
+
+    decoded = memory
+
+    def tensors(self):
+        return [(self.name, _Tensor(self.shape, self.dtype))]
+
+    def record(self):
+        patterns = np.empty(math.prod(self.shape), planes.pattern_type(self.dtype))
+        at = 0
+        for block in self._blocks():
+            patterns[at : at + len(block)] = block
+            at += len(block)
+        return Lossless(self.name, patterns.view(DTYPES[self.dtype]).reshape(self.shape), self.dtype)
+
+    @property
+    def breakdown(self):
+        for _ in self._blocks():
+            pass
+        return _whole(self.payload, self.name, self.shape, "lossless", self.dtype, self.memory)
+
+    def _blocks(self):
+        yield from planes.read_planes(self.payload, math.prod(self.shape), self.dtype)
+        self.payload.end(f"tensor {self.name!r}")
+
+
+def _read_lossless(payload, tensors):
+    name, dtype, shape = _read_tensor(payload)
+    if dtype not in FLOATS:
+        raise ArchiveError(f"tensor {name!r} is of the type {dtype}, which has no exponents to be coded")
+    return _LosslessContent(payload, name, dtype, shape)
+
+
+@dataclass(frozen=True, eq=False)
+class _MoreContent:
+    """The section of more rows of the tensor before."""
+
+    piece: object
+
+    def __getattr__(self, name):  # what is not said here is as for the piece
+        return getattr(self.piece, name)
+
+    def tensors(self):
+        return []
+
+    def record(self):
+        return More(self.piece.record())
+
+
+def _read_more(payload, tensors):
+    kind = payload.byte("header")
+    if kind not in (0, 1, 3):
+        raise ArchiveError(f"more of a tensor is of a kind ({kind}) that cannot be")
+    content = _KINDS[kind](payload, tensors)
+    found = content.tensors()
+    key, tensor = tensors[-1] if tensors else ("", None)
+    rows = found[0][1]
+    if (
+        tensor is None
+        or (len(found), found[0][0]) != (1, key)
+        or tensor.tied
+        or (rows.dtype, rows.shape[1:]) != (tensor.dtype, tensor.shape[1:])
+        or not (rows.shape and tensor.shape)
+    ):
+        raise ArchiveError(f"more of {content.name!r} does not follow on rows of the same tensor, shape and type")
+    shape = (tensor.shape[0] + rows.shape[0], *tensor.shape[1:])
+    if math.prod(size for size in shape if size) > MAX_NUMBERS:
+        raise ArchiveError(f"tensor {key!r} declares the shape {shape}, beyond {MAX_NUMBERS:,} numbers")
+    tensors[-1] = (key, _Tensor(shape, tensor.dtype))
+    return _MoreContent(content)
 
 
 @dataclass(frozen=True, eq=False)
@@ -329,7 +425,11 @@ class _TieContent:
     record_: Tie
     tensor: _Tensor
     breakdown: LayerBreakdown
-    memory = 0
+    memory = decoded = 0
+
+    @property
+    def name(self):
+        return self.record_.name
 
     def tensors(self):
         return [(self.record_.name, self.tensor)]
@@ -369,7 +469,7 @@ def _whole(payload, name, shape, kind, dtype, dense_bytes):
     )
 
 
-_KINDS = {0: _read_coded, 1: _read_kept, 2: _read_tie}
+_KINDS = {0: _read_coded, 1: _read_kept, 2: _read_tie, 3: _read_lossless, 4: _read_more}
 """{kind of a record of version 2: what reads its section}; each is given the tensors met before, too."""
 
 
@@ -420,6 +520,15 @@ class _Content:
     weights: _Values
     bias: _Values | None
     breakdown: LayerBreakdown
+
+    @property
+    def name(self):
+        return self.record_.name
+
+    @property
+    def decoded(self):
+        """Bytes of the weights' array, which may be many more than the section's."""
+        return self.record_.size * self.record_.type.itemsize
 
     @property
     def memory(self):

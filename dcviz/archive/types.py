@@ -125,6 +125,35 @@ class Kept:
         return {self.name: self.dtype}
 
 
+@dataclass(frozen=True, eq=False)
+class Lossless(Kept):
+    """A ``Kept`` tensor of a type of ``FLOATS``, its exponents Huffman-coded (``planes``): no bit is lost."""
+
+
+@dataclass(frozen=True, eq=False)
+class More:
+    """More rows of the tensor before it: ``piece``, a bare ``Layer``, a ``Kept`` or a ``Lossless`` of the same key.
+
+    Its first dimension follows on that of the record before; the other dimensions and the type are the same. So a
+    tensor that is too large for memory is coded piece by piece.
+    """
+
+    piece: Layer | Kept
+
+    @property
+    def name(self):
+        """The key of the tensor."""
+        return self.piece.name
+
+    def tensors(self):
+        """{state-dict key: array} of the piece alone."""
+        return self.piece.tensors()
+
+    def dtypes(self):
+        """{state-dict key: name of the type}."""
+        return self.piece.dtypes()
+
+
 @dataclass(frozen=True)
 class Tie:
     """A key of the state dict whose tensor is that of an earlier key, ``other``: stored once."""
@@ -143,19 +172,28 @@ class Tie:
 
 @dataclass(frozen=True, eq=False)
 class StoredNet:
-    """A net as a .dcz file holds it: its name (as for ``models.build``), and its ``Layer``, ``Kept``, ``Tie`` records.
+    """A net as a .dcz file holds it: its name (as for ``models.build``), and its records.
 
-    The records stand in the order of the net's state dict.
+    They are ``Layer``, ``Kept``, ``More`` and ``Tie``, in the order of the net's state dict.
     """
 
     name: str
-    layers: tuple[Layer | Kept | Tie, ...]
+    layers: tuple[Layer | Kept | More | Tie, ...]
 
     def state_dict(self):
         """{key: array, held as ``DTYPES`` says} of all tensors; tied keys have the same array."""
+        pieces: dict[str, list[np.ndarray]] = {}
+        for record in self.layers:
+            for key, array in record.tensors().items():
+                pieces.setdefault(key, []).append(array)
         state: dict[str, np.ndarray] = {}
         for record in self.layers:
-            state |= {record.name: state[record.other]} if isinstance(record, Tie) else record.tensors()
+            if isinstance(record, Tie):
+                state[record.name] = state[record.other]
+            for key in record.dtypes():
+                if key not in state:
+                    found = pieces.pop(key)
+                    state[key] = found[0] if len(found) == 1 else np.concatenate(found)
         return state
 
     def dtypes(self):

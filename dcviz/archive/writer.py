@@ -5,6 +5,7 @@ import zlib
 
 import numpy as np
 
+from dcviz.archive import planes
 from dcviz.archive.streams import (
     ARRAYS_PER_BYTE,
     MAX_ARRAYS,
@@ -32,6 +33,8 @@ from dcviz.archive.types import (
     VERSION,
     Kept,
     Layer,
+    Lossless,
+    More,
     Tie,
     narrowed,
     widened,
@@ -94,20 +97,23 @@ def record_pieces(name, count, records):
     yield from header.section()
     keys: dict[str, int | None] = {}  # the number of each, None for a tie
     done = arrays = written = 0
+    before = None
     for record in records:
-        head, body = _write_record(record, keys)
-        for key in [record.name] if isinstance(record, Tie) else record.dtypes():
+        head, body = _write_record(record, keys, before)
+        before = _rows(record)
+        for key in _new_keys(record):
             if key in keys:
                 raise WeightError(f"{_kind(record)} {record.name!r} appears twice in net {name!r}")
             keys[key] = None if isinstance(record, Tie) else len(keys)
-        if isinstance(record, Layer):
-            arrays += record.weight.size * working(record.dtype).itemsize
+        piece = record.piece if isinstance(record, More) else record
+        if isinstance(piece, Layer):
+            arrays += piece.weight.size * working(piece.dtype).itemsize
         size, done = len(head) + len(body), done + 1
         length = Writer()
         length.varint(size)
         written += size
         yield from (length, head, body, zlib.crc32(body, zlib.crc32(head)).to_bytes(4, "little"))
-        del record, head, body  # before the next one is made
+        del record, piece, head, body  # before the next one is made
     if done != count:
         raise WeightError(f"net {name!r} was to have {count:,} records, but {done:,} came")
     if arrays > max(MAX_ARRAYS, ARRAYS_PER_BYTE * written):
@@ -117,21 +123,44 @@ def record_pieces(name, count, records):
         )
 
 
+def _new_keys(record):
+    if isinstance(record, More):
+        return ()
+    return (record.name,) if isinstance(record, Tie) else record.dtypes()
+
+
+def _rows(record):
+    """What more rows must agree with: key, dimensions after the first, and type; None for what has no rows."""
+    record = record.piece if isinstance(record, More) else record
+    if isinstance(record, Layer) and record.bare:
+        return record.name, record.weight.shape[1:], record.dtype
+    if isinstance(record, Kept) and record.array.ndim:
+        return record.name, record.array.shape[1:], record.dtype
+    return None
+
+
 def _kind(record):
-    return {Layer: "layer", Kept: "tensor", Tie: "tie"}.get(type(record), "record")
+    return {Layer: "layer", Kept: "tensor", Lossless: "tensor", Tie: "tie"}.get(type(record), "record")
 
 
-def _write_record(record, keys):
-    """The head of a record of version 2 and what follows it, bytes both."""
+def _write_record(record, keys, before):
+    """The head of a record of version 2 and what follows it, bytes both; ``before``: ``_rows`` of the one before."""
+    if isinstance(record, More):
+        head, body = _write_record(record.piece, keys, None)
+        if before is None or _rows(record) != before:
+            raise WeightError(f"more of {record.name!r} does not follow on rows of the same tensor, shape and type")
+        return Writer([4]) + head, body
     if isinstance(record, Layer):
         check_layer(record)
         _check_exact(record)
         return _coded_head(record), write_layer(record)
+    if isinstance(record, Lossless):
+        return _lossless(record)
     if isinstance(record, Kept):
         return _kept(record)
     if isinstance(record, Tie):
         return _tie(record, keys), b""
-    raise WeightError(f"a net is stored as Layer, Kept and Tie records, not as {type(record).__name__}")
+    raise WeightError(f"a net is stored as Layer, Kept, More and Tie records, not as {type(record).__name__}")
 
 
 def _coded_head(layer):
@@ -161,7 +190,18 @@ def _kept(record):
     head.byte(list(DTYPES).index(record.dtype))
     _write_shape(head, array.shape)
     flat = np.ascontiguousarray(array, held).reshape(-1)
-    return head, memoryview(flat.view(np.uint8)) if flat.size else b""
+    return head, memoryview(flat.view(np.uint8).data) if flat.size else b""
+
+
+def _lossless(record):
+    """Like a kept tensor, but its floats in planes."""
+    head, body = _kept(record)
+    if record.dtype not in FLOATS:
+        raise WeightError(f"tensor {record.name!r}: exponents are coded of {', '.join(FLOATS)}, not of {record.dtype}")
+    head[0] = 3
+    payload = Writer()
+    planes.write_planes(payload, np.frombuffer(body, planes.pattern_type(record.dtype)), record.dtype)
+    return head, payload
 
 
 def _tie(record, keys):
