@@ -17,13 +17,12 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch.nn import functional as F
 
 from dcviz.errors import DataError
-from dcviz.files import replacing
 from dcviz.nets.cifar import distort, tuning_split, upscale
 from dcviz.nets.models_imagenet import AlexNet, he_init
+from dcviz.nets.resuming import replace_file
 from dcviz.nets.training import Free
 
 CLIP = 5.0  # gradients of a larger norm are scaled down to it: guards the first steps
@@ -235,10 +234,3 @@ class Trainer:
     def export(self, path, notes):
         """Write the averaged weights, float32, under torchvision's names; ``notes`` go in the header."""
         replace_file(path, dict(zip(self.names, self.average, strict=True)), notes)
-
-
-def replace_file(path, tensors, notes):
-    """Write a safetensors file in one step: whatever happens, ``path`` is the old file or the new one."""
-    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    with replacing(path) as scratch:
-        save_file(tensors, scratch, metadata={key: str(value) for key, value in notes.items()})

@@ -18,8 +18,9 @@ from safetensors import SafetensorError, safe_open
 from torch.nn import functional as F
 
 from dcviz.errors import DataError, RecipeError
-from dcviz.nets.alexnet_trainer import learning_rate, pixels_at, replace_file, rows_at, seed_at
+from dcviz.nets.alexnet_trainer import learning_rate, pixels_at, rows_at, seed_at
 from dcviz.nets.cifar import distort, upscale
+from dcviz.nets.resuming import replace_file
 from dcviz.nets.training import Free, check_seed, check_split, dropout_from, is_finite, is_whole
 
 

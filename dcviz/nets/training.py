@@ -14,6 +14,8 @@ import torch
 from torch.nn import functional as F
 
 from dcviz.errors import DataError, RecipeError
+from dcviz.nets import resuming
+from dcviz.nets.batches import taught
 
 MOST_SHIFT = 28
 """Pixels that an image may be moved by: a digit is 28 wide, further out there is only background."""
@@ -124,17 +126,49 @@ def _shifted(images, most, generator):
     return padded[torch.arange(n)[:, None, None], 0, rows[:, :, None], columns[:, None, :]].unsqueeze(1)
 
 
-def _loss(logits, labels, schedule, teacher_logits):
-    loss = F.cross_entropy(logits, labels)
-    if teacher_logits is None:
-        return loss
-    soft = F.kl_div(
-        F.log_softmax(logits / schedule.temperature, 1),
-        F.log_softmax(teacher_logits / schedule.temperature, 1),
-        reduction="batchmean",
-        log_target=True,
-    )
-    return (1 - schedule.teacher_weight) * loss + schedule.teacher_weight * schedule.temperature**2 * soft
+class Digits:
+    """A ``Split`` of digits as ``fit`` asks for it: shuffled, moved by some pixels, cross entropy for a loss."""
+
+    def __init__(self, split):
+        check_split(split)
+        self.split = split
+        self._images, self._labels = torch.as_tensor(np.array(split.images)), torch.as_tensor(np.array(split.labels))
+
+    def check(self, net, schedule, device="cpu"):
+        """DataError unless the net can take the images and knows the labels."""
+        check_split(self.split, classes_of(net, self.split, device))
+
+    def example(self):
+        """One input of the net, as a tuple."""
+        return (to_input(self.split.images[:1]),)
+
+    def steps_per_epoch(self, schedule):
+        """Steps of one pass; the last batch may be small."""
+        return schedule.steps_per_epoch(len(self.split))
+
+    def epoch(self, schedule, generator):
+        """The batches of one pass in an order that ``generator`` draws: (images (n, 1, h, w) in 0..1, labels)."""
+        order = torch.randperm(len(self._labels), generator=generator)
+        for rows in order.split(schedule.batch_size):
+            batch = self._images[rows].unsqueeze(1).float().div_(255)
+            if schedule.shift:
+                batch = _shifted(batch, schedule.shift, generator)
+            yield batch, self._labels[rows].long()
+
+    def loss(self, net, batch, schedule, teacher, device="cpu"):
+        """Cross entropy, mixed with what the teacher says."""
+        images, labels = (x.to(device) for x in batch)
+        if teacher is not None:
+            with torch.no_grad():
+                wanted = teacher(images)
+        logits = net(images)
+        loss = F.cross_entropy(logits, labels)
+        return loss if teacher is None else taught(loss, logits, wanted, schedule)
+
+
+def lesson(data):
+    """``Digits`` of a ``Split``; anything else that ``fit`` takes is a lesson already."""
+    return Digits(data) if hasattr(data, "images") else data
 
 
 @contextmanager
@@ -149,9 +183,20 @@ def threads(n):
 
 
 def fit(
-    net, data, schedule, *, constraint=None, teacher=None, seed=0, device="cpu", report=None, stop=None, n_threads=1
+    net,
+    data,
+    schedule,
+    *,
+    constraint=None,
+    teacher=None,
+    seed=0,
+    device="cpu",
+    report=None,
+    stop=None,
+    n_threads=1,
+    checkpoint=None,
 ):
-    """Train ``net`` in place on a ``Split``; returns the list of mean losses, one an epoch.
+    """Train ``net`` in place on a ``Split`` or on ``Batches``; returns the list of mean losses, one an epoch.
 
     ``n_threads``: 1, as the LeNets' work is too small to share out, and fighting threads are slower than one; None for
     as many as torch likes.
@@ -159,16 +204,21 @@ def fit(
     training when it says True, with net and constraint consistent. A part of an epoch may be asked for.
     Same seed, machine and thread count: same weights, also with dropout; torch's global generator is left as it was.
     ``teacher`` is asked in evaluation mode: its statistics stay, and it is given back in the mode it came in.
+    ``checkpoint``: a ``resuming.Checkpoint``, from which an interrupted run goes on as if nothing had been; it is kept
+    up to date while training, and at a stop. The constraint must be made anew from the net as it was at the start.
     RecipeError for a seed that is none; DataError for data that cannot be trained on, unless there is nothing to do.
     """
     seed = check_seed(seed)
     if schedule.epochs == 0:
         net.to(device).eval()
         return []
-    check_split(data)
-    with threads(n_threads), dropout_from(seed, device), evaluating(teacher):
-        check_split(data, classes_of(net, data, device))
-        return _fit(net, data, schedule, constraint, teacher, seed, device, report, stop)
+    data = lesson(data)
+    with threads(n_threads), evaluating(teacher):
+        with dropout_from(seed, device):
+            data.check(net.to(device), schedule, device)
+            data.steps_per_epoch(schedule)  # counted, where need be, before anything is drawn
+        with dropout_from(seed, device):
+            return _fit(net, data, schedule, constraint, teacher, seed, device, report, stop, checkpoint)
 
 
 @torch.no_grad()
@@ -207,31 +257,35 @@ def evaluating(net):
             module.training = mode
 
 
-def _fit(net, data, schedule, constraint, teacher, seed, device, report, stop):
+def _fit(net, data, schedule, constraint, teacher, seed, device, report, stop, checkpoint):
     constraint = constraint or Free(net)
-    use_teacher = teacher is not None and schedule.teacher_weight > 0
+    teacher = teacher if schedule.teacher_weight > 0 else None
     generator = torch.Generator().manual_seed(seed)
-    images, labels = torch.as_tensor(np.array(data.images)), torch.as_tensor(np.array(data.labels)).long()
-    per_epoch, steps = schedule.steps_per_epoch(len(labels)), schedule.steps(len(labels))
-    optimizer = torch.optim.Adam(constraint.parameters(), lr=schedule.lr)
+    per_epoch = data.steps_per_epoch(schedule)
+    steps, parameters = round(schedule.epochs * per_epoch), [p for p in constraint.parameters() if p.requires_grad]
+    if not parameters:  # all of it is frozen
+        steps = 0
+    optimizer = torch.optim.Adam(parameters, lr=schedule.lr) if steps else None
     weights = [p for p in net.parameters() if p.dim() > 1]
-    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
-    losses, running = [], []
+    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1)) if steps else None
+    losses, running, first = [], [], 0
     net.to(device).train()
-    for step in range(steps):
+    state = None
+    if checkpoint is not None:
+        state = resuming.Run(net, parameters, optimizer, decay, generator, device)
+        if checkpoint.resume(state):
+            first, losses, running = state.step, state.losses, state.running
+            constraint.resume(first)
+    for step in range(first, steps):
         if stop is not None and stop():
             break
-        if step % per_epoch == 0:
-            order = torch.randperm(len(labels), generator=generator)
-        rows = order[step % per_epoch * schedule.batch_size :][: schedule.batch_size]
-        batch = images[rows].unsqueeze(1).float().div_(255)
-        if schedule.shift:
-            batch = _shifted(batch, schedule.shift, generator)
-        batch, target = batch.to(device), labels[rows].to(device)
-        if use_teacher:
-            with torch.no_grad():
-                teacher_logits = teacher(batch)
-        loss = _loss(net(batch), target, schedule, teacher_logits if use_teacher else None)
+        if step == first and state is not None and step % per_epoch:
+            batches = state.again(lambda: data.epoch(schedule, generator), step % per_epoch)
+        elif step % per_epoch == 0:
+            if state is not None:
+                state.epoch_begins()
+            batches = data.epoch(schedule, generator)
+        loss = data.loss(net, next(batches), schedule, teacher, device)
         if schedule.l1:
             loss = loss + schedule.l1 * sum(w.abs().sum() for w in weights)
         if schedule.l2:
@@ -243,11 +297,16 @@ def _fit(net, data, schedule, constraint, teacher, seed, device, report, stop):
         constraint.after_step()
         decay.step()
         running.append(loss.item())
-        if report is not None:
-            report(step + 1, steps, running[-1])
         if (step + 1) % per_epoch == 0 or step + 1 == steps:
             losses.append(float(np.mean(running)))
             running = []
+        if state is not None:
+            state.step, state.losses, state.running = step + 1, losses, running
+            checkpoint.keep(state)
+        if report is not None:
+            report(step + 1, steps, loss.item())
+    if state is not None and state.step:
+        checkpoint.keep(state, now=True)
     net.eval()
     return losses
 

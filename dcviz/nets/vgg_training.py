@@ -15,11 +15,12 @@ from safetensors.torch import load_file
 
 from dcviz.files import cache_dir
 from dcviz.nets import models, picture_training
-from dcviz.nets.alexnet_trainer import replace_file, stop_signals
+from dcviz.nets.alexnet_trainer import stop_signals
 from dcviz.nets.alexnet_training import parse_phases
 from dcviz.nets.cifar import cifar10, tuning_pictures
 from dcviz.nets.models_imagenet import he_init
 from dcviz.nets.picture_training import PictureSchedule
+from dcviz.nets.resuming import replace_file
 
 NET = "vgg-16-cifar"
 PIXELS = 32

@@ -2,18 +2,22 @@
 
 import copy
 import functools
+import hashlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from dcviz import archive
 from dcviz.archive import Coding, Layer, StoredNet
-from dcviz.errors import NetError, RecipeError, Stopped
+from dcviz.errors import DataError, NetError, RecipeError, Stopped
+from dcviz.files import check_writable
 from dcviz.ideas.kmeans import INITS, assign, kmeans
-from dcviz.nets import models, training
+from dcviz.nets import models, resuming, training
+from dcviz.nets.batches import Batches
 from dcviz.nets.training import Schedule, check_seed, check_split, classes_of, is_finite, is_whole
 from dcviz.pipeline import chains, reordering, trained_quantization
 from dcviz.pipeline.retraining import Gradual, check_cuts
@@ -112,12 +116,16 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Stage:
-    """The net after one stage: ``source`` (its file's bytes, or the net given), the file's length, error or None."""
+    """The net after one stage: ``source`` (its file's bytes, or the net given), the file's length, error or None.
+
+    ``measured``: what ``evaluate`` gave for it; with a test split the same as ``error_percent``.
+    """
 
     name: str
     source: bytes | StoredNet
     file_bytes: int
     error_percent: float | None
+    measured: float | None = None
 
     @property
     def stored(self):
@@ -169,56 +177,93 @@ class Bars:
             bar.close()
 
 
-def compress(net, recipe, data, *, test=None, teacher=None, device="cpu", progress=None, stop=None):
+def compress(
+    net,
+    recipe,
+    data=None,
+    *,
+    loss=None,
+    step=None,
+    test=None,
+    evaluate=None,
+    teacher=None,
+    example=None,
+    checkpoint=None,
+    device="cpu",
+    progress=None,
+    stop=None,
+):
     """Run the whole pipeline on a copy of ``net``, as float32 whatever its float type: ``Compressed``.
 
-    data: the ``Split`` to retrain and fine-tune on, or None where both schedules have no epochs (one-shot).
-    test: a ``Split`` whose error is measured after each stage, or None. teacher: net whose outputs the schedules'
-    ``teacher_weight`` refers to (default: ``net`` itself as given). progress(stage, done, total) is called often (by
-    default bars on a terminal); stop() is asked often and ends the run with ``Stopped``.
+    data: what to retrain and fine-tune on: a DataLoader or another iterable of batches, with a ``loss(output, target)``
+    or a ``step(net, batch)`` (``nets.batches.Batches``); or a ``Split`` of digits, which needs neither; or None where
+    both schedules have no epochs (one-shot).
+    evaluate: function of a net (a copy in evaluation mode) -> a number, asked after each stage; or test: a ``Split``
+    whose error is measured. teacher: net whose outputs the schedules' ``teacher_weight`` refers to (default: ``net``
+    itself as given). example: what the net is called with, for ``drop_dead`` and ``reorder``; by default of the data.
+    checkpoint: folder from which an interrupted run of the same net and recipe goes on, empty again after it.
+    progress(stage, done, total) is called often (by default bars on a terminal); stop() is asked often and ends the
+    run with ``Stopped``.
     Before any work: RecipeError if the recipe's layers are not the net's, or if it trains and there are no data;
-    DataError for a split that is empty, lacks labels, or has labels that the net does not; NetError for a layer type
-    that cannot be compressed, and for a net on the meta device, which has no numbers.
+    DataError for data that the net cannot learn from, and for a split that is empty, lacks labels, or has labels that
+    the net does not; NetError for a layer type that cannot be compressed, and for a net on the meta device, which has
+    no numbers.
     """
     _check(net, recipe)
-    if any(p.dtype != torch.float32 for p in net.parameters()):
-        net = copy.deepcopy(net).float()
-    _check_data(net, recipe, data, test, device)
-    original, net = net, copy.deepcopy(net)
-    images = 0 if data is None else len(data)
+    original, net = net, copy.deepcopy(net).float()
+    original = original if all(p.dtype == torch.float32 for p in original.parameters()) else copy.deepcopy(net)
+    lesson = _lesson(net, recipe, data, loss, step, test, device)
     teacher = teacher if teacher is not None else original
+    if torch.device(device).type != "cpu":
+        teacher = copy.deepcopy(teacher).to(device)
+    if example is None and lesson is not None:
+        example = lesson.example()
+    if not any(p.requires_grad for p in net.parameters()):
+        lesson = None  # all of it is frozen
+    steps = {of: _steps(lesson, schedule) for of, schedule in (("pruned", recipe.retrain), ("shared", recipe.finetune))}
+    kept = None if checkpoint is None else _Kept(checkpoint, net, recipe)
     progress = progress or Bars()
     stages = []
 
     def finish(name, stored):
-        error = None if test is None else training.error_percent(restore(stored), test, device)
+        error = measured = None
+        if test is not None:
+            error = measured = training.error_percent(restore(stored), test, device)
+        if evaluate is not None:
+            twin = copy.deepcopy(net).to(device).eval()
+            twin.load_state_dict({key: torch.from_numpy(np.array(value)) for key, value in stored.state_dict().items()})
+            measured = _number(evaluate(twin))
         source = archive.dumps(stored) if stages else stored
-        stages.append(Stage(name, source, len(source) if stages else archive.file_bytes(stored), error))
+        size = len(source) if stages else archive.file_bytes(stored)
+        stages.append(Stage(name, source, size, error, measured))
 
     def train(stage, schedule, constraint):
-        total = schedule.steps(images)
-        if total:
+        if steps[stage]:
             training.fit(
                 net,
-                data,
+                lesson,
                 schedule,
                 constraint=constraint,
                 teacher=teacher,
                 seed=recipe.seed,
                 device=device,
                 stop=stop,
-                report=lambda done, steps, loss: progress(stage, done, total),
+                report=lambda done, total, loss: progress(stage, done, total),
+                checkpoint=None if kept is None else kept.running(stage),
             )
         if stop is not None and stop():
             raise Stopped(f"stopped in the stage {stage!r}")
 
     finish("dense", stored_net(original, copied=False))
 
-    densities = {name: layer.density for name, layer in recipe.layers.items() if layer.sparse}
-    steps = recipe.retrain.steps(images)
-    train("pruned", recipe.retrain, Gradual(net, densities, steps, recipe.cuts, recipe.ramp, recipe.regrow))
-    if recipe.drop_dead:
-        chains.drop_dead(net)
+    if kept is None or not kept.pruned(net):
+        densities = {name: layer.density for name, layer in recipe.layers.items() if layer.sparse}
+        gradual = Gradual(net, densities, steps["pruned"], recipe.cuts, recipe.ramp, recipe.regrow)
+        train("pruned", recipe.retrain, gradual)
+        if recipe.drop_dead:
+            chains.drop_dead(net, example)
+        if kept is not None:
+            kept.keep(net)
     finish("pruned", stored_net(net, recipe, "pruned", copied=False))
 
     shared = SharedWeights(net, codebooks(net, recipe), rate=recipe.rate)
@@ -226,12 +271,61 @@ def compress(net, recipe, data, *, test=None, teacher=None, device="cpu", progre
     shared.round_to(recipe.dtype)
     round_biases(net, recipe)
     if recipe.reorder:
-        reorder(net, recipe)
+        reorder(net, recipe, example)
     finish("shared", stored_net(net, recipe, "shared", copied=False))
     progress("coded", 0, 1)
     finish("coded", stored_net(net, recipe, "coded", copied=False))
     progress("coded", 1, 1)
+    if kept is not None:
+        kept.clear()
     return Compressed(tuple(stages), models.dense_bytes(original))
+
+
+def _steps(lesson, schedule):
+    return round(schedule.epochs * lesson.steps_per_epoch(schedule)) if lesson is not None and schedule.epochs else 0
+
+
+def _number(value):
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"evaluate(net) must give a number, not {type(value).__name__}") from error
+
+
+class _Kept:
+    """What a run keeps in its folder: the pruned net, once it is there, and the stage in which it stands."""
+
+    def __init__(self, folder, net, recipe):
+        self._folder = Path(folder)
+        check_writable(self._folder)
+        digest = hashlib.sha256(repr(recipe).encode())
+        for key, value in net.state_dict().items():
+            digest.update(f"{key} {tuple(value.shape)}".encode())
+            digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        self._identity = digest.hexdigest()
+        self._pruned = self._folder / "pruned.safetensors"
+
+    def running(self, stage):
+        """The ``Checkpoint`` of a stage."""
+        return resuming.Checkpoint(self._folder / f"running-{stage}.safetensors", f"{stage} {self._identity}")
+
+    def keep(self, net):
+        """Keep the net as it is after pruning."""
+        tensors = {key: value.detach().cpu().clone() for key, value in net.state_dict().items()}
+        resuming.replace_file(self._pruned, tensors, {"identity": self._identity})
+
+    def pruned(self, net):
+        """True after ``net`` was brought to what ``keep`` kept; False if it kept nothing."""
+        state = resuming.read_file(self._pruned, self._identity)
+        if state is None:
+            return False
+        net.load_state_dict(state)
+        return True
+
+    def clear(self):
+        """The run is over: leave nothing."""
+        for path in (self._pruned, *(self._folder / f"running-{stage}.safetensors" for stage in STAGES)):
+            path.unlink(missing_ok=True)
 
 
 def _check(net, recipe):
@@ -242,14 +336,23 @@ def _check(net, recipe):
         raise NetError("the net is on the meta device: it has shapes, but no numbers to compress")
 
 
-def _check_data(net, recipe, data, test, device):
+def _lesson(net, recipe, data, loss, step, test, device):
+    """What the recipe's schedules learn from, looked at before any work; None where they have no epochs."""
     trains = recipe.retrain.epochs > 0 or recipe.finetune.epochs > 0
     if trains and data is None:
         raise RecipeError("the recipe trains, but there are no data: give some, or schedules of 0 epochs")
-    for split in (data if trains else None, test):
-        if split is not None:
-            check_split(split)
-            check_split(split, classes_of(net, split, device))
+    lesson = None
+    if trains:
+        own = not (hasattr(data, "images") and loss is None and step is None)
+        lesson = Batches(data, loss, step) if own else training.Digits(data)
+        for schedule in (recipe.retrain, recipe.finetune):
+            if schedule.epochs:
+                with training.dropout_from(recipe.seed, device):
+                    lesson.check(net, schedule, device)
+    if test is not None:
+        check_split(test)
+        check_split(test, classes_of(net, test, device))
+    return lesson
 
 
 def codebooks(net, recipe):

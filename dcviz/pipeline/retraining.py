@@ -53,7 +53,8 @@ class Masked:
         """A pruned weight has no gradient, so the optimiser gathers no momentum for it."""
         for name, mask in self.masks.items():
             weight = self._layers[name].weight
-            weight.grad.mul_(mask.to(weight.device))
+            if weight.grad is not None:  # frozen, or not used by this loss
+                weight.grad.mul_(mask.to(weight.device))
 
     def after_step(self):
         """Pruned weights are zero again."""

@@ -101,13 +101,20 @@ class SharedWeights:
         self.after_step()
 
     def parameters(self):
-        """The centroids of every layer and the biases."""
-        return [c for _, _, c, _, _ in self._layers] + [p for p in self.net.parameters() if p.dim() == 1]
+        """The centroids of every layer that is not frozen, and the biases."""
+        return [c for _, weight, c, _, _ in self._layers if weight.requires_grad] + [
+            p for p in self.net.parameters() if p.dim() == 1
+        ]
 
     def after_backward(self):
         """Each centroid's gradient is the sum over its cluster."""
         for _, weight, centroid, places, codes in self._layers:
-            centroid.grad = reduce_gradient(weight.grad.reshape(-1)[places], codes, len(centroid))
+            if weight.grad is not None:  # frozen, or not used by this loss
+                centroid.grad = reduce_gradient(weight.grad.reshape(-1)[places], codes, len(centroid))
+
+    def resume(self, step):
+        """An interrupted run goes on at ``step``: the centroids have moved, the codes are what they were."""
+        self.after_step()
 
     def after_step(self):
         """Write the moved centroids back into the weights."""

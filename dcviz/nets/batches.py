@@ -1,0 +1,137 @@
+"""Your data and your loss, as the training loop asks for them: any DataLoader, or any iterable of batches.
+
+A batch is what your loader gives: a pair (input, target) for a loss function, or whatever your own step function
+takes. ``training.fit`` knows two kinds of lesson, this one and the digits, by the same four methods.
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+from torch.nn import functional as F
+from torch.utils._pytree import tree_map
+
+from dcviz.errors import DataError, DcvizError, RecipeError
+
+
+class Batches:
+    """Batches to learn from, and how: ``loss(output, target)`` or ``step(net, batch)``, each giving a scalar tensor.
+
+    batches: walked from the start for every epoch, such as a DataLoader or a list. One without a length is counted in
+    one walk. loss: called with ``net(input)`` and the target of each pair; an input that is a dict or a tuple is taken
+    apart into arguments. step: everything from net and batch to the loss is yours; batches come as they are, on
+    whatever device they are. Exactly one of the two is needed (DataError).
+    """
+
+    def __init__(self, batches, loss=None, step=None):
+        if (loss is None) == (step is None) or not callable(loss if step is None else step):
+            raise DataError("batches of your own need a loss(output, target) or a step(net, batch): one of the two")
+        if isinstance(batches, Iterator):
+            raise DataError(
+                "batches are walked once an epoch, and an iterator can be walked only once: give the DataLoader or "
+                "a list itself"
+            )
+        try:
+            iter(batches)
+        except TypeError as error:
+            raise DataError(
+                f"batches must be a DataLoader or another iterable, not {type(batches).__name__}"
+            ) from error
+        self.batches, self._loss, self._step = batches, loss, step
+        self._length = None
+
+    def check(self, net, schedule, device="cpu"):
+        """DataError unless ``net`` can learn from the first batch; RecipeError for a schedule made for digits.
+
+        ``net`` is called once, in evaluation mode, and gets no gradient.
+        """
+        if schedule.shift:
+            raise RecipeError("shift moves digits by pixels; distort pictures of your own in your data set")
+        if schedule.teacher_weight and self._step is not None:
+            raise RecipeError("a step of your own brings its own loss: teacher_weight must be 0")
+        modes = {module: module.training for module in net.modules()}
+        net.eval()
+        try:
+            with torch.no_grad():
+                self.loss(net, self.first(), schedule, None, device)
+        except DcvizError:
+            raise
+        except Exception as error:  # the net's own code, the loss's or the data set's
+            raise DataError(f"the net cannot learn from the first batch: {type(error).__name__}: {error}") from error
+        finally:
+            for module, mode in modes.items():
+                module.training = mode
+
+    def first(self):
+        """The first batch; DataError if there is none."""
+        for batch in self.batches:
+            return batch
+        raise DataError("there are no batches to learn from")
+
+    def example(self):
+        """What the net is called with, one input of the first batch, as a tuple; None if only a step knows."""
+        if self._step is not None:
+            return None
+        given, _ = _pair(self.first())
+        return None if isinstance(given, dict) else tuple(given) if isinstance(given, tuple | list) else (given,)
+
+    def steps_per_epoch(self, schedule):
+        """Batches of one walk."""
+        if self._length is None:
+            try:
+                self._length = len(self.batches)
+            except TypeError:  # a DataLoader over an iterable data set has none
+                self._length = sum(1 for _ in self.batches)
+            if not self._length:
+                raise DataError("there are no batches to learn from")
+        return self._length
+
+    def epoch(self, schedule, generator):
+        """The batches of one walk; what they draw at random comes from torch's global generator."""
+        yield from self.batches
+        raise DataError(f"the batches ended early: there were {self._length} of them before")
+
+    def loss(self, net, batch, schedule, teacher, device="cpu"):
+        """The loss of one batch, a finite scalar tensor; DataError for anything else."""
+        if self._step is not None:
+            loss = self._step(net, batch)
+        else:
+            given, target = tree_map(lambda x: x.to(device) if isinstance(x, torch.Tensor) else x, _pair(batch))
+            output = _call(net, given)
+            loss = self._loss(output, target)
+            if teacher is not None:
+                with torch.no_grad():
+                    wanted = _call(teacher, given)
+                loss = taught(loss, output, wanted, schedule)
+        if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+            raise DataError(f"a loss is a tensor of one number, not {type(loss).__name__}")
+        if not math.isfinite(loss.item()):
+            raise DataError(f"the loss is {loss.item()}: train with a lower lr, or look at the data")
+        if torch.is_grad_enabled() and not loss.requires_grad:
+            raise DataError("the loss does not depend on any weight that may move: it has no gradient")
+        return loss.reshape(())
+
+
+def taught(loss, logits, teacher_logits, schedule):
+    """Distillation: a loss mixed with how far softened logits (n, classes, ...) are from the teacher's."""
+    soft = F.kl_div(
+        F.log_softmax(logits / schedule.temperature, 1),
+        F.log_softmax(teacher_logits / schedule.temperature, 1),
+        reduction="batchmean",
+        log_target=True,
+    )
+    return (1 - schedule.teacher_weight) * loss + schedule.teacher_weight * schedule.temperature**2 * soft
+
+
+def _pair(batch):
+    if not isinstance(batch, tuple | list) or len(batch) != 2:
+        raise DataError(
+            f"a loss needs batches that are pairs (input, target), not {type(batch).__name__}; give a step(net, batch)"
+        )
+    return tuple(batch)
+
+
+def _call(net, given):
+    if isinstance(given, dict):
+        return net(**given)
+    return net(*given) if isinstance(given, tuple | list) else net(given)
