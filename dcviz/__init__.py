@@ -3,9 +3,13 @@
 ``import dcviz`` stays light: torch and the widgets come in only with the parts that need them.
 """
 
+from dcviz import without_torch
+
 __version__ = "0.1.0"
 
 __all__ = ["load"]
+
+without_torch.install()
 
 
 def __getattr__(name):

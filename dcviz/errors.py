@@ -33,6 +33,10 @@ class RecipeError(DcvizError, ValueError):
     """A recipe that asks for the impossible."""
 
 
+class TorchMissing(DcvizError, ImportError):
+    """Something needs torch, which is not installed here."""
+
+
 class OutputError(DcvizError):
     """A place where files shall be written and cannot be."""
 

@@ -8,16 +8,19 @@ from dcviz.evidence.machine import memory, processor
 
 def facts():
     """{what: value} of processor, memory, Python, torch, GPU and data at hand, all as text."""
-    import torch
-
-    from dcviz import __version__
+    from dcviz import __version__, without_torch
     from dcviz.nets import datasets
 
+    gpu, with_torch = None, "no torch"
+    if without_torch.here():
+        import torch
+
+        gpu, with_torch = torch.cuda.is_available() and torch.cuda.get_device_name(), f"torch {torch.__version__}"
     bytes_here = memory()
     return {
         "processor": f"{processor()}, {os.cpu_count()} cores",
         "memory": f"{bytes_here / 2**30:.1f} GiB" if bytes_here else "not told by this system",
-        "GPU": torch.cuda.get_device_name() if torch.cuda.is_available() else "none (not needed)",
-        "software": f"Python {platform.python_version()}, torch {torch.__version__}, dcviz {__version__}",
+        "GPU": gpu or "none (not needed)",
+        "software": f"Python {platform.python_version()}, {with_torch}, dcviz {__version__}",
         "digits": "full MNIST" if datasets.mnist_available() else "the 5,000 bundled digits (enough for every chapter)",
     }

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from safetensors import SafetensorError
+from safetensors.numpy import load_file as numpy_load
 from safetensors.torch import load_file, save as to_safetensors
 
 from dcviz import archive
@@ -160,9 +161,13 @@ def reference(name):
 
 @functools.cache
 def _dense_state(name):
+    return _read(name, load_file)
+
+
+def _read(name, load):
     path = MODELS / f"{reference(name).net}.safetensors"
     try:
-        return load_file(path)
+        return load(path)
     except (OSError, SafetensorError) as error:
         raise NetError(f"the dense weights of {name} cannot be read from {path}: {error}") from error
 
@@ -172,6 +177,17 @@ def dense(name):
     net = models.build(reference(name).net)
     net.load_state_dict(_dense_state(name))
     return net
+
+
+@functools.cache
+def dense_weights(name):
+    """{layer: float32 weights} of a shipped dense net; read only, and without torch, as ``stored_weights``."""
+    weights = {
+        key.removesuffix(".weight"): values for key, values in _read(name, numpy_load).items() if "weight" in key
+    }
+    for values in weights.values():
+        values.setflags(write=False)
+    return weights
 
 
 def compressed_path(name):

@@ -47,13 +47,13 @@ class PruningLab(Lab):
     show_cdf = traitlets.Bool(False)
 
     def __init__(self, net="lenet-300-100", layer=None, threshold=None, *, weights=None, evaluate=None, **more):
-        self._model = None
-        if weights is None:
+        self._model, ours = None, weights is None
+        if ours:
             net, weights = self._open(net)
         self.weights = pruning.check_layers(weights)
         if evaluate is not None and not callable(evaluate):
             raise WeightError(f"evaluate must be a function (weights, progress) -> percent, not {evaluate!r}")
-        self.evaluate = evaluate or (self._digits_error if self._model is not None else None)
+        self.evaluate = evaluate or (self._digits_error if ours else None)
         self._sketches, self._shown, self._measured = {}, None, {}
         self._showing = self._again = False
         layer = layer or next(iter(self.weights))
@@ -284,12 +284,10 @@ class PruningLab(Lab):
         self.touch()
 
     def _open(self, net):
-        from dcviz.pipeline import retraining
+        from dcviz.pipeline import retraining, shipped
 
         if isinstance(net, str):
-            from dcviz.pipeline import shipped
-
-            net = shipped.dense(net)
+            return net, shipped.dense_weights(net)  # the net is made where it is run: to look at it needs no torch
         self._model = copy.deepcopy(net)
         return getattr(net, "name", type(net).__name__), retraining.weights_of(net)
 
@@ -297,7 +295,9 @@ class PruningLab(Lab):
         import torch
 
         from dcviz.nets import datasets, models, training
+        from dcviz.pipeline import shipped
 
+        self._model = self._model or shipped.dense(self.net)
         split = datasets.unseen()
         with torch.no_grad():
             for name, module in models.weight_layers(self._model).items():

@@ -191,9 +191,9 @@ class IndexBitsLab(Lab):
 
     @staticmethod
     def _open(net):
-        from dcviz.pipeline import retraining, shipped
+        from dcviz.pipeline import shipped
 
-        return retraining.weights_of(shipped.dense(net))
+        return shipped.dense_weights(net)
 
 
 def _round_up(value, step):

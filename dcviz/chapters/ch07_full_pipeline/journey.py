@@ -151,7 +151,7 @@ def file_of():
 def journeys():
     """[``Journey``] of the recorded weights, in the order of the layer; DataError for a record that does not fit."""
     first, *rows = recordings.load("weight_journey").rows
-    dense = shipped.dense(NET).fc1.weight.detach().numpy().ravel()
+    dense = shipped.dense_weights(NET)[LAYER].ravel()
     located, magnitudes = locate(file_of(), LAYER), np.sort(np.abs(dense))
     cut_at = first["retraining_steps"].index(first["last_cut"])
     found = []

@@ -1,0 +1,96 @@
+"""A machine without torch: all that needs none opens, the rest says what is missing and how to get it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from dcviz import labs, without_torch
+from dcviz.files import ROOT
+from dcviz.pipeline import retraining, shipped
+
+NO_TORCH = """
+import sys
+class Blind:
+    def __init__(self, finder):
+        self.finder = finder
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+    def find_spec(self, name, path=None, target=None):
+        return None if name.partition(".")[0] == "torch" else self.finder.find_spec(name, path, target)
+sys.meta_path[:] = [Blind(finder) for finder in sys.meta_path]
+"""
+OPEN = """
+import json
+from dcviz import labs
+from dcviz.errors import TorchMissing
+opened, said = [], {}
+for name in labs.ALL:
+    try:
+        lab = getattr(labs, name)()
+        assert lab.png().startswith(b"\\x89PNG") and lab.error == "" and lab.caption.value, name
+        opened.append(name)
+    except TorchMissing as error:
+        said[name] = str(error)
+print(json.dumps([opened, said]))
+"""
+GROUND_FLOOR = """
+import numpy as np
+from dcviz import archive, ideas
+from dcviz.ideas import huffman, kmeans, pruning, relative_index
+from dcviz.nets import datasets, machine
+from dcviz.pipeline import shipped
+from dcviz.classroom import editions, progress
+stored = shipped.compressed("lenet-5")
+assert archive.save("copy.dcz", stored) == shipped.compressed_path("lenet-5").stat().st_size
+assert len(datasets.digits().train) == 4000
+assert "no torch" in machine.facts()["software"]
+assert progress.chapters()
+from dcviz.__main__ import main
+assert main(["inspect", "copy.dcz"]) == 0
+assert main(["edition", "student", "out", "--only", "02", "--no-run"]) == 0
+print("STATUS", main(["reproduce", "lenet-5", "--quick", "--out", "out"]))
+"""
+
+
+def run(code, folder):
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", NO_TORCH + code], cwd=folder, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_half_of_the_labs_open_and_the_others_say_what_they_need(tmp_path):
+    opened, said = json.loads(run(OPEN, tmp_path).stdout)
+    assert {*opened, *said} == set(labs.ALL)
+    assert len(opened) >= len(labs.ALL) / 2, said
+    for text in said.values():
+        assert "needs torch, which is not installed" in text
+        assert without_torch.HOW in text
+
+
+def test_ideas_files_and_commands_go_on(tmp_path):
+    done = run(GROUND_FLOOR, tmp_path)
+    assert done.stdout.splitlines()[-1] == "STATUS 1"
+    assert done.stderr.splitlines()[-1].startswith("dcviz: ")
+    assert without_torch.HOW in done.stderr
+
+
+def test_the_readme_names_the_same_place():
+    assert without_torch.HOW in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_where_torch_is_the_stand_in_is_never_asked():
+    import torch
+
+    assert without_torch.here()
+    assert torch.__version__ != "0"
+
+
+@pytest.mark.parametrize("name", ["lenet-300-100", "lenet-5"])
+def test_weights_read_without_torch_are_the_nets_own(name):
+    read, built = shipped.dense_weights(name), retraining.weights_of(shipped.dense(name))
+    assert list(read) == list(built)
+    assert all((read[layer] == built[layer]).all() and not read[layer].flags.writeable for layer in read)
