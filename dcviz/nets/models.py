@@ -8,6 +8,9 @@ from torch import nn
 
 from dcviz.errors import NetError
 from dcviz.evidence import paper
+from dcviz.nets.machine import keep_to_quota
+
+keep_to_quota()
 
 
 class LeNet300100(nn.Module):
