@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import dcviz
+from dcviz import without_torch
 from dcviz.classroom import editions
 from dcviz.nets import cifar, datasets
 from dcviz.pipeline import pretrained
@@ -52,8 +53,8 @@ DOWNLOADS = {
     cifar.URL: "cifar.SHA256",
     pretrained.PUBLISHED: "first eight digits of the SHA-256 in each file's name, as torchvision publishes them",
 }
-NAMES = {"http://www.w3.org/2000/svg"}
-"""Looks like an address, is the name of the SVG language and never fetched."""
+NAMES = {"http://www.w3.org/2000/svg", without_torch.HOW.split()[-1]}
+"""Never fetched: the name of the SVG language, and where a person is told to install torch from."""
 
 
 def full_names(tree):
