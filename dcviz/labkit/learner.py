@@ -1,16 +1,16 @@
-"""The learner's own file: which predictions were made, which exercises were tried and passed.
+"""The learner's own file: which predictions were made or shown, which exercises were tried and passed.
 
 It is ``dcviz-progress.json`` in the working folder, which for a notebook is the folder it lies in, or wherever the
 environment variable DCVIZ_PROGRESS points; ``DCVIZ_PROGRESS=off`` keeps nothing. The format::
 
     {"version": 1, "predictions": {"ch02-one-sigma": 68.3}, "exercises": {"pruning.mask": true},
-     "best": {"pruning.densities": 278931}}
+     "best": {"pruning.densities": 278931}, "shown": {"ch02-method": true}}
 
-``true`` is passed, ``false`` tried; ``best`` holds the fewest bytes of exercises that are scored. The file belongs to
-the learner: to copy, to hand in, to delete. One that is missing, damaged or cannot be written never stops a lab; a
-damaged one is set aside before a new one is written, and one of an unknown version, larger than 1 MB, or no regular
-file (a device, a pipe) is left as it is. A symbolic link is followed, and stays a link. Kernels that record at once
-wait for one another, so nothing is lost.
+``true`` is passed, ``false`` tried; ``best`` holds the fewest bytes of exercises that are scored, ``shown`` the
+questions whose answer was shown without a guess. The file belongs to the learner: to copy, to hand in, to delete. One
+that is missing, damaged or cannot be written never stops a lab; a damaged one is set aside before a new one is written,
+and one of an unknown version, larger than 1 MB, or no regular file (a device, a pipe) is left as it is. A symbolic link
+is followed, and stays a link. Kernels that record at once wait for one another, so nothing is lost.
 """
 
 import json
@@ -25,7 +25,7 @@ MOST = 1 << 20
 """Bytes of the file at most."""
 PATIENCE = 10
 """Seconds to wait for other kernels that record."""
-PREDICTIONS, EXERCISES, BEST = KINDS = "predictions", "exercises", "best"
+PREDICTIONS, EXERCISES, BEST, SHOWN = KINDS = "predictions", "exercises", "best", "shown"
 VALUES = str, int, float  # bool is an int
 
 SUCCESSORS = {
@@ -48,7 +48,7 @@ def path():
 
 
 def recorded(kind):
-    """{key: value} of one kind, ``"predictions"``, ``"exercises"`` or ``"best"``; empty if the file cannot be read."""
+    """{key: value} of one of ``KINDS``; empty if the file cannot be read."""
     found = dict(_load()[0].get(kind, {}))
     if kind == EXERCISES:
         for old, new in SUCCESSORS.items():

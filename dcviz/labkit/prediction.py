@@ -11,6 +11,9 @@ from dcviz.labkit.controls import Caption, labelled_slider, row
 from dcviz.labkit.lifetime import held_weakly, hold_shown
 from dcviz.labkit.markup import html, words
 
+ASKED = "The question: "
+"""What a cell that waits says before the words of its question."""
+
 
 class Prediction(widgets.VBox):
     """A question to answer before using a lab; text, or Markup made by `html`.
@@ -62,7 +65,8 @@ class Prediction(widgets.VBox):
         before = None if key is None else learner.recorded(learner.PREDICTIONS).get(key)
         if before is not None and self._possible(before):
             self.entry.value = self.guess = before
-            self.note.value = f"You said {self._say(self.guess)} before; record again to change it."
+            self.note.value = f"You said {self._say(self.guess)} before."
+            self.record.disabled = True  # the truth was to be seen then
             self._answer()
         elif self.all_answered:
             self.answered = True
@@ -72,9 +76,15 @@ class Prediction(widgets.VBox):
         """Show every answer from the start: for the editions of instructors."""
         cls.all_answered = True
 
+    @classmethod
+    def told(cls, key):
+        """Whether a question of another chapter has its answer: for one number of a table there that gives it."""
+        kept = learner.recorded(learner.PREDICTIONS).keys() | learner.recorded(learner.SHOWN).keys()
+        return cls.all_answered or key in kept
+
     def commit(self, guess=None):
-        """Record `guess`, or what the entry shows now; a guess after the truth was shown does not count."""
-        if self.answered and self.guess is None and not self.all_answered:
+        """Record `guess`, or what the entry shows now; once the truth was shown, no more: the button is off."""
+        if self.record.disabled:
             self.note.value = "You have seen the answer: a guess now would be none."
             return
         if guess is not None:
@@ -91,6 +101,9 @@ class Prediction(widgets.VBox):
 
     def give_up(self):
         """Show the answer without a guess."""
+        self.record.disabled = True
+        if self.key is not None:
+            learner.record(learner.SHOWN, self.key, True)
         self._answer()
         self.reveal(self.lab)
 
@@ -102,6 +115,7 @@ class Prediction(widgets.VBox):
         if self.answered:
             return show()
         print("Record your guess above (or press “Show me without guessing”), then run this cell again.")
+        print(f"{ASKED}{self.question}")
         return None
 
     def tell(self, lab=None):
@@ -126,6 +140,7 @@ class Prediction(widgets.VBox):
         else:
             text = f"You guessed {self._say(self.guess)}; it is {self._say(truth)}{self._off_by(truth)}"
         self.note.value = text + more
+        self.record.disabled = True
 
     def __repr__(self):
         return f"Prediction({self.question!r})"

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # dcviz: Deep Compression, hands on
 #
-# In 2016 Song Han, Huizi Mao and William Dally showed how to make a trained neural network **35 to 49 times smaller
-# without losing accuracy**, with three ideas: *prune* the weights that matter least, let the rest *share* a few values,
+# In 2016 Song Han, Huizi Mao and William Dally showed how to make a trained neural network **{{paper/text_numbers.total_range.0}} to
+# {{paper/text_numbers.total_range.1}} times smaller without losing accuracy**, with three ideas: *prune* the weights that matter least, let the rest *share* a few values,
 # and *Huffman-code* what is left. This workbook lets you take hold of each idea with the mouse.
 #
 # **How to use this page:** run its cells from top to bottom, with `Shift`+`Enter`. It takes five minutes. *Run All Cells*

@@ -47,8 +47,8 @@ FitLab(net="alexnet", stage="dense", prediction=fits)
 #
 # * **Dense, AlexNet fits into DRAM only**, and it was too large for the app stores of 2015: apps above 100 MB had to
 #   wait for Wi-Fi. The paper opens with this, because companies had run into it.
-# * **Pruning alone is not enough** for the chip. Pruning and weight sharing together are: AlexNet moves from DRAM
-#   into SRAM. Section 2 shows why that move matters more than the megabytes.
+# * **One stage moves AlexNet from DRAM into SRAM.** Section 2 shows why that move matters more than the megabytes. The stages
+#   before it make the net smaller, but not small enough for the chip.
 # * For LeNets, **paper** and **ours** stand side by side. Ours are lengths of files that decode back. The paper's
 #   "pruned" size counts the weights only; ours counts the index too. Chapter 03 is about this difference.
 #
@@ -105,14 +105,14 @@ additions.then(lambda: print(said))
 
 # %% [markdown]
 # Energy of one operation on a chip made in 45 nm technology, **quoted** from the authors' NIPS 2015 paper; smaller
-# technologies shift all bars, but the ladder stays. Mind the logarithmic axis: **DRAM is 128 times SRAM.** The
+# technologies shift all bars, but the ladder stays. Mind the logarithmic axis: **DRAM is {{computed/ch01_why_compress.sram_reads()|.0f}} times SRAM.** The
 # arithmetic is almost free. What costs is *distance*: DRAM sits on another chip.
 #
 # So a net that runs from DRAM pays for its weights, not for its thinking. The paper's example is a net with a billion
 # connections, run 20 times a second. Every connection's weight is fetched once per run:
 #
 # $$ P = \underbrace{10^9}_{\text{connections}} \times \underbrace{20\ \text{Hz}}_{\text{runs per second}} \times
-# \underbrace{640\ \text{pJ}}_{\text{per DRAM read}} $$
+# \underbrace{ {{paper/energy_table_45nm_pj.dram_32b}}\ \text{pJ}}_{\text{per DRAM read}} $$
 
 # %%
 power = 20 * budgets.fetch_joules(1e9, 32, table["dram_32b"])
@@ -134,8 +134,8 @@ watts = Prediction(
 EnergyLab(connections=1e9, rate=20.0, ratio=1, prediction=watts)
 
 # %% [markdown]
-# **Two factors multiply.** Compression means fewer bits to fetch: 35 times. And because the net is smaller it may
-# move into SRAM, where each fetch is 128 times cheaper. Together that is more than a factor of four thousand, for the
+# **Two factors multiply.** Compression means fewer bits to fetch: {{paper/table1_overview[net=AlexNet].ratio}} times. And because the net is smaller it may
+# move into SRAM, where each fetch is {{computed/ch01_why_compress.sram_reads()|.0f}} times cheaper. Together that is more than a factor of four thousand, for the
 # same answers. This is why *fitting on the chip* matters so much.
 #
 # **Be fair about it.** This is arithmetic on a table, not a measurement. It assumes that each weight is fetched
@@ -159,7 +159,7 @@ check.watts(my_watts)
 # %% [markdown]
 # ## 3 · Delay: waiting for weights
 #
-# The first fully connected layer of AlexNet, fc6, has 37.7 million weights: 151 MB. To classify *one* image, all of
+# The first fully connected layer of AlexNet, fc6, has {{computed/ch01_why_compress.fc6_weights()|/1e6 .1f}} million weights: {{computed/ch01_why_compress.fc6_weights()|/2.5e5 .0f}} MB. To classify *one* image, all of
 # them must be read, and each is used once. How long does that take at least?
 
 # %%
@@ -209,8 +209,8 @@ check.milliseconds(my_milliseconds)
 # %% [markdown]
 # ## 4 · Can one simply remove most of a net?
 #
-# One brain does it. In their talks the authors tell it like this: a newborn has some 50 trillion synapses, a child of
-# one year 1000 trillion, an adolescent 500 trillion. Grow too many connections, learn, then remove those that are not
+# One brain does it. In their talks the authors tell it like this: a newborn has some {{computed/ch01_why_compress.synapses(newborn)}} trillion synapses, a child of
+# one year {{computed/ch01_why_compress.synapses(1 year)}} trillion, an adolescent {{computed/ch01_why_compress.synapses(adolescent)}} trillion. Grow too many connections, learn, then remove those that are not
 # used.
 
 # %%
@@ -231,8 +231,8 @@ Picture(figure, f"trillion synapses: {counts}; AlexNet: {before} million weights
 # ## What to take home
 #
 # * **Memory, energy, delay: one problem.** All three are bytes that have to be held or moved.
-# * **Fetching beats computing.** At 45 nm a DRAM read costs as much as some 700 additions.
-# * **The step from DRAM to SRAM is worth more than the ratio**: a factor of 128 in energy. Compression makes it possible.
+# * **Fetching beats computing.** At 45 nm a DRAM read costs as much as hundreds of additions.
+# * **The step from DRAM to SRAM is worth more than the ratio**: a factor of {{computed/ch01_why_compress.sram_reads()|.0f}} in energy. Compression makes it possible.
 # * **Say how you know.** Quoted, computed and measured are three different things; keep them in different columns.
 #
 # **Discuss:** The lab counts a net as fitting if its *file* is smaller than the memory. What else has to be in that

@@ -46,13 +46,13 @@ from dcviz.pipeline import retraining, sensitivity, shipped
 # guess, then **drag a black line**, or type numbers into the three boxes: they all say the same thing.
 
 # %%
-guess = Prediction(
+one_sigma = Prediction(
     "Set quality = 1, a threshold of one standard deviation. What share of fc1's weights goes?",
     unit="%",
     key="ch02-one-sigma",
     truth=lambda lab: measure.share_below_sigma("lenet-300-100", "fc1"),
 )
-PruningLab("lenet-300-100", layer="fc1", threshold=0.02, prediction=guess)
+PruningLab("lenet-300-100", layer="fc1", threshold=0.02, prediction=one_sigma)
 
 # %% [markdown]
 # **Look at the mask** (kept weights in blue) with the threshold at two standard deviations. White stripes come
@@ -71,10 +71,10 @@ formula = (
     rf"$$ t = q\,\sigma = 1 \times {sigma:.4f} = {sigma:.4f} \qquad\text{{prunes}}\qquad {100 * share:.1f}\,\% "
     rf"\text{{ of }} \text{{{fc1.size:,}}} \text{{ weights.}} $$"
 )
-guess.then(lambda: Markdown(formula))
+one_sigma.then(lambda: Markdown(formula))
 
 # %% [markdown]
-# A true bell curve (a Gaussian) would lose 68.3 % at one standard deviation. Trained layers lose more: their peak
+# A true bell curve (a Gaussian) would lose {{computed/ch02_pruning.gaussian_below_sigma()|*100 .1f}} % at one standard deviation. Trained layers lose more: their peak
 # is narrower and their tails are longer than a Gaussian's. That is good news for pruning. Much of the spread
 # comes from few large weights, and the crowd is close to zero.
 #
@@ -134,33 +134,34 @@ check.mask_for_density(my_mask_for_density)
 # after it, which presses the button for you.
 
 # %%
-guess = Prediction(
+sensitive = Prediction(
     "Which layer of LeNet-5 must keep the largest share of its weights?",
     options=["conv1", "conv2", "fc1", "fc2"],
     key="ch02-sensitive",
     truth=lambda lab: lab.sensitive("lenet-5", allowed=1.0, images=400),
 )
-lab = SensitivityLab("lenet-5", allowed=1.0, images=400, prediction=guess)
-lab
+layers_lab = SensitivityLab("lenet-5", allowed=1.0, images=400, prediction=sensitive)
+layers_lab
 
 # %% tags=["nbval-ignore-output"]
-lab.measure()
-lab.measure_together()
-guess.then(lambda: Picture(lab.picture(), plain(lab.caption.value)))
+layers_lab.measure()
+layers_lab.measure_together()
+sensitive.then(lambda: Picture(layers_lab.picture(), plain(layers_lab.caption.value)))
 
 # %% [markdown]
 # Each curve runs from all weights kept (left) to very few (right). Where a curve crosses the dashed line, that
 # layer has cost all the error you allow; the bars at the right show how much of it must stay. **Move the slider**
 # and watch the bars.
 #
-# Why `conv1`?
+# Why is one layer so much more sensitive than another? Three things to ask of each:
 #
-# * It is **small**: 500 weights leave little to spare. `fc1` has 800 times as many for one and the same image.
-# * Each of its weights **works hard**: a filter is moved over 24×24 places, so one weight is used 576 times an
+# * **How large is it?** A small one has little to spare: `conv1` has 500 weights, `fc1` 800 times as many for one and the
+#   same image.
+# * **How hard do its weights work?** A filter of `conv1` is moved over 24×24 places, so one weight is used 576 times an
 #   image. A weight of `fc1` is used once.
-# * It comes **first**: what it gets wrong, everybody after it gets wrong.
+# * **Who comes after it?** What a layer gets wrong, everybody after it gets wrong.
 #
-# NIPS'15 saw the same on AlexNet: the first convolution, which looks at the image itself, is the most sensitive.
+# On AlexNet NIPS'15 found the first convolution, which looks at the image itself, the most sensitive.
 #
 # Then press **Now all layers at once**. Each layer alone stays within the limit; together they do not. The
 # damages add up.
@@ -169,12 +170,13 @@ guess.then(lambda: Picture(lab.picture(), plain(lab.caption.value)))
 # *retraining*, which comes next, a layer can go much further than alone and without.
 
 # %% tags=["nbval-ignore-output"]
-guess.then(lambda: measure.layer_shares("lenet-5", lab.must_keep))
+sensitive.then(lambda: measure.layer_shares("lenet-5", layers_lab.must_keep))
 
 # %% [markdown]
 # ## 3 · Retrain: the survivors take over
 #
-# Prune all layers of LeNet-300-100 as far as the paper did, to 8 %, 9 % and 26 %, and the net is broken:
+# Prune all layers of LeNet-300-100 as far as the paper did, to {{paper/table2_lenet300[layer=ip1].weights_pct_P}} %,
+# {{paper/table2_lenet300[layer=ip2].weights_pct_P}} % and {{paper/table2_lenet300[layer=ip3].weights_pct_P}} %, and the net is broken:
 
 # %% tags=["nbval-ignore-output"]
 cut = measure.densities("lenet-300-100", 0.08)
@@ -192,7 +194,7 @@ print(f"density {cut}: {error:.1f} % of 1,000 held-out digits wrong")
 # The lab cuts with **your** `my_mask_for_density` once it has passed its check.
 
 # %%
-guess = Prediction(
+repaired = Prediction(
     "After three passes over 4,000 digits, how many of 100 held-out digits will the pruned net get wrong?",
     low=0.0,
     high=60.0,
@@ -201,7 +203,7 @@ guess = Prediction(
     truth=lambda lab: lab.finished_error(density=0.08, method="one cut", epochs=3.0),
 )
 mine = check.mask_for_density.trusted(my_mask_for_density)
-lab = RetrainingLab(density=0.08, method="one cut", epochs=3.0, prediction=guess, prune=mine)
+lab = RetrainingLab(density=0.08, method="one cut", epochs=3.0, prediction=repaired, prune=mine)
 lab
 
 # %% [markdown]
@@ -210,7 +212,7 @@ lab
 
 # %% tags=["nbval-ignore-output"]
 lab.retrain()
-guess.then(lambda: Picture(lab.picture(), plain(lab.caption.value)))
+repaired.then(lambda: Picture(lab.picture(), plain(lab.caption.value)))
 
 # %% [markdown]
 # What happened to the histogram?
@@ -279,13 +281,13 @@ check.masked_step(my_masked_step)
 
 # %%
 recorded = recordings.load("pruning_methods")
-guess = Prediction(
+method = Prediction(
     "Only 2 % of fc1 stay. Which way leaves the lowest error?",
     options=list(measure.METHODS),
     key="ch02-method",
     truth=lambda lab: measure.best(recorded.rows, 0.02),
 )
-RetrainingLab(density=0.02, method="one cut", epochs=4.0, prediction=guess)
+RetrainingLab(density=0.02, method="one cut", epochs=4.0, prediction=method)
 
 # %% [markdown]
 # One run is one run. Below, all densities, ten passes over the digits, two seeds each (band: from one to the
@@ -295,12 +297,12 @@ RetrainingLab(density=0.02, method="one cut", epochs=4.0, prediction=guess)
 figure, axes = theme.figure(11, 5)
 figures.by_method(axes, recorded.rows)
 axes.set_title("LeNet-300-100, 1,000 held-out digits (recorded)", loc="left")
-guess.then(lambda: Picture(figure, f"lowest error with 1 % of fc1 left: {measure.best(recorded.rows, 0.01)}"))
+method.then(lambda: Picture(figure, f"lowest error with 1 % of fc1 left: {measure.best(recorded.rows, 0.01)}"))
 
 # %%
 print("ours:  ", recorded.note)
 print("paper: ", paper.table("nips2015_pruning")["iterative"], "(quoted)")
-guess.then(lambda: measure.reach_table(recorded.rows, limit=5.0))
+method.then(lambda: measure.reach_table(recorded.rows, limit=5.0))
 
 # %% [markdown]
 # Read the picture from left to right.
@@ -308,8 +310,9 @@ guess.then(lambda: measure.reach_table(recorded.rows, limit=5.0))
 # * **Without retraining** the net falls apart at once. Retraining is what makes pruning work at all.
 # * **As long as a tenth or more stays**, it does not matter how you cut; one cut is as good as any. (No curve
 #   gets back to the dense net's error: it learned from 55,000 digits, and here it retrains on 4,000.)
-# * **The harder the cut, the more the way counts.** Gradual cuts lead from 3 % on. At 1 % a single cut makes three
-#   times as many errors as gradual ones, and twice as many as five cuts.
+# * **The harder the cut, the more the way counts.** Gradual cuts lead from 3 % on. At 1 % a single cut makes
+#   {{computed/ch02_pruning.times_the_errors(one cut; gradual; 0.01)|.1f}} times as many errors as gradual ones, and
+#   {{computed/ch02_pruning.times_the_errors(one cut; five cuts; 0.01)|.1f}} times as many as five cuts.
 #
 # Why? Magnitude is a guess at importance, made for the net *as it is*. After a small cut and some training the
 # survivors have new values, and the next guess is a better one. And with regrowth a wrong guess can be taken
@@ -328,13 +331,13 @@ guess.then(lambda: measure.reach_table(recorded.rows, limit=5.0))
 # weights hard and lets go of small ones. Which one is better for a net that will be pruned?
 
 # %%
-guess = Prediction(
+penalty = Prediction(
     "Which penalty leaves the lower error right after a hard cut, before retraining?",
     options=["L1", "L2"],
     key="ch02-penalty",
     truth=lambda: measure.better_penalty(recordings.load("pruning_penalties").rows, "before"),
 )
-guess
+penalty
 
 # %%
 penalties = recordings.load("pruning_penalties")
@@ -342,11 +345,11 @@ figure, axes = theme.figure(11, 5)
 figures.by_penalty(axes, penalties.rows)
 axes.set_title("LeNet-300-100 from nothing, on 4,000 digits (recorded)", loc="left")
 said = f"better after a hard cut, not retrained: {measure.better_penalty(penalties.rows, 'before')}"
-guess.then(lambda: Picture(figure, said))
+penalty.then(lambda: Picture(figure, said))
 
 # %%
 print(penalties.note)
-guess.then(lambda: measure.penalty_table(penalties.rows))
+penalty.then(lambda: measure.penalty_table(penalties.rows))
 
 # %% [markdown]
 # **Before retraining** L1 does better between 10 % and 3 %, with either seed: its small weights were closer to zero,
@@ -355,7 +358,7 @@ guess.then(lambda: measure.penalty_table(penalties.rows))
 #
 # NIPS'15 found the same order on AlexNet, and there it counted: L1 is better right after pruning, **L2 gives the best
 # nets once retrained** (quoted). So the paper prunes nets trained with L2. The recording has one strength $\lambda$ for
-# each penalty, and both dense nets make about 7 % errors; with other strengths the picture may shift.
+# each penalty, and both dense nets make about {{recorded/pruning_penalties.0.dense|.0f}} % errors; with other strengths the picture may shift.
 
 # %% [markdown]
 # ## 6 · How far does it go?
@@ -375,8 +378,8 @@ measure.beside_nips2015()
 #
 # ### Twelve times fewer weights is not twelve times fewer bytes
 #
-# A pruned layer has to say *where* its weights are. NIPS'15 spends 5 bits on each weight of a fully connected
-# layer (8 in a convolution), besides its 32-bit value. With density $d = 1 - \text{sparsity}$ and $b$ index bits,
+# A pruned layer has to say *where* its weights are. NIPS'15 spends {{paper/nips2015_pruning.index_bits.fc}} bits on each weight of a fully connected
+# layer ({{paper/nips2015_pruning.index_bits.conv}} in a convolution), besides its 32-bit value. With density $d = 1 - \text{sparsity}$ and $b$ index bits,
 #
 # $$ \text{ratio} = \frac{32}{d\,(32 + b)} . $$
 #
@@ -386,7 +389,7 @@ measure.beside_nips2015()
 # ### You decide: three densities for a budget
 #
 # Cut LeNet-300-100 once, without retraining. At most 5 % of the 1,000 held-out digits may go wrong, and the file may
-# have at most 300,000 bytes (the dense net has 1,066,516). The check cuts the net, **writes the file**, reads it back
+# have at most 300,000 bytes (the dense net has {{recorded/other_roads[road=dense].file_bytes|,}}). The check cuts the net, **writes the file**, reads it back
 # and measures. What did section 2 say about small layers and large ones? There are many right answers. Your smallest
 # file is kept, so try to beat it.
 
@@ -400,10 +403,11 @@ def my_densities():
 
 
 check.densities(my_densities)
+
+# %% [markdown]
+# ## 7 · AlexNet: {{computed/ch02_pruning.alexnet_weights()|/1e6 .0f}} million weights, and none of them here
 #
-# ## 7 · AlexNet: 57 million weights, and none of them here
-#
-# The paper's headline is about AlexNet. Dense, it takes 228 MB with ten classes, too much to ship. What ships is a
+# The paper's headline is about AlexNet. Dense, it takes {{recorded/alexnet_cifar10[stage=dense].file_bytes|/1e6 .0f}} MB with ten classes, too much to ship. What ships is a
 # *sketch* of every layer: a histogram and a fine distribution function of $|w|$, ten kilobytes a layer. That is enough to
 # drag a threshold. (This AlexNet was trained by us on CIFAR-10, ten kinds of small pictures, scaled up to 224 pixels;
 # the paper's was trained on ImageNet.)
@@ -411,17 +415,18 @@ check.densities(my_densities)
 # The lab carries one **quality** $q = t/\sigma$ to all eight layers, as NIPS'15 proposes.
 
 # %%
-guess = Prediction(
+fc6_kept = Prediction(
     "q = 1 in all layers: how much of fc6, the largest layer, is kept?",
     low=0, high=100, unit="%", key="ch02-alexnet",
     truth=lambda lab: round(lab.kept_percent("classifier.1", quality=1.0), 1),
 )
-BigNetLab(layer="classifier.1", threshold=0.003, prediction=guess)
+BigNetLab(layer="classifier.1", threshold=0.003, prediction=fc6_kept)
 
 # %% [markdown]
-# * **All layers look alike before pruning**: bells. Weights that lie like a bell leave 31.7 % beyond one standard
-#   deviation, whatever the layer. The same quality everywhere then keeps about the same share everywhere.
-# * **The paper's bars are not level.** It keeps 84 % of conv1 and 9 % of fc6. The threshold of each layer was set by its
+# * **All layers look alike before pruning**: bells. Weights that lie like a bell leave the same share beyond one standard
+#   deviation, whatever the layer. (Section 1 has its rest.) So the same quality keeps about as much everywhere.
+# * **The paper's bars are not level.** It keeps {{paper/table4_alexnet[layer=conv1].weights_pct_P}} % of conv1 and
+#   {{paper/table4_alexnet[layer=fc6].weights_pct_P}} % of fc6. The threshold of each layer was set by its
 #   *sensitivity* (section 2), not by its bell.
 # * **fc6 and fc7 decide.** Ninety-five of a hundred weights are in them. Whatever is done to the convolutions hardly
 #   shows in the megabytes.

@@ -52,7 +52,7 @@ said = (
 bits_of_a_position.then(lambda: print(said))
 
 # %% [markdown]
-# The address is more than three times as long as the letter. There are standard formats that do better:
+# The address is far longer than the letter. There are standard formats that do better:
 #
 # * **Compressed sparse row** (CSR) goes row by row. For each kept weight it stores only the *column*, and once per
 #   row a *pointer* to where the row starts. **CSC** does the same by columns.
@@ -72,13 +72,14 @@ print(
 # ## 2 · Count the steps, not the houses
 #
 # Kept weights are near each other. So do not write *where* the next weight is, but *how far* it is from the last one.
-# In a layer of which 8 % are kept, the next one is about 12 places away: a small number. That is the **relative
+# In a layer of which {{paper/table2_lenet300[layer=ip1].weights_pct_P}} % are kept, the next one is about 12 places away: a small number. That is the **relative
 # index**.
 #
 # Small numbers fit into few bits, but not every gap is small. When a gap is too large for its bits, the paper puts in
 # a **filler**: a weight of value zero, stored as if it were kept, as a stepping stone.
 #
-# Here is the paper's example, Figure 2: sixteen weights, kept at positions 1, 4 and 15, with 3 bits per gap.
+# Here is the paper's example, Figure 2: sixteen weights, kept at positions {{paper/figure2_relative_index_example.idx.0}}, {{paper/figure2_relative_index_example.idx.1}} and {{paper/figure2_relative_index_example.idx.3}}, with
+# {{paper/figure2_relative_index_example.bits}} bits per gap.
 
 # %%
 entries = Prediction(
@@ -91,14 +92,14 @@ entries = Prediction(
 RelativeIndexLab(bits=4, prediction=entries)
 
 # %% [markdown]
-# Press **Next entry** four times, and watch the third. Then click cells to keep or prune weights, or type
+# Press **Next entry** to the end, and watch the third. Then click cells to keep or prune weights, or type
 # positions. **Try:** 1 bit per gap. A weight at position 0. Nothing kept. Everything kept. When does the last
 # zero of a layer need a filler?
 #
 # With all entries written, it looks like this:
 
 # %%
-entries.then(lambda: RelativeIndexLab(step=4))
+entries.then(lambda: RelativeIndexLab(step=16))
 
 # %% [markdown]
 # **The rules.** Start at position $-1$, just before the layer. For each kept weight:
@@ -118,7 +119,7 @@ entries.then(lambda: RelativeIndexLab(step=4))
 # Figure 2 prints different numbers. Here they are beside what a file must hold:
 
 # %%
-tables.figure_2()
+entries.then(tables.figure_2)
 
 # %% [markdown]
 # Two things do not fit together in the figure (`diff`):
@@ -128,7 +129,7 @@ tables.figure_2()
 #   1 is stored, a weight at position 0 would need to store −1.
 #
 # The program that the authors published settles it: it stores gap − 1, adds 1 while it sums, and starts at −1. dcviz
-# does the same. Both agree on the filler: position 12.
+# does the same. Both agree on the filler: position {{paper/figure2_relative_index_example.filler_at}}.
 #
 # ### Build it yourself: encode
 #
@@ -212,7 +213,8 @@ print(
 )
 
 # %% [markdown]
-# And the paper? Its text speaks of 8 bits for convolutional and 5 for fully connected layers; its tables use one
+# And the paper? Its text speaks of {{paper/text_numbers.index_bits_text.conv}} bits for convolutional and
+# {{paper/text_numbers.index_bits_text.fc}} for fully connected layers; its tables use one
 # width for a whole net (quoted):
 
 # %%
@@ -242,7 +244,7 @@ check.best_bits(my_best_bits)
 #
 # All three layers now, in a real file. For each choose the bits of a gap, and the *walk*: "C" goes row by row, "F"
 # column by column. (The weights have codes of 5 bits, as they will after chapter 04.) The paper's 5 bits, row by row
-# everywhere, make 33,612 bytes. Stay within 32,200. Your smallest file is kept.
+# everywhere, make {{computed/ch03_sparse_storage.paper_widths()|,}} bytes. Stay within 32,200. Your smallest file is kept.
 
 
 # %%
@@ -296,23 +298,23 @@ cluster.then(lambda: tables.fillers("lenet-300-100"))
 cluster.then(lambda: tables.fillers("lenet-5"))
 
 # %% [markdown]
-# **More**, in every layer where fillers matter. The reason is worth a minute. All gaps together are as long as the
-# layer: their *sum* is fixed. Where weights crowd together, gaps are short; then gaps elsewhere must be longer. And
-# fillers only care about long gaps:
+# It is the same in every layer where fillers matter, and the reason is worth a minute. All gaps together are as long as the
+# layer: their *sum* is fixed. Where weights crowd together, gaps are short; then what of the gaps elsewhere? And fillers
+# only care about long gaps:
 
 # %%
 gaps = np.diff(np.flatnonzero(fc1), prepend=-1)
 shuffled = np.diff(np.sort(np.random.default_rng(0).choice(n, a, replace=False)), prepend=-1)
 figure, axes = theme.figure(9, 4.2)
 gap_counts(axes, gaps, shuffled, 100)
-Picture(
-    figure,
+said = (
     f"gaps beyond 32: {np.count_nonzero(gaps > 32):,}, shuffled {np.count_nonzero(shuffled > 32):,}; "
-    f"the longest is {gaps.max():,}, shuffled {shuffled.max():,}",
+    f"the longest is {gaps.max():,}, shuffled {shuffled.max():,}"
 )
+cluster.then(lambda: Picture(figure, said))
 
 # %% [markdown]
-# Short gaps are more frequent than at random, and so are very long ones. (The kink at 28 is the width of a digit's
+# Look at both ends: at the short gaps, and at the very long ones. (The kink at 28 is the width of a digit's
 # picture: when a stroke goes down, the next kept pixel is one row below.)
 #
 # Only weights that are spread *more evenly* than at random would save fillers. Clusters help elsewhere: with many
@@ -323,7 +325,7 @@ Picture(
 
 # %%
 print(recordings.load("squeezenet_fillers").note)
-tables.squeezenet_fillers()
+cluster.then(tables.squeezenet_fillers)
 
 # %% [markdown]
 # ### A small mystery in Table 4
@@ -335,14 +337,15 @@ tables.squeezenet_fillers()
 tables.alexnet_entries()
 
 # %% [markdown]
-# In `fc8` there are more entries than at random, as for our nets. In `fc6` and `fc7` there are **fewer**: 10.7 %,
-# where a random mask that keeps 9 % would need about 11.6 %. Clusters cannot explain that. Weights that are spread
+# In `fc8` there are more entries than at random, as for our nets. In `fc6` and `fc7` there are **fewer**:
+# {{paper/derived_layer_checks.nets.AlexNet.rows[layer=fc6].entries_pct_implied_PQ}} %, where a random mask that keeps 9 % would
+# need about {{computed/ch03_sparse_storage.random_entries(9; 4)|.1f}} %. Clusters cannot explain that. Weights that are spread
 # unusually evenly could. So could a density that is really a bit lower than printed:
 
 # %%
 for percent in (8, 8.5, 9):
-    entries = 100 * sparse_formats.expected_entries(percent / 100, 4)
-    print(f"random mask that keeps {percent:>3} %: {entries:.1f} % entries")
+    needed = 100 * sparse_formats.expected_entries(percent / 100, 4)
+    print(f"random mask that keeps {percent:>3} %: {needed:.1f} % entries")
 
 # %% [markdown]
 # From the paper alone it cannot be decided. That is what checking numbers looks like: most fit, a few do not, and one
@@ -354,7 +357,7 @@ for percent in (8, 8.5, 9):
 # index uses its own best width.
 
 # %%
-tables.formats("lenet-300-100")
+tables.formats("lenet-300-100", widths=best.answered)
 
 # %%
 tables.formats("lenet-5")

@@ -45,7 +45,7 @@ for name, w in values.items():
 # places). First commit to a guess. Then set **k** to 2, tick **after k-means**, and press **Measure**.
 
 # %%
-guess = Prediction(
+two_values = Prediction(
     "Every layer of the pruned net keeps only 2 different values. How many of 100 digits does it get wrong then?",
     low=0,
     high=100,
@@ -53,8 +53,7 @@ guess = Prediction(
     key="ch04-two-values",
     truth=lambda lab: lab.measured.get((True, 2, "linear", 0, True)),
 )
-lab = SharingLab("lenet-300-100", layer="fc1", k=13, init="linear", prediction=guess)
-lab
+SharingLab("lenet-300-100", layer="fc1", k=13, init="linear", prediction=two_values)
 
 # %% [markdown]
 # **What the pictures show.** On top, the weights that pruning left: two humps, with a gap where the small ones used
@@ -119,7 +118,7 @@ check.assign(my_assign)
 # ## 2 · Where should the centroids start?
 #
 # k-means improves a codebook step by step, but from where? Section 3.2 compares three starts (Fig. 4 of the paper
-# shows them on 13 clusters of AlexNet's conv3, so our lab opens with 13 too):
+# shows them on {{paper/figure4_initialisation.left_panel_clusters}} clusters of AlexNet's conv3, so our lab opens with as many):
 #
 # | start | the $k$ centroids are |
 # |---|---|
@@ -131,22 +130,20 @@ check.assign(my_assign)
 # share: *density* puts its dots at even **heights**, *linear* at even **places**.
 
 # %%
-guess = Prediction(
+large_ones = Prediction(
     "Which start serves the few largest weights best?",
     options=["forgy", "density", "linear"],
     key="ch04-large",
     truth=lambda lab: measure.best_for_large(values["fc1"], 13),
 )
-lab = SharingLab("lenet-300-100", layer="fc1", k=13, init="density", prediction=guess)
-lab
+SharingLab("lenet-300-100", layer="fc1", k=13, init="density", prediction=large_ones)
 
 # %% [markdown]
-# Look at the lower left picture. *Forgy* and *density* go where the crowd is: small weights are served to the third
-# digit, and the few large ones are **rounded away**. *Linear* does not care how many weights there are: every size is
-# served alike.
+# Look at the lower left picture. A start that goes where the crowd is serves small weights to the third digit, and the few
+# large ones are **rounded away**. One that does not care how many weights there are serves every size alike.
 #
-# That is the paper's argument for linear: large weights matter more than small ones, but there are few of them.
-# Tick **after k-means**: the crowd pulls, and yet the large weights of *linear* stay best served.
+# Section 3.2 chooses by that: large weights matter more than small ones, but there are few of them. Tick **after k-means**:
+# the crowd pulls. Is the start that was best still best?
 #
 # The same in numbers, for the start itself, before any k-means:
 
@@ -162,7 +159,7 @@ for init in ("forgy", "density", "linear"):
     sizes, errors = figures.error_by_size(w[np.abs(w) >= large], start.centroids, bins=1)
     served = np.sum(np.abs(start.centroids) >= large)
     said.append(f"{init:8}{served:>24}{errors[0]:>29.3f}{start.inertia:>10.2f}")
-guess.then(lambda: print("\n".join(said)))
+large_ones.then(lambda: print("\n".join(said)))
 
 # %% [markdown]
 # ### Build it yourself: the density start
@@ -185,7 +182,7 @@ check.density_init(my_density_init)
 # ### You decide: k and start, layer by layer
 #
 # Share the weights of the *unpruned* LeNet-300-100, without fine-tuning. At most 3 % of the 1,000 held-out digits may go
-# wrong (the dense net: 1.2 %), and the file may have at most 70,000 bytes. $k$ need not be a power of 2: the file's codes
+# wrong (the dense net: {{recorded/other_roads[road=dense].held_out_percent|.1f}} %), and the file may have at most 70,000 bytes. $k$ need not be a power of 2: the file's codes
 # are Huffman-coded (chapter 06), so every value counts. Your smallest file is kept.
 
 
@@ -212,7 +209,7 @@ check.codebooks(my_codebooks)
 # there.
 
 # %%
-guess = Prediction(
+steps = Prediction(
     "8 centroids on fc1, linear start: after how many steps does nothing move any more?",
     low=1,
     high=300,
@@ -220,8 +217,7 @@ guess = Prediction(
     key="ch04-steps",
     truth=lambda lab: measure.steps_until_still(values["fc1"], 8, "linear"),
 )
-lab = LloydLab("lenet-300-100", layer="fc1", k=8, init="linear", prediction=guess)
-lab
+LloydLab("lenet-300-100", layer="fc1", k=8, init="linear", prediction=steps)
 
 # %% [markdown]
 # **Try these three things.**
@@ -271,19 +267,19 @@ LloydLab("lenet-300-100", layer="fc1", init="density", start=mine and mine(value
 
 # %% tags=["nbval-ignore-output"]
 rows = measure.starts_against_optimum(values["fc1"], (4, 8, 16, 32))
-guess = Prediction(
+closest = Prediction(
     "After k-means has settled: which start comes closest to the smallest possible inertia, on fc1 with 32 centroids?",
     options=["forgy", "density", "linear"],
     key="ch04-optimum",
     truth=measure.closest_to_optimum(rows),
 )
-guess
+closest
 
 # %% tags=["nbval-ignore-output"]
 figure, axes = theme.figure(11, 4.4)
 figures.against_optimum(axes, rows)
 said = "; ".join(f"k = {r['k']}: " + ", ".join(f"{i} {r[i]:.2f}" for i in ("linear", "density", "forgy")) for r in rows)
-guess.then(lambda: Picture(figure, f"Inertia over the exact optimum, measured now. {said}."))
+closest.then(lambda: Picture(figure, f"Inertia over the exact optimum, measured now. {said}."))
 
 # %% [markdown]
 # (Bars of forgy: the mean of five draws.) A bar above 1 is a valley that is not the deepest. With 32 centroids the
@@ -343,12 +339,12 @@ for place, what, title in (
 ):
     figures.errors_by_bits(place, figures.recorded_curves(recorded.rows, "pruned", what), title=title, reference=pruned)
 linear = figures.recorded_curves(recorded.rows, "pruned", "error_percent")["linear"][1]
-Picture(
-    figure,
+said = (
     f"LeNet-300-100, pruned: {pruned:.2f}% before sharing; linear start and k-means with 1, 2, 3, 4 bits: "
     + ", ".join(f"{e:.2f}%" for e in linear[:4])
-    + f". {recorded.note}.",
+    + f". {recorded.note}."
 )
+two_values.then(lambda: Picture(figure, said))
 
 # %% [markdown]
 # On a pruned LeNet the choice of the start hardly matters: pruning has already removed the crowd near zero that pulls
@@ -358,14 +354,14 @@ Picture(
 # ### A layer of AlexNet
 #
 # The same lab on the weights of AlexNet that survived pruning (trained by us on CIFAR-10; they ship as a file).
-# Fig. 4 of the paper is about conv3, with 13 clusters; so is this one.
+# Fig. 4 of the paper is about conv3, with {{paper/figure4_initialisation.left_panel_clusters}} clusters; so is this one.
 
 # %%
 SharingLab("alexnet-cifar10-pruned", layer="features.6", k=13)
 
 # %% [markdown]
 # Two hills and a gap between them: that is what the threshold has cut out. The *linear* start wastes centroids on the
-# empty gap: the one at −0.0018 owns no weight. Tick **after k-means**: the others move to their weights, this one stays where
+# empty gap: the one at {{computed/ch04_weight_sharing.centroid_without_weights()|.4f}} owns no weight. Tick **after k-means**: the others move to their weights, this one stays where
 # it is, because the mean of no weights is undefined (section 3). It is a wasted place in the codebook.
 #
 # ### Why not one codebook for the whole net?

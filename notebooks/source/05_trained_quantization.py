@@ -28,18 +28,18 @@ from dcviz.pipeline import shipped
 # code of 2 bits. The usual backward pass gives each of the 16 weights its gradient. But we cannot move 16 weights:
 # there are only four numbers to move.
 #
-# Take the cluster with value 2.00. Its weights have the gradients −0.03, 0.12, 0.02 and −0.07.
+# Take the cluster with value 2.00. Its weights have the gradients {{paper/figure3_weight_sharing_example.gradient.0.0}}, {{paper/figure3_weight_sharing_example.gradient.1.3}},
+# {{paper/figure3_weight_sharing_example.gradient.2.1}} and {{paper/figure3_weight_sharing_example.gradient.3.0}}.
 
 # %%
-guess = Prediction(
+figure_3 = Prediction(
     "The learning rate is 1. Where does the shared value 2.00 go?",
     options=["1.99", "1.96", "2.01", "2.04"],
     key="ch05-figure3",
     truth=lambda lab: f"{measure.figure3_tuned(2.0):.2f}",
     at={"learning_rate": 1.0, "reduce": "sum"},
 )
-lab = GradientLab(learning_rate=0.0, reduce="mean", prediction=guess)
-lab
+GradientLab(learning_rate=0.0, reduce="mean", prediction=figure_3)
 
 # %% [markdown]
 # **Read it along the arrows of Fig. 3.** Each weight gets the number of its nearest centroid (top). The gradient has
@@ -68,7 +68,7 @@ for i in (3, 2, 1, 0):
     paper_sum, paper_tuned = quoted["reduced_gradient"][str(i)], quoted["fine_tuned"][str(i)]
     said.append(f"{i:>7}{example.centroids[i]:>11.2f}{example.reduced[i]:>10.2f}{paper_sum:>14.2f}"
                 f"{example.tuned[i]:>19.2f}{paper_tuned:>10.2f}")
-guess.then(lambda: print("\n".join(said)))
+figure_3.then(lambda: print("\n".join(said)))
 
 # %% [markdown]
 # ### Why not the mean? Ask the net
@@ -142,7 +142,7 @@ check.weights_from_codes(my_weights)
 # they fit the *weights* best. Training moves them to where they serve the *digits* best.
 
 # %%
-guess = Prediction(
+finetuned = Prediction(
     "LeNet-5 with 1-bit codes, fine-tuned for two epochs on 4,000 digits: error on 1,000 other digits?",
     low=0.0,
     high=20.0,
@@ -150,15 +150,15 @@ guess = Prediction(
     key="ch05-finetune",
     truth=lambda lab: lab.finished_error(net="lenet-5", bits=1, epochs=2.0),
 )
-lab = FinetuneLab("lenet-5", layer="fc1", bits=1, prediction=guess)
-lab
+training_lab = FinetuneLab("lenet-5", layer="fc1", bits=1, prediction=finetuned)
+training_lab
 
 # %% [markdown]
 # Press **Fine-tune** (a few seconds; **Stop** works at any time). Or let the next cell press it for you.
 
 # %% tags=["nbval-ignore-output"]
-lab.train()
-guess.then(lambda: Picture(lab.picture(), plain(lab.caption.value)))
+training_lab.train()
+finetuned.then(lambda: Picture(training_lab.picture(), plain(training_lab.caption.value)))
 
 # %% [markdown]
 # Crosses are where k-means put the centroids, diamonds where training took them: Fig. 4 of the paper (right) shows
@@ -177,7 +177,7 @@ guess.then(lambda: Picture(lab.picture(), plain(lab.caption.value)))
 # with $n$ weights of $b$ bits that share $k$ values. Slide $n$ and the bits.
 
 # %%
-guess = Prediction(
+rate = Prediction(
     "Fig. 3: 16 weights of 32 bits become 16 codes of 2 bits and 4 values of 32 bits. How many times smaller?",
     low=1.0,
     high=16.0,
@@ -187,8 +187,7 @@ guess = Prediction(
     truth=lambda lab: compression_rate(16, 32, 4),
     at={"n": 16, "bits": 2},
 )
-lab = CodebookLab(n=1000, bits=5, prediction=guess)
-lab
+CodebookLab(n=1000, bits=5, prediction=rate)
 
 # %% [markdown]
 # Every curve starts low, where the codebook is most of what is stored, and flattens at $b / \log_2 k$, where it is
@@ -224,13 +223,13 @@ Picture(figure, f"% weight / index / codebook. {said}. Paper: {source}, labels i
 
 # %%
 recorded = recordings.load("quantization_bits")
-guess = Prediction(
+together = Prediction(
     "2 bits in all layers of LeNet-5, no fine-tuning. Which net makes fewer mistakes?",
     options=["quantized only", "pruned + quantized"],
     key="ch05-together",
     truth=measure.fewer_mistakes(measure.figure7_curves(recorded.rows, "all"), bits=2),
 )
-guess
+together
 
 # %%
 figure, axes = theme.figure(14, 8.6, rows=2, columns=3, sharey="row")
@@ -246,7 +245,7 @@ said = (
     f"Top: 100 − top-1 accuracy, {quoted.source}, {quoted.kind}. Bottom: error %, 10,000 test images, {recorded.note}. "
     f"All layers, 1 to 8 bits: {said}."
 )
-guess.then(lambda: Picture(figure, said))
+together.then(lambda: Picture(figure, said))
 
 # %% [markdown]
 # **The paper's message, and ours.**

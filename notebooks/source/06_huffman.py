@@ -54,14 +54,13 @@ figures.streams_picture(fc1, "fc1")
 # * edges are as thick as the share of the symbols that pass through them.
 
 # %%
-guess = Prediction(
+mean_length = Prediction(
     f"At fixed length each weight code of fc1 takes {weight_codes.width} bits. "
     "How many will Huffman need, on average?",
     low=1.0, high=6.0, unit="bits", key="ch06-mean-length", at={"layer": "fc1", "symbol": 15},
     truth=lambda lab: tables.huffman_length(weight_codes),
 )
-lab = HuffmanLab("lenet-300-100", layer="fc3", stream="weight codes", prediction=guess)
-lab
+HuffmanLab("lenet-300-100", layer="fc3", stream="weight codes", prediction=mean_length)
 
 # %% [markdown]
 # ### What a symbol deserves
@@ -77,13 +76,13 @@ lab
 # Averaged over the symbols as they occur, what they deserve is the **entropy**. With this layer's own numbers:
 
 # %%
-guess.then(lambda: Math(tables.entropy_formula(weight_codes)))
+mean_length.then(lambda: Math(tables.entropy_formula(weight_codes)))
 
 # %% [markdown]
 # and what they get is the **mean code length**:
 
 # %%
-guess.then(lambda: Math(tables.mean_formula(weight_codes)))
+mean_length.then(lambda: Math(tables.mean_formula(weight_codes)))
 
 # %% [markdown]
 # Shannon showed in 1948 that no code for single symbols gets below the entropy. Huffman showed in 1952 how to
@@ -219,7 +218,7 @@ check.mean_length(my_mean_length)
 #
 # In chapter 03 you chose the width of a gap and the walk for each layer, when every gap took its full width. Now gaps
 # and codes are Huffman-coded. Is a wide gap still dear? Which of the two walks has the *less even* gaps? Same net, same
-# choices; with the paper's 5 bits, row by row, the file has 25,675 bytes. Stay within 23,500, tables included.
+# choices; with the paper's 5 bits, row by row, the file has {{computed/ch06_huffman.paper_widths()|,}} bytes. Stay within 23,500, tables included.
 
 
 # %%
@@ -239,7 +238,7 @@ check.gap_widths(my_gap_widths)
 # with the same symbols at fixed length.
 
 # %%
-tables.layers("lenet-300-100")
+mean_length.then(lambda: tables.layers("lenet-300-100"))
 
 # %% [markdown]
 # and LeNet-5, beside Table 3:
@@ -258,29 +257,31 @@ tables.layers("lenet-5")
 #   last layer.
 #
 # (One number in the paper cannot be right as printed: Table 3 says that Huffman coding makes the weight codes
-# of its last layer *longer*, 5 → 5.2 bits. No best code does that, unless a code table is counted in.)
+# of its last layer *longer*, {{paper/table3_lenet5[layer=ip2].weight_bits_PQ}} →
+# {{paper/table3_lenet5[layer=ip2].weight_bits_PQH}} bits. No best code does that, unless a code table is counted in.)
 #
 # ### The whole file
 #
-# Section 4 of the paper says that Huffman coding saves 20 to 30 % of the storage. A file holds more than codes:
+# Section 4 of the paper says that Huffman coding saves {{paper/text_numbers.huffman_saves_pct_of_storage.0}} to
+# {{paper/text_numbers.huffman_saves_pct_of_storage.1}} % of the storage. A file holds more than codes:
 # codebooks, biases, tables. What will be left of the saving?
 
 # %%
-guess = Prediction(
+whole_file = Prediction(
     "By how much does Huffman coding shrink the whole file of LeNet-300-100?",
     low=0, high=50, unit="%", key="ch06-whole-file",
     truth=lambda lab: round(100 * tables.whole_file_saving("lenet-300-100"), 1),
 )
-HuffmanLab("lenet-300-100", layer="fc1", stream="gaps", rare=0.5, prediction=guess)
+HuffmanLab("lenet-300-100", layer="fc1", stream="gaps", rare=0.5, prediction=whole_file)
 
 # %%
-guess.then(tables.whole_files)
+whole_file.then(tables.whole_files)
 
 # %% [markdown]
-# In the paper's own tables the two LeNets stay a little below 20 %, AlexNet lies between 20 and 30, VGG-16
-# above. Our files save {{computed/ch06_huffman.huffman_saves(lenet-5)|*100 .1f}} to {{computed/ch06_huffman.huffman_saves(lenet-300-100)|*100 .1f}} %
-# (AlexNet: the one with the paper's densities, trained on CIFAR-10). Whoever quotes a saving should name the opponent, too: fixed-length codes with bits to spare are easy
-# to beat. Ours take no more bits than the alphabet of each layer needs.
+# In the paper's own tables the two LeNets stay a little below what it says, AlexNet lies within, VGG-16
+# above. Our files are in the table (AlexNet: the one with the paper's densities, trained on CIFAR-10). Whoever quotes a
+# saving should name the opponent, too: fixed-length codes with bits to spare are easy to beat. Ours take no more bits than
+# the alphabet of each layer needs.
 #
 # ### Figure 5, and ours
 #
@@ -351,19 +352,19 @@ check.decode(my_decode)
 # %%
 sizes = {name: coders.sizes(stream) for name, stream in fc1.items()}
 asked = ["fixed-length", "Huffman", "ANS", "zip", "bz2", "xz"]
-guess = Prediction(
+best_coder = Prediction(
     "Which makes the gaps of fc1 smallest, tables included?",
     options=asked,
     key="ch06-coder",
     truth=min((size for size in sizes["gaps"] if size.coder in asked), key=lambda size: size.bytes).coder,
 )
-guess
+best_coder
 
 # %% tags=["nbval-ignore-output"]
-guess.then(lambda: tables.by_coder(gaps, sizes["gaps"]))
+best_coder.then(lambda: tables.by_coder(gaps, sizes["gaps"]))
 
 # %% tags=["nbval-ignore-output"]
-guess.then(lambda: figures.coders_picture(fc1, sizes, "fc1"))
+best_coder.then(lambda: figures.coders_picture(fc1, sizes, "fc1"))
 
 # %% [markdown]
 # What to see:
@@ -371,8 +372,8 @@ guess.then(lambda: figures.coders_picture(fc1, sizes, "fc1"))
 # * **zip and gzip look for repeated strings**, and finish with a Huffman code. There are hardly any repetitions
 #   in weight codes, so they end up with a Huffman code *and* the cost of having looked. Gaps and codes one
 #   after the other are close to independent draws; for those a plain Huffman code is nearly all one can do.
-# * **ANS gets closest to the bound**, a percent or less better than Huffman; its larger table eats part of
-#   that. Huffman's decoder is a plain table look-up, easy to put into hardware. It was a good choice.
+# * **ANS and Huffman stay within a percent of each other**: ANS has no whole bits, but a larger table, which eats part of
+#   what that wins. Huffman's decoder is a plain table look-up, easy to put into hardware. It was a good choice.
 # * **The dashed line is a bound for coders that take symbols one by one.** A compressor that adapts to
 #   neighbourhoods may dip below it: where on the image you are says something about which weights were kept. If
 #   one of them comes out ahead of Huffman, that is why. No law is broken; the symbols are not quite

@@ -33,7 +33,7 @@ from dcviz.pipeline.retraining import weights_of
 # %% [markdown]
 # ## 1 · Watch the bytes fall
 #
-# The lab takes LeNet-300-100 as it ships with the workbook (266,610 parameters) and sends it through the whole pipeline:
+# The lab takes LeNet-300-100 as it ships with the workbook ({{recorded/shipped_nets[name=lenet-300-100].dense_bytes|/4 ,.0f}} parameters) and sends it through the whole pipeline:
 #
 # | stage | what happens | what is stored |
 # |---|---|---|
@@ -85,7 +85,7 @@ tables.parts(lab.result.stored)
 
 # %% [markdown]
 # Look at the last layer, `fc3`. It has only 1,000 weights: codebook, code tables and biases weigh as much as
-# the weights themselves. In `fc1` with its 235,200 weights they vanish. That is the formula of chapter 05 at work,
+# the weights themselves. In `fc1` with its {{paper/derived_layer_checks.nets.LeNet-300-100.rows.0.n|,}} weights they vanish. That is the formula of chapter 05 at work,
 #
 # $$ r = \frac{n b}{n \log_2 k + k b} , $$
 #
@@ -118,7 +118,7 @@ check.file_bytes(my_file_bytes)
 #
 # Choose a density and the bits of a weight code for each layer. The check sends the net through the whole pipeline, with
 # two passes of retraining over 4,000 digits (a few seconds), writes the file and measures the error on the 1,000 held-out
-# digits: at most 5 %. The paper's densities and 5 bits make some 23,000 bytes. Your smallest file is kept.
+# digits: at most 5 %. The paper's densities and 5 bits make some 23 kB. Your smallest file is kept.
 
 
 # %%
@@ -203,7 +203,7 @@ tables.layers("lenet-5", archive.describe(shipped.compressed_path("lenet-5")))
 
 # %% [markdown]
 # **How to read the difference.** The paper's rates seem to leave out biases and Huffman tables: 410 float32 biases of
-# LeNet-300-100 alone would be 1.6 of its 27 KB. Our bytes include them, and checksums too. On the other hand our nets
+# LeNet-300-100 alone would be 1.6 of its {{paper/table1_overview[net=LeNet-300-100].compressed.size}}. Our bytes include them, and checksums too. On the other hand our nets
 # retrain with the dense net as a teacher, which buys more sparsity at the same error.
 
 # %%
@@ -259,7 +259,8 @@ pd.DataFrame(counted).T
 # %% [markdown]
 # ## 5 · AlexNet, and every byte of it
 #
-# LeNets are small. The paper's headline is AlexNet: 240 MB in 6.9. Here is one whose making you can follow and whose
+# LeNets are small. The paper's headline is AlexNet: {{paper/table1_overview[net=AlexNet].ref.size}} in
+# {{paper/table1_overview[net=AlexNet].compressed.size}}. Here is one whose making you can follow and whose
 # every byte you can check. This AlexNet has all 57 million weights of the layers that
 # the paper compresses (its last layer has 10 classes, not 1,000), and was trained on CIFAR-10: 32-pixel pictures, scaled
 # up to the 224 pixels that fc6's 9,216 inputs are made for. It is an easier task than ImageNet. Read the ratios with that

@@ -38,12 +38,12 @@ from dcviz.pipeline import shipped
 times = recordings.load("layer_times")
 seconds = {(r["layer"], r["method"], r["batch"]): r["seconds"] for r in times.rows}
 faster = seconds["alexnet/fc6", "dense", 1] / seconds["alexnet/fc6", "csr", 1]
-guess = Prediction(
+csr_faster = Prediction(
     "9 % of the weights stay. One input at a time, how many times faster is CSR than dense?",
     low=0.5, high=15.0, unit="times", key="ch08-csr", truth=round(faster, 2),
     at={"layer": "alexnet/fc6", "density": 9.0, "active": 37.6},
 )
-SpeedLab(layer="alexnet/fc8", batch=1, prediction=guess)
+SpeedLab(layer="alexnet/fc8", batch=1, prediction=csr_faster)
 
 # %% [markdown]
 # For each form the lab shows up to three bars:
@@ -78,7 +78,7 @@ for method in timing.METHODS:
     said.append(f"{figures.METHODS[method]:18}{moved:>13,.0f} bytes at {roof['read_bytes_per_s'] / 1e9:.1f} GB/s "
                 f"= {1e3 * moved / roof['read_bytes_per_s']:6.3f} ms at least;  "
                 f"recorded {1e3 * seconds['alexnet/fc6', method, 1]:.3f} ms")
-guess.then(lambda: print("\n".join(said)))
+csr_faster.then(lambda: print("\n".join(said)))
 
 # %% [markdown]
 # Dense comes near its limit. The other two do not: they are no longer bound by how *many* bytes they move but by
@@ -217,19 +217,19 @@ tables.table(timing.measure(fc1, active=0.2, readings=5))
 # With 64 inputs at once, dense fetches each weight once and uses it 64 times. What happens to the advantage?
 
 # %%
-guess = Prediction(
+dense_catches_up = Prediction(
     "VGG-16 fc8 (23 % kept) with CSR: from which batch on is dense at least as fast?",
     options=["2", "16", "128", "never up to 128"],
     key="ch08-batch",
     truth=tables.crossover(times.rows, "vgg-16/fc8", "csr"),
 )
-guess
+dense_catches_up
 
 # %%
-guess.then(lambda: tables.crossovers([row for row in times.rows if not row["layer"].startswith("lenet")]))
+dense_catches_up.then(lambda: tables.crossovers([row for row in times.rows if not row["layer"].startswith("lenet")]))
 
 # %%
-guess.then(lambda: SpeedLab(layer="vgg-16/fc8", batch=64, density=23.0, active=45.0))
+dense_catches_up.then(lambda: SpeedLab(layer="vgg-16/fc8", batch=64, density=23.0, active=45.0))
 
 # %% [markdown]
 # The table gives the smallest recorded batch at which dense is at least as fast. In the lab go through the batches
@@ -293,7 +293,7 @@ check.crossover(my_crossover)
 # do not compare microseconds across the columns: compare **speed-ups**.
 
 # %%
-tables.table_8(times.rows)
+csr_faster.then(lambda: tables.table_8(times.rows))
 
 # %%
 names = [name.replace("alexnet/", "AlexNet ").replace("vgg-16/", "VGG ") for name in timing.six_layers()]
@@ -303,7 +303,8 @@ figure, axes = theme.figure(13, 4.8)
 figures.ratio_bars(axes, names, {
     "CSR, paper (quoted)": ("paper", quoted), "CSR, ours (recorded)": ("pruned", ours["csr"]),
     "compressed, ours (recorded)": ("kept", ours["compressed"])}, "times faster than dense")
-Picture(figure, "speed-up over dense at batch 1, six layers: the paper's CSR, our CSR, our compressed form")
+said = "speed-up over dense at batch 1, six layers: the paper's CSR, our CSR, our compressed form"
+csr_faster.then(lambda: Picture(figure, said))
 
 # %% [markdown]
 # A part of the pattern is the same: a lot on VGG-16's fc7, little on `fc8`, which keeps a quarter of its weights. One layer
@@ -317,7 +318,7 @@ Picture(figure, "speed-up over dense at batch 1, six layers: the paper's CSR, ou
 # though both keep 4 %. The likely cause: fc6's 25,088 inputs take 100 KB, twice what the fastest cache of our machine holds,
 # and CSR looks them up in no order; fc7's take 16 KB.
 #
-# **Careful with the paper's summary.** Figure 9's caption says 3×, 3.5× and 4.2× for CPU, GPU and mobile GPU. Table 8
+# **Careful with the paper's summary.** Figure 9's caption says {{paper/figure9_speedup_labels.caption.cpu}}×, {{paper/figure9_speedup_labels.caption.gpu}}× and {{paper/figure9_speedup_labels.caption.mgpu}}× for CPU, GPU and mobile GPU. Table 8
 # gives:
 
 # %%
@@ -326,12 +327,12 @@ for machine, row in paper.table("derived_timing")["data"].items():
           f"{row['energy_gain_b1_geomean']:.2f} times less energy")
 
 # %% [markdown]
-# The caption's 4.2× for the mobile GPU is its gain in *energy*. Small slips like this are easily made, and easily
+# The caption's {{paper/figure9_speedup_labels.caption.mgpu}}× for the mobile GPU is its gain in *energy*. Small slips like this are easily made, and easily
 # found if the table is printed next to the figure. With batch 64 the paper's sparse layers *lose* nearly everywhere;
 # the authors say so. Here is that table beside ours (microseconds per input):
 
 # %%
-tables.table_8(times.rows, batch=64)
+dense_catches_up.then(lambda: tables.table_8(times.rows, batch=64))
 
 # %% [markdown]
 # ## 5 · Energy: measured or counted?
@@ -441,7 +442,7 @@ PhoneLab(net="vgg-16", phone="Tegra K1 (2014)", rate=20.0, prediction=viable)
 # ## What to take home
 #
 # * **Bytes decide at batch 1**, arithmetic at large batches. The roofline says which.
-# * **Sparsity is not speed.** CSR turns 11 times fewer weights into about three times less time here; a layout made
+# * **Sparsity is not speed.** CSR turns 11 times fewer weights into far less than 11 times less time; a layout made
 #   for the purpose, with small codes and zero inputs passed over, does better.
 # * **Say batch, threads, density and machine**, or a speed-up means nothing.
 # * **Measured, recorded, counted, estimated**: four different things.

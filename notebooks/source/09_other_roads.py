@@ -41,17 +41,17 @@ from dcviz.pipeline import shipped
 # cell measures the error at a dozen ranks.
 
 # %%
-guess = Prediction(
+lowest_rank = Prediction(
     "fc1 of LeNet-300-100 has rank 300. How low can it get before the error rises by more than half a point?",
     low=1, high=300, unit="(rank)", key="ch09-rank",
     truth=lambda lab: lab.lowest_rank("fc1"),
 )
-ranks = RankLab(layer="fc1", rank=20, prediction=guess)
+ranks = RankLab(layer="fc1", rank=20, prediction=lowest_rank)
 ranks
 
 # %% tags=["nbval-ignore-output"]
 ranks.sweep()
-guess.then(lambda: ranks)
+lowest_rank.then(lambda: ranks)
 
 # %% [markdown]
 # * **The eye sees it first.** The lower the rank, the more alike the neurons look: they are mixtures of the same few
@@ -141,17 +141,17 @@ tables.factorisations(factorised.rows)
 # net.
 
 # %%
-guess = Prediction(
+best_ranking = Prediction(
     "LeNet-5's conv2: which ranking keeps the error lowest, before any retraining?",
     options=list(taylor.CRITERIA), key="ch09-criterion",
     truth=lambda lab: lab.best("conv2"),
 )
-filters = FilterLab(layer="conv2", gone=20, prediction=guess)
+filters = FilterLab(layer="conv2", gone=20, prediction=best_ranking)
 filters
 
 # %% tags=["nbval-ignore-output"]
 filters.sweep()
-guess.then(lambda: filters)
+best_ranking.then(lambda: filters)
 
 # %% [markdown]
 # **Try it:** choose `conv1`, whose pictures are easier to read, and let six filters go. What do the first to go have
@@ -307,17 +307,17 @@ check.taylor_scores(my_taylor_scores)
 # answers are 3s (that needs no labels), and show it 3s for the first time.
 
 # %%
-guess = Prediction(
+never_seen = Prediction(
     "At T = 8: of the 3s that the student meets for the first time, how many does it name right?",
     low=0, high=100, unit="%", key="ch09-unseen",
     truth=lambda lab: lab.found(8.0, "3"),
 )
-teacher = TemperatureLab(digit=3, temperature=8.0, missing="3", prediction=guess)
+teacher = TemperatureLab(digit=3, temperature=8.0, missing="3", prediction=never_seen)
 teacher
 
 # %% tags=["nbval-ignore-output"]
 teacher.teach()
-guess.then(lambda: teacher)
+never_seen.then(lambda: teacher)
 
 # %% [markdown]
 # **Try it:** teach at $T = 1$, then at $T = 20$. Leave out the 7 in place of the 3. Leave out none: does the teacher
@@ -326,7 +326,7 @@ guess.then(lambda: teacher)
 # %% tags=["nbval-ignore-output"]
 students = recordings.load("other_roads_temperatures")
 print(students.note)
-guess.then(lambda: tables.temperatures(students.rows))
+never_seen.then(lambda: tables.temperatures(students.rows))
 
 # %% [markdown]
 # The student knows a 3 that it never saw, from being told which 2s, 5s and 8s look a little like one; the student of

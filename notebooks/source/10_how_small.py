@@ -26,18 +26,18 @@ from dcviz.pipeline import sensitivity, shipped as reference
 # %% [markdown]
 # ## 1 · The frontier
 #
-# 40x and 39x were 2016. Others went on, most of them with new machinery: priors over weights, variational dropout,
+# {{paper/table1_overview[net=LeNet-300-100].ratio}}x and {{paper/table1_overview[net=LeNet-5].ratio}}x were 2016. Others went on, most of them with new machinery: priors over weights, variational dropout,
 # learned probability models. Before you look: how far do *pruning, sharing and Huffman coding* get, if one only does
 # them more carefully?
 
 # %%
 shipped = recordings.load("shipped_nets")
-guess = Prediction(
+smallest = Prediction(
     "The smallest `.dcz` file of LeNet-5 that ships, error at most 1.0 %: how many times smaller than dense?",
     low=40, high=600, unit="x", key="ch10-smallest",
     truth=round(max(r["dense_bytes"] / r["file_bytes"] for r in shipped.rows), 1),
 )
-guess
+smallest
 
 # %% [markdown]
 # Commit to a guess. Then look.
@@ -57,7 +57,7 @@ def again(net):
 
 seeds = recordings.load("shipped_seeds")
 before = {row["net"]: row["dense_test_error_percent"] for row in shipped.rows}
-guess.then(lambda: figures.frontier_picture("LeNet-5", mine("lenet-5"), before["lenet-5"], again("lenet-5")))
+smallest.then(lambda: figures.frontier_picture("LeNet-5", mine("lenet-5"), before["lenet-5"], again("lenet-5")))
 
 # %%
 points = mine("lenet-300-100"), before["lenet-300-100"], again("lenet-300-100")
@@ -70,13 +70,13 @@ figures.frontier_picture("LeNet-300-100", *points, low=15, high=300, errors=(1.0
 # both nets we start lower than all of them. Full squares are ratios of stored *bytes*, as ours are. Hollow squares only count *parameters* left: no
 # index, no codebook; they could not be loaded from a file of that size. Compare like with like.
 #
-# Three old ideas, done carefully, keep up with everything published up to some 400x, and with fewer errors; on
+# Three old ideas, done carefully, keep up with most of what was published, and with fewer errors; on
 # LeNet-300-100 nothing on this list is smaller. The top of the LeNet-5 picture belongs to others: to nets that learn a
 # probability model of their own weights while they train (numbers 8 and 15), and to MIRACLE (10 and 11), which stores no
 # weights at all, but the number of a random draw that happens to work. Section 6 goes there with the old ideas.
 
 # %% tags=["nbval-ignore-output"]
-guess.then(lambda: tables.shipped(shipped.rows))
+smallest.then(lambda: tables.shipped(shipped.rows))
 
 # %%
 print("recorded columns:", shipped.note)
@@ -86,7 +86,7 @@ print("recorded columns:", shipped.note)
 # shuffles of the data:
 
 # %%
-guess.then(lambda: tables.seeds(seeds.rows))
+smallest.then(lambda: tables.seeds(seeds.rows))
 
 # %%
 print(seeds.note)
@@ -118,14 +118,13 @@ print(seeds.note)
 # adds your parts one by one, from the training upwards. Predict first: which **coding** part alone saves most?
 
 # %%
-guess = Prediction(
+best_part = Prediction(
     "One cut, 3 % of fc1, nothing else: which part alone makes the file smallest?",
     options=["4-bit codes (else 6)", "codes pay for their length", "gaps that fit (else 5 bits)",
              "float16, shared biases", "drop dead neurons, reorder"],
     key="ch10-part", truth=lambda lab: lab.best_coding(),
 )
-lab = FrontierLab(density=3.0, training="one cut", prediction=guess)
-lab
+FrontierLab(density=3.0, training="one cut", prediction=best_part)
 
 # %% [markdown]
 # **Try it:**
@@ -150,10 +149,10 @@ FrontierLab(density=3.0, training="gradual + teacher", few_codes=True, rate=True
 
 # %%
 grid = recordings.load("frontier_grid")
-figures.steps_picture(tables.steps(grid.rows))
+best_part.then(lambda: figures.steps_picture(tables.steps(grid.rows)))
 
 # %%
-tables.ablation(grid.rows)
+best_part.then(lambda: tables.ablation(grid.rows))
 
 # %%
 print(grid.note)
@@ -210,7 +209,7 @@ check.assign_with_price(my_choice)
 #
 # LeNet-300-100, cut to 20, 40 and 60 % and not retrained. Choose the price of a bit (in units of the layer's variance, as
 # in the recipe above) and $k$, the same in all layers: at most 3.5 % errors on the 1,000 held-out digits, in at most
-# 34,700 bytes. With 31 values and no price the file has 54,018. Your smallest file is kept.
+# 34,700 bytes. With 31 values and no price the file has {{computed/ch10_how_small.file_at_no_price(31)|,}}. Your smallest file is kept.
 
 
 # %%
@@ -261,7 +260,9 @@ tables.by_sensitivity(grid.rows, curves)
 # that listen to the same inputs, or the busiest first. Nobody has to store the permutation; there is nothing to undo.
 
 # %%
-tables.reordered(["lenet-300-100", "lenet-300-100-small", "lenet-5-small", "lenet-5-tiny"])
+smallest.then(
+    lambda: tables.reordered(["lenet-300-100", "lenet-300-100-small", "lenet-5-small", "lenet-5-tiny"])
+)
 
 # %% [markdown]
 # Bytes for no error, after all training is done. (The shipped files are kept as they are; chapter after chapter refers
@@ -302,19 +303,19 @@ check.mask_bound(my_mask_bytes)
 
 # %%
 file_gaps = coders.streams(fc1)[coders.GAPS]
-guess = Prediction(
+gap_bytes = Prediction(
     f"The bound says {bounds.mask_bound(fc1):,.0f} bytes. How many do the gaps of fc1 take in the real file?",
     low=4000, high=8000, unit="bytes", key="ch10-gaps",
     truth=coders.huffman_size(file_gaps.symbols, file_gaps.width).bytes,
 )
-guess
+gap_bytes
 
 # %%
-guess.tell()
+gap_bytes.tell()
 
 # %% [markdown]
-# **Less than the bound!** Did Huffman beat Shannon? Look at what three neurons kept, beside the same number of weights
-# at random places:
+# On which side of the bound is it? Above, and Huffman wastes something; below, and it beat Shannon. Can that be? Look at what
+# three neurons kept, beside the same number of weights at random places:
 
 # %%
 figures.mask_picture(fc1)
@@ -359,7 +360,7 @@ check.conditional_entropy(my_conditional_entropy)
 # and the advantage is gone:
 
 # %%
-guess.then(lambda: bounds.mask_table(fc1))
+gap_bytes.then(lambda: bounds.mask_table(fc1))
 
 # %% [markdown]
 # The last row is a real coder, [a page long](../dcviz/chapters/ch10_how_small/context_coding.py): an **arithmetic coder** with four counters, one
@@ -395,7 +396,7 @@ figures.bound_picture(table, "lenet-300-100-small")
 
 # %%
 tiny = reference.compressed("lenet-5-tiny")
-bounds.with_ratios(bounds.whole(tiny), tiny.dense_bytes())
+smallest.then(lambda: bounds.with_ratios(bounds.whole(tiny), tiny.dense_bytes()))
 
 # %% [markdown]
 # Here the order is what you expect: the file stays above its bound. Crowds are rare among so few weights: even the coder
@@ -448,11 +449,11 @@ print(f"{rivals.rows[0]['coder']}; {rivals.note}")
 #
 # The file names the net and how many neurons live. The mask inside the block and the codes are one arithmetic code, as
 # in section 5; shared values take a byte each. The dead neurons cost nothing. `block_coding.decode` gives back all
-# 431,080 parameters.
+# {{recorded/shipped_nets[name=lenet-5].dense_bytes|/4 ,.0f}} parameters.
 
 # %% tags=["nbval-ignore-output"]
 block = recordings.load("lenet_block")
-tables.block(block.rows)
+smallest.then(lambda: tables.block(block.rows))
 
 # %%
 print(block.note)
@@ -477,7 +478,7 @@ print(block.note)
 #   weights; conditional entropy says how far one can go.
 # * Huffman cannot go below one bit a symbol. Gaps are one way around, arithmetic coding the other.
 #
-# **Discuss:** a ratio of 400x on digits: would you expect it on a net that is not ten times too large for its task?
+# **Discuss:** such a ratio on digits: would you expect it on a net that is not ten times too large for its task?
 # What would you have to store if the decoder knew your random seed?
 #
 # **One weight:** where a few of these bits stand in a file: [its journey](07_full_pipeline.ipynb#The-journey-of-one-weight).

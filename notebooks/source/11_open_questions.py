@@ -29,7 +29,7 @@ from dcviz.pipeline import restore, shipped
 # %% [markdown]
 # ## 1 · The same net, another task
 #
-# Imagine a million phones that hold the 33 kB of `lenet-5.dcz`. Now other digits arrive, from another scanner: 8 × 8
+# Imagine a million phones that hold the {{recorded/shipped_nets[name=lenet-5].file_bytes|/1e3 .0f}} kB of `lenet-5.dcz`. Now other digits arrive, from another scanner: 8 × 8
 # pixels, 17 levels of grey. We stretch them to the 28 × 28 pixels that the net reads.
 
 # %%
@@ -60,15 +60,15 @@ for name, net in (("dense", shipped.dense("lenet-5")), ("compressed", restore(sh
 # into the old file, give the new net (`dcviz/chapters/ch11_open_questions/transfer.py`).
 
 # %%
-guess = Prediction(
+update_bytes = Prediction(
     "Codebook and biases learn, everything else stands still. How many bytes does the update of LeNet-5 have?",
     options=["about 860,000", "about 130,000", "about 13,000", "about 1,300"],
     key="ch11-update-bytes",
     truth=lambda lab: tables.about(lab.sizes["codebook"]),
     at={"road": "codebook"},
 )
-lab = TransferLab(road="everything", prediction=guess)
-lab
+phone = TransferLab(road="everything", prediction=update_bytes)
+phone
 
 # %% [markdown]
 # Press **Teach**. Each press takes a second or two: 150 steps of training, on as many examples as you choose. Stars
@@ -78,9 +78,9 @@ lab
 # stars scatter? Then *kept weights*. Or let the next cell press for you.
 
 # %% tags=["nbval-ignore-output"]
-lab.examples, lab.road = 30, "kept"
-lab.teach()
-guess.then(lambda: Picture(lab.picture(), plain(lab.caption.value)))
+phone.examples, phone.road = 30, "kept"
+phone.teach()
+update_bytes.then(lambda: Picture(phone.picture(), plain(phone.caption.value)))
 
 # %% [markdown]
 # All recorded errors in one table, on 797 digits that no road has seen:
@@ -88,17 +88,17 @@ guess.then(lambda: Picture(lab.picture(), plain(lab.caption.value)))
 # %%
 recorded = recordings.load("transfer_errors")
 print(f"mean error in %, three draws of examples\n{recorded.note}")
-guess.then(lambda: tables.transfer_table(recorded.rows))
+update_bytes.then(lambda: tables.transfer_table(recorded.rows))
 
 # %% [markdown]
 # **What the table says**, row against row:
 #
 # * *Few examples: all roads are alike.* With 10 or 30 examples the spread of the draws is larger than the difference
 #   between the roads that know MNIST. What limits is not freedom, it is what so few pictures can teach. So send the
-#   kilobyte.
+#   shortest update.
 # * *Many examples: more free numbers help.* The codebook and the biases are a few hundred numbers, and from 300 examples on
 #   they get no better. The kept weights go on, and everything goes further still.
-# * *Most of the kilobyte's success is the biases.* The shared values add a little to them, and only late.
+# * *Most of what the codebook road achieves is the biases.* The shared values add a little to them, and only late.
 # * *Compression did not make the net unable to learn.* With everything free, the compressed net does as well as the
 #   dense one, or better. Its zeros can grow again.
 # * *The old task is worth a lot*: from scratch it takes about three times as many examples.
@@ -147,7 +147,7 @@ tables.transfer_table(recorded.rows)
 # %% [markdown]
 # **What came out**, as far as one draw of examples can tell:
 #
-# * **The kilobytes do not carry this far, and what they carry are the biases.** From ten pictures of each class the biases
+# * **Few numbers do not carry this far, and what they carry are the biases.** From ten pictures of each class the biases
 #   alone come to {{recorded/alexnet_transfer[road=biases; examples=50].error_percent|.1f}} % (guessing: 80), with the shared values to {{recorded/alexnet_transfer[road=codebook; examples=50].error_percent|.1f}}; with a hundred of each, to
 #   {{recorded/alexnet_transfer[road=biases; examples=500].error_percent|.1f}} and {{recorded/alexnet_transfer[road=codebook; examples=500].error_percent|.1f}}. The small digits were MNIST's ten classes in another hand. Here the *answers*
 #   are new, and a few shared numbers cannot say them.
@@ -164,7 +164,7 @@ tables.transfer_table(recorded.rows)
 #   limits, not the examples.
 #
 # What this does not say: 40 steps for every road, learning rates of which only a few values were tried, 1,000 test
-# pictures (differences of two or three points are chance), and an old net of four epochs. In practice one replaces the last layer, too: how many bytes would that add to the kilobytes?
+# pictures (differences of two or three points are chance), and an old net of four epochs. In practice one replaces the last layer, too: how many bytes would that add to the update?
 #
 # ### Build it yourself: the step that a file allows
 #
@@ -194,42 +194,42 @@ check.allowed_gradient(my_allowed_gradient)
 # codebook there is**, by dynamic programming (`kmeans_optimal`).
 
 # %%
-recorded = recordings.load("starts_finetuned")
-before, ks = tables.start_groups(recorded.rows, "error_percent")
-after, _ = tables.start_groups(recorded.rows, "finetuned_error_percent")
-guess = Prediction(
+starts = recordings.load("starts_finetuned")
+at_once, ks = tables.start_groups(starts.rows, "error_percent")
+trained_on, _ = tables.start_groups(starts.rows, "finetuned_error_percent")
+best_start = Prediction(
     "Pruned LeNet-300-100, 4 values a layer. Which start makes the fewest mistakes before fine-tuning?",
     options=["forgy", "density", "optimal", "linear"],
     key="ch11-start",
-    truth=min(before, key=lambda start: before[start][0][0]),
+    truth=min(at_once, key=lambda start: at_once[start][0][0]),
 )
-guess
+best_start
 
 # %%
 figure, axes = theme.figure(13, 4.8, columns=2, sharey=True)
 labels = [f"k = {k}" for k in ks]
-for ax, groups, title in zip(axes, (before, after), ("before fine-tuning", "after fine-tuning"), strict=True):
+for ax, groups, title in zip(axes, (at_once, trained_on), ("before fine-tuning", "after fine-tuning"), strict=True):
     figures.bars_of_error(ax, groups, labels)
     ax.set_title(title)
-LEVEL = next(row["error_percent"] for row in recorded.rows if row["start"] is None)
+LEVEL = next(row["error_percent"] for row in starts.rows if row["start"] is None)
 for ax in axes:
     ax.axhline(LEVEL, color="black", linestyle="--", linewidth=1.8, label="pruned, not shared")
 axes[0].set_ylabel("error (%)")
 axes[0].legend(ncols=2, loc="upper right")
 said = "; ".join(
-    f"{start}: " + ", ".join(f"{b[0]:.2f} to {a[0]:.2f}" for b, a in zip(before[start], after[start], strict=True))
+    f"{start}: " + ", ".join(f"{b[0]:.2f} to {a[0]:.2f}" for b, a in zip(at_once[start], trained_on[start], strict=True))
     for start in measure.STARTS
 )
 said = (f"Error %, 10,000 test images, before and after, k = {', '.join(map(str, ks))}. {said}. "
-        f"Not shared: {LEVEL:.2f}. {recorded.note}.")
-guess.then(lambda: Picture(figure, said))
+        f"Not shared: {LEVEL:.2f}. {starts.note}.")
+best_start.then(lambda: Picture(figure, said))
 
 # %% [markdown]
 # How good are the same codebooks as *codebooks*? Their squared error, equation 2, over that of the best there is:
 
 # %%
-inertia, _ = tables.start_groups(recorded.rows, "inertia")
-print(f"{recorded.note}\n\n{'':<10}" + "".join(f"{f'k = {k}':>9}" for k in ks))
+inertia, _ = tables.start_groups(starts.rows, "inertia")
+print(f"{starts.note}\n\n{'':<10}" + "".join(f"{f'k = {k}':>9}" for k in ks))
 for start, found in inertia.items():
     print(f"{start:<10}" + "".join(f"{mean / best[0]:>9.2f}" for (mean, *_), best in zip(found, inertia["optimal"])))
 
@@ -278,13 +278,13 @@ check.mean_and_spread(my_mean_and_spread)
 
 # %%
 recorded = recordings.load("small_sets")
-guess = Prediction(
+few_digits = Prediction(
     "250 digits to learn from. Prune 80 % of the weights. Against the dense net that trained as long, the error...",
     options=["falls by more than a point", "stays within a point", "rises by more than a point"],
     key="ch11-regularisation",
     truth=tables.in_words(tables.gains(recorded.rows, 250)["pruned", 0.2][0]),
 )
-guess
+few_digits
 
 # %%
 figure, axes = theme.figure(15, 4.6, columns=4)
@@ -295,7 +295,7 @@ axes[0].set_ylabel("error (%)")
 handles, names = axes[0].get_legend_handles_labels()
 figure.legend(handles, names, loc="outside lower center", ncols=4)
 said = f"Error %, 10,000 test images, mean and deviation of four runs; {recorded.note}. The table has the numbers."
-guess.then(lambda: Picture(figure, said))
+few_digits.then(lambda: Picture(figure, said))
 
 # %% [markdown]
 # Each run of one seed shares digits and first weights with its rival, so we may take the difference run by run: it
@@ -303,7 +303,7 @@ guess.then(lambda: Picture(figure, said))
 
 # %%
 print(f"points by which the error falls against 'dense, longer': mean ± deviation of four runs\n{recorded.note}")
-guess.then(lambda: tables.gain_table(recorded.rows))
+few_digits.then(lambda: tables.gain_table(recorded.rows))
 
 # %% [markdown]
 # **What came out: no gain that outgrows its own spread.** The story is tempting, and for this net and these digits we
@@ -335,7 +335,7 @@ for rival in ("dense", "dense, longer"):
 # connected layers; [chapter 12](12_today.ipynb) compresses one.) **SqueezeNet** has none at all; **GoogLeNet** has a
 # single one, a seventh of its weights. Is there anything left to compress?
 #
-# The authors answered for SqueezeNet themselves: they published the compressed net, 675,763 bytes. We read their
+# The authors answered for SqueezeNet themselves: they published the compressed net, {{paper/author_artifact_squeezenet.bytes.file|,}} bytes. We read their
 # file and write the same numbers as `.dcz`, bit for bit. For GoogLeNet they did not, and there is an obstacle: the
 # version that everybody uses today, torchvision's, has **batch normalisation** (the net of 2014 had none), and the pipeline knows only weights and biases. But once training is over, normalisation is a
 # fixed factor and a fixed shift for each channel,

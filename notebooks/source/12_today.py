@@ -95,15 +95,15 @@ check.split(my_split)
 
 # %%
 bits = np.concatenate([bfloat16.patterns(weight.detach().numpy()) for weight in net.parameters()])
-guess = Prediction(
+exponent = Prediction(
     "Eight bits of exponent: how many are they worth, by Shannon's entropy, in the weights of our model?",
     low=0.5, high=8.0, unit="bits", key="ch12-exponent",
     truth=lambda: round(bfloat16.entropies(bits)["exponent"], 2),
 )
-guess
+exponent
 
 # %%
-guess.then(lambda: figures.fields_picture(bits))
+exponent.then(lambda: figures.fields_picture(bits))
 
 # %% [markdown]
 # The mantissa is noise: seven bits, worth seven. The sign is a fair coin. But the exponent says how *large* a weight
@@ -129,14 +129,14 @@ check.coded_bytes(my_coded_bytes)
 counts = bfloat16.counts(bits)["exponent"]
 lengths = huffman.code_lengths(counts)
 said = f"{check.coded_bytes.solution(counts, lengths):,} bytes of {2 * bits.size:,}, without tables"
-guess.then(lambda: print(said))
+exponent.then(lambda: print(said))
 
 # %% [markdown]
 # A real file has tables too. Beside it what general compressors make of the same bytes; everything is decoded and
 # compared:
 
 # %%
-guess.then(lambda: tables.compressors(bits))
+exponent.then(lambda: tables.compressors(bits))
 
 # %% [markdown]
 # Two thirds, and nothing is lost: the model writes the same words. zip, xz and zstd look for repetitions and see noise
@@ -201,11 +201,11 @@ check.wanda(my_wanda)
 # our language model, its six blocks cut at once. The calibration text is 64 windows of the training novels.
 
 # %%
-guess = Prediction(
+best_score = Prediction(
     "Half of the weights of every block go at once, none is moved. Which score harms the language model least?",
     options=list(scores.WAYS[:-1]), key="ch12-wanda", at={"kept": 50}, truth=lambda lab: lab.best(kept=50),
 )
-WandaLab(prediction=guess)
+WandaLab(prediction=best_score)
 
 # %% [markdown]
 # **Try it:** keep 50 % and go through the scores; then 30 %. Where does the text begin to fall apart? Which numbers
@@ -213,7 +213,7 @@ WandaLab(prediction=guess)
 
 # %%
 rows = recordings.load("today_pruning")
-guess.then(lambda: tables.pruning(rows.rows))
+best_score.then(lambda: tables.pruning(rows.rows))
 
 # %%
 print(rows.note)
@@ -330,13 +330,13 @@ tables.lenet_shared()
 # ### The lab
 
 # %%
-guess = Prediction(
+three_bits = Prediction(
     "3 bits, one k-means codebook a layer. How many bits a character does the language model lose?",
     low=0.0, high=2.0, unit="bits", key="ch12-three-bits",
     truth=lambda lab: round(lab.lost(bits=3, method="k-means", group="layer", apart=0.0), 3),
     at={"bits": 3, "method": "k-means", "group": "layer", "apart": False},
 )
-BitsLab(prediction=guess)
+BitsLab(prediction=three_bits)
 
 # %% [markdown]
 # **Try it:**
@@ -350,13 +350,13 @@ BitsLab(prediction=guess)
 # %%
 shares = recordings.load("today_sharing")
 dense = rows.rows[0]["bits_per_character"]
-guess.then(lambda: tables.shared(shares.rows, 3, dense))
+three_bits.then(lambda: tables.shared(shares.rows, 3, dense))
 
 # %%
 tables.shared(shares.rows, 4, dense)
 
 # %%
-guess.then(lambda: tables.apart(shares.rows, dense))
+three_bits.then(lambda: tables.apart(shares.rows, dense))
 
 # %%
 print(shares.note)
@@ -423,12 +423,12 @@ def my_tokens_per_second(weights, bits, bytes_per_second, operations_per_second,
 check.tokens_per_second(my_tokens_per_second)
 
 # %%
-guess = Prediction(
+gain = Prediction(
     "7 billion weights, one text. From 16 bits a weight to 4.5 (4, and a scale for every 32): how many times faster?",
     low=1.0, high=8.0, unit="times", key="ch12-gain", truth=lambda lab: round(lab.gain(4.5), 2),
     at={"billions": 7.0, "bits": 4.5, "batch": 1},
 )
-TokenLab(prediction=guess)
+TokenLab(prediction=gain)
 
 # %% [markdown]
 # **Try it:** pull the bits down at batch 1. Then 64 texts at once: what became of the gain? Put in your own machine.
@@ -437,7 +437,7 @@ TokenLab(prediction=guess)
 # %% tags=["nbval-ignore-output"]
 speed = timing.read_bandwidth(clock="processor")  # time of this thread alone: others may be at work
 print(f"one thread of this machine reads {speed / 1e9:.1f} GB/s")
-guess.then(lambda: tables.formats(7, speed))
+gain.then(lambda: tables.formats(7, speed))
 
 # %% [markdown]
 # Nothing is *computed* faster: there are as many multiplications as before, and unpacking on top. What got shorter is
@@ -476,8 +476,11 @@ print(found.note)
 
 # %% [markdown]
 # **What does the paper's idea still buy?** From the 4-bit format of a local runner it goes down in three steps: a
-# codebook and Huffman codes in place of a grid save a quarter; half of the weights pruned, the others corrected, save a
-# sixth of the rest. But look at the points: around 2.8 bits a weight, *three bits and no pruning* are just as good.
+# codebook and Huffman codes in place of a grid save
+# {{computed/ch12_today.saves(shared: k-means, 4 bits, Huffman; grid, 4 bits, groups of 32)|*100 .0f}} %; half of the weights
+# pruned, the others corrected, save
+# {{computed/ch12_today.saves(all three: corrected, 50% kept, 4 bits; shared: k-means, 4 bits, Huffman)|*100 .0f}} % of the rest.
+# But look at the points: around {{computed/ch12_today.bits_a_weight(all three: corrected, 50% kept, 4 bits)|.1f}} bits a weight, *three bits and no pruning* are just as good.
 # Pruning and few bits compete for the same slack. **Below two and a half bits a weight pruning wins**: half of the
 # weights with 3 bits each write better than all of them with 2. There the mask says more for its bits than a third code
 # does.

@@ -4,7 +4,9 @@ The questions and their labs are found in the sources' syntax trees; a lab is bu
 """
 
 import ast
+import functools
 import inspect
+import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +33,7 @@ from dcviz.files import ROOT
 from dcviz.ideas import relative_index, sparse_formats
 from dcviz.ideas.kmeans import compression_rate
 from dcviz.labkit.base import plain
-from dcviz.labkit.prediction import Prediction
+from dcviz.labkit.prediction import ASKED, Prediction
 from dcviz.nets import transformer
 from dcviz.pipeline import budgets, shipped
 
@@ -201,16 +203,21 @@ EVERY = list(questions())
 each = pytest.mark.parametrize("question", EVERY, ids=lambda question: question.key)
 
 
-def tells(text, asked, truth):
-    """Whether a text gives the truth: a number that rounds to it, or its option alone among the options."""
+def tells(text, asked, truth, digits=1):
+    """Whether a text gives the truth: a number that rounds to it, or its option alone among the options.
+
+    With ``digits``: only a number that is written with at least so many, or with all that the truth has.
+    """
     if asked.options is not None:
         named = [o for o in asked.options if re.search(rf"(?<![\w.,+-]){re.escape(str(o))}(?![\w,+-]|\.\d)", text)]
         return named == [str(truth)] and not str(truth).isdigit() and f"{truth} than" not in text
     for match in re.finditer(r"(?<![\w.,])(\d[\d,]*)(\.\d+)?(?![\w,]|\.\d)", text):
         decimals = len(match[2] or ".") - 1
         close = abs(float(match[0].replace(",", "")) - truth) <= 0.5 * 10**-decimals
-        unit = bool(asked.unit) and text[match.end() :].lstrip(" ").startswith(asked.unit)
-        if close and (unit or decimals or truth >= 100):
+        unit = bool(asked.unit) and re.match(rf" *{re.escape(asked.unit)}(?!\w)", text[match.end() :])
+        said = len(re.sub(r"\D", "", match[0]).lstrip("0"))
+        enough = said >= min(digits, len(re.sub(r"\D", "", f"{truth:.4g}").strip("0")))
+        if close and enough and (unit or decimals or truth >= 100):
             return True
     return False
 
@@ -222,19 +229,27 @@ def texts_of(figure):
     return "\n".join(text.get_text() for text in found if id(text) not in ticks and text.get_visible())
 
 
-def stored(question):
-    """Texts of the stored outputs from a question's cell to the next heading, alternative texts included."""
-    book = nbformat.read(ROOT / "notebooks" / f"{question.path.stem}.ipynb", 4)
-    for cell in book.cells[question.cell :]:
-        if cell.cell_type == "markdown":
-            if cell.source.startswith("#"):
-                return
-            continue
-        for output in cell.outputs:
-            yield output.get("text", "")
-            data, metadata = output.get("data", {}), output.get("metadata", {})
-            yield from (plain(str(value)) for kind, value in data.items() if not kind.startswith("image/"))
-            yield str(metadata)
+@functools.cache
+def book(stem):
+    """A stored student notebook."""
+    return nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", 4)
+
+
+def texts(cell):
+    """What a stored code cell shows, alternative texts included, without deep links and questions repeated."""
+    for output in cell.get("outputs", ()):
+        data, metadata = output.get("data", {}), output.get("metadata", {})
+        for text in (output.get("text", ""), *(plain(str(v)) for k, v in data.items() if not k.startswith("image/"))):
+            yield re.sub(rf"^{ASKED}.*$", "", re.sub(r"\w+Lab\(.*\)", "", text), flags=re.M)
+        yield str(metadata)
+
+
+def stored(question, others=True):
+    """(place, text) of all that its chapter's stored cells show, and that other chapters' do."""
+    for path in editions.sources():
+        if path == question.path or others:
+            for at, cell in enumerate(book(path.stem).cells):
+                yield from (((path.stem[:2], at), text) for text in texts(cell))
 
 
 def test_every_question_is_known_here():
@@ -285,9 +300,7 @@ def test_before_a_guess_nothing_tells_and_after_it_both_are_shown(question):
         assert [text for text in shown if right is not None and tells(text, guess, right)] == []
     else:
         guess.truth = lambda: right
-    if right is not None:
-        assert [text for text in stored(question) if tells(text, guess, right)] == []
-        assert guess.options is None or right in guess.options
+    assert guess.options is None or right is None or right in guess.options
     guess.commit(guess.options[0] if guess.options else guess.entry.value)
     if lab is not None:
         assert not lab.waits
@@ -296,6 +309,161 @@ def test_before_a_guess_nothing_tells_and_after_it_both_are_shown(question):
     note = plain(guess.note.value)
     assert guess._say(guess.guess) in note
     assert question.key in RUNS or guess._say(right) in note
+
+
+TWINS = {
+    "ch04-two-values": lambda: [
+        min(
+            (row for row in recordings.load("weight_sharing_bits").rows if (row["net"], row["bits"]) == ("pruned", 1)),
+            key=lambda row: row["init"] != "linear",
+        )["error_percent"]
+    ],
+    "ch10-smallest": lambda: [min(row["file_bytes"] for row in recordings.load("shipped_nets").rows)],
+}
+"""Other numbers that answer as well: of a run that was recorded, or bytes in place of a ratio."""
+WORDS = {"ch03-best": r"best b fc1", "ch03-cluster": r"shuffled [\d,]+|were it random"}
+"""What stands above numbers that answer."""
+SUBJECTS = {
+    "ch01-dram": "DRAM",
+    "ch01-sram": "SRAM",
+    "ch01-delay": "Tegra",
+    "ch02-one-sigma": "std|sigma|deviation",
+    "ch02-alexnet": "std|sigma|quality",
+    "ch03-position": "position",
+    "ch03-best": "gap",
+    "ch04-steps": "steps",
+    "ch05-rate": "n = 16|16 weights",
+    "ch06-mean-length": "fc1 ",
+    "ch06-whole-file": "lenet-300-100.*saved",
+    "ch08-csr": "csr|CSR",
+    "ch08-phone": "Tegra",
+    "ch10-smallest": "lenet-5",
+    "ch10-gaps": "lenet-300-100-small",
+    "ch12-exponent": "exponent",
+    "ch12-three-bits": "k-means",
+    "ch12-gain": "4.5 bits",
+}
+"""What another chapter's output must speak of for its number to be the answer."""
+MEANT = {("ch06-mean-length", "07", "4.34"): "index bits of fc1: its gaps take as many bits as its codes"}
+"""(question, chapter, text): why it may stand there although it looks like the answer."""
+
+
+@each
+def test_no_stored_cell_of_any_chapter_tells(question):
+    right = TRUTHS.get(question.key, lambda lab: None)
+    guess = question.asked(right if question.lab else None)
+    right = right(question.made(guess) if question.lab else None)
+    found = []
+    for (chapter, at), text in stored(question, others=guess.options is None):
+        here = chapter == question.path.stem[:2]
+        near = here and question.cell <= at <= question.cell + 3
+        digits = 1 if near else 2 if here else 3
+        for key, meant in ((key[2], key[1]) for key in MEANT if key[0] == question.key):
+            text = text.replace(key, "", 1) if meant == chapter else text
+        told = right is not None and tells(text, guess, right, digits)
+        told = told and (here or re.search(SUBJECTS[question.key], text))
+        for twin in TWINS.get(question.key, list)():
+            told = told or (here and tells(text, Prediction("?", low=0.0, high=1e9), twin, 3))
+        if told or (here and re.search(WORDS.get(question.key, r"(?!)"), text)):
+            found.append((chapter, at, text[:200]))
+    assert found == []
+
+
+@each
+def test_no_text_of_its_chapter_tells_a_number(question):
+    right = TRUTHS.get(question.key, lambda lab: None)
+    guess = question.asked(right if question.lab else None)
+    right = right(question.made(guess) if question.lab else None)
+    if guess.options is not None or right is None:
+        return
+    cells = book(question.path.stem).cells
+    prose = {at: cell.source for at, cell in enumerate(cells) if cell.cell_type == "markdown"}
+    near = range(question.cell - 2, question.cell + 3)
+    told = {at: text for at, text in prose.items() if tells(text, guess, right, 2 if at in near else 3)}
+    assert told == {}
+
+
+SETTINGS = {
+    "ch01-fits": {"net": "alexnet"},
+    "ch01-sram": {"connections": 1e9, "rate": 20.0, "ratio": 35},
+    "ch02-one-sigma": {"net": "lenet-300-100", "layer": "fc1"},
+    "ch02-sensitive": {"net": "lenet-5", "allowed": 1.0, "images": 400},
+    "ch02-retrained": {"net": "lenet-300-100", "density": 0.08, "method": "one cut", "epochs": 3.0},
+    "ch02-method": {"net": "lenet-300-100", "density": 0.02},
+    "ch02-alexnet": {"layer": "classifier.1"},
+    "ch03-entries": {"positions": [1, 4, 15], "bits": 3},
+    "ch03-best": {"net": "lenet-300-100", "layer": "fc1", "percent": 8.0, "value_bits": 6, "order": "rows", "bits": 3},
+    "ch03-cluster": {"net": "lenet-300-100", "layer": "fc1", "percent": 8.0, "bits": 5, "order": "rows"},
+    "ch04-two-values": {"net": "lenet-300-100", "pruned": True, "init": "linear", "seed": 0},
+    "ch04-large": {"net": "lenet-300-100", "pruned": True, "layer": "fc1", "k": 13},
+    "ch04-steps": {"net": "lenet-300-100", "layer": "fc1", "k": 8, "init": "linear", "start": []},
+    "ch05-figure3": {"learning_rate": 1.0, "reduce": "sum"},
+    "ch05-finetune": {"net": "lenet-5", "bits": 1, "epochs": 2.0},
+    "ch05-rate": {"n": 16, "bits": 2},
+    "ch06-mean-length": {"net": "lenet-300-100", "layer": "fc1", "stream": "weight codes", "symbol": 15, "rare": 0.0},
+    "ch06-whole-file": {"net": "lenet-300-100"},
+    "ch07-stage": {"net": "lenet-300-100"},
+    "ch08-csr": {"layer": "alexnet/fc6", "batch": 1, "density": 9.0, "active": 37.6},
+    "ch08-phone": {"net": "alexnet", "phone": "Tegra K1 (2014)"},
+    "ch09-rank": {"layer": "fc1"},
+    "ch09-criterion": {"layer": "conv2"},
+    "ch09-unseen": {"temperature": 8.0, "missing": "3"},
+    "ch10-part": {"density": 3.0, "training": "one cut"}
+    | dict.fromkeys(("few_codes", "rate", "gaps", "tables", "neurons"), False),
+    "ch11-update-bytes": {"road": "codebook"},
+    "ch12-wanda": {"kept": 50, "two_of_four": False},
+    "ch12-three-bits": {"bits": 3, "method": "k-means", "group": "layer", "apart": False},
+    "ch12-gain": {"billions": 7.0, "bits": 4.5, "batch": 1},
+}
+"""What each question's words say of its lab: there it must be once the answer is given."""
+SHOWN_AT = {"ch01-sram", "ch05-rate", "ch06-mean-length", "ch08-csr", "ch12-three-bits", "ch12-gain"}
+"""Questions whose number the lab's caption gives at their setting."""
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_with_the_answer_the_lab_is_where_the_question_asks(key):
+    question = next(question for question in EVERY if question.key == key)
+    guess = question.asked(TRUTHS.get(key, lambda lab: None))
+    lab = question.made(guess)
+    opened = lab.state()
+    guess.give_up()
+    assert {name: lab.state()[name] for name in SETTINGS[key]} == SETTINGS[key]
+    assert guess.at == {name: SETTINGS[key].get(name) for name in guess.at}
+    rest = {name: value for name, value in SETTINGS[key].items() if name not in guess.at}
+    assert {name: opened[name] for name in rest} == rest, "what `at` leaves out was so from the start"
+    if key in SHOWN_AT:
+        assert tells(plain(lab.caption.value), guess, TRUTHS[key](lab), 2)
+
+
+def test_every_question_of_a_lab_has_its_setting_here():
+    assert {question.key for question in EVERY if question.lab} == SETTINGS.keys()
+
+
+def stores(tree):
+    """Names that a cell gives a value to."""
+    given = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return given | {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+def loads(tree):
+    """Names that it reads."""
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+
+
+@pytest.mark.parametrize("path", editions.sources(), ids=lambda path: path.stem)
+def test_a_cell_that_waits_can_run_again_after_the_whole_chapter(path):
+    cells = [ast.parse(text if kind == "code" else "") for kind, text, _ in editions.cells_of(path.read_text("utf-8"))]
+    for at, cell in enumerate(cells):
+        later = set().union(*map(stores, cells[at + 1 :]))
+        waits = any(isinstance(node, ast.Attribute) and node.attr in ("then", "tell") for node in ast.walk(cell))
+        calls = [node for node in ast.walk(cell) if isinstance(node, ast.Call)]
+        asks = [call for call in calls if ast.unparse(call.func) == "Prediction"]
+        truths = [node for call in asks for node in ast.walk(call) if isinstance(node, ast.Lambda)]
+        asked = set()  # a truth is computed when the answer is given
+        for truth in truths:
+            asked |= loads(truth) - stores(truth) - {one.arg for one in truth.args.args}
+        read = asked | (loads(cell) - stores(cell) if waits else set())
+        assert sorted(read & later) == [], f"cell {at}: another cell gives these another value"
 
 
 @pytest.mark.parametrize("key", ["ch03-best", "ch03-cluster"])
@@ -307,6 +475,89 @@ def test_chapter_03_goes_to_the_share_of_fc1_that_it_asks_about(key):
     assert "fc1 of lenet-300-100, walked by rows: 18,816 of 235,200 weights kept" in plain(lab.caption.value)
     if key == "ch03-best":
         assert f"more than b = {TRUTHS[key](lab)}, the best" in plain(lab.caption.value)
+
+
+LAB_RUNS = {
+    "ch02-sensitive": ("measure", "run", {"images": 100}),
+    "ch02-retrained": ("retrain", "run", {"epochs": 0.5}),
+    "ch04-two-values": ("measure", "run", {"k": 3, "lloyd": True}),
+    "ch05-finetune": ("train", "run", {"epochs": 0.25}),
+    "ch07-stage": ("run", "button", {"epochs": 1}),
+    "ch09-rank": ("sweep", None, {"layer": "fc2"}),
+    "ch09-criterion": ("sweep", "sweep_run", {"layer": "conv1"}),
+    "ch09-unseen": ("teach", "run", {"temperature": 2.0}),
+}
+"""How a run that answers is made: the lab's method, its button if it can be stopped, and a setting of another run."""
+MEASURED = {
+    "ch02-sensitive": lambda lab: max(lab.must_keep, key=lab.must_keep.get),
+    "ch02-retrained": lambda lab: lab.film.errors[-1],
+    "ch04-two-values": lambda lab: lab.measured[True, 2, "linear", 0, True],
+    "ch05-finetune": lambda lab: lab.errors[-1],
+    "ch07-stage": lambda lab: max(
+        ((before.file_bytes / after.file_bytes, after.name) for before, after in itertools.pairwise(lab.result.stages))
+    )[1],
+    "ch09-rank": lambda lab: min(
+        r for (layer, r), e in lab.errors.items() if layer == "fc1" and e <= lab.dense_error + 0.5
+    ),
+    "ch09-criterion": lambda lab: min(
+        taylor.CRITERIA,
+        key=lambda name: sum(
+            np.log(e + 0.1) for (at, c, _), (_, e) in lab.errors.items() if (at, c) == ("conv2", name)
+        ),
+    ),
+    "ch09-unseen": lambda lab: lab.taught[8.0, "3"]["teacher"][3],
+}
+"""What came out, read off the lab by another way than its own answer."""
+
+
+def of_the_source(question):
+    """The truth of a run as the source asks for it: a method of the lab, with what it is given."""
+    call = next(word.value for word in question.call.keywords if word.arg == "truth").body
+    assert isinstance(call, ast.Call)
+    names = ast.unparse(call.func).split(".")[1:]
+    given = [ast.literal_eval(value) for value in call.args]
+    words = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
+    return lambda lab: functools.reduce(getattr, names, lab)(*given, **words)
+
+
+@pytest.mark.parametrize("key", LAB_RUNS)
+def test_a_run_answers_and_one_that_was_stopped_or_had_other_settings_does_not(key):
+    question = next(question for question in EVERY if question.key == key)
+    guess = question.asked(of_the_source(question))
+    lab, (method, button, other) = question.made(guess), LAB_RUNS[key]
+    guess.commit(guess.options[0] if guess.options else guess.entry.value)
+    setting = {name: getattr(lab, name) for name in other} | ({"k": 2} if key == "ch04-two-values" else {})
+    run = getattr(lab, method)
+    assert guess._truth_of(lab) is None, "nothing has run"
+    if button is not None:
+        work = getattr(lab, button)
+        goes_on = work.progress
+
+        def stops(fraction, text=""):
+            work.stop()
+            goes_on(fraction, text)
+
+        work.progress = stops
+        work.start(wait=True)
+        work.progress = goes_on
+        assert work.message.value == "stopped"
+        assert guess._truth_of(lab) is None, "it was stopped"
+    with lab.hold_trait_notifications():
+        [setattr(lab, name, value) for name, value in other.items()]
+    run()
+    assert guess._truth_of(lab) is None, "it was another run"
+    with lab.hold_trait_notifications():
+        [setattr(lab, name, value) for name, value in setting.items() if name != "lloyd"]
+    assert guess._truth_of(lab) is None, "the lab is set as the question asks, but that is not how it ran"
+    run()
+    assert lab.error == ""
+    assert guess._truth_of(lab) == MEASURED[key](lab)
+    assert guess._say(MEASURED[key](lab)) in plain(guess.note.value)
+    assert guess.record.disabled
+
+
+def test_every_question_of_a_run_is_run_here():
+    assert LAB_RUNS.keys() == MEASURED.keys() == RUNS
 
 
 def test_what_tells():

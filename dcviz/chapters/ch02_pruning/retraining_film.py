@@ -16,6 +16,7 @@ BINS = 56
 class Film:
     """What a run looked like. ``of`` says what was pruned how, ``total`` how many steps were planned.
 
+    setting         {state: value} of the lab when the run began
     pictures        one tuple each of the four below, so that an interrupt never leaves half a picture
     steps, errors   step number and error in percent of each picture
     counts, inside  per picture {layer: histogram} and {layer: non-zero weights below the old threshold}
@@ -24,6 +25,7 @@ class Film:
     of: tuple
     label: str
     total: int
+    setting: dict = field(default_factory=dict)
     pictures: list = field(default_factory=list)
 
     steps, errors, counts, inside = (

@@ -106,9 +106,9 @@ class RetrainingLab(Lab):
     # views -------------------------------------------------------------------------------------
 
     def finished_error(self, **setting):
-        """Error in percent at the end of the run on show, if it ran to its end with this setting; else None."""
-        film = self.film
-        if film is None or film.steps[-1] < film.total or any(getattr(self, k) != v for k, v in setting.items()):
+        """Error in percent at the end of the last run; None if it was stopped, or made with another setting."""
+        film = self._film
+        if film is None or not film.steps or film.steps[-1] < film.total or not setting.items() <= film.setting.items():
             return None
         return film.errors[-1]
 
@@ -278,7 +278,8 @@ class RetrainingLab(Lab):
         else:
             constraint = retraining.Gradual(net, each, total, **METHODS[self.method])
         label = f"{self.method}, {100 * self.density:.3g}%" + (f" ({self.net})" if self.net != NETS[0] else "")
-        film = Film(self._wanted(), label, total)
+        made_with = {name: getattr(self, name) for name in ("net", "density", "method", "epochs")}
+        film = Film(self._wanted(), label, total, made_with)
         edges = {name: edges_of(w) for name, w in dense.items()}
         old = {name: pruning.threshold_from_density(w, each[name]) for name, w in dense.items()}
         with LOCK:

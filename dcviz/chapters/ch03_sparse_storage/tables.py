@@ -55,13 +55,15 @@ def figure_2():
     ).T
 
 
-def formats(net, value_bits=5):
-    """Bytes of every layer in every format, at the best width of a gap: a DataFrame."""
+def formats(net, value_bits=5, widths=True):
+    """Bytes of every layer in every format, at the best width of a gap, which ``widths`` tells: a DataFrame."""
     table = {}
     for name, mask in paper_masks(net).items():
         bits = relative_index.best_bits(np.flatnonzero(mask), value_bits)
         sizes = sparse_formats.sizes(mask, value_bits, bits)
-        table[name] = {key: f"{-(-size // 8):,}" for key, size in sizes.items()} | {"best b": bits}
+        table[name] = {key: f"{-(-size // 8):,}" for key, size in sizes.items()}
+        if widths:
+            table[name]["best b"] = bits
     return pd.DataFrame.from_dict(table, orient="index")
 
 

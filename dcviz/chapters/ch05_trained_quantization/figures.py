@@ -89,18 +89,21 @@ def centroid_paths(axes, steps, codebooks):
     return lines
 
 
-def error_axes(axes, unshared):
-    """Empty axes of error against training steps, with the pruned net's own error as a dashed level.
-
-    Returns the line, to be given data.
-    """
+def error_axes(axes):
+    """Empty axes of error against training steps. Returns the line, to be given data."""
     (line,) = axes.plot([], [], **theme.line_style("ours", label="shared weights"))
-    axes.axhline(unshared, color="black", linestyle="--", linewidth=1.8, label="pruned, not shared")
     axes.set(xlabel="training step", ylabel="error (%)")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.legend(loc="upper right")
     axes.grid(axis="y")
     return line
+
+
+def error_level(axes, unshared):
+    """The pruned net's own error as a dashed level in the axes of `error_axes`. Returns its Line2D."""
+    level = axes.axhline(unshared, color="black", linestyle="--", linewidth=1.8, label="pruned, not shared")
+    axes.legend(loc="upper right")
+    return level
 
 
 def rate_axes(axes, curves, limits=(8, 1e8)):

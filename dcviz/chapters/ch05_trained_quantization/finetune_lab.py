@@ -6,7 +6,7 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from dcviz.chapters.ch05_trained_quantization.figures import centroid_paths, error_axes, path_axes
+from dcviz.chapters.ch05_trained_quantization.figures import centroid_paths, error_axes, error_level, path_axes
 from dcviz.errors import NetError
 from dcviz.ideas.kmeans import INITS, assign
 from dcviz.labkit import theme
@@ -15,6 +15,7 @@ from dcviz.labkit.codebook_view import CodebookView
 from dcviz.labkit.histograms import clustered_histogram
 from dcviz.labkit.inline import choice_buttons, inline_slider
 
+HIGHEST = 20  # percent of error on the axis while a question is open
 LOOKS = 16  # how often a run looks at the centroids and measures the error
 
 
@@ -113,7 +114,7 @@ class FinetuneLab(Lab):
         self.run = RunButton("Fine-tune", self._train, lambda _: None, self.fail)
         figure, (self._paths, self._right) = theme.figure(11, 3.7, columns=2)
         path_axes(self._paths)
-        self.error_line = error_axes(self._right, self.unshared)
+        self.error_line, self._level = error_axes(self._right), None
         self.figure_view = FigureImage(figure, alt="centroids by training step; error by training step")
         return [
             row(self.layer_choice, self.bits_slider, self.init_choice),
@@ -137,6 +138,8 @@ class FinetuneLab(Lab):
         self.sizes = owned[order]
         self.view.codebook(now[order], self.sizes)
         self.view.before = [float(c) for c in start] if len(self.steps) > 1 else []
+        if self._level is None and not self.waits:  # it hints at where training ends
+            self._level = error_level(self._right, self.unshared)
         self._draw(self._paths, self._right, self.error_line)
         self.figure_view.redraw()
 
@@ -145,7 +148,7 @@ class FinetuneLab(Lab):
         left.set_xlim(-0.03 * max(10, self.steps[-1]), 1.03 * max(10, self.steps[-1]))
         line.set_data(self.steps[: len(self.errors)], self.errors)
         right.set_xlim(-0.03 * max(10, self.steps[-1]), 1.03 * max(10, self.steps[-1]))
-        right.set_ylim(0, 1.25 * max([self.unshared, *self.errors]) + 0.5)
+        right.set_ylim(0, HIGHEST if self.waits else 1.25 * max([self.unshared, *self.errors]) + 0.5)
 
     def describe(self):
         k, n = self.before[self.layer].size, self.values[self.layer].size
@@ -186,7 +189,9 @@ class FinetuneLab(Lab):
         label = f"weight w of {self.layer}, before sharing"
         clustered_histogram(top, self.values[self.layer], now, self.sizes, before=before, label=label)
         path_axes(axes[1, 0])
-        self._draw(*axes[1], error_axes(axes[1, 1], self.unshared))
+        self._draw(*axes[1], error_axes(axes[1, 1]))
+        if not self.waits:
+            error_level(axes[1, 1], self.unshared)
         return figure
 
     # training ----------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Which filters go? Rank a convolution's filters, remove the lowest, and see what is left of the net."""
 
+import itertools
+
 import ipywidgets as widgets
 import numpy as np
 import torch
@@ -95,13 +97,17 @@ class FilterLab(Lab):
         return self.errors[key][1]
 
     def best(self, layer):
-        """The criterion with the lowest geometric mean error over the counts measured for all three, or None yet."""
-        counts = [{g for at, c, g in self.errors if (at, c) == (layer, name)} for name in taylor.CRITERIA]
-        shared = set.intersection(*counts) - {0}
-        if not shared:
+        """The criterion with the lowest geometric mean error over the sweep's counts of a layer, or None before it."""
+        counts = self._counts(layer)[1:]  # with none gone all are equal
+        if not self.errors.keys() >= set(itertools.product([layer], taylor.CRITERIA, counts)):
             return None
-        mean = {c: np.mean([np.log(self.errors[layer, c, g][1] + 0.1) for g in shared]) for c in taylor.CRITERIA}
+        mean = {c: np.mean([np.log(self.errors[layer, c, g][1] + 0.1) for g in counts]) for c in taylor.CRITERIA}
         return min(mean, key=mean.get)
+
+    def _counts(self, layer):
+        """How many filters go at each point of a sweep, none first."""
+        n = self.dense.get_submodule(layer).weight.shape[0]
+        return sorted({round(share * n) for share in (0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)})
 
     # views -------------------------------------------------------------------------------------
 
@@ -221,8 +227,8 @@ class FilterLab(Lab):
         return self.retrained.get((self.layer, self.criterion, self.gone))
 
     def _sweep(self, progress):
-        layer, dense, n = self.layer, self.dense, self.filters
-        counts = sorted({round(share * n) for share in (0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)})
+        layer, dense = self.layer, self.dense
+        counts = self._counts(layer)
         ranked_on, found = self.train.take(slice(0, RANKED_ON)), {}
         for i, criterion in enumerate(taylor.CRITERIA):
             order = np.argsort(taylor.scores(dense, ranked_on, criterion, [layer])[layer], kind="stable")

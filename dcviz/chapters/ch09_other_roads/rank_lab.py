@@ -15,6 +15,8 @@ from dcviz.pipeline import shipped
 
 TUNE = Schedule(epochs=3, lr=1e-3)
 LAYERS = ("fc1", "fc2")
+RANKS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 100, 150, 217)
+"""Where a sweep measures, as far as the layer has so many."""
 SHOWN = 8  # neurons whose weights are shown as pictures
 
 
@@ -42,7 +44,7 @@ class RankLab(Lab):
         self.layers = {name: svd.LowRank(self.dense, name) for name in LAYERS}
         self.test = datasets.digits().test
         self.dense_error = training.error_percent(self.dense, self.test)
-        self.errors, self.tuned, self.swept, self._drawn = {}, {}, set(), layer
+        self.errors, self.tuned, self._drawn = {}, {}, layer
         if isinstance(rank, int):
             rank = min(rank, *self.layers[layer].shape)
         super().__init__(layer=layer, rank=rank, **more)
@@ -68,12 +70,11 @@ class RankLab(Lab):
         return svd.break_even(*self.low.shape)
 
     def lowest_rank(self, layer, points=0.5):
-        """The lowest rank of a layer's sweep whose error is at most so many points above the dense net's, or None."""
-        limit, found = self.dense_error + points + 1e-9, {}
-        if layer in self.swept:
-            found = {rank: error for (name, rank), error in self.errors.items() if name == layer}
-        good = [rank for rank, error in found.items() if error <= limit]
-        return min(good, default=None)
+        """The lowest of `RANKS` with an error at most so many points above the dense net's; None before the sweep."""
+        wanted = [(layer, rank) for rank in RANKS if rank <= min(self.layers[layer].shape)]
+        if not self.errors.keys() >= set(wanted):
+            return None
+        return min(rank for name, rank in wanted if self.errors[name, rank] <= self.dense_error + points + 1e-9)
 
     # views -------------------------------------------------------------------------------------
 
@@ -181,12 +182,11 @@ class RankLab(Lab):
         """The net with this layer at this rank, as its file holds it."""
         return pipeline.stored_net(self.low.cut(self.rank))
 
-    def sweep(self, ranks=(1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 100, 150, 217)):
+    def sweep(self, ranks=RANKS):
         """Measure the error at these ranks of the layer; returns the lab, so that a cell can show it."""
         for rank in ranks:
             if rank <= min(self.low.shape):
                 self.errors[self.layer, rank] = training.error_percent(self.low.cut(rank), self.test)
-        self.swept.add(self.layer)
         self.refresh()
         self.touch()
         return self

@@ -10,6 +10,7 @@ from dcviz.evidence import recordings
 from dcviz.ideas import pruning, rate_distortion
 from dcviz.ideas.entropy import entropy, histogram
 from dcviz.ideas.kmeans import kmeans
+from dcviz.pipeline import choices
 from dcviz.pipeline.shipped import dense
 
 
@@ -39,3 +40,8 @@ def standard_saves(net):
     """Share of Huffman's bytes that the standard's coder saves."""
     row = next(row for row in recordings.load("nnc_sizes").rows if row["name"] == net)
     return 1 - row["nnc"] / row["huffman"]
+
+
+def file_at_no_price(k):
+    """Bytes of the exercise's file with k shared values a layer, when a bit costs nothing."""
+    return choices.priced(0.0, int(k)).file_bytes
