@@ -1,0 +1,110 @@
+"""Whole chapters, run to their end with every exercise answered wrongly, in each of four ways: nothing stops.
+
+A chapter runs once, as "Run all" does, in IPython without a kernel. An exercise is checked with each of
+the wrong answers, and a cell that goes on with a learner's function runs with each of them.
+"""
+
+import ast
+
+import numpy as np
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from dcviz.classroom import editions
+from dcviz.labkit.check import Result
+
+
+def changed(value):
+    """The value, but wrong; of the same kind."""
+    if isinstance(value, dict):
+        return {key: changed(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)([changed(value[0]), *value[1:]]) if value else type(value)([1])
+    if isinstance(value, str):
+        return f"{value}1"
+    if isinstance(value, bool | np.bool_) or (isinstance(value, np.ndarray) and value.dtype == bool):
+        return np.logical_not(value)
+    return 10 * value + 7
+
+
+def wrong_value(solution):
+    """A function that gives what the solution gives, changed."""
+    return lambda *given: changed(solution(*given))
+
+
+def wrong_type(solution):
+    """A function that gives a text, or a number where a text is wanted."""
+    return lambda *given: 7 if isinstance(solution(*given), str) else "seven"
+
+
+def no_return(solution):
+    """A function that computes and hands nothing back."""
+
+    def forgotten(*given):
+        solution(*given)
+
+    return forgotten
+
+
+def raises(solution):
+    """A function that fails."""
+
+    def fails(*given):
+        raise IndexError(f"nothing in {len(given)} places")
+
+    return fails
+
+
+WAYS = (wrong_value, wrong_type, no_return, raises)
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    """IPython that makes everything a notebook would show: pictures, HTML, text."""
+    monkeypatch.setenv("DCVIZ_PROGRESS", str(tmp_path / "progress.json"))
+    monkeypatch.delenv("DCVIZ_CHECKS", raising=False)
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.chdir(tmp_path)
+    made = InteractiveShell()
+    made.history_manager.enabled = False
+    made.display_formatter.active_types = made.display_formatter.format_types
+    yield made
+    made.reset(new_session=False)
+
+
+def done(shell, code, where):
+    """What a cell gives; an error in it ends the test."""
+    result = shell.run_cell(code, store_history=False)
+    assert result.error_before_exec is None, where
+    assert result.error_in_exec is None, (where, result.error_in_exec)
+    return result.result
+
+
+@pytest.mark.filterwarnings("default")  # a notebook goes on after one
+@pytest.mark.parametrize("path", editions.sources()[1:], ids=lambda path: path.stem)
+def test_no_wrong_answer_stops_a_chapter(path, shell):
+    answers = {}  # {my_function: {way: wrong answer}}
+    for at, (kind, code, _) in enumerate(editions.cells_of(path.read_text("utf-8"))):
+        if kind != "code":
+            continue
+        tree = ast.parse(code)
+        mine = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("my_")]
+        for function in mine:
+            check = next(
+                ast.unparse(call.func)
+                for call in ast.walk(tree)
+                if isinstance(call, ast.Call) and [ast.unparse(one) for one in call.args] == [function.name]
+            )
+            solution = shell.ev(f"{check}.solution")
+            answers[function.name] = {way: way(solution) for way in WAYS}
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} & answers.keys()
+        rest = "\n".join(ast.unparse(node) for node in tree.body if node not in mine)
+        for way in WAYS if used else (None,):
+            where = f"cell {at}, {way.__name__ if way else 'as it is'}"
+            shell.push({name: answers[name][way] for name in used})
+            result = done(shell, rest, where)
+            if mine:
+                assert isinstance(result, Result), where
+                assert (result.passed, result.wrong) == (False, True), (where, result)
+                assert result.message, where
+    assert answers, "a chapter has exercises"
