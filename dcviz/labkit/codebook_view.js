@@ -1,36 +1,19 @@
 // The weights of a layer in the colours of their clusters, the codebook on top, and the cumulative distribution.
 // A drag of a centroid is drawn at once, clusters and all; Python hears of it at most every 50 ms and on release.
 
-const PUSH_MS = 50;
 const MARGIN = { left: 84, right: 30, top: 76, bottom: 62 };
-
-function array(model, name, Type) {
-  const view = model.get(name); // a DataView whose offset need not fit Type: copy
-  if (!view || !view.byteLength) return new Type(0);
-  return new Type(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
-}
-
-const three = (x) => (x === 0 ? "0" : Number(x.toPrecision(3)).toString());
-const short = (x) => (x >= 1e6 ? three(x / 1e6) + "M" : x >= 1e3 ? three(x / 1e3) + "k" : String(Math.round(x)));
-
-function ticks(low, high, wanted) {
-  const raw = (high - low) / wanted, power = 10 ** Math.floor(Math.log10(raw));
-  const step = power * [1, 2, 5, 10].find((m) => m * power >= raw);
-  const out = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) out.push(i * step);
-  return out;
-}
 
 function render({ model, el }) {
   const root = document.createElement("div");
   root.className = "dcviz dcviz-view dcviz-codebook";
-  const canvas = document.createElement("canvas");
-  canvas.setAttribute("role", "img");
-  root.append(canvas);
   el.append(root);
 
-  let s = { counts: [], sums: [0], low: -1, high: 1, top: 1 }, style = {}, size = { width: 0, height: 0, ratio: 1 };
-  let marks = [], handles = [], dragging = null, frame = 0, timer = 0, keyTimer = 0, lastPush = 0, moved = false;
+  let s = { counts: [], sums: [0], low: -1, high: 1, top: 1 };
+  let marks = [], handles = [], dragging = null, keyTimer = 0, moved = false;
+  const view = stage(root, {
+    colours: ["kept", "pruned", "centroid", "paper", "muted"], height: () => model.get("height"), draw, after: placeHandles,
+  });
+  const { canvas, schedule } = view, mouse = mover(model);
 
   // ---- data and state from Python
 
@@ -47,45 +30,20 @@ function render({ model, el }) {
     schedule();
   }
 
-  function readTheme() {
-    const css = getComputedStyle(root), read = (name) => css.getPropertyValue("--dcviz-" + name).trim();
-    style = Object.fromEntries(
-      ["ink", "ground", "grid", "kept", "pruned", "centroid", "paper", "muted"].map((n) => [n, read(n)]));
-    style.font = read("font") || "sans-serif";
-    style.size = parseFloat(read("size")) || 18;
-    schedule();
-  }
-
-  // ---- telling Python
-
-  function push(release) {
-    const now = performance.now();
-    clearTimeout(timer);
-    timer = 0;
-    if (!release && now - lastPush < PUSH_MS) {
-      timer = setTimeout(() => push(false), PUSH_MS - (now - lastPush));
-      return;
-    }
-    lastPush = now;
-    model.set("dragged", [...marks]);
-    if (release) model.set("released", model.get("released") + 1);
-    model.save_changes();
-  }
-
   function move(i, x) { // centroids stay in order
     const low = i ? marks[i - 1] : s.low, high = i + 1 < marks.length ? marks[i + 1] : s.high;
     marks[i] = Math.min(Math.max(x, low), high);
     moved = true;
     schedule();
-    push(false);
+    mouse.move({ dragged: [...marks] });
   }
 
   // ---- geometry and counting
 
   const plot = () => ({
     x: MARGIN.left, y: MARGIN.top,
-    w: Math.max(10, size.width - MARGIN.left - MARGIN.right - (model.get("show_cdf") ? 60 : 0)),
-    h: size.height - MARGIN.top - MARGIN.bottom,
+    w: Math.max(10, view.width - MARGIN.left - MARGIN.right - (model.get("show_cdf") ? 60 : 0)),
+    h: view.height - MARGIN.top - MARGIN.bottom,
   });
   const toPixel = (p, x) => p.x + ((x - s.low) / (s.high - s.low)) * p.w;
   const toValue = (p, px) => s.low + ((px - p.x) / p.w) * (s.high - s.low);
@@ -107,18 +65,15 @@ function render({ model, el }) {
 
   // ---- the picture
 
-  function draw() {
-    frame = 0;
-    if (!size.width || !s.counts.length || !style.ink) return;
-    const c = canvas.getContext("2d"), p = plot(), log = model.get("log_y");
+  function draw(c) {
+    if (!s.counts.length) return;
+    const p = plot(), log = model.get("log_y");
     const height = log
       ? (v) => (Math.log10(1 + v) / Math.log10(1 + s.top)) * p.h * 0.96
       : (v) => (v / s.top) * p.h * 0.96;
-    c.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
-    c.fillStyle = style.ground;
-    c.fillRect(0, 0, size.width, size.height);
     const cuts = middles(), empty = empties();
-    axes(c, p, log, height);
+    const { low, high, top } = s;
+    countAxes(c, view, p, { low, high, top, log, height, label: model.get("label"), toPixel: (x) => toPixel(p, x), gap: 12 });
     bars(c, p, cuts, height);
     if (model.get("show_cdf")) distribution(c, p);
     previous(c, p);
@@ -129,42 +84,8 @@ function render({ model, el }) {
     canvas.dataset.empty = empty.filter(Boolean).length;
   }
 
-  function axes(c, p, log, height) {
-    c.font = `${style.size - 1}px ${style.font}`;
-    c.lineWidth = 1;
-    c.strokeStyle = style.grid;
-    c.fillStyle = style.ink;
-    c.textBaseline = "middle";
-    c.textAlign = "right";
-    let levels = ticks(0, s.top, 4);
-    if (log) {
-      const top = Math.log10(1 + s.top), every = Math.max(1, Math.ceil(top / 4));
-      levels = [0];
-      for (let e = 0; e <= top; e += every) levels.push(10 ** e);
-      if (height(1) < 24) levels.splice(1, 1);
-    }
-    for (const v of levels) {
-      const y = p.y + p.h - height(v);
-      c.beginPath();
-      c.moveTo(p.x, y);
-      c.lineTo(p.x + p.w, y);
-      c.stroke();
-      c.fillText(short(v), p.x - 8, y);
-    }
-    c.textAlign = "center";
-    c.textBaseline = "top";
-    for (const x of ticks(s.low, s.high, Math.max(2, Math.min(9, p.w / 110)))) {
-      c.fillText(three(x), toPixel(p, x), p.y + p.h + 12);
-    }
-    c.fillText(model.get("label"), p.x + p.w / 2, p.y + p.h + 12 + style.size * 1.3);
-    c.save();
-    c.translate(4, p.y + p.h / 2);
-    c.rotate(-Math.PI / 2);
-    c.fillText(log ? "weights per bin (log)" : "weights per bin", 0, 0);
-    c.restore();
-  }
-
   function bars(c, p, cuts, height) {
+    const { style } = view;
     const n = s.counts.length, step = p.w / n;
     let cluster = 0;
     c.fillStyle = style.kept;
@@ -176,12 +97,6 @@ function render({ model, el }) {
       if (h > 0) c.fillRect(p.x + i * step, p.y + p.h - h, step + 0.4, h);
     }
     c.globalAlpha = 1;
-    c.strokeStyle = style.ink;
-    c.lineWidth = 1.5;
-    c.beginPath();
-    c.moveTo(p.x, p.y + p.h);
-    c.lineTo(p.x + p.w, p.y + p.h);
-    c.stroke();
     if (cuts.length > 40) return;
     c.strokeStyle = style.muted;
     c.setLineDash([3, 5]);
@@ -195,6 +110,7 @@ function render({ model, el }) {
   }
 
   function distribution(c, p) {
+    const { style } = view;
     const level = (x) => p.y + p.h - (below(x) / s.sums.at(-1)) * p.h;
     c.strokeStyle = style.paper;
     c.lineWidth = 2.5;
@@ -228,6 +144,7 @@ function render({ model, el }) {
   }
 
   function previous(c, p) { // where the codebook stood before: crosses
+    const { style } = view;
     c.strokeStyle = style.ink;
     c.lineWidth = 2.5;
     for (const x of model.get("before")) {
@@ -242,6 +159,7 @@ function render({ model, el }) {
   }
 
   function diamond(c, px, y, r, isEmpty) {
+    const { style } = view;
     c.beginPath();
     c.moveTo(px, y - r);
     c.lineTo(px + r, y);
@@ -256,6 +174,7 @@ function render({ model, el }) {
   }
 
   function mark(c, p, x, isEmpty) {
+    const { style } = view;
     const px = toPixel(p, x), r = marks.length > 40 ? 5 : 9;
     c.strokeStyle = isEmpty ? style.pruned : style.ink;
     c.lineWidth = isEmpty ? 2.5 : 1.5;
@@ -289,6 +208,7 @@ function render({ model, el }) {
   }
 
   function legend(c, p, empty) {
+    const { style } = view;
     c.font = `${style.size - 1}px ${style.font}`;
     c.textAlign = "left";
     c.textBaseline = "middle";
@@ -323,10 +243,6 @@ function render({ model, el }) {
         c.setLineDash([]);
       }, "share of weights below w");
     }
-  }
-
-  function schedule() {
-    if (!frame) frame = requestAnimationFrame(() => { draw(); placeHandles(); });
   }
 
   // ---- handles: invisible elements over the centroids, for keyboard and screen readers
@@ -364,17 +280,11 @@ function render({ model, el }) {
   }
 
   function onKey(event, i) {
-    const step = ((s.high - s.low) / 400) * (event.shiftKey ? 10 : 1);
-    const target = {
-      ArrowRight: marks[i] + step, ArrowUp: marks[i] + step, ArrowLeft: marks[i] - step, ArrowDown: marks[i] - step,
-      PageUp: marks[i] + 10 * step, PageDown: marks[i] - 10 * step, Home: s.low, End: s.high,
-    }[event.key];
+    const target = keyTarget(event, marks[i], (s.high - s.low) / 400, s.low, s.high);
     if (target === undefined) return;
-    event.preventDefault();
-    event.stopPropagation();
     move(i, target);
     clearTimeout(keyTimer);
-    keyTimer = setTimeout(() => push(true), 250);
+    keyTimer = setTimeout(mouse.release, 250);
   }
 
   // ---- mouse and touch
@@ -394,24 +304,11 @@ function render({ model, el }) {
   const release = () => {
     if (dragging === null) return;
     dragging = null;
-    push(true);
+    mouse.release();
   };
   for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) canvas.addEventListener(name, release);
 
   // ---- life
-
-  const resize = new ResizeObserver(() => {
-    const width = root.clientWidth, ratio = window.devicePixelRatio || 1, height = model.get("height");
-    if (!width) size = {}; // hidden, where no change of colours is told
-    if (!width || (width === size.width && ratio === size.ratio && height === size.height)) return;
-    size = { width, height, ratio };
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-    canvas.style.height = height + "px";
-    readTheme(); // not before: the variables are known once the element is in the page
-  });
-  resize.observe(root);
-  root.addEventListener("transitionend", readTheme); // labs.css: whatever changed the colours, in any front end
 
   const listeners = {
     "change:counts change:low change:high": readCounts,
@@ -423,10 +320,9 @@ function render({ model, el }) {
   readCounts();
   readMarks();
   return () => {
-    resize.disconnect();
-    clearTimeout(timer);
+    view.close();
+    mouse.close();
     clearTimeout(keyTimer);
-    cancelAnimationFrame(frame);
     for (const [events, listener] of Object.entries(listeners)) model.off(events, listener);
   };
 }

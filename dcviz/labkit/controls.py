@@ -30,6 +30,8 @@ def css():
     return theme.css() + (HERE / "labs.css").read_text(encoding="utf-8")
 
 
+DRAWING = HERE / "drawing.js"
+"""What views drawn on a canvas share: `script(DRAWING, path)`."""
 SVG = HERE / "svg.js"
 """What views drawn in SVG share: `script(SVG, path)`."""
 

@@ -2,19 +2,7 @@
 // counts (histogram), magnitudes and ranks (distribution of |w|). A drag is drawn at once, in the next
 // animation frame; Python hears of it through traits, at most every 50 ms and always on release.
 
-const PUSH_MS = 50;
 const MARGIN = { left: 82, right: 26, top: 46, bottom: 58 };
-
-function array(model, name, Type) {
-  const view = model.get(name); // a DataView whose offset need not fit Type: copy
-  if (!view || !view.byteLength) return new Type(0);
-  return new Type(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
-}
-
-const thousands = (x) => Math.round(x).toLocaleString("en-US");
-const percent = (x) => (100 * x).toFixed(x > 0.995 || x < 0.005 ? 2 : 1) + "%";
-const three = (x) => (x === 0 ? "0" : Number(x.toPrecision(3)).toString());
-const short = (x) => (x >= 1e6 ? three(x / 1e6) + "M" : x >= 1e3 ? three(x / 1e3) + "k" : String(Math.round(x)));
 
 // how many weights lie below a magnitude; the same rule as dcviz.ideas.sketch.Sketch.count_below
 function countBelow(s, t) {
@@ -29,39 +17,17 @@ function countBelow(s, t) {
   return s.zeros + s.ranks[lo - 1] + part * (s.ranks[lo] - s.ranks[lo - 1]);
 }
 
-// tick positions at 1, 2 or 5 times a power of ten, about `wanted` of them
-function ticks(low, high, wanted) {
-  const raw = (high - low) / wanted, power = 10 ** Math.floor(Math.log10(raw));
-  const step = power * [1, 2, 5, 10].find((m) => m * power >= raw);
-  const out = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) out.push(i * step);
-  return out;
-}
-
-function hatch(context, colour, ratio) {
-  const tile = document.createElement("canvas"), size = 10 * ratio;
-  tile.width = tile.height = size;
-  const c = tile.getContext("2d");
-  c.strokeStyle = colour;
-  c.lineWidth = 2.5 * ratio;
-  c.beginPath();
-  for (const shift of [-size, 0, size]) { c.moveTo(shift, size); c.lineTo(shift + size, 0); }
-  c.stroke();
-  const pattern = context.createPattern(tile, "repeat");
-  pattern.setTransform(new DOMMatrix().scale(1 / ratio));
-  return pattern;
-}
-
 function render({ model, el }) {
   const root = document.createElement("div");
   root.className = "dcviz dcviz-view dcviz-histogram";
-  const canvas = document.createElement("canvas");
-  canvas.setAttribute("role", "img");
-  root.append(canvas);
   el.append(root);
 
-  let s = {}, style = {}, size = { width: 0, height: 0, ratio: 1 };
-  let threshold = 0, marks = [], handles = [], dragging = null, frame = 0, timer = 0, lastPush = 0, keyTimer = 0;
+  let s = {}, threshold = 0, marks = [], handles = [], dragging = null, keyTimer = 0;
+  const view = stage(root, {
+    colours: ["soft", "kept", "pruned", "centroid", "retrained", "paper", "muted"],
+    height: () => model.get("height"), draw, after: placeHandles,
+  });
+  const { canvas, schedule } = view, mouse = mover(model);
 
   // ---- data and state from Python
 
@@ -71,6 +37,7 @@ function render({ model, el }) {
       overlay: array(model, "overlay", Uint32Array),
       magnitudes: array(model, "magnitudes", Float32Array),
       ranks: array(model, "ranks", Uint32Array),
+      snaps: array(model, "snaps", Float64Array),
       n: model.get("n"), zeros: model.get("zeros"), limit: model.get("limit"),
     };
     s.top = Math.max(1, s.counts.reduce((a, b) => Math.max(a, b), 0), s.overlay.reduce((a, b) => Math.max(a, b), 0));
@@ -84,45 +51,26 @@ function render({ model, el }) {
     schedule();
   }
 
-  function readTheme() {
-    const css = getComputedStyle(root), read = (name) => css.getPropertyValue("--dcviz-" + name).trim();
-    style = Object.fromEntries(
-      ["ink", "ground", "grid", "soft", "kept", "pruned", "centroid", "retrained", "paper", "muted"].map((n) => [n, read(n)]));
-    style.font = read("font") || "sans-serif";
-    style.size = parseFloat(read("size")) || 18;
-    schedule();
-  }
-
-  // ---- telling Python
-
-  function push(release) {
-    const now = performance.now();
-    clearTimeout(timer);
-    timer = 0;
-    if (!release && now - lastPush < PUSH_MS) {
-      timer = setTimeout(() => push(false), PUSH_MS - (now - lastPush));
-      return;
-    }
-    lastPush = now;
-    model.set("threshold", threshold);
-    model.set("centroids", [...marks]);
-    if (release) model.set("released", model.get("released") + 1);
-    model.save_changes();
+  // the nearest of the thresholds that Python has tabulated
+  function snapped(x) {
+    let best = x, distance = Infinity;
+    for (const at of s.snaps) if (Math.abs(at - x) < distance) { distance = Math.abs(at - x); best = at; }
+    return best;
   }
 
   function move(which, x) {
-    if (which < 0) threshold = Math.min(Math.max(Math.abs(x), 0), s.limit);
+    if (which < 0) threshold = snapped(Math.min(Math.max(Math.abs(x), 0), s.limit));
     else marks[which] = Math.min(Math.max(x, -s.limit), s.limit);
     schedule();
-    push(false);
+    mouse.move(which < 0 ? { threshold } : { centroids: [...marks] });
   }
 
   // ---- geometry
 
   const plot = () => ({
     x: MARGIN.left, y: MARGIN.top,
-    w: Math.max(10, size.width - MARGIN.left - MARGIN.right - (model.get("show_cdf") ? 52 : 0)),
-    h: size.height - MARGIN.top - MARGIN.bottom,
+    w: Math.max(10, view.width - MARGIN.left - MARGIN.right - (model.get("show_cdf") ? 52 : 0)),
+    h: view.height - MARGIN.top - MARGIN.bottom,
   });
   const toPixel = (p, x) => p.x + ((x + s.limit) / (2 * s.limit)) * p.w;
   const toValue = (p, px) => ((px - p.x) / p.w) * 2 * s.limit - s.limit;
@@ -141,17 +89,13 @@ function render({ model, el }) {
     c.lineTo(p.x + p.w, p.y + p.h);
   }
 
-  function draw() {
-    frame = 0;
-    if (!size.width || !s.counts || !style.ink) return;
-    const c = canvas.getContext("2d"), p = plot(), log = model.get("log_y"), cut = model.get("show_threshold");
+  function draw(c) {
+    if (!s.counts) return;
+    const { style } = view, p = plot(), log = model.get("log_y"), cut = model.get("show_threshold");
     const height = log
       ? (v) => (Math.log10(1 + v) / Math.log10(1 + s.top)) * p.h * 0.96
       : (v) => (v / s.top) * p.h * 0.96;
-    c.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
-    c.fillStyle = style.ground;
-    c.fillRect(0, 0, size.width, size.height);
-    axes(c, p, log, height);
+    countAxes(c, view, p, { low: -s.limit, high: s.limit, top: s.top, log, height, label: model.get("label"), toPixel: (x) => toPixel(p, x) });
 
     // kept outside the lines, pruned between them: other colour, and hatched
     const cutoff = Math.min(threshold, s.limit * 1.002); // typed thresholds may lie beyond the histogram
@@ -171,7 +115,7 @@ function render({ model, el }) {
       c.fillStyle = style.pruned;
       c.fill();
       c.globalAlpha = 1;
-      c.fillStyle = hatch(c, style.pruned, size.ratio);
+      c.fillStyle = hatch(c, style.pruned, view.ratio);
       c.fill();
       c.strokeStyle = style.pruned;
       c.lineWidth = 2;
@@ -193,49 +137,8 @@ function render({ model, el }) {
     canvas.dataset.threshold = threshold.toPrecision(6);
   }
 
-  function axes(c, p, log, height) {
-    c.font = `${style.size - 1}px ${style.font}`;
-    c.lineWidth = 1;
-    c.strokeStyle = style.grid;
-    c.fillStyle = style.ink;
-    c.textBaseline = "middle";
-    c.textAlign = "right";
-    let levels = ticks(0, s.top, 4);
-    if (log) {
-      const top = Math.log10(1 + s.top), every = Math.max(1, Math.ceil(top / 4));
-      levels = [0];
-      for (let e = 0; e <= top; e += every) levels.push(10 ** e);
-      if (height(1) < 24) levels.splice(1, 1);
-    }
-    for (const v of levels) {
-      const y = p.y + p.h - height(v);
-      if (y < p.y - 1) continue;
-      c.beginPath();
-      c.moveTo(p.x, y);
-      c.lineTo(p.x + p.w, y);
-      c.stroke();
-      c.fillText(short(v), p.x - 8, y);
-    }
-    c.textAlign = "center";
-    c.textBaseline = "top";
-    for (const x of ticks(-s.limit, s.limit, Math.max(2, Math.min(8, p.w / 110)))) {
-      c.fillText(three(x), toPixel(p, x), p.y + p.h + 8);
-    }
-    c.fillText(model.get("label"), p.x + p.w / 2, p.y + p.h + 8 + style.size * 1.35);
-    c.save();
-    c.translate(4, p.y + p.h / 2);
-    c.rotate(-Math.PI / 2);
-    c.fillText(log ? "weights per bin (log)" : "weights per bin", 0, 0);
-    c.restore();
-    c.strokeStyle = style.ink;
-    c.lineWidth = 1.5;
-    c.beginPath();
-    c.moveTo(p.x, p.y + p.h);
-    c.lineTo(p.x + p.w, p.y + p.h);
-    c.stroke();
-  }
-
   function distribution(c, p) {
+    const { style } = view;
     c.strokeStyle = style.paper;
     c.lineWidth = 2.5;
     c.setLineDash([10, 5]);
@@ -253,6 +156,7 @@ function render({ model, el }) {
   }
 
   function line(c, p, x) {
+    const { style } = view;
     c.strokeStyle = style.ink;
     c.lineWidth = 3;
     c.beginPath();
@@ -275,6 +179,7 @@ function render({ model, el }) {
   }
 
   function mark(c, p, x, i) {
+    const { style } = view;
     c.strokeStyle = style.ink;
     c.lineWidth = 1.5;
     c.setLineDash([8, 4, 2, 4]);
@@ -308,6 +213,7 @@ function render({ model, el }) {
   }
 
   function readout(c, p, cut) {
+    const { style } = view;
     c.textBaseline = "middle";
     c.textAlign = "left";
     c.font = `bold ${style.size + 3}px ${style.font}`;
@@ -344,16 +250,12 @@ function render({ model, el }) {
         c.stroke();
         c.setLineDash([]);
       } else {
-        c.fillStyle = kind === "hatch" ? hatch(c, colour, size.ratio) : colour;
+        c.fillStyle = kind === "hatch" ? hatch(c, colour, view.ratio) : colour;
         c.fillRect(x, yy - 8, 30, 16);
         c.lineWidth = 1.5;
         c.strokeRect(x, yy - 8, 30, 16);
       }
     });
-  }
-
-  function schedule() {
-    if (!frame) frame = requestAnimationFrame(() => { draw(); placeHandles(); });
   }
 
   // ---- handles: invisible elements over the lines, for keyboard and screen readers
@@ -396,18 +298,12 @@ function render({ model, el }) {
   }
 
   function onKey(event, which) {
-    const step = (2 * s.limit) / 400, big = event.shiftKey ? 10 : 1, value = which < 0 ? threshold : marks[which];
-    const target = {
-      ArrowRight: value + big * step, ArrowUp: value + big * step, ArrowLeft: value - big * step,
-      ArrowDown: value - big * step, PageUp: value + 10 * step, PageDown: value - 10 * step,
-      Home: which < 0 ? 0 : -s.limit, End: s.limit,
-    }[event.key];
+    const step = (2 * s.limit) / 400, value = which < 0 ? threshold : marks[which];
+    const target = keyTarget(event, value, step, which < 0 ? 0 : -s.limit, s.limit);
     if (target === undefined) return;
-    event.preventDefault();
-    event.stopPropagation();
     move(which, which < 0 ? Math.max(0, target) : target);
     clearTimeout(keyTimer);
-    keyTimer = setTimeout(() => push(true), 250);
+    keyTimer = setTimeout(mouse.release, 250);
   }
 
   // ---- mouse and touch
@@ -439,7 +335,7 @@ function render({ model, el }) {
   });
   const release = () => {
     if (dragging === null) return;
-    push(true);
+    mouse.release();
     dragging = null;
   };
   canvas.addEventListener("pointerup", release);
@@ -448,22 +344,9 @@ function render({ model, el }) {
 
   // ---- life
 
-  const resize = new ResizeObserver(() => {
-    const width = root.clientWidth, ratio = window.devicePixelRatio || 1, height = model.get("height");
-    if (!width) size = {}; // hidden, where no change of colours is told
-    if (!width || (width === size.width && ratio === size.ratio && height === size.height)) return;
-    size = { width, height, ratio };
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-    canvas.style.height = height + "px";
-    readTheme(); // not before: the variables are known once the element is in the page
-  });
-  resize.observe(root);
-  root.addEventListener("transitionend", readTheme); // labs.css: whatever changed the colours, in any front end
-
   const redraw = () => { makeHandles(); schedule(); };
   const listeners = {
-    "change:counts change:magnitudes change:ranks change:overlay change:n change:zeros change:limit": readSketch,
+    "change:counts change:magnitudes change:ranks change:overlay change:n change:zeros change:limit change:snaps": readSketch,
     "change:threshold change:centroids": readState,
     "change:log_y change:show_cdf change:show_threshold change:draggable change:centroids_draggable": redraw,
     "change:label change:overlay_label change:centroids_label change:exact": redraw,
@@ -472,10 +355,9 @@ function render({ model, el }) {
   readSketch();
   readState();
   return () => {
-    resize.disconnect();
-    clearTimeout(timer);
+    view.close();
+    mouse.close();
     clearTimeout(keyTimer);
-    cancelAnimationFrame(frame);
     for (const [events, listener] of Object.entries(listeners)) model.off(events, listener);
   };
 }

@@ -4,7 +4,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-from dcviz.labkit.controls import HERE, css, script, synced
+from dcviz.labkit.controls import DRAWING, HERE, css, script, synced
 
 
 class HistogramView(anywidget.AnyWidget):
@@ -18,16 +18,17 @@ class HistogramView(anywidget.AnyWidget):
 
     threshold            magnitude; |w| below it is shaded and hatched. Hide with show_threshold=False
     draggable            whether the threshold can be moved (mouse, touch, arrow keys, Home, End)
+    snaps                thresholds that a drag can take, float64 bytes; any, if there are none
     centroids            list of values, drawn as numbered lines; centroids_draggable lets the mouse move them
     exact                [threshold, pruned]: for this threshold show that count, not the sketch's estimate
     log_y, show_cdf      logarithmic counts; the share of weights below |w| as a dashed curve
     label                the horizontal axis;  height; centroids_label, overlay_label
     """
 
-    _esm = script(HERE / "histogram_view.js")
+    _esm = script(DRAWING, HERE / "histogram_view.js")
     _css = css()
 
-    counts, overlay, magnitudes, ranks = (synced(traitlets.Bytes(b"")) for _ in range(4))
+    counts, overlay, magnitudes, ranks, snaps = (synced(traitlets.Bytes(b"")) for _ in range(5))
     n = synced(traitlets.Int(0))
     zeros = synced(traitlets.Int(0))
     limit = synced(traitlets.Float(1.0))
