@@ -74,6 +74,7 @@ from dcviz.labkit.controls import (
     row,
 )
 from dcviz.labkit.figure_image import FigureImage, encode
+from dcviz.labkit.film import Film, ends
 from dcviz.labkit.lifetime import collect_now_and_then, held_weakly, hold_shown, let_go
 from dcviz.labkit.markup import drawn, html, joined, visible, words
 from dcviz.labkit.prediction import Prediction
@@ -128,6 +129,7 @@ class Lab(widgets.VBox):
     prediction = traitlets.Instance(Prediction, allow_none=True)
     _made = ()
     _guarding = False
+    _on_page = False
 
     def __init__(self, *, prediction=None, **state):
         unknown = set(state) - set(self.state_names)
@@ -150,6 +152,7 @@ class Lab(widgets.VBox):
         self._title = Caption(html("<div class='dcviz-heading'>{}</div>", self.heading), role="heading", kind="title")
         self._bound = {}
         self._parts = self.build()
+        self._films = [part for part in self._parts if isinstance(part, Film)]
         self._opening = False
         self.prediction = prediction
         self._ask()
@@ -186,6 +189,9 @@ class Lab(widgets.VBox):
     def picture(self):
         """A new Figure of the state, made with `theme.figure` and the chapter's `figures`."""
         raise NotImplementedError
+
+    def tabulate(self):
+        """Film what the mouse moves (`dcviz.labkit.film`); called once the lab is on a page, and after each change."""
 
     # what a lab uses ---------------------------------------------------------------------------
 
@@ -244,6 +250,10 @@ class Lab(widgets.VBox):
             self.update()
             self.caption.value = self.describe()
             self._opening = True
+            for film in self._films:
+                film.hear()
+            if self._on_page:
+                self.tabulate()
 
     def touch(self):
         """Note that the lab was used, and reveal the prediction; changes of state do it by themselves."""
@@ -311,9 +321,12 @@ class Lab(widgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs):
         hold_shown(self)
+        if not self._on_page:
+            self._on_page = True
+            self.guard(self.tabulate)()
         data = {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}
         if os.environ.get("DCVIZ_CAPTION") == "beside":
-            data[BOUND] = {name: _ends(pairs) for name, pairs in self._bound.items()}
+            data[BOUND] = {name: ends(pairs) for name, pairs in self._bound.items()}
         try:
             data["image/png"] = base64.b64encode(self.png()).decode("ascii")
         except Exception as error:  # a lab without its picture is still a lab
@@ -357,12 +370,6 @@ def plain(markup):
     """The text of a line of HTML: plain('<b>9</b> of 10') -> '9 of 10'."""
     spaced = re.sub(r"<(p|br|li|div|tr|td)\b[^>]*>", " ", markup)
     return " ".join(entities.unescape(re.sub(r"<[^>]+>", "", spaced)).split())
-
-
-def _ends(pairs):
-    """[(widget, trait)] -> [[model id, trait]] of what a browser has: a labelled slider is its two parts."""
-    parts = [(w, t) for widget, t in pairs for w in getattr(widget, "children", None) or [widget]]
-    return [[widget.model_id, trait] for widget, trait in parts if widget.has_trait(trait)]
 
 
 def _walk(widget):

@@ -188,6 +188,7 @@ function render({ model, el }) {
   }
 
   function labels(c, p, empty) { // numbers that would cover each other stand as one: "3–5"
+    const { style } = view;
     c.font = `${style.size - 1}px ${style.font}`;
     c.textAlign = "center";
     c.textBaseline = "bottom";

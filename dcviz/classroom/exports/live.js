@@ -12,9 +12,10 @@
   };
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
-  // What an anywidget view sees of its model.
+  // A widget's model, as an anywidget view sees its own and, through widget_manager, those that a film moves.
   class Model {
-    constructor(state, moved) {
+    constructor(state, moved, find) {
+      this.widget_manager = { get_model: find };
       this.state = {};
       for (const [key, value] of Object.entries(state))
         this.state[key] = value?.base64 !== undefined ? new DataView(bytes(value.base64).buffer) : value;
@@ -41,12 +42,15 @@
       this.place = place;
       const { root, models, bound } = saved.labs[place.dataset.lab];
       this.states = models;
-      this.views = {}; // model id -> Model
-      this.controls = {}; // model id -> its input
+      this.models = {}; // model id -> Model
       this.bound = Object.values(bound);
+      for (const state of Object.values(models)) if (state.drivers) this.bound.push(...Object.values(state.drivers));
+      this.film = Object.values(models).some((state) => state.drivers);
       this.box = make("div", "dcviz-alive", place);
       this.note = make("p", "dcviz-kernel", this.box);
-      this.note.textContent = "Move the drawing: it works without a kernel. The other controls and the numbers in the text need the notebook.";
+      this.note.textContent = this.film
+        ? "Move the drawing: it works without a kernel, numbers and pictures too. Controls that are switched off need the notebook."
+        : "Move the drawing: it works without a kernel. The other controls and the numbers in the text need the notebook.";
       this.waiting = [];
       this.add(root, this.box);
       if (this.of(root)._dom_classes?.includes("dcviz-waiting")) this.hold();
@@ -70,28 +74,39 @@
         modules[state._esm] ??= import(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
         let module = (await modules[state._esm]).default;
         if (typeof module === "function") module = await module();
-        const model = this.views[id] = new Model(state, () => this.place.classList.add("dcviz-moved"));
+        const model = this.model(id);
         await module.initialize?.({ model });
         await module.render({ model, el: node, experimental: {} });
       }));
       for (const ends of this.bound) this.link(ends);
     }
 
-    // A control that is bound to the same state as a view moves the view, and the other way round.
+    model(id) {
+      return this.models[id] ??= new Model(
+        this.states[id],
+        () => this.place.classList.toggle("dcviz-moved", !this.film), // without a film the words stay as saved
+        async (wanted) => this.model(wanted),
+      );
+    }
+
+    // Controls that are bound to the same state as a view, or that drive a film, move with it and move it.
     link(ends) {
-      const views = ends.filter(([id]) => this.views[id]), inputs = ends.map(([id]) => this.controls[id]).filter(Boolean);
-      for (const [id, trait] of views)
-        for (const input of inputs) {
-          const view = this.views[id], key = input.type === "checkbox" ? "checked" : "value";
+      if (!ends.some(([id]) => this.states[id]?._esm || this.drives(id))) return;
+      for (const [id, trait] of ends) {
+        const off = this.place.querySelector(`[data-model="${id}"]`);
+        off?.classList.remove("dcviz-off");
+        off?.removeAttribute("title");
+        for (const input of off?.querySelectorAll("input, select, button") ?? []) {
           input.disabled = false;
-          input.closest(".dcviz-off").classList.remove("dcviz-off");
-          view.on(`change:${trait}`, () => { input[key] = view.get(trait); });
-          input.addEventListener("input", () => {
-            const value = key === "checked" ? input.checked : Number(input.value);
-            view.set(trait, value);
-            view.save_changes();
-          });
+          input.setAttribute("aria-label", (input.getAttribute("aria-label") ?? input.textContent).replace(` (${NEED})`, ""));
         }
+        for (const [other, its] of ends)
+          if (other !== id) this.model(id).on(`change:${trait}`, () => this.model(other).set(its, this.model(id).get(trait)));
+      }
+    }
+
+    drives(id) {
+      return Object.values(this.states).some((state) => Object.values(state.drivers ?? {}).some((ends) => ends.some(([one]) => one === id)));
     }
 
     of(reference) { return this.states[String(reference ?? "").replace("IPY_MODEL_", "")]; }
@@ -142,6 +157,32 @@
       }
     }
 
+    // An input shows its model's value, and what is done to it goes to the model.
+    follow(model, inputs) {
+      const [first] = inputs, log = model.get("_model_name").includes("Log"), index = model.get("_options_labels") !== undefined;
+      const trait = index ? "index" : "value";
+      const show = () => {
+        const value = model.get(trait);
+        if (first.type === "checkbox") first.checked = value;
+        else if (first.tagName === "SELECT") first.selectedIndex = value;
+        else if (index) inputs.forEach((one, i) => { one.classList.toggle("mod-active", i === value); one.checked = i === value; });
+        else first.value = log && first.type === "range" ? Math.log10(value) : value;
+      };
+      const read = (i) => {
+        if (index) return first.tagName === "SELECT" ? first.selectedIndex : i;
+        if (first.type === "checkbox") return first.checked;
+        if (first.type === "text") return first.value;
+        if (first.type === "range") return log ? 10 ** Number(first.value) : Number(first.value);
+        const [low, high] = [model.get("min") ?? -Infinity, model.get("max") ?? Infinity];
+        return first.value === "" ? model.get(trait) : Math.min(Math.max(Number(first.value), low), high);
+      };
+      model.on(`change:${trait}`, show);
+      inputs.forEach((one, i) => one.addEventListener({ BUTTON: "click", INPUT: one.type === "number" ? "change" : "input" }[one.tagName] ?? "change", () => {
+        model.set(trait, read(i));
+        model.save_changes();
+      }));
+    }
+
     control(name, kind, state, parent) {
       if (kind === "Image") {
         const image = make("img", "jupyter-widgets widget-image", parent);
@@ -159,8 +200,9 @@
       node.title = NEED;
       const label = make("label", "widget-label", node);
       label.textContent = state.description ?? "";
-      const inputs = CONTROLS[kind](state, node, label);
-      if (["checkbox", "number", "range"].includes(inputs[0].type)) this.controls[name.replace("IPY_MODEL_", "")] = inputs[0];
+      const id = name.replace("IPY_MODEL_", ""), inputs = CONTROLS[kind](state, node, label);
+      node.dataset.model = id;
+      this.follow(this.model(id), inputs);
       for (const input of inputs) {
         input.disabled = true;
         if (!input.textContent) input.setAttribute("aria-label", `${state.description || state.tooltip || kind} (${NEED})`);
@@ -181,7 +223,7 @@
   const number = (state, node) => input("number", state.value, node, "widget-text");
   const slider = (state, node) => {
     const one = make("input", "", node);
-    Object.assign(one, { type: "range", min: state.min, max: state.max, step: "any" });
+    Object.assign(one, { type: "range", min: state.min, max: state.max, step: state._model_name.startsWith("Int") ? state.step : "any" });
     one.value = state._model_name.includes("Log") ? Math.log10(state.value) : state.value;
     return [one];
   };

@@ -1,0 +1,69 @@
+// Plays a film (dcviz.labkit.film): when a control moves, what follows it is set at once, in the browser. What follows
+// is drawn by its own view; no number is made here. Python's own word is shown once it speaks of the state on the screen.
+
+// frameOf(state) -> a value for each follower, or null where there is none
+function project(model, frameOf) {
+  const drivers = new Map(), followers = []; // name -> [[model, trait]]; [[[model, trait]]]
+  const state = {}, told = []; // where the controls are; what Python said last, a value for each follower
+  const undo = [];
+  let playing = false, gone = false;
+
+  const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
+  const heard = () => {
+    const python = model.get("heard");
+    return Object.keys(state).every((name) => same(state[name], python[name]));
+  };
+  function set(ends, value) {
+    for (const [target, trait] of ends) if (!same(target.get(trait), value)) target.set(trait, value);
+  }
+  function show() {
+    const values = heard() ? told : frameOf(state);
+    if (!values || playing) return;
+    playing = true;
+    followers.forEach((ends, i) => set(ends, values[i]));
+    playing = false;
+  }
+  function moved(name, source, trait) {
+    if (playing) return;
+    state[name] = source.get(trait);
+    playing = true;
+    set(drivers.get(name), state[name]); // a slider and its entry
+    playing = false;
+    show();
+  }
+  function said(i, source, trait) {
+    if (playing) return;
+    told[i] = source.get(trait);
+    if (!heard()) show(); // Python is behind: keep the newer frame
+  }
+  function listen(source, trait, call) {
+    source.on(`change:${trait}`, call);
+    undo.push(() => source.off(`change:${trait}`, call));
+  }
+  const found = async (ends) =>
+    Promise.all(ends.map(async ([id, trait]) => [await model.widget_manager.get_model(id), trait]));
+
+  async function start() {
+    for (const [name, ends] of Object.entries(model.get("drivers"))) drivers.set(name, await found(ends));
+    for (const ends of model.get("followers")) followers.push(await found(ends));
+    if (gone) return;
+    for (const [name, ends] of drivers) {
+      state[name] = ends[0][0].get(ends[0][1]);
+      for (const [source, trait] of ends) listen(source, trait, () => moved(name, source, trait));
+    }
+    followers.forEach((ends, i) => {
+      const [source, trait] = ends[0];
+      told[i] = source.get(trait);
+      listen(source, trait, () => said(i, source, trait));
+    });
+    listen(model, "heard", show);
+  }
+  start();
+  return {
+    show: () => { if (followers.length) show(); },
+    close() {
+      gone = true;
+      for (const one of undo) one();
+    },
+  };
+}

@@ -1,0 +1,106 @@
+"""Films: all that a lab shows while the mouse moves, played through by Python once and shown by the browser at once.
+
+A lab's caption, pictures and entries follow what the mouse drags within a frame, with or without a kernel, and yet no
+formula and no word is written twice: Python goes through the states that can be dragged to and notes what each shows,
+as values of its widgets' traits. The browser looks the state up and sets them.
+"""
+
+import itertools
+import json
+import zlib
+
+import anywidget
+import traitlets
+
+from dcviz.labkit.controls import DRAWING, HERE, LabelledSlider, script, synced
+
+
+class Film(anywidget.AnyWidget):
+    """The frames of a lab for every state of its drivers; one of the lab's parts, though it draws nothing.
+
+        def build(self):
+            ...
+            self.film = Film(
+                {"threshold": (self.view, "threshold")},                     # what the mouse moves
+                [(self.caption, "value"), (self.picture_view, "shapes")],    # what follows
+            )
+            return [self.view, self.picture_view, self.film]
+
+        def tabulate(self):                   # the lab's base calls it, once the lab is on a page
+            self.film.shoot(self.layer, {"threshold": grid}, self._frames)
+
+        def _frames(self):                    # a list for each state: a value for each follower
+            for threshold in grid:
+                ...
+                yield [self._words(threshold, ...), self.picture_view.where()]
+
+    drivers      {name: (widget, trait)}; a `LabelledSlider` stands for its slider and its entry; of a choice among
+                 options the browser has the "index" only
+    followers    [(widget, trait)] of what the browser sets
+
+    Frames are those of a lab whose question is answered: one that waits cannot be moved. What the mouse drags should
+    stop at the tabulated values only, so that what is shown is exact. `heard` holds the drivers' values that the
+    followers have from Python; `Lab.refresh` sets it. The browser shows Python's values when it is at that state, so
+    what only Python knows (a typed number between two rows) needs no frame; while Python is behind, the frame stays.
+
+    Where states cannot be listed, a subclass has a script of its own instead of reel.js, which adds up what Python
+    tabulated: ``project(model, frameOf)`` of film.js with its own ``frameOf(state) -> values``.
+    """
+
+    _esm = script(DRAWING, HERE / "film.js", HERE / "reel.js")
+    drivers = synced(traitlets.Dict())
+    followers = synced(traitlets.List())
+    heard = synced(traitlets.Dict())
+    reel = synced(traitlets.Bytes(b""))
+
+    def __init__(self, drivers, followers, **more):
+        self._sources = dict(drivers)
+        super().__init__(
+            drivers={name: ends([pair]) for name, pair in drivers.items()},
+            followers=[ends([pair]) for pair in followers],
+            **more,
+        )
+        self.add_class("dcviz-film")
+        self.key = None
+
+    def hear(self):
+        """Note that the followers have Python's values for where the drivers are now."""
+        self.heard = {name: getattr(widget, trait) for name, (widget, trait) in self._sources.items()}
+
+    def shoot(self, key, at, frames):
+        """Film anew, unless `key`, what the frames depend on besides the drivers, is as it was.
+
+        at        {driver: its values}; a row for each combination, the last name fastest. The browser takes the nearest
+                  of numbers; of other values, the equal one
+        frames    a function without arguments -> an iterable of lists, a value for each follower, row after row
+
+        Raises ValueError if rows and frames do not fit.
+        """
+        if key == self.key:
+            return
+        self.reel = b""  # meanwhile nothing of the old one is shown
+        at = [[name, [_plain(value) for value in at[name]]] for name in self._sources]
+        frames = list(frames())
+        rows = len(list(itertools.product(*(values for _, values in at))))
+        if len(frames) != rows or any(len(frame) != len(self.followers) for frame in frames):
+            raise ValueError(f"{rows} rows of {len(self.followers)} values, but {len(frames)} frames")
+        text = json.dumps({"at": at, "frames": frames}, separators=(",", ":"))
+        self.reel, self.key = zlib.compress(text.encode(), 6), key
+
+    def frame(self, row):
+        """The values of the followers in a row, as the browser gets them: for tests."""
+        return json.loads(zlib.decompress(self.reel))["frames"][row]
+
+
+def ends(pairs):
+    """[(widget, trait)] -> [[model id, trait]] of what a browser has: a labelled slider is its two parts."""
+    parts = [(w, t) for widget, t in pairs for w in _parts(widget)]
+    return [[widget.model_id, trait] for widget, trait in parts if widget.has_trait(trait)]
+
+
+def _parts(widget):
+    return [widget.slider, widget.entry] if isinstance(widget, LabelledSlider) else [widget]
+
+
+def _plain(value):
+    return value.item() if hasattr(value, "item") else value

@@ -1,0 +1,148 @@
+// A picture by matplotlib with its moving parts drawn over it, where Python (or a film) says that they stand.
+
+function render({ model, el }) {
+  const root = document.createElement("div");
+  root.className = "dcviz dcviz-view dcviz-figure";
+  el.append(root);
+
+  let background = null, levels = null, tinted = null, hatches = new Map();
+  const high = (width) => { const [w, h] = model.get("size"); return w ? Math.round((width * h) / w) : 0; };
+  const view = stage(root, { colours: [], height: high, draw });
+
+  async function readBackground() {
+    const bytes = model.get("background");
+    if (!bytes?.byteLength) return;
+    const read = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+    background?.close();
+    background = read;
+    view.fit();
+    view.schedule();
+  }
+
+  async function readPixels() {
+    const bytes = model.get("pixels");
+    levels = null;
+    if (!bytes?.byteLength) return;
+    const read = new Uint16Array(await (await unpacked(bytes)).arrayBuffer());
+    if (bytes === model.get("pixels")) levels = read;
+    tinted = null;
+    view.schedule();
+  }
+
+  function path(c, points, closed) {
+    c.beginPath();
+    for (let i = 0; i < points.length; i += 2) c.lineTo(points[i], points[i + 1]);
+    if (closed) c.closePath();
+  }
+
+  function pattern(c, style) {
+    const key = style.hatch + style.edge + view.ratio;
+    if (!hatches.has(key)) hatches.set(key, hatch(c, style.edge, view.ratio, style.hatch));
+    return hatches.get(key);
+  }
+
+  const DRAW = {
+    patch(c, style, points) {
+      if (points.length < 4) return;
+      path(c, points, true);
+      if (style.face) { c.fillStyle = style.face; c.fill(); }
+      if (style.hatch) { c.fillStyle = pattern(c, style); c.fill(); }
+      if (style.edge && style.width) {
+        c.strokeStyle = style.edge;
+        c.lineWidth = style.width;
+        c.stroke();
+      }
+    },
+    line(c, style, points) {
+      if (style.stroke) {
+        path(c, points, false);
+        c.strokeStyle = style.stroke;
+        c.lineWidth = style.width;
+        c.setLineDash(style.dashes);
+        c.stroke();
+        c.setLineDash([]);
+      }
+      c.lineWidth = style.edge_width;
+      c.strokeStyle = style.edge;
+      c.fillStyle = style.face;
+      for (let i = 0; style.marker.length && i < points.length; i += 2) {
+        c.save();
+        c.translate(points[i], points[i + 1]);
+        for (const outline of style.marker) {
+          path(c, outline, style.face !== "");
+          if (style.face) c.fill();
+          c.stroke();
+        }
+        c.restore();
+      }
+    },
+    // a pixel: the share of its weights whose level is above the row
+    levels(c, style, [row]) {
+      const [planes, height, width] = style.shape, size = height * width, [x0, y0, x1, y1] = style.clip;
+      if (!levels || levels.length !== planes * size) return;
+      if (tinted?.row !== row) {
+        const [none, all, absent] = style.colours.map((colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16)));
+        tinted = new OffscreenCanvas(width, height);
+        tinted.row = row;
+        const image = new ImageData(width, height), out = image.data;
+        for (let i = 0; i < size; i++) {
+          let kept = 0, count = 0;
+          for (let p = i; p < levels.length; p += size) {
+            if (levels[p] === 0xffff) continue;
+            count++;
+            if (levels[p] > row) kept++;
+          }
+          const share = kept / count;
+          for (let j = 0; j < 3; j++) out[4 * i + j] = count ? none[j] + share * (all[j] - none[j]) : absent[j];
+          out[4 * i + 3] = 255;
+        }
+        tinted.getContext("2d").putImageData(image, 0, 0);
+      }
+      c.imageSmoothingEnabled = false;
+      c.drawImage(tinted, x0, y0, x1 - x0, y1 - y0);
+    },
+  };
+
+  function draw(c) {
+    if (!background) return;
+    c.imageSmoothingEnabled = true;
+    c.imageSmoothingQuality = "high";
+    c.drawImage(background, 0, 0, view.width, view.height);
+    const scale = view.width / model.get("size")[0], shapes = model.get("shapes");
+    c.scale(scale, scale);
+    model.get("styles").forEach((style, i) => {
+      const points = shapes[i] ?? [];
+      if (!points.length) return;
+      c.save();
+      c.globalAlpha = style.alpha;
+      if (style.clip.length && style.kind !== "levels") {
+        const [x0, y0, x1, y1] = style.clip;
+        c.beginPath();
+        c.rect(x0, y0, x1 - x0, y1 - y0);
+        c.clip();
+      }
+      DRAW[style.kind](c, style, points);
+      c.restore();
+    });
+    view.canvas.dataset.shapes = JSON.stringify(shapes);
+  }
+
+  function readWords() {
+    view.canvas.setAttribute("aria-label", model.get("alt"));
+  }
+
+  const listeners = {
+    "change:background change:size": readBackground, "change:pixels": readPixels,
+    "change:shapes change:styles": view.schedule, "change:alt": readWords,
+  };
+  for (const [events, listener] of Object.entries(listeners)) model.on(events, listener);
+  readBackground();
+  readPixels();
+  readWords();
+  return () => {
+    view.close();
+    for (const [events, listener] of Object.entries(listeners)) model.off(events, listener);
+  };
+}
+
+export default { render };

@@ -1,0 +1,140 @@
+"""A figure whose moving parts are drawn in the browser: matplotlib draws the rest once, and says where they stand."""
+
+import zlib
+
+import anywidget
+import numpy as np
+import traitlets
+
+from dcviz.labkit.controls import DRAWING, HERE, LOCK, css, script, synced
+from dcviz.labkit.figure_image import encode
+
+ABSENT = 0xFFFF
+"""The level of what is no weight: the gaps between filters."""
+
+
+class LinkedPicture(anywidget.AnyWidget):
+    """Shows `figure` as `FigureImage` does, but what moves is drawn in the browser, so that a `Film` can move it.
+
+        view = LinkedPicture(figure, moving=[line, *bars], alt="error against k")
+        line.set_data(...); view.refresh()      # Python moved something
+        view.redraw()                           # anything else changed: axes, titles, styles
+        view.adopt(other_figure, moving)        # another figure of the same size in the same place
+
+    moving    artists drawn in the browser, in this order, over a picture of the rest: Line2D, patches, and one
+              AxesImage with `levels`; their style is theirs
+    shapes    where they stand, a list of numbers each: what films set. `where()` gives it for the artists as they are
+    alt       what the picture shows, in words
+    levels    a picture to threshold for the AxesImage: uint16 (planes, height, width), a weight each, ABSENT where
+              there is none. A pixel shows the share of its weights with a level above `row`
+    """
+
+    _esm = script(DRAWING, HERE / "linked_picture.js")
+    _css = css()
+    background = synced(traitlets.Bytes(b""))
+    size = synced(traitlets.List(traitlets.Float()))
+    styles = synced(traitlets.List())
+    shapes = synced(traitlets.List())
+    pixels = synced(traitlets.Bytes(b""))
+    alt = synced(traitlets.Unicode(""))
+
+    def __init__(self, figure, moving=(), alt="", levels=None, sharp=1.5):
+        super().__init__(alt=f"{alt}; the numbers are in the caption")
+        self._scale = sharp  # pixels of the background per pixel of the page
+        self._dpi = figure.dpi * sharp
+        self.row = 0
+        width = figure.get_size_inches()[0] * figure.dpi
+        self.layout.width, self.layout.max_width = f"{width:.0f}px", "100%"
+        self.add_class("dcviz-linked")
+        self.adopt(figure, moving, levels)
+
+    def adopt(self, figure, moving=(), levels=None):
+        """Show another figure of the same size in the same place (other axes, another layer's shape)."""
+        figure.set_dpi(self._dpi)
+        self.figure, self.moving = figure, list(moving)
+        for artist in self.moving:
+            artist.set_animated(True)
+        with self.hold_sync():
+            if levels is not None:
+                self._levels = np.shape(levels)
+                self.pixels = zlib.compress(np.ascontiguousarray(levels, "<u2").tobytes(), 1)
+            self.redraw()
+
+    def redraw(self):
+        """Draw everything anew: after a change of axes, labels, texts or styles."""
+        with LOCK, self.hold_sync():
+            self.figure.canvas.draw()
+            self.background = encode(self.figure.canvas)
+            high = self.figure.bbox.height / self._scale
+            self.size = [round(self.figure.bbox.width / self._scale, 1), round(high, 1)]
+            self.styles = [self._style(artist) for artist in self.moving]
+            self.refresh()
+
+    def refresh(self):
+        """Send where the moving artists stand, after a change of their data."""
+        with LOCK:
+            self.shapes = self.where()
+
+    def where(self):
+        """Where the moving artists stand now: for each, x and y in turn, in pixels of the page; of levels, the row."""
+        return [self._place(artist) for artist in self.moving]
+
+    def _points(self, points):
+        """Pixels of the page, from the top left -> [x, y, x, y, ...]; nothing for what is not finite."""
+        points = np.asarray(points, float).reshape(-1, 2) / self._scale
+        points = points[np.isfinite(points).all(axis=1)]
+        points[:, 1] = self.figure.bbox.height / self._scale - points[:, 1]
+        return np.clip(points, -1e5, 1e5).round(1).ravel().tolist()
+
+    def _place(self, artist):
+        if not artist.get_visible():
+            return []
+        if hasattr(artist, "cmap"):  # an AxesImage
+            return [self.row]
+        if hasattr(artist, "get_xydata"):  # a Line2D
+            artist.recache()
+            return self._points(artist.get_transform().transform(artist.get_xydata()))
+        outline = artist.get_transform().transform_path(artist.get_path())
+        return self._points(outline.to_polygons(closed_only=False)[0])
+
+    def _style(self, artist):
+        from matplotlib.colors import to_hex
+
+        pixel = self.figure.dpi / 72 / self._scale  # of the page, in a point
+        box = artist.get_window_extent() if hasattr(artist, "cmap") else artist.axes.bbox
+        clip = self._points([[box.x0, box.y1], [box.x1, box.y0]])
+        common = {"clip": clip if artist.get_clip_on() else [], "alpha": artist.get_alpha() or 1}
+        if hasattr(artist, "cmap"):
+            colours = [artist.cmap(0.0), artist.cmap(1.0), artist.cmap.get_bad()]
+            return {"kind": "levels", "shape": list(self._levels), "colours": [to_hex(c) for c in colours], **common}
+        if hasattr(artist, "get_xydata"):
+            return {"kind": "line", **self._line(artist, pixel, to_hex), **common}
+        return {
+            "kind": "patch",
+            "face": to_hex(artist.get_facecolor()) if artist.get_fill() else "",
+            "edge": to_hex(artist.get_edgecolor()) if artist.get_edgecolor()[3] else "",
+            "width": round(artist.get_linewidth() * pixel, 2),
+            "hatch": artist.get_hatch() or "",
+            **common,
+        }
+
+    def _line(self, line, pixel, to_hex):
+        dashed = line.get_linestyle() not in ("None", "", " ", "none")
+        _, dashes = line._dash_pattern if dashed else (0, None)  # in points, scaled by the line's width
+        marker = line._marker
+        mark = []
+        if marker.get_marker() not in ("", "None", " ", None, "none"):
+            sign = marker.get_path().transformed(marker.get_transform().scale(line.get_markersize() * pixel))
+            for outline in sign.to_polygons(closed_only=False):
+                mark.append((np.asarray(outline) * [1, -1]).round(2).ravel().tolist())
+        face = line.get_markerfacecolor()
+        hollow = not marker.is_filled() or (isinstance(face, str) and face.lower() == "none")
+        return {
+            "stroke": to_hex(line.get_color()) if dashed else "",
+            "width": round(line.get_linewidth() * pixel, 2),
+            "dashes": [round(d * pixel, 2) for d in dashes or ()],
+            "marker": mark,
+            "face": "" if hollow else to_hex(face),
+            "edge": to_hex(line.get_markeredgecolor()),
+            "edge_width": round(line.get_markeredgewidth() * pixel, 2),
+        }
