@@ -99,6 +99,29 @@ def count_entries(positions, bits):
     return _count_entries(_jumps(positions), _check_bits(bits))
 
 
+def count_entries_by_threshold(weights, thresholds, bits):
+    """What pruning at |w| < t leaves, for many thresholds in one go -> (kept, entries), int64, shape (thresholds,).
+
+    weights: any shape, exact zeros are never kept;  thresholds: ascending numbers >= 0
+    Each threshold looks only at what the one before it left. Raises CodeError unless thresholds ascend from 0 or more.
+
+        count_entries_by_threshold([.1, 0, .2, -.4], [0, .3], bits=1) -> kept [3, 1], entries [3, 2]
+    """
+    bits = _check_bits(bits)
+    thresholds = np.asarray(thresholds, np.float64)
+    if thresholds.ndim != 1 or not (np.diff(thresholds, prepend=0) >= 0).all():
+        raise CodeError("thresholds: expected ascending numbers >= 0 in one dimension")
+    magnitudes = np.abs(np.asarray(weights)).ravel()
+    positions = np.flatnonzero(magnitudes)
+    magnitudes = magnitudes[positions]
+    kept, entries = np.zeros((2, thresholds.size), np.int64)
+    for i, threshold in enumerate(thresholds):
+        above = magnitudes >= threshold
+        positions, magnitudes = positions[above], magnitudes[above]
+        kept[i], entries[i] = positions.size, _count_entries(np.diff(positions, prepend=-1) - 1, bits)
+    return kept, entries
+
+
 def total_bits(positions, bits, value_bits):
     """Bits for all entries, fillers included, before Huffman coding -> int.
 

@@ -99,8 +99,8 @@ def drag(page, place):
     handle = place.locator("[role=slider]")
     handle.wait_for()
     before = float(handle.get_attribute("aria-valuenow"))
-    place.locator("canvas").scroll_into_view_if_needed()
-    box = place.locator("canvas").bounding_box()
+    place.locator(".dcviz-histogram canvas").scroll_into_view_if_needed()
+    box = place.locator(".dcviz-histogram canvas").bounding_box()
     y = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + 0.6 * box["width"], y)
     page.mouse.down()
@@ -116,26 +116,26 @@ def test_a_threshold_is_dragged_without_a_kernel(open_page, shots):
     before, after = drag(page, lab)
     assert before == pytest.approx(0.05, abs=0.001)
     assert after > before + 0.02
-    expect(page.locator(".dcviz-saved.dcviz-moved")).to_have_count(1)  # its words now say "as saved"
-    said = lab.locator(".dcviz-caption .dcviz-text").evaluate("e => getComputedStyle(e, '::before').content")
-    assert "As saved" in said
+    said = lab.locator(".dcviz-caption .dcviz-text")
+    expect(said).to_contain_text(f"threshold {after:.3g}"[:-1])  # its words have moved with it, they are not "as saved"
+    assert said.evaluate("e => getComputedStyle(e, '::before').content") == "none"
     page.screenshot(path=shots / "export_html.png", full_page=True)
 
 
 def test_a_lab_with_an_open_question_waits_without_a_kernel_too(open_page, waiting, shots):
     page = open_page(waiting)
     lab = page.locator(".dcviz-alive")
-    lab.locator("canvas").wait_for()
+    lab.locator(".dcviz-histogram canvas").wait_for()
     expect(lab).to_contain_text("What share goes?")
     box = lab.get_by_label("logarithmic counts")
     handle = lab.locator("[role=slider]")
-    for part in (lab.locator("canvas"), handle, lab.locator("input[type=checkbox]").first):
+    for part in (lab.locator(".dcviz-histogram canvas"), handle, lab.locator("input[type=checkbox]").first):
         assert part.evaluate("e => e.closest('[inert]') !== null")
     before, after = drag(page, lab)
     handle.focus()  # an inert one takes no focus
     page.keyboard.press("ArrowRight")
     assert float(handle.get_attribute("aria-valuenow")) == after == before
-    expect(page.locator(".dcviz-moved")).to_have_count(0)
+    expect(lab.locator(".dcviz-caption")).to_contain_text("threshold 0.05 ")
     for words in (".dcviz-title", ".dcviz-caption"):  # a screen reader still reads them
         assert lab.locator(words).evaluate("e => e.closest('[inert]') === null")
     page.screenshot(path=shots / "export_waits.png", full_page=True)
@@ -145,19 +145,21 @@ def test_a_lab_with_an_open_question_waits_without_a_kernel_too(open_page, waiti
     expect(lab.locator("[inert]")).to_have_count(0)
     before, after = drag(page, lab)
     assert after > before + 0.02
-    picture = lab.locator("canvas").evaluate("c => c.toDataURL()")
+    picture = lab.locator(".dcviz-histogram canvas").evaluate("c => c.toDataURL()")
     box.check()
-    page.wait_for_function("([c, old]) => c.toDataURL() !== old", arg=[lab.locator("canvas").element_handle(), picture])
+    canvas = lab.locator(".dcviz-histogram canvas").element_handle()
+    page.wait_for_function("([c, old]) => c.toDataURL() !== old", arg=[canvas, picture])
 
 
 def test_controls_that_are_bound_to_a_view_work_and_others_are_off(open_page):
     page = open_page("99_test.html")
     lab = page.locator(".dcviz-PruningLab")
-    lab.locator("canvas").wait_for()
+    lab.locator(".dcviz-histogram canvas").wait_for()
     box = lab.get_by_label("logarithmic counts")
-    picture = lab.locator("canvas").evaluate("c => c.toDataURL()")
+    picture = lab.locator(".dcviz-histogram canvas").evaluate("c => c.toDataURL()")
     box.check()
-    page.wait_for_function("([c, old]) => c.toDataURL() !== old", arg=[lab.locator("canvas").element_handle(), picture])
+    canvas = lab.locator(".dcviz-histogram canvas").element_handle()
+    page.wait_for_function("([c, old]) => c.toDataURL() !== old", arg=[canvas, picture])
     expect(lab.locator("select")).to_be_disabled()
     expect(lab.get_by_role("button", name="Measure the error")).to_have_count(0)
 

@@ -37,13 +37,13 @@ def drag(page, start, end, release=True):
 
 def test_mouse_drag_moves_threshold_picture_and_caption(lab_page, shots):
     page = lab_page.page
-    caption, picture = page.locator(".dcviz-caption .dcviz-text"), page.locator("img.dcviz-figure")
-    said, shown = caption.inner_text(), picture.get_attribute("src")
+    caption, picture = page.locator(".dcviz-caption .dcviz-text"), page.locator(".dcviz-linked canvas")
+    said, shown = caption.inner_text(), picture.get_attribute("data-shapes")
     page.screenshot(path=shots / "pruning_before.png")
     drag(lab_page, 0.6, 0.7)
     assert threshold(lab_page) > 0.06
     expect(caption).not_to_have_text(said)
-    expect(picture).not_to_have_attribute("src", shown)
+    expect(picture).not_to_have_attribute("data-shapes", shown)
     expect(caption).to_contain_text("measured here")  # letting go measures the error
     valuetext = page.locator(".dcviz-histogram [role=slider]").get_attribute("aria-valuetext")
     share = valuetext.split(": ")[1].split("%")[0]

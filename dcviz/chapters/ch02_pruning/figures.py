@@ -9,6 +9,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocat
 
 from dcviz.labkit import theme
 from dcviz.labkit.histograms import short
+from dcviz.labkit.linked_picture import ABSENT
 from dcviz.labkit.markup import drawn
 
 _RAMP = LinearSegmentedColormap.from_list("kept", ["#FFFFFF", theme.role("kept").colour])
@@ -37,6 +38,26 @@ def mask_image(mask, across=600, down=300):
     height = np.minimum(fold[0], mask.shape[0] - fold[0] * np.arange(rows))
     width = np.minimum(fold[1], mask.shape[1] - fold[1] * np.arange(columns))
     return total / np.outer(height, width)
+
+
+def level_image(levels, across=600, down=300, most=8):
+    """A picture to threshold in `mask_image`'s layout: uint16 (planes, height, width), for `LinkedPicture.levels`.
+
+    levels: how many of ascending thresholds a weight reaches, uint16, a matrix or filters. Each plane holds one of the
+    weights that share a pixel; of more than ``most`` to a pixel, ``most`` that stand for them, evenly chosen by size.
+    """
+    levels = np.asarray(levels)
+    if levels.ndim == 4:
+        return _filter_grid(levels, ABSENT, np.uint16)[None]
+    fold = [math.ceil(levels.shape[0] / down), math.ceil(levels.shape[1] / across)]
+    size = [-(-length // f) for length, f in zip(levels.shape, fold, strict=True)]
+    whole = np.full((size[0] * fold[0], size[1] * fold[1]), ABSENT, np.uint16)
+    whole[: levels.shape[0], : levels.shape[1]] = levels
+    planes = whole.reshape(size[0], fold[0], size[1], fold[1]).transpose(1, 3, 0, 2).reshape(-1, *size)
+    if len(planes) > most:
+        chosen = (np.arange(most) + 0.5) * len(planes) / most
+        planes = np.sort(planes, axis=0)[chosen.astype(int)]
+    return planes
 
 
 def mask_picture(axes, mask, across=600, down=300):
@@ -71,14 +92,14 @@ def mask_picture(axes, mask, across=600, down=300):
     return image
 
 
-def _filter_grid(mask):
+def _filter_grid(mask, gap=np.nan, dtype=np.float32):
     outputs, inputs, height, width = mask.shape
     if inputs == 1:
         columns = math.ceil(math.sqrt(2 * outputs))
         rows = -(-outputs // columns)
     else:
         rows, columns = outputs, inputs
-    grid = np.full((rows * (height + 1) + 1, columns * (width + 1) + 1), np.nan, np.float32)
+    grid = np.full((rows * (height + 1) + 1, columns * (width + 1) + 1), gap, dtype)
     for i, filter_ in enumerate(mask.reshape(-1, height, width)):
         y, x = divmod(i, columns)
         grid[y * (height + 1) + 1 :, x * (width + 1) + 1 :][:height, :width] = filter_

@@ -8,20 +8,23 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from dcviz.chapters.ch02_pruning.figures import bytes_bars, error_axes, mask_image, mask_picture
-from dcviz.errors import NetError, WeightError
+from dcviz.chapters.ch02_pruning.figures import bytes_bars, error_axes, level_image, mask_image, mask_picture
+from dcviz.chapters.ch02_pruning.threshold_lab import ROWS, ThresholdLab, grid
+from dcviz.errors import WeightError
 from dcviz.ideas import pruning, relative_index, sketch
 from dcviz.labkit import theme
-from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, labelled_entry, row
+from dcviz.labkit.base import LOCK, RunButton, html, row
 from dcviz.labkit.controls import choices
 from dcviz.labkit.histograms import weight_histogram
+from dcviz.labkit.linked_picture import LinkedPicture
 from dcviz.labkit.markup import drawn, visible
-from dcviz.labkit.views import HistogramView
 
+LARGE = 4_000_000
+"""Weights of a layer whose drag takes fewer thresholds: their tables take a second for each 10 million."""
 INDEX_BITS, VALUE_BITS = 5, 32  # the paper's width of a gap in fully connected layers; float32
 
 
-class PruningLab(Lab):
+class PruningLab(ThresholdLab):
     """Drag the threshold over the weights of a layer and see what is left of it.
 
         PruningLab()                                    # LeNet-300-100 as shipped
@@ -41,10 +44,6 @@ class PruningLab(Lab):
     state_names = ("net", "layer", "threshold", "log_y", "show_cdf")
 
     net = traitlets.Unicode("lenet-300-100")
-    layer = traitlets.Unicode()
-    threshold = traitlets.Float()
-    log_y = traitlets.Bool(False)
-    show_cdf = traitlets.Bool(False)
 
     def __init__(self, net="lenet-300-100", layer=None, threshold=None, *, weights=None, evaluate=None, **more):
         self._model, ours = None, weights is None
@@ -54,10 +53,10 @@ class PruningLab(Lab):
         if evaluate is not None and not callable(evaluate):
             raise WeightError(f"evaluate must be a function (weights, progress) -> percent, not {evaluate!r}")
         self.evaluate = evaluate or (self._digits_error if ours else None)
-        self._sketches, self._shown, self._measured = {}, None, {}
-        self._showing = self._again = False
+        self._sketches, self._tables, self._words, self._measured = {}, {}, {}, {}
+        self._again = False
         layer = layer or next(iter(self.weights))
-        self._check_layer(layer)
+        self.check_layer(layer)
         if threshold is None:
             threshold = pruning.threshold_from_quality(self.weights[layer], 1.0)
         super().__init__(net=net, layer=layer, threshold=threshold, **more)
@@ -65,12 +64,21 @@ class PruningLab(Lab):
     # numbers -----------------------------------------------------------------------------------
 
     @property
-    def sketch(self):
-        """The `Sketch` of the layer on show."""
-        if self.layer not in self._sketches:
-            self._check_layer(self.layer)
-            self._sketches[self.layer] = sketch.sketch(self.weights[self.layer], name=self.layer)
-        return self._sketches[self.layer]
+    def sketches(self):
+        """{layer: its array}, for `check_layer`; `sketch_of` makes a layer's sketch when it is first shown."""
+        return self.weights
+
+    def sketch_of(self, layer):
+        """The `Sketch` of a layer. NetError for a layer that is not there."""
+        if layer not in self._sketches:
+            self.check_layer(layer)
+            self._sketches[layer] = sketch.sketch(self.weights[layer], name=layer)
+        return self._sketches[layer]
+
+    @property
+    def thresholds(self):
+        """The thresholds that a drag can take in the layer on show, ascending."""
+        return grid(self.sketch.limit, ROWS if self.sketch.n <= LARGE else ROWS // 8)
 
     @property
     def density(self):
@@ -78,53 +86,49 @@ class PruningLab(Lab):
         return self.kept / self.sketch.n
 
     @property
-    def quality(self):
-        """Threshold over the layer's standard deviation."""
-        return self.threshold / self.sketch.std if self.sketch.std else 0.0
-
-    @property
     def error_percent(self):
         """The error with this layer pruned as shown, if it was measured."""
         return self._measured.get((self.layer, self.kept))
 
     def _calculate(self):
-        weights = self.weights[self.layer]
-        self.mask = pruning.mask_from_threshold(weights, self.threshold)
-        self.kept = int(np.count_nonzero(self.mask))
+        self.mask = pruning.mask_from_threshold(self.weights[self.layer], self.threshold)
         positions = np.flatnonzero(self.mask)
-        bits = relative_index.total_bits(positions, INDEX_BITS, VALUE_BITS)
-        self.fillers = relative_index.count_entries(positions, INDEX_BITS) - self.kept
-        self.bytes, self.dense_bytes = math.ceil(bits / 8), weights.size * VALUE_BITS // 8
+        self._count(self.threshold, positions.size, relative_index.count_entries(positions, INDEX_BITS))
+
+    def _count(self, threshold, kept, entries):
+        """The numbers of a threshold that keeps so many weights, stored in so many entries."""
+        self._at, self.kept, self.fillers = threshold, kept, entries - kept
+        self.bytes = math.ceil(entries * (INDEX_BITS + VALUE_BITS) / 8)
+        self.dense_bytes = self.sketch.n * VALUE_BITS // 8
+
+    def _table(self):
+        """Kept weights and entries at each of `thresholds`, int64 (2, rows)."""
+        if self.layer not in self._tables:
+            weights = self.weights[self.layer]
+            found = relative_index.count_entries_by_threshold(weights, self.thresholds, INDEX_BITS)
+            self._tables[self.layer] = np.array(found)
+        return self._tables[self.layer]
 
     # views -------------------------------------------------------------------------------------
 
     def build(self):
-        self.view = HistogramView(self.sketch, label=f"weight w of {visible(self.layer, 40)}")
-        for name in ("threshold", "log_y", "show_cdf"):
-            self.bind(self.view, name, name)
-        self.layer_choice = widgets.Dropdown(
-            options=choices(self.weights), value=self.layer, description="layer", layout=widgets.Layout(width="190px")
+        controls = self.histogram(choices(self.weights), "190px")
+        self.threshold_entry = self.entry("threshold", 1e9, lambda v: v)
+        self.quality_entry = self.entry("= quality × std", 1e9, lambda v: self.sketch.threshold_for_quality(v))
+        self.density_entry = self.entry(
+            "= density", 100, lambda v: self.sketch.threshold_for_density(v / 100), unit="% kept"
         )
-        self.layer_choice.observe(self.guard(self._choose_layer), "value")
-        self.log_box = widgets.Checkbox(description="logarithmic counts", indent=False)
-        self.cdf_box = widgets.Checkbox(description="share below |w|", indent=False)
-        self.bind(self.log_box, "log_y")
-        self.bind(self.cdf_box, "show_cdf")
-
-        self.threshold_entry = labelled_entry("threshold", 0, 0, 1e9)
-        self.quality_entry = labelled_entry("= quality × std", 0, 0, 1e9)
-        self.density_entry = labelled_entry("= density", 0, 0, 100, unit="% kept")
-        self._on_entry(self.threshold_entry, lambda v: v)
-        self._on_entry(self.quality_entry, lambda v: self.sketch.threshold_for_quality(v))
-        self._on_entry(self.density_entry, lambda v: self.sketch.threshold_for_density(v / 100))
-
-        self.figure_view = FigureImage(*self._make_figure(), alt="mask, bytes, and error against weights kept")
-        parts = [
-            row(self.layer_choice, self.log_box, self.cdf_box),
-            self.view,
-            row(self.threshold_entry, self.quality_entry, self.density_entry),
-            self.figure_view,
-        ]
+        self.entries = self.threshold_entry, self.quality_entry, self.density_entry
+        self.figure_view = LinkedPicture(
+            *self._make_figure(), alt="mask, bytes, and error against weights kept", levels=self._levels()
+        )
+        film = self.film_of(
+            (self.caption, "value"),
+            (self.figure_view, "shapes"),
+            (self.view, "exact"),
+            *((entry, "value") for entry in self.entries),
+        )
+        parts = [*controls, row(*self.entries), self.figure_view, film]
         if self.evaluate is not None:
             self.run = RunButton("Measure the error", self._measure, self._done, self.fail)
             self.auto_box = widgets.Checkbox(value=True, description="when I let go", indent=False)
@@ -143,18 +147,27 @@ class PruningLab(Lab):
         moving = [self.image, *self.bars, self.kept_line, self.error_dots]
         return figure, moving
 
+    def _levels(self):
+        levels = np.searchsorted(self.thresholds, np.abs(self.weights[self.layer]), side="right").astype(np.uint16)
+        levels[self.weights[self.layer] == 0] = 0  # never kept
+        return level_image(levels if levels.ndim in (2, 4) else levels.reshape(1, -1))
+
     def update(self):
-        self._check_layer(self.layer)
-        if self._shown not in (None, self.layer):
-            self.view.show(self.sketch)
-            self.view.label = f"weight w of {visible(self.layer, 40)}"
-            self.layer_choice.value = self.layer
-            self.figure_view.adopt(*self._make_figure())  # another shape, other axes
-        self._shown = self.layer
+        self.check_layer(self.layer)
+        if self.show_layer():
+            self.figure_view.adopt(*self._make_figure(), self._levels())  # another shape, other axes
         self._calculate()
-        self.view.exact = [self.threshold, self.sketch.n - self.kept]
         shape = self.mask if self.mask.ndim in (2, 4) else self.mask.reshape(1, -1)
         self.image.set_data(mask_image(shape))
+        self._place()
+        self.figure_view.refresh()
+        self.view.exact = self._exact()
+        self.show_entries(dict(zip(self.entries, self._entered(), strict=True)))
+
+    def _place(self):
+        """Put what moves where the numbers are."""
+        everything = not self.kept and self._at > 0
+        self.figure_view.row = ROWS if everything else int(np.abs(self.thresholds - self._at).argmin())
         parts = self.kept * VALUE_BITS, self.kept * INDEX_BITS, self.fillers * (VALUE_BITS + INDEX_BITS)
         left = 0
         for bar, bits in zip(self.bars, parts, strict=True):
@@ -165,8 +178,31 @@ class PruningLab(Lab):
         )
         self.error_dots.set_data([p[0] for p in points], [p[1] for p in points])
         self.kept_line.set_xdata([100 * self.density] * 2)
-        self.figure_view.refresh()
-        self._show_entries()
+
+    def _exact(self):
+        return [self._at, self.sketch.n - self.kept]
+
+    def _entered(self):
+        """What the three entries show."""
+        quality = self.quality_at(self._at)
+        return float(f"{self._at:.4g}"), float(f"{quality:.3f}"), float(f"{100 * self.density:.4g}")
+
+    def tabulate(self):
+        measured = {kept: error for (name, kept), error in self._measured.items() if name == self.layer}
+        self.film.shoot((self.layer, measured), {"threshold": self.thresholds}, self._frames)
+
+    def _frames(self):
+        try:
+            for threshold, kept, entries in zip(self.thresholds, *self._table().tolist(), strict=True):
+                self._count(float(threshold), kept, entries)
+                self._place()
+                key = self.layer, self._at, self.error_percent
+                if key not in self._words:  # a measured error changes a few of them
+                    self._words[key] = self.describe()
+                yield [self._words[key], self.figure_view.where(), self._exact(), *self._entered()]
+        finally:
+            self._calculate()
+            self._place()
 
     def describe(self):
         s = self.sketch
@@ -193,8 +229,8 @@ class PruningLab(Lab):
             layer=self.layer,
             shape=shape,
             net=self.net,
-            threshold=self.threshold,
-            quality=self.quality,
+            threshold=self._at,
+            quality=self.quality_at(self._at),
             density=100 * (1 - self.density),
             kept=self.kept,
             n=s.n,
@@ -213,41 +249,15 @@ class PruningLab(Lab):
         mask_picture(right, self.mask if self.mask.ndim in (2, 4) else self.mask.reshape(1, -1))
         return figure
 
+    def axis(self):
+        """The words under the histogram."""
+        return f"weight w of {visible(self.layer, 40)}"
+
     def _ratio(self):
         if not self.bytes:
             return "nothing is left to store"
         ratio = self.dense_bytes / self.bytes
         return f"{ratio:.1f}× smaller" if ratio >= 1 else html("{ratio:.2f}× <i>larger</i>", ratio=1 / ratio)
-
-    # callbacks ---------------------------------------------------------------------------------
-
-    def _on_entry(self, entry, to_threshold):
-        def typed(change):
-            if not self._showing:
-                self.threshold = to_threshold(change["new"])
-
-        entry.observe(self.guard(typed), "value")
-
-    def _show_entries(self):
-        self._showing = True
-        try:
-            self.threshold_entry.value = float(f"{self.threshold:.4g}")
-            self.quality_entry.value = float(f"{self.quality:.3f}")
-            self.density_entry.value = float(f"{100 * self.density:.4g}")
-        finally:
-            self._showing = False
-
-    def _choose_layer(self, change):
-        if change["new"] == self.layer:
-            return
-        quality = self.quality  # one quality serves all layers
-        with self.hold_trait_notifications():
-            self.layer = change["new"]
-            self.threshold = self.sketch.threshold_for_quality(quality)
-
-    def _check_layer(self, layer):
-        if layer not in self.weights:
-            raise NetError(f"no layer {layer!r}; there are {', '.join(self.weights)}")
 
     # the error on the digits -------------------------------------------------------------------
 
