@@ -17,8 +17,12 @@ def __getattr__(name):
         from dcviz.pipeline.pretrained import load
 
         return load
+    if name == "open":  # not in __all__: "from dcviz import *" leaves Python's own alone
+        from dcviz.pipeline import open_net
+
+        return open_net
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted([*globals(), *__all__])
+    return sorted([*globals(), *__all__, "open"])

@@ -12,14 +12,15 @@ import numpy as np
 import torch
 
 from dcviz import archive
-from dcviz.archive import Coding, Layer, StoredNet
+from dcviz.archive import Coding, Kept, Layer, StoredNet, Tie
 from dcviz.errors import DataError, NetError, RecipeError, Stopped
 from dcviz.files import check_writable
 from dcviz.ideas.kmeans import INITS, assign, kmeans
+from dcviz.ideas.pruning import check_weights
 from dcviz.nets import models, resuming, training
 from dcviz.nets.batches import Batches
 from dcviz.nets.training import Schedule, check_seed, check_split, classes_of, is_finite, is_whole
-from dcviz.pipeline import chains, reordering, trained_quantization
+from dcviz.pipeline import chains, parameters, reordering, trained_quantization
 from dcviz.pipeline.retraining import Gradual, check_cuts
 from dcviz.pipeline.trained_quantization import SharedWeights
 
@@ -65,7 +66,8 @@ class LayerRecipe:
 class Recipe:
     """Everything that decides what file comes out of a net, apart from the data.
 
-    layers: {layer name: LayerRecipe}
+    layers: {name: LayerRecipe}; a name is that of a module with a ``weight``, whose bias goes along, or the key of one
+        tensor of the state dict. What is not named is kept exactly, and counted
     retrain: schedule of pruning with retraining, during which the net is cut ``cuts`` times over the first
         ``ramp`` of the steps; ``regrow`` lets cut weights come back before the last cut
     init: centroid initialisation, "linear", "density" or "forgy" (section 3.2)
@@ -76,6 +78,8 @@ class Recipe:
     drop_dead: zero the weights and biases of neurons that nothing listens to any more (``chains``)
     reorder: put hidden neurons in the order that makes the file smallest, where they may change places (``chains``)
     dtype, bias_dtype: how codebooks and biases are stored; bias_bits: let biases share 2**bias_bits values
+        Tensors of float16 and bfloat16 stay what they are. norms_dtype: "float16" stores what has one dimension and is
+        not named, biases and norms, as float16 too; None keeps them exactly
     order: "C" (row by row), "F" (column by column) or "best" (per layer, whichever gives the smaller file)
     """
 
@@ -93,10 +97,18 @@ class Recipe:
     dtype: str = "float32"
     bias_dtype: str = "float32"
     bias_bits: int | None = None
+    norms_dtype: str | None = None
     order: str = "best"
     seed: int = 0
 
     def __post_init__(self):
+        named = isinstance(self.layers, Mapping) and all(isinstance(name, str) for name in self.layers)
+        if not named or not all(isinstance(layer, LayerRecipe) for layer in self.layers.values()):
+            raise RecipeError("a recipe's layers are {name: LayerRecipe(density, bits)}")
+        if self.norms_dtype not in (None, "float16"):
+            raise RecipeError(f"norms_dtype must be float16 or None, not {self.norms_dtype!r}")
+        if not (isinstance(self.retrain, Schedule) and isinstance(self.finetune, Schedule)):
+            raise RecipeError("retrain and finetune are Schedules")
         if self.init not in INITS:
             raise RecipeError(f"init must be one of {', '.join(INITS)}, not {self.init!r}")
         if self.quantizer not in QUANTIZERS:
@@ -151,7 +163,7 @@ class Compressed:
 
     @property
     def ratio(self):
-        """Dense float32 bytes / bytes of the last stage's file."""
+        """Bytes of the net's tensors in their own types, tied ones once / bytes of the last stage's file."""
         return self.dense_bytes / self.stages[-1].file_bytes
 
     @functools.cached_property
@@ -193,25 +205,27 @@ def compress(
     progress=None,
     stop=None,
 ):
-    """Run the whole pipeline on a copy of ``net``, as float32 whatever its float type: ``Compressed``.
+    """Run the whole pipeline on a copy of ``net``: ``Compressed``.
+
+    The copy's floats are float32 while it is worked on; files hold each tensor in the type that it has in ``net``.
 
     data: what to retrain and fine-tune on: a DataLoader or another iterable of batches, with a ``loss(output, target)``
     or a ``step(net, batch)`` (``nets.batches.Batches``); or a ``Split`` of digits, which needs neither; or None where
     both schedules have no epochs (one-shot).
-    evaluate: function of a net (a copy in evaluation mode) -> a number, asked after each stage; or test: a ``Split``
-    whose error is measured. teacher: net whose outputs the schedules' ``teacher_weight`` refers to (default: ``net``
-    itself as given). example: what the net is called with, for ``drop_dead`` and ``reorder``; by default of the data.
+    evaluate: function of a net (a copy in evaluation mode, of float32) -> a number, asked after each stage; or test: a
+    ``Split`` whose error is measured. teacher: net whose outputs the schedules' ``teacher_weight`` refers to (default:
+    ``net`` itself). example: what the net is called with, for ``drop_dead`` and ``reorder``; by default of the data.
     checkpoint: folder from which an interrupted run of the same net and recipe goes on, empty again after it.
     progress(stage, done, total) is called often (by default bars on a terminal); stop() is asked often and ends the
     run with ``Stopped``.
-    Before any work: RecipeError if the recipe's layers are not the net's, or if it trains and there are no data;
-    DataError for data that the net cannot learn from, and for a split that is empty, lacks labels, or has labels that
-    the net does not; NetError for a layer type that cannot be compressed, and for a net on the meta device, which has
-    no numbers.
+    Before any work: RecipeError if the recipe names what the net has not, if it trains and there are no data, or for a
+    device that is not there; DataError for data that the net cannot learn from, and for a split that is empty, lacks
+    labels, or has labels that the net does not; NetError for a net that no file could give back
+    (``parameters.tensors``); WeightError for NaN among what is named.
     """
-    _check(net, recipe)
-    original, net = net, copy.deepcopy(net).float()
-    original = original if all(p.dtype == torch.float32 for p in original.parameters()) else copy.deepcopy(net)
+    _check(net, recipe, device)
+    given, net = net, parameters.working_copy(net)
+    original = given if all(p.dtype == torch.float32 for p in given.parameters()) else parameters.working_copy(given)
     lesson = _lesson(net, recipe, data, loss, step, test, device)
     teacher = teacher if teacher is not None else original
     if torch.device(device).type != "cpu":
@@ -227,12 +241,10 @@ def compress(
 
     def finish(name, stored):
         error = measured = None
-        if test is not None:
-            error = measured = training.error_percent(restore(stored), test, device)
-        if evaluate is not None:
-            twin = copy.deepcopy(net).to(device).eval()
-            twin.load_state_dict({key: torch.from_numpy(np.array(value)) for key, value in stored.state_dict().items()})
-            measured = _number(evaluate(twin))
+        if test is not None or evaluate is not None:
+            twin = restore(stored, into=parameters.working_copy(given)).float().to(device)
+            error = measured = None if test is None else training.error_percent(twin, test, device)
+            measured = measured if evaluate is None else _number(evaluate(twin))
         source = archive.dumps(stored) if stages else stored
         size = len(source) if stages else archive.file_bytes(stored)
         stages.append(Stage(name, source, size, error, measured))
@@ -254,7 +266,7 @@ def compress(
         if stop is not None and stop():
             raise Stopped(f"stopped in the stage {stage!r}")
 
-    finish("dense", stored_net(original, copied=False))
+    finish("dense", stored_net(given, copied=False))
 
     if kept is None or not kept.pruned(net):
         densities = {name: layer.density for name, layer in recipe.layers.items() if layer.sparse}
@@ -264,7 +276,7 @@ def compress(
             chains.drop_dead(net, example)
         if kept is not None:
             kept.keep(net)
-    finish("pruned", stored_net(net, recipe, "pruned", copied=False))
+    finish("pruned", stored_net(net, recipe, "pruned", copied=False, like=given))
 
     shared = SharedWeights(net, codebooks(net, recipe), rate=recipe.rate)
     train("shared", recipe.finetune, shared)
@@ -272,13 +284,13 @@ def compress(
     round_biases(net, recipe)
     if recipe.reorder:
         reorder(net, recipe, example)
-    finish("shared", stored_net(net, recipe, "shared", copied=False))
+    finish("shared", stored_net(net, recipe, "shared", copied=False, like=given))
     progress("coded", 0, 1)
-    finish("coded", stored_net(net, recipe, "coded", copied=False))
+    finish("coded", stored_net(net, recipe, "coded", copied=False, like=given))
     progress("coded", 1, 1)
     if kept is not None:
         kept.clear()
-    return Compressed(tuple(stages), models.dense_bytes(original))
+    return Compressed(tuple(stages), parameters.dense_bytes(given))
 
 
 def _steps(lesson, schedule):
@@ -328,12 +340,22 @@ class _Kept:
             path.unlink(missing_ok=True)
 
 
-def _check(net, recipe):
-    names = list(models.weight_layers(net))
-    if sorted(names) != sorted(recipe.layers):
-        raise RecipeError(f"the recipe is for the layers {', '.join(recipe.layers)}; the net has {', '.join(names)}")
-    if any(p.is_meta for p in net.parameters()):
-        raise NetError("the net is on the meta device: it has shapes, but no numbers to compress")
+def _check(net, recipe, device):
+    """The ``Target``s of a recipe; NetError for a net that no file can hold, RecipeError for what the net has not."""
+    if not isinstance(recipe, Recipe):
+        raise RecipeError(f"a Recipe says what becomes of a net, not {type(recipe).__name__}")
+    parameters.tensors(net)
+    try:
+        torch.empty(0, device=torch.device(device))
+    except Exception as error:  # torch raises all kinds of things for a device that it has not
+        raise RecipeError(f"device {device!r} cannot be used here: {error}") from error
+    try:
+        targets = parameters.named(net, recipe.layers)
+    except NetError as error:
+        raise RecipeError(f"the recipe does not fit the net: {error}") from error
+    for name, target in targets.items():
+        check_weights(target.weight, name)
+    return targets
 
 
 def _lesson(net, recipe, data, loss, step, test, device):
@@ -364,20 +386,39 @@ def codebooks(net, recipe):
 
 
 def round_biases(net, recipe):
-    """Bring the biases, in place, to what the recipe's file will hold: its dtype, and shared values if it asks so."""
-    for layer in models.weight_layers(net).values():
-        if layer.bias is None:
+    """Bring the biases, in place, to what the recipe's file will hold: its dtype, and shared values if it asks so.
+
+    With ``norms_dtype`` also what has one dimension and is not named; what float16 cannot hold stays as it is.
+    """
+    targets = parameters.named(net, recipe.layers)
+    for target in targets.values():
+        if target.bias is None:
             continue
-        bias = layer.bias.detach().cpu().numpy().copy()
+        bias = target.bias.detach().float().cpu().numpy().copy()
         if recipe.bias_bits is not None:
             used = bias != 0  # a dropped neuron's bias stays zero
             k = min(2**recipe.bias_bits - 1, len(np.unique(bias[used])))
             if k:
                 centroids = kmeans(bias[used], k, init="density", seed=recipe.seed).centroids
                 bias[used] = centroids[assign(bias[used], centroids)]
-        bias = bias.astype(recipe.bias_dtype).astype(np.float32)
-        with torch.no_grad():
-            layer.bias.copy_(torch.from_numpy(bias))
+        _fill(target.bias, bias.astype(recipe.bias_dtype))
+    if recipe.norms_dtype:
+        done = {key for target in targets.values() for key in (target.key, target.bias_key)}
+        for key, value in parameters.tensors(net).items():
+            if key not in done and _is_norm(value):
+                _fill(value, value.detach().float().cpu().numpy().astype(recipe.norms_dtype))
+
+
+def _is_norm(value):
+    """Whether a tensor is one of those that ``norms_dtype`` is about: a float32 parameter of one dimension in reach."""
+    if not isinstance(value, torch.nn.Parameter) or value.dim() != 1 or value.dtype != torch.float32:
+        return False
+    return bool(value.numel() and (value.detach().abs() < 65504).all())
+
+
+def _fill(tensor, numbers):
+    with torch.no_grad():
+        tensor.copy_(torch.from_numpy(numbers.astype(np.float32)))
 
 
 def reorder(net, recipe, example=None):
@@ -390,23 +431,84 @@ def reorder(net, recipe, example=None):
     net.load_state_dict({key: torch.from_numpy(value) for key, value in state.items()})
 
 
-def stored_net(net, recipe=None, stage="dense", copied=True):
-    """The ``StoredNet`` of a torch net as it stands after ``stage``: exactly its weights, coded as that stage does.
+def stored_net(net, recipe=None, stage="dense", copied=True, like=None):
+    """The ``StoredNet`` of a torch net as it stands after ``stage``: exactly its tensors, coded as that stage does.
 
-    ``copied`` False saves memory where the net lies still for as long as the result is used.
+    What the recipe does not name is kept as it is. like: the net that ``net`` is a ``working_copy`` of; its types and
+    ties are stored. ``copied`` False saves memory where the net lies still for as long as the result is used.
+    NetError for a net that no file can hold, or that has not what the recipe names.
     """
     if stage not in STAGES or (recipe is None and stage != "dense"):
         raise RecipeError(f"stage must be one of {', '.join(STAGES)}, and all but the first need a recipe")
+    like = net if like is None else like
+    given, state = parameters.tensors(like), parameters.tensors(net)
+    tied = parameters.ties(given)
+    targets = {} if recipe is None else parameters.named(like, recipe.layers)
+    plans = {target.key: recipe.layers[name] for name, target in targets.items() if stage != "dense"}
+    pairs = _pairs(like, given, tied) | {target.key: target for target in targets.values() if target.key in plans}
     layers = []
-    for name, module in models.weight_layers(net).items():
-        weight, bias = (None if p is None else p.detach().cpu().numpy() for p in (module.weight, module.bias))
-        layer = Layer(name, weight, bias, Coding())
-        if copied:
-            layer = replace(layer, weight=weight.copy(), bias=None if bias is None else bias.copy())
-        if stage != "dense":
-            layer = _coded(layer, recipe, recipe.layers[name], stage)
+    along = {target.bias_key for target in pairs.values()}
+    for key in given:
+        if key in along:
+            continue
+        if key in tied:
+            layers.append(Tie(key, tied[key]))
+            continue
+        target = pairs.get(key)
+        if target is None:
+            layers.append(_kept(key, given[key], state[key], copied, recipe, stage))
+            continue
+        layer = _layer(target, given, state, copied)
+        if key in plans:
+            layer = _coded(layer, recipe, plans[key], stage)
+        elif not all(np.isfinite(numbers).all() for numbers in layer.arrays().values()):
+            layers += [Kept(key, numbers) for key, numbers in layer.arrays().items()]
+            continue
         layers.append(layer)
-    return StoredNet(getattr(net, "name", type(net).__name__), tuple(layers))
+    return StoredNet(_name(net), tuple(layers))
+
+
+def _name(net):
+    name = getattr(net, "name", None)
+    return name if isinstance(name, str) else type(net).__name__
+
+
+def _pairs(net, given, tied):
+    """{key of a weight: ``Target``} of a net that is ``weight_layers`` of float32 and nothing else, or {}."""
+    if tied or any(value.dtype != torch.float32 for value in given.values()):
+        return {}
+    try:
+        targets = parameters.named(net, models.weight_layers(net)).values()
+    except NetError:
+        return {}
+    keys = {key for target in targets for key in (target.key, target.bias_key)}
+    return {target.key: target for target in targets} if keys >= given.keys() else {}
+
+
+def _layer(target, given, state, copied):
+    """A ``Layer`` of a target's tensors with the numbers that they have by now."""
+    dtype = parameters.dtype_name(given[target.key])
+
+    def numbers(key):
+        if key is None:
+            return None
+        found = parameters.array(state[key].to(given[key].dtype))
+        return archive.widened(found.copy() if copied else found, dtype)
+
+    bare = not target.key.endswith(".weight")
+    name = target.key if bare else target.key.removesuffix(".weight")
+    exact = Coding(dtype=dtype, bias_dtype=dtype)
+    return Layer(name, numbers(target.key), numbers(target.bias_key), exact, bare, dtype)
+
+
+def _kept(key, given, value, copied, recipe, stage):
+    """The record of a tensor that no recipe names: exactly as it was given, if its numbers still are the same."""
+    if value.dtype != given.dtype:
+        value = given if torch.equal(given.to(value.dtype), value.to(given.device)) else value.to(given.dtype)
+    numbers = parameters.array(value)
+    if recipe is not None and recipe.norms_dtype and stage in ("shared", "coded") and _is_norm(value):
+        return Layer(key, numbers, None, Coding(dtype=recipe.norms_dtype), bare=True)
+    return Kept(key, numbers.copy() if copied else numbers, parameters.dtype_name(value))
 
 
 def _coded(layer, recipe, layer_recipe, stage):
@@ -417,20 +519,29 @@ def _coded(layer, recipe, layer_recipe, stage):
     widths = (None,)
     if layer_recipe.sparse:
         widths = GAP_WIDTHS if layer_recipe.index_bits is None else (layer_recipe.index_bits,)
-    coding = Coding()
+    coding = layer.coding
     if stage in ("shared", "coded"):
         used = layer.weight[layer.weight != 0] if layer_recipe.sparse else layer.weight
+        codebook = np.unique(used)
         coding = replace(
             coding,
-            codebook=np.unique(used),
+            codebook=codebook,
             bias_codebook=np.unique(layer.bias) if shared_bias else None,
             huffman=stage == "coded",
-            dtype=recipe.dtype,
-            bias_dtype=recipe.bias_dtype,
+            dtype=_narrowest(recipe.dtype, codebook, layer),
+            bias_dtype=coding.bias_dtype if layer.bias is None else _narrowest(recipe.bias_dtype, layer.bias, layer),
         )
     orders = ("C", "F") if recipe.order == "best" and layer_recipe.sparse else (recipe.order.replace("best", "C"),)
     codings = [replace(coding, index_bits=bits, order=order) for bits in widths for order in orders]
     return archive.shortest(layer, codings)
+
+
+def _narrowest(asked, values, layer):
+    """The float type for a layer's values in a file: what the recipe asks for; where that is not exact, the layer's."""
+    if layer.dtype in ("float32", asked):
+        return asked
+    exact = np.array_equal(archive.widened(archive.narrowed(values, asked), asked), values)
+    return asked if exact and layer.dtype == "float64" else layer.dtype
 
 
 def _positive_zeros(values):
@@ -449,29 +560,48 @@ def as_after(stage, stored):
     it is. RecipeError for another stage.
     """
     changes = {
-        "dense": lambda coding: Coding(),
-        "pruned": lambda coding: replace(coding, codebook=None, huffman=False, dtype="float32"),
-        "shared": lambda coding: replace(coding, huffman=False),
-        "coded": lambda coding: coding,
+        "dense": lambda layer: Coding(dtype=layer.dtype, bias_dtype=layer.dtype),
+        "pruned": lambda layer: replace(layer.coding, codebook=None, huffman=False, dtype=layer.dtype),
+        "shared": lambda layer: replace(layer.coding, huffman=False),
+        "coded": lambda layer: layer.coding,
     }
     if stage not in changes:
         raise RecipeError(f"stage must be one of {', '.join(STAGES)}, not {stage!r}")
-    layers = (replace(layer, coding=changes[stage](layer.coding)) for layer in stored.layers)
-    return replace(stored, layers=tuple(layers))
+
+    def changed(record):
+        return replace(record, coding=changes[stage](record)) if isinstance(record, Layer) else record
+
+    return replace(stored, layers=tuple(map(changed, stored.layers)))
 
 
-def restore(stored):
-    """The torch net that a ``StoredNet`` holds, in evaluation mode; NetError if its name or layers are unknown."""
+def restore(stored, into=None):
+    """The torch net that a ``StoredNet`` holds, in evaluation mode: every tensor, its type, and what is tied.
+
+    into: a module of your own, which is changed in place and given back; without one the stored net's name must be one
+    of ``models.NETS``. NetError if the name is unknown, or tensors are missing, unexpected or of another shape; then
+    nothing was changed.
+    """
     if not stored.layers:
         raise NetError(f"the stored net {stored.name!r} has no layers")
-    options = {}
-    if stored.name not in ("lenet-300-100", "lenet-5"):
-        options["num_classes"] = stored.layers[-1].weight.shape[0]
-    with torch.device("meta"):  # no memory, and no random weights that are thrown away
-        net = models.build(stored.name, **options)
-    state = {key: torch.from_numpy(np.array(value)) for key, value in stored.state_dict().items()}
+    net = into
+    if net is None:
+        options = {}
+        if stored.name not in ("lenet-300-100", "lenet-5"):
+            weights = [array for array in stored.state_dict().values() if array.ndim > 1]
+            options["num_classes"] = weights[-1].shape[0] if weights else 1
+        with torch.device("meta"):  # no memory, and no random weights that are thrown away
+            net = models.build(stored.name, **options)
     try:
-        net.load_state_dict(state, assign=True)
-    except RuntimeError as error:
-        raise NetError(f"the stored layers do not fit the net {stored.name!r}: {error}") from error
-    return net.eval()
+        return parameters.load_into(net, stored).eval()
+    except NetError as error:
+        which = f"the net {stored.name!r}" if into is None else f"the {type(net).__name__} given"
+        raise NetError(f"the stored layers do not fit {which}: {error}") from error
+
+
+def open_net(path, into=None, *, max_bytes=None):
+    """The torch net in the .dcz file at ``path``, in evaluation mode: ``dcviz.open("mine.dcz", into=MyNet())``.
+
+    into: the module that the tensors are for, as for ``restore``; a net of ``models.NETS`` needs none. ArchiveError for
+    a damaged file and for one that takes more than ``max_bytes``; NetError as ``restore``.
+    """
+    return restore(archive.load(path, max_bytes=max_bytes), into)

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from dcviz import archive
+from dcviz.archive import Kept, Layer
 from dcviz.errors import NetError
 
 
@@ -25,7 +26,8 @@ def shortest(stored, hidden, orders=("C", "F"), rounds=3):
     """
     layers = [best_order(layer, orders) for layer in stored.layers]
     home = {key: at for at, layer in enumerate(layers) for key in layer.tensors()}
-    sizes = [archive.layer_bytes(layer) for layer in layers]
+    hidden = [neurons for neurons in hidden if all(place.key in home for place in neurons.places)]
+    sizes = [_size(layer) for layer in layers]
     for _ in range(rounds):
         before = sum(sizes)
         for neurons in hidden:
@@ -35,7 +37,7 @@ def shortest(stored, hidden, orders=("C", "F"), rounds=3):
                 state = {key: array for i in at for key, array in layers[i].tensors().items()}
                 state |= neurons.moved(state, order)
                 new = [best_order(_with(layers[i], state), orders) for i in at]
-                lengths = [archive.layer_bytes(layer) for layer in new]
+                lengths = [_size(layer) for layer in new]
                 if sum(lengths) < sum(sizes[i] for i in at):
                     for i, layer, length in zip(at, new, lengths, strict=True):
                         layers[i], sizes[i] = layer, length
@@ -44,8 +46,14 @@ def shortest(stored, hidden, orders=("C", "F"), rounds=3):
     return replace(stored, layers=tuple(layers))
 
 
+def _size(record):
+    return archive.layer_bytes(record) if isinstance(record, Layer) else 0  # kept tensors are as long in any order
+
+
 def _with(layer, state):
-    """A ``Layer`` with the arrays that a {key: array} has for it."""
+    """A record with the arrays that a {key: array} has for it."""
+    if isinstance(layer, Kept):
+        return replace(layer, array=state[layer.name])
     if layer.bare:
         return replace(layer, weight=state[layer.name])
     bias = None if layer.bias is None else state[f"{layer.name}.bias"]
@@ -108,8 +116,8 @@ def chain(kept):
 
 
 def best_order(layer, orders=("C", "F")):
-    """A ``Layer`` stored in whichever direction makes it smaller; one that stores every position stays as it is."""
-    if layer.coding.index_bits is None:
+    """A ``Layer`` stored in whichever direction makes it smaller; one that stores every position stays, as all else."""
+    if not isinstance(layer, Layer) or layer.coding.index_bits is None:
         return layer
     return archive.shortest(layer, [replace(layer.coding, order=order) for order in orders])
 

@@ -9,10 +9,11 @@ import bisect
 import numpy as np
 import torch
 
-from dcviz.errors import NetError, RecipeError, WeightError
+from dcviz.errors import RecipeError, WeightError
 from dcviz.ideas.pruning import check_weights, mask_from_density
 from dcviz.nets.models import weight_layers
 from dcviz.nets.training import is_finite, is_whole
+from dcviz.pipeline import parameters
 
 
 def weights_of(net):
@@ -28,7 +29,7 @@ class Masked:
 
     def __init__(self, net, masks):
         self.net = net
-        self._layers = weight_layers(net)
+        self._layers = {}
         self.cut(masks)
 
     def cut(self, masks):
@@ -36,9 +37,8 @@ class Masked:
 
         NetError for a layer that the net does not have, WeightError for a mask of another shape.
         """
+        self._layers = parameters.named(self.net, masks)
         for name, mask in masks.items():
-            if name not in self._layers:
-                raise NetError(f"no layer called {name}; there are {', '.join(self._layers)}")
             shape = tuple(self._layers[name].weight.shape)
             if np.shape(mask) != shape:
                 raise WeightError(f"the mask of {name} has the shape {np.shape(mask)}, its weights {shape}")
@@ -94,9 +94,7 @@ class Gradual(Masked):
     def __init__(self, net, densities, steps, cuts=1, ramp=0.5, regrow=False):
         check_cuts(cuts, ramp)
         self._densities, self._cuts, self._regrow = densities, cuts, regrow
-        if not densities.keys() <= weight_layers(net).keys():
-            unknown = ", ".join(densities.keys() - weight_layers(net).keys())
-            raise NetError(f"no layer called {unknown}; there are {', '.join(weight_layers(net))}")
+        self._targets = parameters.named(net, densities)
         self._at = [round(ramp * steps * cut / max(cuts - 1, 1)) for cut in range(cuts)]
         self._step = self._done = 0
         super().__init__(net, {})
@@ -109,7 +107,7 @@ class Gradual(Masked):
             share = self._done / self._cuts
             self.cut(
                 {
-                    name: mask_from_density(check_weights(self._layers[name].weight, name), d**share)
+                    name: mask_from_density(check_weights(self._targets[name].weight, name), d**share)
                     for name, d in self._densities.items()
                 }
             )
@@ -119,7 +117,7 @@ class Gradual(Masked):
         self._step, self._done = step, bisect.bisect_right(self._at, step)
         self.masks = {}
         if not self._free:
-            self.cut({name: check_weights(self._layers[name].weight, name) != 0 for name in self._densities})
+            self.cut({name: check_weights(self._targets[name].weight, name) != 0 for name in self._densities})
 
     @property
     def _free(self):

@@ -7,11 +7,11 @@ with the same code are *summed* (eq. 3); that is the centroid's gradient.
 import numpy as np
 import torch
 
-from dcviz.errors import CodebookError, NetError
+from dcviz.errors import CodebookError
 from dcviz.ideas.kmeans import assign, kmeans
 from dcviz.ideas.pruning import check_weights
 from dcviz.ideas.rate_distortion import assign_by_rate
-from dcviz.nets.models import weight_layers
+from dcviz.pipeline import parameters
 
 
 def reduce_gradient(gradient, codes, k):
@@ -49,10 +49,7 @@ def codebooks(net, k, init="linear", seed=0, max_iterations=300):
     A layer with fewer distinct weights than centroids keeps all of them; one without weights gets no codebook.
     ``max_iterations`` 0 gives the starting centroids. NetError for a layer that the net does not have.
     """
-    layers = weight_layers(net)
-    if not k.keys() <= layers.keys():
-        unknown = ", ".join(k.keys() - layers.keys())
-        raise NetError(f"no layer called {unknown}; there are {', '.join(layers)}")
+    layers = parameters.named(net, k)
     values = {}
     for name in k:
         weights = check_weights(layers[name].weight, name)
@@ -75,12 +72,12 @@ class SharedWeights:
     def __init__(self, net, codebooks, rate=0.0):
         self.net = net
         self._layers = []
-        layers = weight_layers(net)
+        layers = parameters.named(net, codebooks)
         for name, centroids in codebooks.items():
-            if name not in layers:
-                raise NetError(f"no layer called {name}; there are {', '.join(layers)}")
             weight = layers[name].weight
-            values = weight.detach().cpu().numpy().reshape(-1)
+            if not weight.is_contiguous():
+                weight.data = weight.data.contiguous()
+            values = check_weights(weight, name).reshape(-1)
             places = np.flatnonzero(values)
             if not places.size:
                 continue  # a layer pruned to nothing has nothing to share
@@ -102,8 +99,9 @@ class SharedWeights:
 
     def parameters(self):
         """The centroids of every layer that is not frozen, and the biases."""
+        shared = {id(weight) for _, weight, _, _, _ in self._layers}
         return [c for _, weight, c, _, _ in self._layers if weight.requires_grad] + [
-            p for p in self.net.parameters() if p.dim() == 1
+            p for p in self.net.parameters() if p.dim() == 1 and p.requires_grad and id(p) not in shared
         ]
 
     def after_backward(self):
