@@ -5,10 +5,15 @@ lines begin with ``# ``; ``# %% tags=["nbval-ignore-output"]`` tags a cell. Solu
 ``### BEGIN SOLUTION`` and ``### END SOLUTION``; the student edition has a stub there.
 
 Cells with a solution carry nbgrader's metadata, and the instructor edition keeps the marks: it is what nbgrader
-takes as the source of an assignment. The lecture edition is cut into slides by `dcviz.classroom.lecture`; the tags
-that overrule it stand in no other edition. Questions keep their answers back in the student edition alone: each of the
+takes as the source of an assignment. Questions keep their answers back in the student edition alone: each of the
 others calls `Prediction.open_all` in a cell of its own before its first code cell. Recorded numbers in the text are
 tags: `dcviz.evidence.prose` fills them in.
+
+The lecture edition is slides. A cell tagged ``slide``, ``subslide``, ``fragment``, ``notes`` or ``skip`` is just that;
+one without such a tag stands on the slide of the cell before it. Three tags are for what only a lecture cuts finer: in
+the other editions a cell tagged ``more`` is the end of the one before it, and one tagged ``lecture`` is not there.
+After a ``question`` outputs are collapsed in JupyterLab, up to the next heading, until they are clicked. Code is hidden
+but for exercises.
 """
 
 import ast
@@ -18,7 +23,6 @@ import os
 import re
 from pathlib import Path
 
-from dcviz.classroom import lecture
 from dcviz.errors import DcvizError
 from dcviz.evidence import prose
 from dcviz.files import ROOT, atomic_write, check_writable
@@ -27,6 +31,8 @@ from dcviz.labkit.figure_image import smaller
 SOURCES = ROOT / "notebooks" / "source"
 NOTES = ROOT / "docs" / "teaching"
 EDITIONS = ("student", "instructor", "lecture")
+SLIDE_TAGS = ("slide", "subslide", "fragment", "notes", "skip")
+LECTURE_TAGS = (*SLIDE_TAGS, "more", "lecture", "question")
 
 OPEN = "from dcviz.labs import Prediction\n\nPrediction.open_all()"
 
@@ -41,6 +47,10 @@ class SourceError(DcvizError, ValueError):
 
 def cells_of(source, edition="student"):
     """[(kind, text, tags)] of a source's text, kind "code" or "markdown", in an edition."""
+    return [(kind, _text(kind, lines, edition), tags) for kind, lines, tags in _cells(source, edition)]
+
+
+def _cells(source, edition):
     if edition not in EDITIONS:
         raise SourceError(f"edition must be one of {', '.join(EDITIONS)}, not {edition!r}")
     cells, lines = [], None
@@ -49,12 +59,19 @@ def cells_of(source, edition="student"):
             match = _CELL.match(line)
             if not match:
                 raise SourceError(f"line {number}: {line!r} does not start a cell; see dcviz.classroom.editions")
-            tags = re.findall(r'"([^"]*)"', match["tags"] or "")
-            lines = []
-            cells.append(("markdown" if match["markdown"] else "code", lines, tags))
+            kind, tags = "markdown" if match["markdown"] else "code", re.findall(r'"([^"]*)"', match["tags"] or "")
+            if edition != "lecture" and "lecture" in tags:
+                lines = []
+            elif edition != "lecture" and "more" in tags:
+                if not cells or cells[-1][0] != kind:
+                    raise SourceError(f"line {number}: {line!r} follows no {kind} cell that could go on")
+                lines = cells[-1][1]
+            else:
+                lines = []
+                cells.append((kind, lines, tags))
         elif lines is not None:
             lines.append(line)
-    return [(kind, _text(kind, lines, edition), tags) for kind, lines, tags in cells]
+    return cells
 
 
 def _text(kind, lines, edition):
@@ -72,29 +89,34 @@ def notebook(path, edition="student"):
     """The notebook (nbformat 4, not executed) that a source makes; cell ids depend on the source only."""
     import nbformat.v4 as v4
 
-    path = Path(path)
-    source = path.read_text("utf-8")
-    made = []
-    for stub, (kind, text, tags) in zip(cells_of(source), cells_of(source, edition), strict=True):
-        text = prose.filled(text) if kind == "markdown" else text
-        exercise = (kind == "code" and stub[1] != text) or (edition == "student" and "# your code here" in text)
+    path, made, asked = Path(path), [], False
+    for kind, lines, tags in _cells(path.read_text("utf-8"), edition):
+        text, metadata = _text(kind, lines, edition), {}
+        exercise = kind == "code" and _MARKS.search("\n".join(lines))
+        if kind == "markdown":
+            text = prose.filled(text)
+        if exercise and edition != "lecture":
+            metadata["nbgrader"] = _nbgrader(text)
         if edition == "lecture":
-            made += [(*cell, tags) for cell in lecture.slides(kind, text, tags, exercise)]
-        else:
-            made.append((kind, text, {"nbgrader": _nbgrader(text)} if exercise and kind == "code" else {}, tags))
-    if edition == "lecture":
-        made = lecture.join(made, notes_of(path.stem))
-    if edition != "student" and any(kind == "code" for kind, *_ in made):
-        opens = lecture.slides("code", OPEN, ["skip"])[0][2] if edition == "lecture" else {}
-        at = next(i for i, (kind, *_) in enumerate(made) if kind == "code")
-        made.insert(at, ("code", OPEN, opens, []))
+            metadata["slideshow"] = {"slide_type": next((tag for tag in tags if tag in SLIDE_TAGS), "-")}
+            asked = (asked and not text.startswith("#")) or "question" in tags
+            if kind == "code" and not exercise:
+                metadata["jupyter"] = {"source_hidden": True}
+                if asked and "question" not in tags:
+                    metadata["jupyter"]["outputs_hidden"] = True
+        made.append((kind, text, metadata, [tag for tag in tags if tag not in LECTURE_TAGS]))
+    if edition == "lecture" and notes_of(path.stem):
+        made.insert(1, ("markdown", notes_of(path.stem), {"slideshow": {"slide_type": "notes"}}, []))
+    first = next((i for i, (kind, *_) in enumerate(made) if kind == "code"), None)
+    if edition != "student" and first is not None:
+        hidden = {"slideshow": {"slide_type": "skip"}, "jupyter": {"source_hidden": True}}
+        made.insert(first, ("code", OPEN, hidden if edition == "lecture" else {}, []))
     cells = []
     for number, (kind, text, metadata, tags) in enumerate(made):
         make = v4.new_markdown_cell if kind == "markdown" else v4.new_code_cell
         cell = make(text, id=hashlib.sha256(f"{path.stem}/{number}".encode()).hexdigest()[:8], metadata=metadata)
-        kept = [tag for tag in tags if tag not in lecture.SLIDE_TAGS]
-        if kept:
-            cell.metadata["tags"] = kept
+        if tags:
+            cell.metadata["tags"] = tags
         cells.append(cell)
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     return v4.new_notebook(cells=cells, metadata={"kernelspec": kernel, "language_info": {"name": "python"}})
@@ -167,8 +189,6 @@ def write(edition, out, chapters=None, run=True):
         book = notebook(source, edition)
         if run:
             execute(book, out)
-            if edition == "lecture":
-                lecture.drop_empty(book)
         target = out / f"{source.stem}.ipynb"
         data = (nbformat.writes(book) + "\n").encode()
         atomic_write(target, lambda file, data=data: file.write(data))

@@ -118,13 +118,13 @@ class Prediction(widgets.VBox):
         print(f"{ASKED}{self.question}")
         return None
 
-    def tell(self, lab=None):
+    def tell(self):
         """Print the truth, once the question is answered and there is one."""
 
         def say():
-            truth = self._truth_of(lab)
+            truth = self._truth_of(self.lab)
             if truth is not None:
-                self.reveal(lab)
+                self.reveal(self.lab)
                 print(f"It is {self._say(truth)}.")
 
         self.then(say)

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 04 · Weight sharing
 #
 # *Thousands of weights, a handful of values.*
@@ -7,11 +7,12 @@
 # does, how far it ends from the best there is, and why the best fit is not the whole story. **You need** chapter 02
 # (pruning); k-means is explained here. **Time:** 45 minutes. No network, no GPU.
 # Words: [glossary](../docs/glossary.md).
-#
+
+# %% [markdown] tags=["notes", "more"]
 # Pruning has thrown most of the weights out. The ones that are left are still 32-bit floats, each with a value of its
 # own. Section 3 of the paper asks: do they have to be?
 
-# %%
+# %% tags=["skip"]
 import numpy as np
 
 from dcviz.chapters.ch04_weight_sharing import checks as check, figures, measure
@@ -23,7 +24,7 @@ from dcviz.labs import LloydLab, Prediction, SharingLab
 from dcviz.pipeline import lesson
 from dcviz.pipeline.retraining import weights_of
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # We work on LeNet-300-100, pruned to the paper's densities and retrained for a moment, here and now, on 4,000 digits.
 # (A lesson's worth of retraining: its error is higher than that of the net that ships with the workbook.)
 
@@ -33,7 +34,7 @@ values = {name: w[w != 0] for name, w in weights_of(net).items()}
 for name, w in values.items():
     print(f"{name}: {w.size:>6,} weights are left, {len(np.unique(w)):>6,} different values among them")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 1 · How few values are enough?
 #
 # **Weight sharing:** put the weights of a layer into $k$ clusters and replace each by the value of its cluster, the
@@ -44,7 +45,7 @@ for name, w in values.items():
 # Go to the extreme, $k = 2$: in the whole layer just one positive and one negative value (and the zeros of the pruned
 # places). First commit to a guess. Then set **k** to 2, tick **after k-means**, and press **Measure**.
 
-# %%
+# %% tags=["subslide"]
 two_values = Prediction(
     "Every layer of the pruned net keeps only 2 different values. How many of 100 digits does it get wrong then?",
     low=0,
@@ -53,16 +54,22 @@ two_values = Prediction(
     key="ch04-two-values",
     truth=lambda lab: lab.measured.get((True, 2, "linear", 0, True)),
 )
+# %% tags=["question", "lecture"]
+two_values
+# %% tags=["subslide", "more"]
 SharingLab("lenet-300-100", layer="fc1", k=13, init="linear", prediction=two_values)
+# %% tags=["fragment", "lecture"]
+two_values.tell()
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # **What the pictures show.** On top, the weights that pruning left: two humps, with a gap where the small ones used
 # to be. Bands of two blues are the clusters, diamonds are the centroids. Below on the left, how far off a weight is
 # when it is replaced by its centroid, by the size of the weight; on the right, the errors that you measure.
 #
 # Surprised? Untick **pruned net** and measure 2 values for the *unpruned* net too. It falls apart. A pruned net has
 # its zeros for free: with two centroids it has three values, and the gap between the humps is where it needed none.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### The formula
 #
 # Clusters $C_1 \dots C_k$ with centroids $c_i$ should be tight. Equation 2 of the paper makes
@@ -73,7 +80,8 @@ SharingLab("lenet-300-100", layer="fc1", k=13, init="linear", prediction=two_val
 # $k$ values,
 #
 # $$ r = \frac{n b}{n \log_2 k + k b} . $$
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # With the numbers of this layer:
 
 # %%
@@ -83,7 +91,7 @@ for k in (2, 4, 32, 256):
     rate = compression_rate(n, 32, k)
     print(f"k = {k:>3}: r = {n:,}·32 / ({n:,}·{bits} + {k}·32) = {rate:5.2f}")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### Build it yourself: the rate
 
 
@@ -97,7 +105,7 @@ def my_rate(n, b, k):
 
 check.compression_rate(my_rate)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### Build it yourself: the codes
 #
 # Which centroid does a weight belong to? The nearest one.
@@ -114,12 +122,13 @@ def my_assign(weights, centroids):
 
 check.assign(my_assign)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 2 · Where should the centroids start?
 #
 # k-means improves a codebook step by step, but from where? Section 3.2 compares three starts (Fig. 4 of the paper
 # shows them on {{paper/figure4_initialisation.left_panel_clusters}} clusters of AlexNet's conv3, so our lab opens with as many):
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # | start | the $k$ centroids are |
 # |---|---|
 # | **forgy** | $k$ weights picked at random |
@@ -129,22 +138,28 @@ check.assign(my_assign)
 # Go back up to the lab, or use this one. Switch between the three and watch the dashed curve, the *cumulative*
 # share: *density* puts its dots at even **heights**, *linear* at even **places**.
 
-# %%
+# %% tags=["subslide"]
 large_ones = Prediction(
     "Which start serves the few largest weights best?",
     options=["forgy", "density", "linear"],
     key="ch04-large",
     truth=lambda lab: measure.best_for_large(values["fc1"], 13),
 )
+# %% tags=["question", "lecture"]
+large_ones
+# %% tags=["subslide", "more"]
 SharingLab("lenet-300-100", layer="fc1", k=13, init="density", prediction=large_ones)
+# %% tags=["fragment", "lecture"]
+large_ones.tell()
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Look at the lower left picture. A start that goes where the crowd is serves small weights to the third digit, and the few
 # large ones are **rounded away**. One that does not care how many weights there are serves every size alike.
 #
 # Section 3.2 chooses by that: large weights matter more than small ones, but there are few of them. Tick **after k-means**:
 # the crowd pulls. Is the start that was best still best?
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # The same in numbers, for the start itself, before any k-means:
 
 # %% tags=["nbval-ignore-output"]
@@ -161,7 +176,7 @@ for init in ("forgy", "density", "linear"):
     said.append(f"{init:8}{served:>24}{errors[0]:>29.3f}{start.inertia:>10.2f}")
 large_ones.then(lambda: print("\n".join(said)))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### Build it yourself: the density start
 #
 # The linear start is one call, `np.linspace(weights.min(), weights.max(), k)`. The density start takes a little more.
@@ -178,7 +193,7 @@ def my_density_init(weights, k):
 
 check.density_init(my_density_init)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### You decide: k and start, layer by layer
 #
 # Share the weights of the *unpruned* LeNet-300-100, without fine-tuning. At most 3 % of the 1,000 held-out digits may go
@@ -196,7 +211,7 @@ def my_codebooks():
 
 check.codebooks(my_codebooks)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 3 · One step at a time
 #
 # Lloyd's algorithm is two sentences, said over and over:
@@ -208,7 +223,7 @@ check.codebooks(my_codebooks)
 # crosses mark where the centroids started. You can also **drag** a centroid (or use the arrow keys) and start from
 # there.
 
-# %%
+# %% tags=["subslide"]
 steps = Prediction(
     "8 centroids on fc1, linear start: after how many steps does nothing move any more?",
     low=1,
@@ -217,9 +232,14 @@ steps = Prediction(
     key="ch04-steps",
     truth=lambda lab: measure.steps_until_still(values["fc1"], 8, "linear"),
 )
+# %% tags=["question", "lecture"]
+steps
+# %% tags=["subslide", "more"]
 LloydLab("lenet-300-100", layer="fc1", k=8, init="linear", prediction=steps)
+# %% tags=["fragment", "lecture"]
+steps.tell()
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # **Try these three things.**
 #
 # * **Empty clusters.** Set k to 12, start *linear*. One centroid stands in the gap that pruning left and owns
@@ -228,11 +248,13 @@ LloydLab("lenet-300-100", layer="fc1", k=8, init="linear", prediction=steps)
 # * **A start of your own.** Drag three centroids on top of each other. What do they become?
 # * **Local optima.** Tick **exact optimum** and compare the ends of linear, density and a few forgy draws. They differ:
 #   Lloyd only ever walks downhill, and stops in the first valley.
-#
+
+# %% [markdown] tags=["notes", "more"]
 # In one dimension a step is cheap. Sort the weights once; then each cluster is a run between two midpoints, found by
 # binary search, and its mean is a difference of two running sums: $k$ searches per step, however many weights there
 # are.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Build it yourself: one update
 
 
@@ -251,21 +273,21 @@ def my_lloyd_update(weights, codes, centroids):
 
 check.lloyd_update(my_lloyd_update)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Now plug your own start into the lab. (Until `my_density_init` has passed its check, the lab uses its own.)
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["subslide", "nbval-ignore-output"]
 mine = check.density_init.trusted(my_density_init)
 LloydLab("lenet-300-100", layer="fc1", init="density", start=mine and mine(values["fc1"], 8))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 4 · How far from the best?
 #
 # In one dimension the best codebook can be computed: every cluster is a run of the sorted weights, and the best way
 # to cut them into $k$ runs is made of best ways to cut fewer weights into $k - 1$ runs (*dynamic programming*, see
 # `dcviz/ideas/kmeans_optimal.py`). So we can say exactly what a start leaves on the table.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["subslide", "nbval-ignore-output", "question"]
 rows = measure.starts_against_optimum(values["fc1"], (4, 8, 16, 32))
 closest = Prediction(
     "After k-means has settled: which start comes closest to the smallest possible inertia, on fc1 with 32 centroids?",
@@ -275,28 +297,29 @@ closest = Prediction(
 )
 closest
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["subslide", "nbval-ignore-output"]
 figure, axes = theme.figure(11, 4.4)
 figures.against_optimum(axes, rows)
 said = "; ".join(f"k = {r['k']}: " + ", ".join(f"{i} {r[i]:.2f}" for i in ("linear", "density", "forgy")) for r in rows)
 closest.then(lambda: Picture(figure, f"Inertia over the exact optimum, measured now. {said}."))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # (Bars of forgy: the mean of five draws.) A bar above 1 is a valley that is not the deepest. With 32 centroids the
 # start that the paper recommends ends **farthest** from the optimum of equation 2: its centroids in the empty
 # stretches own few weights, or none, and the crowd has to share the others.
-#
+
+# %% [markdown] tags=["notes", "more"]
 # So is the paper wrong? Not so fast: *inertia counts weights, accuracy does not*. A thousand small weights served a
 # little better make the sum smaller; ten large ones served badly can change what the net answers. That has to be
 # measured on the net.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 5 · Accuracy by bits and start
 #
 # Fig. 8 of the paper does that for AlexNet. Here it is beside the same experiment on our LeNet-300-100, *unpruned*,
 # where the three starts differ most. Dashed line: the net before sharing. Note the different scales.
 
-# %%
+# %% tags=["subslide"]
 recorded = recordings.load("weight_sharing_bits")
 quoted = paper.table("figure8_initialisation_accuracy")
 names = {"linear": "linear", "density": "density", "forgy": "forgy_random"}
@@ -312,12 +335,13 @@ for place, what, title in (
     place.set_ylim(0.8, 120)
 Picture(figure, f"Left: {quoted.source}, {quoted.kind}. Middle and right: {recorded.note}.")
 
-# %%
+# %% tags=["subslide"]
 measure.figure8_table(recorded.rows)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # **How to read it.**
-#
+
+# %% [markdown] tags=["more"]
 # * *The start alone* shows the argument in its pure form: from 3 bits on, linear beats density, and density beats
 #   forgy (the mean of three draws), by far.
 # * *k-means repairs most of it*, because our layers are small and it may run until nothing moves. A lead of linear is
@@ -326,7 +350,8 @@ measure.figure8_table(recorded.rows)
 # * *After half an epoch of fine-tuning* (last columns) the three are equal within what 10,000 test images can tell.
 # * At 1 and 2 bits the linear start puts its centroids at the far ends, where hardly a weight is, and loses; k-means
 #   brings them back.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # And the *pruned* net, from the same recording:
 
 # %%
@@ -346,24 +371,26 @@ said = (
 )
 two_values.then(lambda: Picture(figure, said))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # On a pruned LeNet the choice of the start hardly matters: pruning has already removed the crowd near zero that pulls
 # centroids away from the large weights. **Sharing and pruning help each other.** MNIST is also an easy task;
 # do not expect 2 bits to be enough for ImageNet (chapter 05 has the paper's numbers).
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### A layer of AlexNet
 #
 # The same lab on the weights of AlexNet that survived pruning (trained by us on CIFAR-10; they ship as a file).
 # Fig. 4 of the paper is about conv3, with {{paper/figure4_initialisation.left_panel_clusters}} clusters; so is this one.
 
-# %%
+# %% tags=["subslide"]
 SharingLab("alexnet-cifar10-pruned", layer="features.6", k=13)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Two hills and a gap between them: that is what the threshold has cut out. The *linear* start wastes centroids on the
 # empty gap: the one at {{computed/ch04_weight_sharing.centroid_without_weights()|.4f}} owns no weight. Tick **after k-means**: the others move to their weights, this one stays where
 # it is, because the mean of no weights is undefined (section 3). It is a wasted place in the codebook.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Why not one codebook for the whole net?
 #
 # The paper gives every layer a codebook of its own, and shares no value between layers. Two reasons. A codebook is cheap:
@@ -379,17 +406,19 @@ for name, w in values.items():
     print(f"{name:5}{w.std():>24.3f}{errors[0]:>37.4f}{errors[1]:>23.4f}")
 print(f"\nbytes saved by one codebook instead of three: {2 * 16 * 4}")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # The largest layer loses least, because it decides where the common values lie; the smallest loses most. And training (chapter 05)
 # would have to move one value for all layers at once, though each layer's gradient asks for something else.
-#
+
+# %% [markdown] tags=["slide", "more"]
 # ## What to take home
 #
 # * $k$ shared values turn 32-bit weights into $\log_2 k$-bit codes and one small codebook.
 # * *Linear* serves all sizes of weights alike; *density* and *forgy* serve the crowd and round the large weights away.
 # * k-means only walks downhill, can leave clusters empty, and from a linear start ends *above* the optimum of
 #   equation 2. The paper recommends it all the same: accuracy is the aim, inertia a stand-in.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # **Discuss:** equation 2 counts every weight alike. How would you change it so that it counts what the net cares
 # about? (You would need gradients. Which ones?)
 #

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 05 · Trained quantization
 #
 # *The codes stay. The values learn.*
@@ -8,7 +8,7 @@
 # chapter 04. **Time:** 45 minutes. No network, no GPU.
 # Words: [glossary](../docs/glossary.md).
 
-# %%
+# %% tags=["skip"]
 import numpy as np
 
 from dcviz.chapters.ch04_weight_sharing.figures import errors_by_bits
@@ -21,13 +21,14 @@ from dcviz.labkit.picture import Picture
 from dcviz.labs import CodebookLab, FinetuneLab, GradientLab, Prediction
 from dcviz.pipeline import shipped
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 1 · Sixteen weights, four values, one step
 #
 # Fig. 3 of the paper shows one step of training on a layer of 4 × 4 weights. They share four values, so each has a
 # code of 2 bits. The usual backward pass gives each of the 16 weights its gradient. But we cannot move 16 weights:
 # there are only four numbers to move.
-#
+
+# %% [markdown] tags=["notes", "more"]
 # Take the cluster with value 2.00. Its weights have the gradients {{paper/figure3_weight_sharing_example.gradient.0.0}}, {{paper/figure3_weight_sharing_example.gradient.1.3}},
 # {{paper/figure3_weight_sharing_example.gradient.2.1}} and {{paper/figure3_weight_sharing_example.gradient.3.0}}.
 
@@ -39,9 +40,14 @@ figure_3 = Prediction(
     truth=lambda lab: f"{measure.figure3_tuned(2.0):.2f}",
     at={"learning_rate": 1.0, "reduce": "sum"},
 )
+# %% tags=["question", "lecture"]
+figure_3
+# %% tags=["subslide", "more"]
 GradientLab(learning_rate=0.0, reduce="mean", prediction=figure_3)
+# %% tags=["fragment", "lecture"]
+figure_3.tell()
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # **Read it along the arrows of Fig. 3.** Each weight gets the number of its nearest centroid (top). The gradient has
 # the same shape as the weights (bottom left). *Group* it by cluster, *add up* each group, multiply by the learning
 # rate, and *subtract* from the centroids. Colour and number say which cluster a cell belongs to; point at a cell to
@@ -49,7 +55,8 @@ GradientLab(learning_rate=0.0, reduce="mean", prediction=figure_3)
 #
 # **Try:** change one gradient of cluster 3 to 1. Which of the 16 weights move? Then press **Write the new values
 # back**: the weights have new values, but the codes are as they were.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Equation 3
 #
 # Let $I_{ij}$ be the code of weight $W_{ij}$. Every weight of cluster $k$ *is* the number $C_k$, so by the chain rule
@@ -57,7 +64,8 @@ GradientLab(learning_rate=0.0, reduce="mean", prediction=figure_3)
 # $$ \frac{\partial L}{\partial C_k}
 # = \sum_{i,j} \frac{\partial L}{\partial W_{ij}} \frac{\partial W_{ij}}{\partial C_k}
 # = \sum_{i,j} \frac{\partial L}{\partial W_{ij}} \, \mathbb{1}(I_{ij} = k) . $$
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # A sum, not a mean. For the four weights above, and with the paper's own numbers beside ours:
 
 # %%
@@ -70,7 +78,7 @@ for i in (3, 2, 1, 0):
                 f"{example.tuned[i]:>19.2f}{paper_tuned:>10.2f}")
 figure_3.then(lambda: print("\n".join(said)))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### Why not the mean? Ask the net
 #
 # Switch the lab to **mean**: the numbers of Fig. 3 do not come out any more. But the better judge is the loss itself.
@@ -83,11 +91,12 @@ print("value   weights that share it   slope, measured   sum of gradients   mean
 for i in range(4):
     print(f"{i:>5}{found['weights'][i]:>24}{found['measured'][i]:>18.5f}{found['sum'][i]:>19.5f}{found['mean'][i]:>20.5f}")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # The sum, to the last digit. The mean is too small by the number of weights in the cluster, and worse, by a
 # *different* factor in every cluster: with it, large clusters learn more slowly than small ones. No learning rate can
 # repair that.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Build it yourself: reduce the gradient
 
 
@@ -101,7 +110,7 @@ def my_reduce_gradient(gradient, codes, k):
 
 check.reduce_gradient(my_reduce_gradient)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### Build it yourself: move the centroids
 
 
@@ -115,7 +124,7 @@ def my_centroid_update(centroids, gradient, codes, learning_rate):
 
 check.centroid_update(my_centroid_update)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### Build it yourself: the weights again
 #
 # For the next forward pass each weight looks its value up.
@@ -131,11 +140,11 @@ def my_weights(centroids, codes):
 
 check.weights_from_codes(my_weights)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # That is all of trained quantization: forward with `my_weights`, backward as always, `my_reduce_gradient`,
 # `my_centroid_update`. In the package it is 70 lines, `dcviz/pipeline/trained_quantization.py`.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 2 · Watch the values learn
 #
 # Now on a whole net. The pruned LeNet-5 gets **one bit** per weight, two values in each layer. k-means put them where
@@ -150,24 +159,30 @@ finetuned = Prediction(
     key="ch05-finetune",
     truth=lambda lab: lab.finished_error(net="lenet-5", bits=1, epochs=2.0),
 )
+# %% tags=["question", "lecture"]
+finetuned
+# %% tags=["subslide", "more"]
 training_lab = FinetuneLab("lenet-5", layer="fc1", bits=1, prediction=finetuned)
 training_lab
+# %% tags=["fragment", "lecture"]
+finetuned.tell()
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Press **Fine-tune** (a few seconds; **Stop** works at any time). Or let the next cell press it for you.
 
 # %% tags=["nbval-ignore-output"]
 training_lab.train()
 finetuned.then(lambda: Picture(training_lab.picture(), plain(training_lab.caption.value)))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Crosses are where k-means put the centroids, diamonds where training took them: Fig. 4 of the paper (right) shows
 # the same for AlexNet's conv3. They move only a little (in `fc1` both inwards; in the other layers one of the two moves
 # outwards), but **away from the mean of their weights**: what fits the weights best is not what answers best. A few numbers per layer, and most of the
 # damage is repaired. (We train with Adam; what it is fed is the sum of equation 3.)
 #
 # **Try:** choose another layer. Then 3 or 4 bits: how much is left to repair? Then a learning rate of 0.03.
-#
+
+# %% [markdown] tags=["slide", "more"]
 # ## 3 · What does the codebook cost?
 #
 # The codes are not everything: someone has to keep the $k$ values. Section 3 of the paper counts them in,
@@ -176,7 +191,7 @@ finetuned.then(lambda: Picture(training_lab.picture(), plain(training_lab.captio
 #
 # with $n$ weights of $b$ bits that share $k$ values. Slide $n$ and the bits.
 
-# %%
+# %% tags=["subslide"]
 rate = Prediction(
     "Fig. 3: 16 weights of 32 bits become 16 codes of 2 bits and 4 values of 32 bits. How many times smaller?",
     low=1.0,
@@ -187,9 +202,14 @@ rate = Prediction(
     truth=lambda lab: compression_rate(16, 32, 4),
     at={"n": 16, "bits": 2},
 )
+# %% tags=["question", "lecture"]
+rate
+# %% tags=["subslide", "more"]
 CodebookLab(n=1000, bits=5, prediction=rate)
+# %% tags=["fragment", "lecture"]
+rate.tell()
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Every curve starts low, where the codebook is most of what is stored, and flattens at $b / \log_2 k$, where it is
 # forgotten. The bend is near $n \log_2 k = k b$, that is at
 #
@@ -199,12 +219,12 @@ CodebookLab(n=1000, bits=5, prediction=rate)
 for bits in (2, 4, 5, 8):
     print(f"{bits} bits, k = {2**bits:>3}: codes and codebook cost the same at n = {2**bits * 32 / bits:,.0f} weights")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # This is why a small layer such as LeNet-5's conv1 gains so little, and why the codebook is *per layer*: not per
 # filter, not per row. Fig. 11 of the paper shows how the storage divides. Beside it, our own files, **measured**:
 # every byte of a .dcz file is accounted for.
 
-# %%
+# %% tags=["subslide"]
 shares = measure.storage_shares()
 figure, axes = theme.figure(12, 4.8)
 figures.storage_shares(axes, shares)
@@ -212,16 +232,17 @@ said = "; ".join(f"{name} {weight:.1f} / {index:.1f} / {book:.1f}" for name, (we
 source = paper.table("figure11_storage_shares_pct").source
 Picture(figure, f"% weight / index / codebook. {said}. Paper: {source}, labels in the figure. Ours: measured bytes.")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # In both, the codebook is the smallest part by far, and *where* a weight is costs as much as *what* it is. Our
 # codebooks are smaller still: they hold 16-bit floats, and fewer of them.
-#
+
+# %% [markdown] tags=["slide", "more"]
 # ## 4 · How few bits are enough?
 #
 # Fig. 7 of the paper lowers the bits of the fully connected layers, of the convolutional ones, and of all. Two nets
 # are compared: pruned and quantized, and quantized only.
 
-# %%
+# %% tags=["question"]
 recorded = recordings.load("quantization_bits")
 together = Prediction(
     "2 bits in all layers of LeNet-5, no fine-tuning. Which net makes fewer mistakes?",
@@ -231,7 +252,7 @@ together = Prediction(
 )
 together
 
-# %%
+# %% tags=["subslide"]
 figure, axes = theme.figure(14, 8.6, rows=2, columns=3, sharey="row")
 for column, layers in enumerate(("fc", "conv", "all")):
     title = f"paper, AlexNet: {layers} layers"
@@ -247,18 +268,20 @@ said = (
 )
 together.then(lambda: Picture(figure, said))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # **The paper's message, and ours.**
 #
 # * *Convolutional layers need more bits* than fully connected ones. AlexNet's fc layers get by with 3 bits
 #   ({{paper/figure7_bits_vs_accuracy.fc.top1_pruned_quant.2}} % right, of {{paper/text_numbers.alexnet_ref_top1_acc}}); at
 #   2 bits they lose {{computed/ch05_trained_quantization.figure7_loss(pruned; 2)|.1f}} points, and {{computed/ch05_trained_quantization.figure7_loss(unpruned; 2)|.1f}} where the
 #   net is not pruned. Its conv layers collapse below 4.
+# %% [markdown] tags=["more"]
 # * *Pruning and quantization do not disturb each other.* Where few bits begin to hurt, the pruned net even suffers
 #   **less**, in the paper and here: it has fewer weights to serve with its few values, and its zeros come free.
 # * With many bits our pruned curve stays a little above the other: that is the price of pruning, not of sharing.
 # * LeNet-5 is far more forgiving than AlexNet: ten classes, clean images. Do not take its low bits for a rule.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # Table 6 of the paper picks three settings. The same bits on our pruned LeNet-5, shared and then fine-tuned for half
 # an epoch:
 
@@ -266,7 +289,7 @@ together.then(lambda: Picture(figure, said))
 print(f"ours: error on the 10,000 test images, {recorded.note}")
 measure.table6(recorded.rows)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # With 8 and 5 bits, AlexNet loses nothing; with 4 and 2 it loses two points of top-1 and
 # {{paper/table6_alexnet_bits[conv_bits=4].top5_increase}} of top-5. That is the price list from which the
 # paper picks 8 bits for convolutional and 5 bits for fully connected layers. Our net loses nothing that 10,000 images
@@ -276,7 +299,7 @@ measure.table6(recorded.rows)
 for name, layer in shipped.reference("lenet-5").recipe.layers.items():
     print(f"{name}: codes of {layer.bits} bits")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### And on AlexNet?
 #
 # The same three pairs of bits on our AlexNet (CIFAR-10 pictures at 224 pixels), pruned to the densities of Table 4, each
@@ -290,7 +313,8 @@ measure.table6(on_alexnet.rows, "our AlexNet, CIFAR-10 (recorded)")
 # %% [markdown]
 # The same order as in the paper: the first two pairs cost nothing, the third costs something, of which fine-tuning wins a
 # little back. Ten classes are easier than a thousand, so it costs less.
-#
+
+# %% [markdown] tags=["slide", "more"]
 # ## What to take home
 #
 # * The gradient of a shared value is the **sum** of its weights' gradients: they all move together, so their effects
@@ -298,7 +322,8 @@ measure.table6(on_alexnet.rows, "our AlexNet, CIFAR-10 (recorded)")
 # * Codes are chosen once; training moves only the codebook. A few numbers per layer repair most of what sharing broke.
 # * The codebook costs $k b$ bits per layer: nothing for large layers, everything for tiny ones.
 # * Pruning and quantization work together: each alone stops earlier (Fig. 6 and 7 of the paper).
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # **Discuss:** the codes never change during training. What could be gained if they did, and what would it cost?
 #
 # **One weight:** how far fine-tuning moved it, with all weights of its cluster: [its journey](07_full_pipeline.ipynb#The-journey-of-one-weight).

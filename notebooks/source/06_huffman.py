@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 06 · Huffman coding
 #
 # *Frequent things deserve short names.*
@@ -11,7 +11,7 @@
 # **You need** chapters 03 (gaps) and 04 (shared weights). **Time:** 60 minutes. No network, no GPU.
 # Words: [glossary](../docs/glossary.md).
 
-# %%
+# %% tags=["skip"]
 import heapq
 
 import numpy as np
@@ -24,14 +24,15 @@ from dcviz.evidence import recordings
 from dcviz.labs import DecodeLab, HuffmanLab, Prediction
 from dcviz.pipeline import shipped
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 1 · Some symbols come all the time
 #
 # After pruning and sharing, a layer is two streams of small whole numbers:
 #
 # * **weight codes**: for each kept weight, which of the shared values it takes (chapter 04);
 # * **gaps**: how far it is from the previous one (chapter 03), stored as *gap* − 1.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # So far every code takes the same number of bits. Look how unevenly they are used in the largest layer of the
 # compressed LeNet-300-100 that ships with this workbook:
 
@@ -40,11 +41,12 @@ fc1 = coders.streams(shipped.compressed("lenet-300-100").layers[0])
 weight_codes, gaps = fc1["weight codes"], fc1["gaps"]
 figures.streams_picture(fc1, "fc1")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # The weight codes have two hills: values just below and just above zero, with a valley where pruning took the
 # small weights away. Code 0, if it stands alone at the left, is the zero of the fillers. The gaps fall off
 # steeply, because kept weights come in crowds; the bar at the right end counts the fillers.
-#
+
+# %% [markdown] tags=["more"]
 # A **Huffman code** gives frequent symbols short bit strings and rare ones long bit strings. Commit to a guess
 # before you touch the tree. Then take it in hand:
 #
@@ -53,26 +55,33 @@ figures.streams_picture(fc1, "fc1")
 # * move **merges done** to 0, and press play: see how the tree grows;
 # * edges are as thick as the share of the symbols that pass through them.
 
-# %%
+# %% tags=["subslide"]
 mean_length = Prediction(
     f"At fixed length each weight code of fc1 takes {weight_codes.width} bits. "
     "How many will Huffman need, on average?",
     low=1.0, high=6.0, unit="bits", key="ch06-mean-length", at={"layer": "fc1", "symbol": 15},
     truth=lambda lab: tables.huffman_length(weight_codes),
 )
+# %% tags=["question", "lecture"]
+mean_length
+# %% tags=["subslide", "more"]
 HuffmanLab("lenet-300-100", layer="fc3", stream="weight codes", prediction=mean_length)
+# %% tags=["fragment", "lecture"]
+mean_length.tell()
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### What a symbol deserves
 #
 # A bit answers one yes-or-no question. A good question splits what is left in two halves of equal weight.
 # Something that happens half the time takes one such question, a quarter of the time two, and in general
 #
 # $$\text{a symbol of probability } p \text{ deserves } \log_2 \frac{1}{p} \text{ bits.}$$
-#
+
+# %% [markdown] tags=["notes", "more"]
 # In the middle panel of the lab each symbol is a point: what it deserves, against what it gets. On the dashed
 # line both agree. Huffman's words have whole bits, so the points can only stand on the steps near it.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # Averaged over the symbols as they occur, what they deserve is the **entropy**. With this layer's own numbers:
 
 # %%
@@ -87,7 +96,8 @@ mean_length.then(lambda: Math(tables.mean_formula(weight_codes)))
 # %% [markdown]
 # Shannon showed in 1948 that no code for single symbols gets below the entropy. Huffman showed in 1952 how to
 # find the best code with whole bits; it always stays less than one bit above.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Exercise 1 · Entropy
 #
 # Careful with symbols that never occur: what is 0 · log 0 for a computer?
@@ -104,29 +114,31 @@ def my_entropy(counts):
 
 check.entropy(my_entropy)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 2 · Merge the two lightest
 #
 # Huffman's construction fits in a sentence: **take the two lightest nodes, make them the children of a new node
 # that weighs as much as both, and go on until one node is left.** Every merge adds one bit to the words of all
 # symbols below it, so it should happen to the lightest.
-#
+
+# %% [markdown] tags=["notes", "more"]
 # Watch it on a small layer. Before each step, say which two nodes come next; the dashed rings show them.
 
-# %%
+# %% tags=["subslide"]
 HuffmanLab("lenet-5", layer="conv1", stream="gaps", step=0)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # No word is the beginning of another one, because symbols sit at the *ends* of paths only. Such a **prefix
 # code** needs no commas: whoever follows the bits from the root knows when a word is over.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Exercise 2 · Code lengths
 #
 # Keep a heap of `(weight, number, symbols below)`. The number makes ties unambiguous, so that Python never
 # compares the lists. `heapq.heappop(heap)` takes the smallest entry, `heapq.heappush(heap, entry)` puts one in.
 
 
-# %%
+# %% tags=["subslide"]
 def my_code_lengths(counts):
     """Bits of each symbol's word: counts (alphabet,) -> list of lengths, 0 where a symbol never occurs."""
     ### BEGIN SOLUTION
@@ -148,14 +160,14 @@ def my_code_lengths(counts):
 
 check.code_lengths(my_code_lengths)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Your function plugs into the lab. Once it has passed, its lengths appear as stars beside ours, and the
 # caption compares the means. (With ties the tree may differ. The mean may not.)
 
-# %%
+# %% tags=["subslide"]
 HuffmanLab("lenet-5", layer="fc2", stream="weight codes", code_lengths=check.code_lengths.trusted(my_code_lengths))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 3 · Only the lengths go into the file
 #
 # The decoder needs the code, too. Must the file hold the whole tree? No. Swapping the two children of any node
@@ -165,13 +177,14 @@ HuffmanLab("lenet-5", layer="fc2", stream="weight codes", code_lengths=check.cod
 #
 # * the first word is all zeros;
 # * each next word is the one before **plus 1**, with **zeros appended** where the length grows.
-#
+
+# %% [markdown] tags=["notes", "more"]
 # Switch *canonical order* off and on. The words change; depth by depth, the leaves stay the same.
 
-# %%
+# %% tags=["subslide"]
 HuffmanLab("lenet-300-100", layer="fc3", stream="gaps", canonical=True, symbol=2)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### Exercise 3 · Canonical words
 
 
@@ -192,9 +205,10 @@ def my_canonical(lengths):
 
 check.canonical(my_canonical)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 4 · What it saves
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Exercise 4 · Mean length
 #
 # A rare symbol may have a long word; it hardly matters. So the mean must weigh each length by how often it is
@@ -211,9 +225,10 @@ def my_mean_length(counts, lengths):
 
 check.mean_length(my_mean_length)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Nobody can read the words without the table of lengths, so a file holds the table, too.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### You decide: gaps for a coded file
 #
 # In chapter 03 you chose the width of a gap and the walk for each layer, when every gap took its full width. Now gaps
@@ -221,7 +236,7 @@ check.mean_length(my_mean_length)
 # choices; with the paper's 5 bits, row by row, the file has {{computed/ch06_huffman.paper_widths()|,}} bytes. Stay within 23,500, tables included.
 
 
-# %%
+# %% tags=["subslide"]
 def my_gap_widths():
     """{"fc1": (bits, "C" or "F"), "fc2": ..., "fc3": ...}"""
     ### BEGIN SOLUTION
@@ -231,22 +246,22 @@ def my_gap_widths():
 
 check.gap_widths(my_gap_widths)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### Layer by layer
 #
 # Beside the paper's Table 2. "Bytes" are lengths of real streams, code tables included; "saved" compares them
 # with the same symbols at fixed length.
 
-# %%
+# %% tags=["subslide"]
 mean_length.then(lambda: tables.layers("lenet-300-100"))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # and LeNet-5, beside Table 3:
 
 # %%
 tables.layers("lenet-5")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Look for three patterns.
 #
 # * **The more uneven, the more is saved.** Gaps with one dominant value do best; a layer whose codes are used
@@ -255,11 +270,13 @@ tables.layers("lenet-5")
 #   gaps). Section 7 says why.
 # * **Small layers pay for their tables.** A dozen bytes are nothing in fc1 and a tenth of the stream in the
 #   last layer.
-#
+
+# %% [markdown] tags=["notes", "more"]
 # (One number in the paper cannot be right as printed: Table 3 says that Huffman coding makes the weight codes
 # of its last layer *longer*, {{paper/table3_lenet5[layer=ip2].weight_bits_PQ}} →
 # {{paper/table3_lenet5[layer=ip2].weight_bits_PQH}} bits. No best code does that, unless a code table is counted in.)
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### The whole file
 #
 # Section 4 of the paper says that Huffman coding saves {{paper/text_numbers.huffman_saves_pct_of_storage.0}} to
@@ -272,17 +289,23 @@ whole_file = Prediction(
     low=0, high=50, unit="%", key="ch06-whole-file",
     truth=lambda lab: round(100 * tables.whole_file_saving("lenet-300-100"), 1),
 )
+# %% tags=["question", "lecture"]
+whole_file
+# %% tags=["subslide", "more"]
 HuffmanLab("lenet-300-100", layer="fc1", stream="gaps", rare=0.5, prediction=whole_file)
+# %% tags=["fragment", "lecture"]
+whole_file.tell()
 
-# %%
+# %% tags=["subslide"]
 whole_file.then(tables.whole_files)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # In the paper's own tables the two LeNets stay a little below what it says, AlexNet lies within, VGG-16
 # above. Our files are in the table (AlexNet: the one with the paper's densities, trained on CIFAR-10). Whoever quotes a
 # saving should name the opponent, too: fixed-length codes with bits to spare are easy to beat. Ours take no more bits than
 # the alphabet of each layer needs.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Figure 5, and ours
 #
 # The paper shows the two distributions for AlexNet's last layer. Here they are for our AlexNet, with the paper's density
@@ -290,31 +313,33 @@ whole_file.then(tables.whole_files)
 # the same way. The weight codes do not: the paper's make two hills, with codes in the valley that hardly any weight
 # uses; ours make one, because the valley between the two humps of *weights* holds no centroid any more.
 
-# %%
+# %% tags=["subslide"]
 ours = tables.last_streams("alexnet-cifar10-paper")
 figures.figure_5(tables.figure5(), {name: one.counts for name, one in ours.items()}, "AlexNet on CIFAR-10")
 
-# %%
+# %% tags=["subslide"]
 tables.last_layers("alexnet-cifar10-paper")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # (The paper's counts are read off the printed bars. The smallest bars are drawn at a minimum height, so rare
 # symbols may be rarer than they look. And one thing does not fit: Figure 5 has 32 different gaps, which take 5 bits; Table 4
 # says that AlexNet's index has 4 bits in every layer, so at most 16 gaps, as in ours. The two cannot show the same file.)
-#
+
+# %% [markdown] tags=["slide", "more"]
 # ## 5 · Read it back
 #
 # A code is worth what its decoder gives back. Here are the first bits of a layer as they stand in the file, and
 # the canonical tree. Read a bit, go down; at a leaf write down the symbol, and start again at the root. Or read
 # whole words at a glance: type the **next symbol** and press *Check*.
 
-# %%
+# %% tags=["subslide"]
 DecodeLab("lenet-5", layer="conv1", stream="gaps", count=12)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # When all are decoded, the caption turns the gaps into positions: you have just unpacked the beginning of a
 # layer by hand.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Exercise 5 · Decode
 #
 # In a .dcz file the first bit is the *most significant* bit of the first byte: `f"{byte:08b}"` writes them in
@@ -322,7 +347,7 @@ DecodeLab("lenet-5", layer="conv1", stream="gaps", count=12)
 # to stop.
 
 
-# %%
+# %% tags=["subslide"]
 def my_decode(data, words, n):
     """The first n symbols: data bytes, words[symbol] as '0'/'1' text ('' if absent) -> list of symbols."""
     ### BEGIN SOLUTION
@@ -341,7 +366,7 @@ def my_decode(data, words, n):
 
 check.decode(my_decode)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 6 · Why not just zip it?
 #
 # zip, gzip, bz2, xz and zstd have had decades of tuning. Do they do better on the very same symbols? Each gets
@@ -349,7 +374,7 @@ check.decode(my_decode)
 # without whole bits: **ANS** (asymmetric numeral systems), which turns the whole message into one large number.
 # Its code is [a page long](../dcviz/ideas/ans.py).
 
-# %%
+# %% tags=["subslide", "question"]
 sizes = {name: coders.sizes(stream) for name, stream in fc1.items()}
 asked = ["fixed-length", "Huffman", "ANS", "zip", "bz2", "xz"]
 best_coder = Prediction(
@@ -360,13 +385,13 @@ best_coder = Prediction(
 )
 best_coder
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["subslide", "nbval-ignore-output"]
 best_coder.then(lambda: tables.by_coder(gaps, sizes["gaps"]))
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["subslide", "nbval-ignore-output"]
 best_coder.then(lambda: figures.coders_picture(fc1, sizes, "fc1"))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # What to see:
 #
 # * **zip and gzip look for repeated strings**, and finish with a Huffman code. There are hardly any repetitions
@@ -374,6 +399,7 @@ best_coder.then(lambda: figures.coders_picture(fc1, sizes, "fc1"))
 #   after the other are close to independent draws; for those a plain Huffman code is nearly all one can do.
 # * **ANS and Huffman stay within a percent of each other**: ANS has no whole bits, but a larger table, which eats part of
 #   what that wins. Huffman's decoder is a plain table look-up, easy to put into hardware. It was a good choice.
+# %% [markdown] tags=["subslide", "more"]
 # * **The dashed line is a bound for coders that take symbols one by one.** A compressor that adapts to
 #   neighbourhoods may dip below it: where on the image you are says something about which weights were kept. If
 #   one of them comes out ahead of Huffman, that is why. No law is broken; the symbols are not quite
@@ -382,16 +408,16 @@ best_coder.then(lambda: figures.coders_picture(fc1, sizes, "fc1"))
 # %% tags=["nbval-ignore-output"]
 tables.shuffled(weight_codes)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # And the file as a whole? In the *dense* net there is little to gain: of the four bytes of a float32 weight three are
 # noise. The fourth, sign and exponent, is not; put these bytes side by side (second column), and every compressor finds
 # more. Lossless coders made for weights do just that, and still the net stays large. Once it is pruned and shared, a general compressor does surprisingly well, and the .dcz file itself is
 # incompressible: there is no redundancy left to find.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["subslide", "nbval-ignore-output"]
 tables.zipped_nets("lenet-300-100")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### The authors' own file
 #
 # The authors of the paper published a compressed SqueezeNet: pruned, shared, 4-bit gaps with fillers, *without* Huffman
@@ -403,14 +429,15 @@ recorded = recordings.load("squeezenet_recoded")
 print(recorded.note)
 pd.DataFrame(recorded.rows).set_index("file")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Huffman coding saves a sixth, and zip nearly as much: "why not just zip it?" is a fair question. SqueezeNet is all
 # convolutions with 8-bit codes. Each code is a byte, two gaps are a byte, and zip ends with a Huffman code over bytes: it
 # *is* Huffman coding, with the wrong pairs of gaps glued together. xz looks at neighbours, and at the authors' 4-bit gaps
 # it even **beats** Huffman: {{recorded/squeezenet_recoded[file=published file, xz].bytes|,}} bytes against
 # {{recorded/squeezenet_recoded[file=.dcz, Huffman, 4-bit gaps].bytes|,}}. Only with a gap width of its own in every layer is
 # the .dcz file the smallest. Codes of 5 bits packed across the borders of bytes, as in the paper's large layers, take that advantage away.
-#
+
+# %% [markdown] tags=["slide", "more"]
 # ## 7 · Never below one bit
 #
 # Huffman has one weakness. A word has at least one bit, even for a symbol that comes 99 % of the time and
@@ -421,23 +448,24 @@ pd.DataFrame(recorded.rows).set_index("file")
 # one-bit word and saves nothing. Two remedies: code **blocks** of several weights as one symbol, so that they
 # share a bit; or use ANS, which has no whole bits.
 
-# %%
+# %% tags=["subslide"]
 layers = shipped.compressed("lenet-300-100").layers
 figures.one_bit_picture({layer.name: np.count_nonzero(layer.weight) / layer.weight.size for layer in layers})
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # The paper takes a third way, and you have known it since chapter 03: **gaps**. A gap is a whole run of zeros
 # in one symbol, a block that is as long as it needs to be. For fc1:
 
 # %%
 tables.mask_codes("lenet-300-100", "fc1")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # That is the quiet cleverness of relative index plus Huffman: together they come down to the entropy of the
 # mask, and here even below it, because the kept weights stand in crowds and gaps notice. (The mask's entropy
 # takes weights one by one. The block codes are shown without their tables, which for blocks of 8 are no longer
 # small.)
-#
+
+# %% [markdown] tags=["slide", "more"]
 # ## Summary
 #
 # * A symbol of probability *p* deserves log₂(1/*p*) bits; the average of that is the entropy.
@@ -445,6 +473,7 @@ tables.mask_codes("lenet-300-100", "fc1")
 # * The file stores code *lengths*; canonical words follow from them.
 # * Huffman coding loses nothing and asks for no retraining. It saves what is uneven: a lot in gaps, less in
 #   weight codes.
+# %% [markdown] tags=["subslide", "more"]
 # * General compressors come near, mostly from above; where neighbours tell something, one of them may win.
 # * Huffman stops at one bit per symbol; gaps are the way around.
 #

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 07 · The full pipeline
 #
 # *Prune, retrain, share, fine-tune, code: from a trained net to a file, and back.*
@@ -6,10 +6,11 @@
 # **You will learn** what each stage buys and what it costs, where every byte of the file goes, and whether
 # the paper's 40x is real. **You need** chapters 02 to 06, or trust. **Time:** 30 minutes. No network, no GPU.
 # Words: [glossary](../docs/glossary.md).
-#
+
+# %% [markdown] tags=["notes", "more"]
 # Every size on this page is the length of a file that decodes back to the same net, bit for bit. Nothing is estimated.
 
-# %%
+# %% tags=["skip"]
 import time
 from dataclasses import replace
 
@@ -30,11 +31,12 @@ from dcviz.nets import datasets, models, training
 from dcviz.pipeline import alexnet, recipes, shipped
 from dcviz.pipeline.retraining import weights_of
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 1 · Watch the bytes fall
 #
 # The lab takes LeNet-300-100 as it ships with the workbook ({{recorded/shipped_nets[name=lenet-300-100].dense_bytes|/4 ,.0f}} parameters) and sends it through the whole pipeline:
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # | stage | what happens | what is stored |
 # |---|---|---|
 # | **dense** | nothing yet | every weight, 32 bits |
@@ -44,21 +46,26 @@ from dcviz.pipeline.retraining import weights_of
 #
 # First commit to a guess. Then press **Run the pipeline**; or run the next two cells, which press it for you.
 
-# %%
+# %% tags=["subslide"]
 guess = Prediction(
     "Which stage makes the file smaller by the largest factor?",
     options=["pruned", "shared", "coded"],
     key="ch07-stage",
     truth=lambda lab: lab.best_stage(net="lenet-300-100", scale=1.0, bits=5, index_bits=5, init="linear", epochs=10),
 )
+# %% tags=["question", "lecture"]
+guess
+# %% tags=["subslide", "more"]
 lab = PipelineLab(net="lenet-300-100", epochs=10, prediction=guess)
 lab
+# %% tags=["fragment", "lecture"]
+guess.tell()
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["subslide", "nbval-ignore-output"]
 lab.run()
 guess.then(lambda: lab)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Three things to see in the picture.
 #
 # * **Pruning and sharing do the heavy lifting**, and they multiply: fewer weights, and fewer bits for each.
@@ -67,30 +74,33 @@ guess.then(lambda: lab)
 #   {{paper/text_numbers.huffman_saves_pct_of_storage.1}} % saved by it.
 # * **The index is about as large as the weights.** Saying *where* a weight sits costs as much as saying *what* it is.
 #   Fillers (chapter 03) are the price of short gaps.
-#
+
+# %% [markdown] tags=["notes", "more"]
 # This was a lesson's worth of training on 4,000 digits, so the error is higher than it has to be. Section 4 opens the
 # files that were trained properly.
-#
+
+# %% [markdown] tags=["more"]
 # **Try it:** drag the densities to a quarter of the paper's. What happens to the error, and which stage caused it?
 # Then set 2 bits per weight code. Then try `lenet-5`. Each run takes a few seconds.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 2 · Where does every byte go?
 #
 # The file says it itself. `archive.breakdown` (or `python -m dcviz inspect FILE`) charges each byte to what it is for,
 # and the parts add up to the length of the file exactly.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["subslide", "nbval-ignore-output"]
 tables.parts(lab.result.stored)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Look at the last layer, `fc3`. It has only 1,000 weights: codebook, code tables and biases weigh as much as
 # the weights themselves. In `fc1` with its {{paper/derived_layer_checks.nets.LeNet-300-100.rows.0.n|,}} weights they vanish. That is the formula of chapter 05 at work,
 #
 # $$ r = \frac{n b}{n \log_2 k + k b} , $$
 #
 # where the codebook's $k b$ only matters if $n$ is small.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Predict the file before it is written
 #
 # How many bytes will the file have, before Huffman coding? Mind everything that a real file has to hold. You are told of
@@ -99,7 +109,7 @@ tables.parts(lab.result.stored)
 # do; who finds out what else is in the file gets closer, and the closest is kept.
 
 
-# %%
+# %% tags=["subslide"]
 def my_file_bytes(layers):
     """Bytes of the whole file: layers is a list of dicts, such as layers[0]["fillers"] -> a number."""
     ### BEGIN SOLUTION
@@ -113,7 +123,7 @@ def my_file_bytes(layers):
 
 check.file_bytes(my_file_bytes)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### You decide: a recipe for 15,000 bytes
 #
 # Choose a density and the bits of a weight code for each layer. The check sends the net through the whole pipeline, with
@@ -121,7 +131,7 @@ check.file_bytes(my_file_bytes)
 # digits: at most 5 %. The paper's densities and 5 bits make some 23 kB. Your smallest file is kept.
 
 
-# %%
+# %% tags=["subslide"]
 def my_recipe():
     """{"fc1": (density, bits), "fc2": ..., "fc3": ...}"""
     ### BEGIN SOLUTION
@@ -131,7 +141,7 @@ def my_recipe():
 
 check.recipe(my_recipe)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 3 · Save it, open it, compare every bit
 #
 # A size means nothing if the net cannot come back. Save the compressed net, read it again, and compare the bits.
@@ -143,14 +153,14 @@ before, after = lab.result.stored.state_dict(), opened.state_dict()
 same = all(before[key].tobytes() == after[key].tobytes() for key in before)
 print(f"my-lenet.dcz: {size:,} bytes; all {len(before)} tensors the same bit for bit: {same}")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # The opened file is a net like any other:
 
 # %%
 net = pipeline.restore(opened)
 net
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # A damaged file is refused, and the message says where. Change one byte in the middle and try to open it:
 
 # %% tags=["nbval-ignore-output"]
@@ -161,22 +171,23 @@ try:
 except archive.ArchiveError as error:
     print(error)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### The journey of one weight
 #
 # One weight of `fc1`, from the net that was trained to its bits in the file that ships, and back. **Choose a weight**: three
 # of four are in the file, the others were pruned. The hatched band is what the last cut took away.
-#
+
+# %% [markdown] tags=["more"]
 # * *dense* and *coded* are read from the shipped files as you watch; the values on the way are **recorded**, from the run
 #   that makes that very file (`python -m dcviz record weight_journey`).
 # * Look for a weight that was small at first and grew, and for a large one that was pruned.
 # * *Shared* is a jump: from here on all weights of a cluster move together.
 # * Its bits begin in the middle of a byte. Nobody wrote down where: the decoder comes there by reading all words before.
 
-# %%
+# %% tags=["subslide"]
 JourneyLab(weight=5)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 4 · Is 40x real?
 #
 # The files that ship with the workbook were made by the same pipeline, trained on 55,000 digits
@@ -184,51 +195,53 @@ JourneyLab(weight=5)
 # to report. Below, the paper's Table 1 beside these files, **measured now**: on the official 10,000 test images if they
 # are on this machine, else on the 5,000 bundled digits, which the nets never saw in training.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["subslide", "nbval-ignore-output"]
 rows = [shipped.measure(name) for name in ("lenet-300-100", "lenet-5")]
 print("errors measured on:", rows[0]["images"])
 tables.table1(rows)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Now layer by layer: Table 2 of the paper (LeNet-300-100) beside our file.
 
 # %%
 tables.layers("lenet-300-100", archive.describe(shipped.compressed_path("lenet-300-100")))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # And Table 3 (LeNet-5):
 
 # %%
 tables.layers("lenet-5", archive.describe(shipped.compressed_path("lenet-5")))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # **How to read the difference.** The paper's rates seem to leave out biases and Huffman tables: 410 float32 biases of
 # LeNet-300-100 alone would be 1.6 of its {{paper/table1_overview[net=LeNet-300-100].compressed.size}}. Our bytes include them, and checksums too. On the other hand our nets
 # retrain with the dense net as a teacher, which buys more sparsity at the same error.
 
-# %%
+# %% tags=["subslide"]
 breakdown = archive.describe(shipped.compressed_path("lenet-5"))
 figure, axes = theme.figure(11, 4.2)
 byte_shares(axes, breakdown)
 Picture(figure, ", ".join(f"{layer.name}: {layer.file_bytes:,} bytes" for layer in breakdown.layers))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### What was in the bytes that are gone?
 #
 # The file is many times smaller and answers as well. So what did the rest of the dense net say? Much of it nobody had asked
 # for:
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # * **More digits than the task needs.** A float32 has 24 bits of precision; chapter 05 shows that a few values serve as well.
 # * **An order of neurons** that means nothing: hidden neurons may be numbered in any way (chapter 10 makes use of it).
 # * **Weights for inputs without ink** (chapter 02), and several weights that do the work of one: after retraining the others
 #   take it over.
 # * **The dice.** Before training every weight was a random number, and many moved little since. The first table compares
 #   the trained weights with the random numbers that they started from: 1 would be "not moved at all", 0 "forgotten".
-#
+
+# %% [markdown] tags=["notes", "more"]
 # And a part was asked for, by few pictures. *The same error is not the same net*: the second table counts digits on which
 # dense net and file disagree.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["subslide", "nbval-ignore-output"]
 start, dense = (weights_of(net) for net in (models.build("lenet-5", seed=0), shipped.dense("lenet-5")))
 gone = {name: w == 0 for name, w in weights_of(pipeline.restore(shipped.compressed("lenet-5"))).items()}
 alike = {
@@ -237,7 +250,7 @@ alike = {
 }
 pd.DataFrame(alike).rename_axis("correlation with the random start")
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["subslide", "nbval-ignore-output"]
 seen, counted = datasets.unseen(), {}
 for name in ("lenet-300-100", "lenet-5"):
     nets = shipped.dense(name), pipeline.restore(shipped.compressed(name))
@@ -252,11 +265,11 @@ for name in ("lenet-300-100", "lenet-5"):
     }
 pd.DataFrame(counted).T
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # The kept weights remember the dice even better: the large ones are often those that began large. And of the digits some
 # were lost and about as many won. The mean does not say *which*; in a net that judges people, look before you ship.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 5 · AlexNet, and every byte of it
 #
 # LeNets are small. The paper's headline is AlexNet: {{paper/table1_overview[net=AlexNet].ref.size}} in
@@ -265,7 +278,8 @@ pd.DataFrame(counted).T
 # the paper compresses (its last layer has 10 classes, not 1,000), and was trained on CIFAR-10: 32-pixel pictures, scaled
 # up to the 224 pixels that fc6's 9,216 inputs are made for. It is an easier task than ImageNet. Read the ratios with that
 # in mind.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # Two files ship: **paper**, with the densities and bits of Table 4, and **small**, pruned harder. All stages, as
 # recorded when they were made:
 
@@ -273,9 +287,10 @@ pd.DataFrame(counted).T
 print(recordings.load("alexnet_cifar10").note)
 tables.alexnet()
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # (The *pruned* files hold 16-bit floats, as they ship.)
-#
+
+# %% [markdown] tags=["more"]
 # **No loss of accuracy?** Compare the test errors. The small net, which keeps one weight in
 # {{computed/ch07_full_pipeline.weights_to_one_kept(alexnet-cifar10)|.0f}}, makes *no more* errors than the dense one it was made of:
 # {{recorded/alexnet_cifar10[stage=small, coded].test_error_percent|.1f}} against
@@ -287,39 +302,42 @@ tables.alexnet()
 # the paper claims, too. *Pruning costs nothing* would be more than that: the dense net, trained on for as long, might
 # have become better still. Chapter 11 has such a fair rival for GoogLeNet. To go on from here:
 # `python -m dcviz alexnet compress`.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # **What does the method cost?** Training, mostly. The NIPS 2015 paper says it for pruning alone: AlexNet took
 # {{paper/nips2015_pruning.alexnet_hours.train}} hours to train, and its pruned form another
 # {{paper/nips2015_pruning.alexnet_hours.retrain}} hours to retrain (quoted), so the net costs
 # {{computed/ch07_full_pipeline.training_factor()|.1f}} times as much as without pruning. The tables of Deep Compression print no times. It is
 # paid once, by whoever makes the net, and saved by everybody who downloads, stores or runs it. So pruning is nothing for
 # trying out ideas; it is for the net that ships.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # Table 4 beside the file with the paper's own densities and bits, its layers and bytes **measured now**:
 
 # %%
 tables.layers("alexnet", archive.describe(shipped.compressed_path("alexnet-cifar10-paper")))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # * **fc6 and fc7 are where the bytes go**, in the paper and here, and 9 % of them is still millions of weights.
 # * **Same densities, same bits, and nearly the paper's rates**:
 #   {{recorded/alexnet_cifar10[stage=paper, coded].ratio|.1f}} times smaller, the paper
 #   {{paper/table4_alexnet.total.ratio_PQH}}. The method is not tied to its data set; the file is real.
 # * Fillers are counted here. At 9 % and 4-bit gaps, $0.91^{16}$ = 22 % of fc6's entries would be fillers if kept weights
 #   lay at random. Compare with the column.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # And the small one:
 
 # %%
 breakdown = archive.describe(shipped.compressed_path("alexnet-cifar10"))
 tables.layers("alexnet", breakdown)
 
-# %%
+# %% tags=["subslide"]
 figure, axes = theme.figure(11, 4.2)
 byte_shares(axes, breakdown)
 Picture(figure, ", ".join(f"{layer.name}: {layer.file_bytes:,} bytes" for layer in breakdown.layers))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # fc6 is still {{computed/ch07_full_pipeline.share_of_file(alexnet-cifar10; fc6)|*100 .0f}} % of the file. But the convolutions,
 # {{computed/ch07_full_pipeline.share_of_weights(alexnet-cifar10; conv)|*100 .0f}} % of the weights, now take
 # {{computed/ch07_full_pipeline.share_of_file(alexnet-cifar10; conv)|*100 .0f}} %: **the harder the big layers are squeezed, the more the others
@@ -329,7 +347,7 @@ Picture(figure, ", ".join(f"{layer.name}: {layer.file_bytes:,} bytes" for layer 
 # steps are minutes of training, or seconds without: k-means in every layer, codes chosen for their length too, Huffman.
 # (Here the pipeline counts *pruned* with 32-bit floats, so it is larger than in the table above.)
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["subslide", "nbval-ignore-output"]
 pruned = shipped.compressed("alexnet-cifar10-pruned")
 recipe = alexnet.SETTINGS["small"].recipe
 layers = {one.name: replace(recipe.layers[one.name], density=pruning.density(one.weight)) for one in pruned.layers}
@@ -341,7 +359,7 @@ pd.DataFrame(
      for stage in again.stages}
 ).T
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # The file opens to a net that computes:
 
 # %% tags=["nbval-ignore-output"]
@@ -354,20 +372,21 @@ net(torch.zeros(1, 3, 224, 224)).detach().round(decimals=2)
 # **With a network**, take AlexNet or VGG-16 with ImageNet weights through the one-shot pipeline (no retraining) at the
 # densities that Tables 4 and 5 print, and see real bytes. It fetches 244 MB, or 553; change `False` to `True`.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["skip", "nbval-ignore-output"]
 if fetch_imagenet := False:
     result = pipeline.compress(dcviz.load("alexnet-imagenet"), recipes.as_printed("alexnet"), None)
     display(tables.layers("alexnet", result.report))
     print(f"{result.ratio:.1f}x; without retraining the accuracy is gone, the bytes are the same")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## What to take home
 #
 # * Pruning and weight sharing multiply; Huffman coding adds {{computed/ch06_huffman.huffman_saves(lenet-5)|*100 .0f}} to
 #   {{computed/ch06_huffman.huffman_saves(lenet-300-100)|*100 .0f}} % for nothing.
 # * Count everything: fillers, codebooks, code tables, biases. A file cannot cheat.
 # * The big layers decide the ratio; the small ones carry the overhead.
-#
+
+# %% [markdown] tags=["more"]
 # **Discuss:** LeNet-5's `conv1` keeps two thirds of its weights and still gets many bits each. Why not squeeze it harder?
 # What would that save?
 #

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 08 · Speed and energy
 #
 # *A smaller file is nice. Is it also a faster net, and a cooler phone?*
@@ -7,14 +7,16 @@
 # the compressed form* without ever writing down a float weight, when it pays and when it does not (the batch!), how
 # to read a roofline, and how to tell a measured joule from a counted one. You will write the compressed product
 # yourself.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # **You need** chapters 01 (memory), 03 (gaps) and 04 (shared weights). **Time:** 60 minutes. No network, no GPU.
 # Words: [glossary](../docs/glossary.md).
-#
+
+# %% [markdown] tags=["notes", "more"]
 # Every number says how it came about: *quoted* from the paper, *recorded* on our machine, *computed*, or *measured
 # here and now*. A busy machine gives other times than ours; look at ratios.
 
-# %%
+# %% tags=["skip"]
 import torch
 
 from dcviz.chapters.ch08_speed_and_energy import checks as check, energy, figures, phones, sparse_kernels, tables, timing
@@ -25,13 +27,14 @@ from dcviz.labs import PhoneLab, Prediction, SpeedLab
 from dcviz.nets import datasets
 from dcviz.pipeline import shipped
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 1 · Eleven times fewer weights
 #
 # AlexNet's first fully connected layer, `fc6`, has 9,216 inputs and 4,096 outputs. The paper keeps 9 % of its
 # weights. The usual way to compute with such a matrix is **CSR**, compressed sparse rows: for each row the values
 # that are not zero, and the column of each. Libraries have it ready; the authors used it too.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # Commit to a guess:
 
 # %%
@@ -43,9 +46,14 @@ csr_faster = Prediction(
     low=0.5, high=15.0, unit="times", key="ch08-csr", truth=round(faster, 2),
     at={"layer": "alexnet/fc6", "density": 9.0, "active": 37.6},
 )
+# %% tags=["question", "lecture"]
+csr_faster
+# %% tags=["subslide", "more"]
 SpeedLab(layer="alexnet/fc8", batch=1, prediction=csr_faster)
+# %% tags=["fragment", "lecture"]
+csr_faster.tell()
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # For each form the lab shows up to three bars:
 #
 # * the **limit**: no machine with this memory and this arithmetic can be faster. It is computed from bytes and
@@ -55,7 +63,8 @@ SpeedLab(layer="alexnet/fc8", batch=1, prediction=csr_faster)
 #   time it matters where weights are, not what they are.
 #
 # Try `vgg-16/fc6`, then `alexnet/fc8`, then `batch` 64. Then pull **weights kept** up to 50 %, and press the button.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # **What to see**
 #
 # * **Dense is memory-bound at batch 1.** Its point lies on the slope of the roofline (right): each weight is fetched,
@@ -64,7 +73,8 @@ SpeedLab(layer="alexnet/fc8", batch=1, prediction=csr_faster)
 #   but 5.6 times fewer bytes. And it looks up inputs all over the place, which no memory likes.
 # * **The compressed form fetches 2 bytes**, one for the gap and one for the code, and passes over inputs that are
 #   zero.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # The roofline in one line: moving and computing happen at the same time, so the slower one decides,
 #
 # $$ t \;\ge\; \max\left(\frac{\text{bytes moved}}{\text{bytes per second}},\;
@@ -84,11 +94,13 @@ csr_faster.then(lambda: print("\n".join(said)))
 # Dense comes near its limit. The other two do not: they are no longer bound by how *many* bytes they move but by
 # how *awkwardly* they use them, one weight at a time instead of sixteen. That is the price of unstructured pruning on
 # a processor made for rows of neighbours.
-#
+
+# %% [markdown] tags=["notes", "more"]
 # One thing is easily measured wrong here. Call the same layer again and again, and a layer of 16 MB like `fc8` stays in
 # the cache of a large processor, where dense is hard to beat. In a net it does not: between two pictures the 151 MB of
 # `fc6` go through that cache too. So the caches are emptied before every call, here and when you press the button.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Build it yourself
 
 
@@ -102,7 +114,7 @@ def my_least_time(bytes_moved, operations, bytes_per_second, operations_per_seco
 
 check.least_time(my_least_time)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 2 · Straight from the compressed form
 #
 # So far the compressed file had to be unpacked into floats before anyone could compute. Must it? The authors built a
@@ -119,7 +131,7 @@ for j in range(layer.shape[1]):
     entries = slice(layer.starts[j], layer.starts[j + 1])
     print(f"input {j}: gaps {gaps[entries]}, codes {codes[entries]}")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # To multiply, take one input $a_j$ after the other:
 #
 # 1. **Is it zero? Go on.** After a ReLU many inputs are, and their whole column is never read.
@@ -127,7 +139,8 @@ for j in range(layer.shape[1]):
 # 3. For each entry add up the gaps to know the row, and add the product that its code names to $y_\text{row}$.
 #
 # $$ y_i = \sum_{j:\,a_j \ne 0} c_{I_{ij}}\, a_j $$
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # No float weight is ever stored. The outputs, 16 KB for `fc6`, stay in the nearest cache. How many inputs are active?
 # Count it on the LeNet that ships with the workbook, with real digits:
 
@@ -136,7 +149,7 @@ pictures = torch.tensor(datasets.digits().test.images)[:, None].float() / 255
 for name, share in timing.activity(shipped.dense("lenet-300-100"), pictures).items():
     print(f"{name}: {100 * share:.0f} % of the inputs are not zero")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # In the compressed AlexNets that ship with this workbook, which look at CIFAR-10 pictures, we counted:
 
 # %%
@@ -145,7 +158,7 @@ print(recorded.note)
 for row in recorded.rows:
     print(f"{row['net']}, inputs of {row['layer']}: {100 * row['active']:.0f} % are not zero")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # The lab and all recorded times of this chapter take the counts of `alexnet-cifar10-paper`, the net with the paper's
 # densities. A trained VGG-16 was not at hand: its layers take AlexNet's counts. How much does that matter?
 # Thick lines are geometric means of the six layers, thin ones single layers:
@@ -157,7 +170,7 @@ lines = figures.activity_curves(axes, activity.rows, [r["active"] for r in recor
 ours, csr = (dict(zip(*lines[method].get_data())) for method in ("compressed", "csr"))
 Picture(figure, "; ".join(f"{share:.0f} % active: {ours[share]:.1f}x" for share in ours) + f"; CSR {csr[100]:.1f}x")
 
-# %%
+# %% tags=["subslide"]
 print("share active   compressed form   CSR       (times faster than dense, geometric mean of six layers)")
 for share in ours:
     print(f"{share:9.0f} %{ours[share]:14.1f}x{csr[share]:13.1f}x")
@@ -166,13 +179,14 @@ print(activity.note)
 # %% [markdown]
 # With few inputs active the compressed form is far ahead. With **all** of them active it is *behind* CSR: it has nothing
 # to skip, and every entry costs it a look into the codebook. It is made for nets with ReLUs.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Build it yourself
 #
 # The heart of it, in plain Python. It will be slow, and right.
 
 
-# %%
+# %% tags=["subslide"]
 def my_product(gaps, codes, starts, codebook, x, rows):
     """y of `rows` floats. Column j has the entries starts[j] .. starts[j + 1] - 1; a gap is stored minus 1."""
     ### BEGIN SOLUTION
@@ -190,7 +204,7 @@ def my_product(gaps, codes, starts, codebook, x, rows):
 
 check.product(my_product)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Now the same on a real layer: `fc1` of the shipped compressed LeNet-300-100. Its kernel is these few lines, compiled
 # (with Numba, if it is installed), plus one trick: while one column is added, the next active one is asked for
 # already.
@@ -205,18 +219,19 @@ print("the same outputs:", torch.allclose(dense, straight, atol=1e-5))
 for method in timing.METHODS:
     print(f"{figures.METHODS[method]:18}{fc1.resident_bytes(method):>9,} bytes in memory")
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["subslide", "nbval-ignore-output"]
 tables.table(timing.measure(fc1, active=0.2, readings=5))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # The table above is measured here and now. The layer is small: dense it fits into a cache, and a microsecond goes
 # into calling anything at all. Compression pays where layers are *large*.
-#
+
+# %% [markdown] tags=["slide", "more"]
 # ## 3 · The batch
 #
 # With 64 inputs at once, dense fetches each weight once and uses it 64 times. What happens to the advantage?
 
-# %%
+# %% tags=["question"]
 dense_catches_up = Prediction(
     "VGG-16 fc8 (23 % kept) with CSR: from which batch on is dense at least as fast?",
     options=["2", "16", "128", "never up to 128"],
@@ -225,20 +240,21 @@ dense_catches_up = Prediction(
 )
 dense_catches_up
 
-# %%
+# %% tags=["subslide"]
 dense_catches_up.then(lambda: tables.crossovers([row for row in times.rows if not row["layer"].startswith("lenet")]))
 
-# %%
+# %% tags=["subslide"]
 dense_catches_up.then(lambda: SpeedLab(layer="vgg-16/fc8", batch=64, density=23.0, active=45.0))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # The table gives the smallest recorded batch at which dense is at least as fast. In the lab go through the batches
 # and watch the square on the roofline: it walks up the slope, until it arrives under the flat roof. From there on
 # dense keeps the arithmetic units busy, while the sparse forms still do their arithmetic one weight at a time. Zero
 # inputs are no help any more either: hardly an input is zero in all 64 pictures of a batch. (The dip of the
 # compressed form from 4 to 32 is ours to answer for: below that, inputs go one by one; above, all together; in between
 # neither is good.)
-#
+
+# %% [markdown] tags=["notes", "more"]
 # On one thread of our machine only the small, less pruned `fc8` layers get that far. The paper's machines crossed
 # much earlier (section 4). How much did each product gain there from 64 inputs at once?
 
@@ -248,15 +264,17 @@ for form in ("dense", "sparse"):
     gain = i7[f"{form}_b1"][0] / i7[f"{form}_b64"][0]
     print(f"AlexNet fc6, {form}: {gain:.1f} times less time per input at batch 64 than at batch 1")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # A dense product on all cores makes full use of a batch; their sparse one hardly did.
 #
 # **So compression speeds up the one picture that cannot wait**: a phone, a car, a drone. A server that collects 64
 # requests first gains less, or loses.
-#
+
+# %% [markdown] tags=["notes", "more"]
 # And today? A language model that writes for one person, word by word, is a batch of one: for each word it reads all of
 # its weights once, and nearly all of them stand in fully connected layers. [Chapter 12](12_today.ipynb) measures it.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # And how much has to be pruned before it pays? One layer, 4,096 × 4,096, one input at a time, and *all inputs active*, the
 # case in which the compressed form is behind CSR at every density:
 
@@ -272,7 +290,7 @@ Picture(figure, "; ".join(f"{figures.METHODS[m]} beats dense up to {100 * d:.0f}
 print("; ".join(f"{figures.METHODS[m]} beats dense up to {100 * d:.0f} % kept" for m, d in pays.items()))
 print(densities.note)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### Build it yourself
 
 
@@ -286,16 +304,16 @@ def my_crossover(dense, sparse):
 
 check.crossover(my_crossover)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 4 · Table 8, and ours
 #
 # The paper's times for a desktop processor (Core i7-5930K, batch 1) beside ours. The machines are ten years apart, so
 # do not compare microseconds across the columns: compare **speed-ups**.
 
-# %%
+# %% tags=["subslide"]
 csr_faster.then(lambda: tables.table_8(times.rows))
 
-# %%
+# %% tags=["subslide"]
 names = [name.replace("alexnet/", "AlexNet ").replace("vgg-16/", "VGG ") for name in timing.six_layers()]
 quoted = paper.table("derived_timing")["data"]["Core i7-5930k"]["speedup_b1"]
 ours = {m: [seconds[n, "dense", 1] / seconds[n, m, 1] for n in timing.six_layers()] for m in timing.METHODS[1:]}
@@ -306,7 +324,7 @@ figures.ratio_bars(axes, names, {
 said = "speed-up over dense at batch 1, six layers: the paper's CSR, our CSR, our compressed form"
 csr_faster.then(lambda: Picture(figure, said))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # A part of the pattern is the same: a lot on VGG-16's fc7, little on `fc8`, which keeps a quarter of its weights. One layer
 # is not: VGG-16's fc6, where the paper's CSR gains {{paper/derived_timing.data.Core i7-5930k.speedup_b1.3|.1f}} times and ours
 # {{computed/ch08_speed_and_energy.speed_up(vgg-16/fc6; csr)|.1f}}. The sparse times are nearly equal
@@ -317,7 +335,8 @@ csr_faster.then(lambda: Picture(figure, said))
 # costs {{computed/ch08_speed_and_energy.nanoseconds_an_entry(vgg-16/fc6)|.2f}} ns in fc6, {{computed/ch08_speed_and_energy.nanoseconds_an_entry(vgg-16/fc7)|.2f}} in fc7,
 # though both keep 4 %. The likely cause: fc6's 25,088 inputs take 100 KB, twice what the fastest cache of our machine holds,
 # and CSR looks them up in no order; fc7's take 16 KB.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # **Careful with the paper's summary.** Figure 9's caption says {{paper/figure9_speedup_labels.caption.cpu}}×, {{paper/figure9_speedup_labels.caption.gpu}}× and {{paper/figure9_speedup_labels.caption.mgpu}}× for CPU, GPU and mobile GPU. Table 8
 # gives:
 
@@ -326,7 +345,7 @@ for machine, row in paper.table("derived_timing")["data"].items():
     print(f"{machine:14} geometric mean of Table 8: {row['speedup_b1_geomean']:.2f} times faster, "
           f"{row['energy_gain_b1_geomean']:.2f} times less energy")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # The caption's {{paper/figure9_speedup_labels.caption.mgpu}}× for the mobile GPU is its gain in *energy*. Small slips like this are easily made, and easily
 # found if the table is printed next to the figure. With batch 64 the paper's sparse layers *lose* nearly everywhere;
 # the authors say so. Here is that table beside ours (microseconds per input):
@@ -334,7 +353,7 @@ for machine, row in paper.table("derived_timing")["data"].items():
 # %%
 dense_catches_up.then(lambda: tables.table_8(times.rows, batch=64))
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 5 · Energy: measured or counted?
 #
 # Energy is power times time. The authors had meters: a sensor on the graphics card, counters in the processor, and an
@@ -348,7 +367,7 @@ for method, call in calls.items():
     joules = energy.measure(call, seconds=0.3)
     print(f"  {figures.METHODS[method]:18}", f"{1e6 * joules.joules:.2f} µJ a call" if joules else "not measured")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Without a meter one can only *count*: so many bytes from DRAM or from a cache, so many multiplications, each with
 # its price from the 45 nm table of chapter 01. Whether weights come from the cache or from DRAM is decided by the
 # caches of *your* processor:
@@ -356,16 +375,17 @@ for method, call in calls.items():
 # %% tags=["nbval-ignore-output"]
 print({name: f"{size // 1024} KB" for name, size in energy.caches().items()} or "caches not told by this system")
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["subslide", "nbval-ignore-output"]
 tables.table_9()
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Do not compare the millijoules of the two blocks. The paper's meters saw a whole processor at 70 to 80 W, caches,
 # clock, idle cores and all. Our count sees three prices and nothing else. It says how the *unavoidable* part shrinks: where
 # a layer moves from DRAM into a cache, thousands of times. Two warnings. The price of an SRAM read is that of a *small*
 # memory; a cache of many megabytes costs more. And a processor cannot make use of such a gain, because fetching and decoding
 # its own instructions costs far more than an addition. A chip made for the purpose, like EIE, can.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # Figure 10 draws the gains. Tables 8 and 9 multiplied give its bars again, so you can trust both:
 
 # %%
@@ -379,7 +399,7 @@ figures.ratio_bars(axes, names, {
     "times less energy\nthan CPU dense")
 Picture(figure, "Figure 10 from Tables 8 and 9 (quoted): energy of the pruned layers against CPU dense, batch 1")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # And our count beside it, without the jump into a cache: all weights from DRAM, dense and compressed alike. What is
 # left are fewer bytes and fewer multiplications.
 
@@ -397,7 +417,7 @@ figures.ratio_bars(axes, names, {
     "compressed form (45 nm count)": ("kept", gains["compressed"])}, "times less energy\nthan dense")
 Picture(figure, "times less energy than dense: the paper's CPU, and the 45 nm count with all weights from DRAM")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### Build it yourself
 
 
@@ -411,7 +431,7 @@ def my_millijoules(microseconds, watts):
 
 check.millijoules(my_millijoules)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 6 · Is a phone viable?
 #
 # Put it all together: a file to download, bytes to hold, milliseconds and millijoules for each picture. Everything
@@ -423,22 +443,29 @@ viable = Prediction(
     low=1.0, high=60.0, unit="times", key="ch08-phone",
     truth=lambda lab: phones.energy_falls("alexnet", "Tegra K1 (2014)"), at={"net": "alexnet"},
 )
+# %% tags=["question", "lecture"]
+viable
+# %% tags=["subslide", "more"]
 PhoneLab(net="vgg-16", phone="Tegra K1 (2014)", rate=20.0, prediction=viable)
+# %% tags=["fragment", "lecture"]
+viable.tell()
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # **What to see**
 #
 # * **The download is solved**: {{paper/table1_overview[net=AlexNet].compressed.size}} instead of
 #   {{paper/table1_overview[net=AlexNet].ref.size}}.
 # * **In memory the net is larger than its file**: our kernel wants two whole bytes per weight, where Huffman coding
 #   takes about one. That is the trade between small and fast.
+# %% [markdown] tags=["subslide", "more"]
 # * **Time hardly changes for VGG-16**: its convolutions do the work, and this estimate does not make them faster.
 #   Deep Compression made *fully connected* layers fast. GoogLeNet and its successors for pictures have hardly any;
 #   transformers are made of little else, and the question is back.
 # * **Energy falls a lot**, because fetching weights was most of it. Type 12 into the **cache** of the Tegra, then 16:
 #   see what moving into SRAM does.
 # * Set **compressed entries** to 50 million a second, a slow core: now unpacking costs more than fetching saved.
-#
+
+# %% [markdown] tags=["slide", "more"]
 # ## What to take home
 #
 # * **Bytes decide at batch 1**, arithmetic at large batches. The roofline says which.
@@ -446,7 +473,8 @@ PhoneLab(net="vgg-16", phone="Tegra K1 (2014)", rate=20.0, prediction=viable)
 #   for the purpose, with small codes and zero inputs passed over, does better.
 # * **Say batch, threads, density and machine**, or a speed-up means nothing.
 # * **Measured, recorded, counted, estimated**: four different things.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # **Discuss:** Today's phones multiply 8-bit dense matrices in hardware. Which columns of this chapter would that
 # change? What would pruning in blocks of 16 neighbours do to the awkwardness of section 1, and to the accuracy?
 #

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 10 · How small can it get?
 #
 # *Beyond the paper's ratios, and how near the bound.*
@@ -7,11 +7,12 @@
 # choose codes that are short as well as near, what the smallest possible file would be, and why a real file can be
 # *smaller* than a bound. **You need** chapters 02 to 07. **Time:** 60 minutes. No network, no GPU.
 # Words: [glossary](../docs/glossary.md).
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # Three kinds of numbers, each in columns of its own: **now** (measured as you run the page), **recorded** (trained
 # once on 55,000 digits; the note under the table says when and by which command), **published** (quoted).
 
-# %%
+# %% tags=["skip"]
 import numpy as np
 from IPython.display import Math
 
@@ -23,14 +24,14 @@ from dcviz.labs import FrontierLab, Prediction
 from dcviz.nets import datasets
 from dcviz.pipeline import sensitivity, shipped as reference
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 1 · The frontier
 #
 # {{paper/table1_overview[net=LeNet-300-100].ratio}}x and {{paper/table1_overview[net=LeNet-5].ratio}}x were 2016. Others went on, most of them with new machinery: priors over weights, variational dropout,
 # learned probability models. Before you look: how far do *pruning, sharing and Huffman coding* get, if one only does
 # them more carefully?
 
-# %%
+# %% tags=["question"]
 shipped = recordings.load("shipped_nets")
 smallest = Prediction(
     "The smallest `.dcz` file of LeNet-5 that ships, error at most 1.0 %: how many times smaller than dense?",
@@ -39,8 +40,9 @@ smallest = Prediction(
 )
 smallest
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Commit to a guess. Then look.
+
 
 # %%
 def mine(net):
@@ -59,36 +61,37 @@ seeds = recordings.load("shipped_seeds")
 before = {row["net"]: row["dense_test_error_percent"] for row in shipped.rows}
 smallest.then(lambda: figures.frontier_picture("LeNet-5", mine("lenet-5"), before["lenet-5"], again("lenet-5")))
 
-# %%
+# %% tags=["subslide"]
 points = mine("lenet-300-100"), before["lenet-300-100"], again("lenet-300-100")
 figures.frontier_picture("LeNet-300-100", *points, low=15, high=300, errors=(1.0, 2.4))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # How to read it. **Up and left is better.** The thin grey lines start at the dense net's error, ours too
 # ({{recorded/shipped_nets[name=lenet-5].dense_test_error_percent|.2f}} and
 # {{recorded/shipped_nets[name=lenet-300-100].dense_test_error_percent|.2f}} %); who starts lower has it easier, and on
 # both nets we start lower than all of them. Full squares are ratios of stored *bytes*, as ours are. Hollow squares only count *parameters* left: no
 # index, no codebook; they could not be loaded from a file of that size. Compare like with like.
-#
+
+# %% [markdown] tags=["notes", "more"]
 # Three old ideas, done carefully, keep up with most of what was published, and with fewer errors; on
 # LeNet-300-100 nothing on this list is smaller. The top of the LeNet-5 picture belongs to others: to nets that learn a
 # probability model of their own weights while they train (numbers 8 and 15), and to MIRACLE (10 and 11), which stores no
 # weights at all, but the number of a random draw that happens to work. Section 6 goes there with the old ideas.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["subslide", "nbval-ignore-output"]
 smallest.then(lambda: tables.shipped(shipped.rows))
 
 # %%
 print("recorded columns:", shipped.note)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # One lucky seed proves little. The triangles are the same recipes, twice more from the same dense nets with other
 # shuffles of the data:
 
 # %%
 smallest.then(lambda: tables.seeds(seeds.rows))
 
-# %%
+# %% tags=["subslide"]
 print(seeds.note)
 
 # %% [markdown]
@@ -97,12 +100,14 @@ print(seeds.note)
 # published tables. Of the paper's two nets seed 0 ships; of each small one the smallest file whose error on the
 # *held-out* digits is within its bar (1.58 and 1.9 %, 0.74 and 1.0 %). The test images had no say in it: where a triangle
 # stands better than the large mark, it stays a triangle.
-#
+
+# %% [markdown] tags=["slide", "more"]
 # ## 2 · Take a recipe apart
 #
 # What does each refinement buy? Start from the **plain recipe**: one cut, retrain, 6-bit codes, 5-bit gaps, float32
 # codebooks. Then switch parts on.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # | part | instead of | where from |
 # |---|---|---|
 # | **gradual**: a hundred small cuts, and cut weights may grow back until the last one | one cut | chapter 02 |
@@ -113,7 +118,8 @@ print(seeds.note)
 # | **gaps**: for each layer the gap width and direction that fit | 5 bits, row by row | chapter 03 |
 # | **tables**: float16, and biases share 15 values | float32 | chapter 07 |
 # | **neurons**: dead ones go, the others take a better order | as they come | section 4 below |
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # The lab keeps 3 % of fc1's weights. Grey points: every recorded set of coding parts with this training. The green line
 # adds your parts one by one, from the training upwards. Predict first: which **coding** part alone saves most?
 
@@ -124,9 +130,14 @@ best_part = Prediction(
              "float16, shared biases", "drop dead neurons, reorder"],
     key="ch10-part", truth=lambda lab: lab.best_coding(),
 )
+# %% tags=["question", "lecture"]
+best_part
+# %% tags=["subslide", "more"]
 FrontierLab(density=3.0, training="one cut", prediction=best_part)
+# %% tags=["fragment", "lecture"]
+best_part.tell()
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # **Try it:**
 #
 # * Go through the trainings. Which way does the point move, up or left?
@@ -135,14 +146,15 @@ FrontierLab(density=3.0, training="one cut", prediction=best_part)
 # * Go to 1.5 % with the full training, and to the paper's 8 % with one cut. What does each halving of the weights buy,
 #   and what does it cost?
 # * Some combinations were not recorded. Those you can run live.
-#
+
+# %% [markdown] tags=["more"]
 # The runs behind these points took 8 epochs on 55,000 digits. **Run it now, quickly** does the same with the bundled
 # 4,000 in a few seconds; the star shows where it lands. Fewer digits, more error; the *bytes* are about the same.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["subslide", "nbval-ignore-output"]
 FrontierLab(density=3.0, training="gradual + teacher", few_codes=True, rate=True, gaps=True, tables=True).run()
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### One idea at a time
 #
 # The same runs as a ladder, from the paper's plain recipe to all parts:
@@ -151,10 +163,10 @@ FrontierLab(density=3.0, training="gradual + teacher", few_codes=True, rate=True
 grid = recordings.load("frontier_grid")
 best_part.then(lambda: figures.steps_picture(tables.steps(grid.rows)))
 
-# %%
+# %% tags=["subslide"]
 best_part.then(lambda: tables.ablation(grid.rows))
 
-# %%
+# %% tags=["subslide"]
 print(grid.note)
 
 # %% [markdown]
@@ -162,11 +174,13 @@ print(grid.note)
 # bring it back at the same size. After that the error hardly moves and the file melts. One part of the coding
 # saves {{computed/ch10_how_small.least_and_most_saved(least)|*100 .0f}} to {{computed/ch10_how_small.least_and_most_saved(most)|*100 .0f}} % of what is left;
 # it is the product that counts.
-#
+
+# %% [markdown] tags=["notes", "more"]
 # Two warnings. Moving the digits makes the task harder and pays off late: eight epochs are too short for it, the shipped
 # nets train five times as long. And the order matters: with codes that pay for their length, most of the 63 values
 # fall out of use anyway, so "4 bits" saves next to nothing if it comes *after*. An ablation tells you about *its* setting.
-#
+
+# %% [markdown] tags=["slide", "more"]
 # ## 3 · Codes that pay for their length
 #
 # k-means gives each weight its *nearest* shared value. Huffman then makes the best of how often each is used. Nobody
@@ -174,7 +188,8 @@ print(grid.note)
 # frequent one. So minimise both at once, with a price $\lambda$ for a bit:
 #
 # $$ \sum_w \left(w - c_{z(w)}\right)^2 + \lambda \,\ell_{z(w)}, \qquad \ell_z = \log_2 \frac{1}{p_z}. $$
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # Assign with the lengths held fixed; count again; repeat. This is **entropy-constrained** quantization, the heart of
 # every modern codec. Try it on the largest 3 % of the dense net's fc1 and 15 values:
 
@@ -183,14 +198,15 @@ fc1 = reference.dense("lenet-300-100").fc1.weight.detach().numpy()
 kept = fc1[pruning.mask_from_density(fc1, 0.03)]
 tables.prices(kept)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # A small price cuts the bits by a quarter, from {{computed/ch10_how_small.priced(0; bits)|.2f}} to {{computed/ch10_how_small.priced(0.02; bits)|.2f}}. It is
 # not free: the distance grows from {{computed/ch10_how_small.priced(0; distance)|.3f}} to {{computed/ch10_how_small.priced(0.02; distance)|.3f}}, so the
 # squared error triples. What that does to the answers, only the net can say (the ladder above: hardly anything, once the
 # values are fine-tuned). Values that lose their last weight drop out by
 # themselves: the method finds the size of the codebook too. Fine-tuning (chapter 05) then moves the values to where the
 # weights went.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Exercise 1 · One weight chooses
 
 
@@ -204,7 +220,7 @@ def my_choice(weight, centroids, bits, price):
 
 check.assign_with_price(my_choice)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### You decide: a price, and how many values
 #
 # LeNet-300-100, cut to 20, 40 and 60 % and not retrained. Choose the price of a bit (in units of the layer's variance, as
@@ -222,7 +238,7 @@ def my_price():
 
 check.price(my_price)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### Do the bins have to be k-means?
 #
 # With Huffman behind it, a quantizer may waste *levels* as long as they are rarely used. **Uniform bins**, equally wide,
@@ -233,43 +249,47 @@ check.price(my_price)
 # %%
 tables.quantizers(grid.rows)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Compare at equal *bytes*, not at equal bits: uniform bins with one bit more take about as many bytes as k-means, since
 # most of their levels are hardly ever used. And at equal bytes the errors agree up to a few digits. So once the codes
 # are Huffman-coded, and the values fine-tuned, nothing is lost by bins that need no search. That is what codecs use.
-#
+
+# %% [markdown] tags=["slide", "more"]
 # ## 4 · Which weights, and in which order
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Densities from sensitivity
 #
 # The recipe's densities were set by hand. Chapter 02 measured how each layer suffers alone; from such curves a rule
 # follows: *raise one common limit of error until the layers together keep what you can afford*.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["subslide", "nbval-ignore-output"]
 curves = sensitivity.error_by_density(reference.dense("lenet-300-100"), datasets.digits().test)
 tables.by_sensitivity(grid.rows, curves)
 
 # %% [markdown]
 # The curves want more in fc1 and far less in the last layer than the hand did. Mind what they know: the error *before*
 # retraining, of one layer at a time. Retraining repairs layers differently. A good first guess, not a proof.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### The same net in another order
 #
 # Number the hidden neurons differently and move their weights along: rows of one layer, columns of the next. The net
 # computes the same. But the *file* walks through the weights in order, and gaps like crowds. Put neurons side by side
 # that listen to the same inputs, or the busiest first. Nobody has to store the permutation; there is nothing to undo.
 
-# %%
+# %% tags=["subslide"]
 smallest.then(
     lambda: tables.reordered(["lenet-300-100", "lenet-300-100-small", "lenet-5-small", "lenet-5-tiny"])
 )
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Bytes for no error, after all training is done. (The shipped files are kept as they are; chapter after chapter refers
 # to them.) In this table it saves most where fewest weights are left: there most neurons are quiet, and a long quiet stretch
 # at the end of a layer needs no gaps at all. (LeNet-300-100's smallest file is not in it: its recipe has ordered the neurons
 # already, so nothing is left to save.)
-#
+
+# %% [markdown] tags=["slide", "more"]
 # ## 5 · The bound
 #
 # How small could the file be? It has to say two things about each layer: **which** weights are kept, and **what** they
@@ -281,7 +301,7 @@ small = reference.compressed("lenet-300-100-small")
 fc1 = small.layers[0]
 Math(bounds.mask_formula(fc1))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### Exercise 2 · The mask's bound
 
 
@@ -298,10 +318,10 @@ def my_mask_bytes(kept, weights):
 
 check.mask_bound(my_mask_bytes)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # That is the bound. The file uses gaps and Huffman codes, tables and fillers included.
 
-# %%
+# %% tags=["question"]
 file_gaps = coders.streams(fc1)[coders.GAPS]
 gap_bytes = Prediction(
     f"The bound says {bounds.mask_bound(fc1):,.0f} bytes. How many do the gaps of fc1 take in the real file?",
@@ -310,17 +330,17 @@ gap_bytes = Prediction(
 )
 gap_bytes
 
-# %%
+# %% tags=["subslide"]
 gap_bytes.tell()
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # On which side of the bound is it? Above, and Huffman wastes something; below, and it beat Shannon. Can that be? Look at what
 # three neurons kept, beside the same number of weights at random places:
 
 # %%
 figures.mask_picture(fc1)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # The bound is no law of nature; it is the price *if weights are kept independently*. A trained mask is anything but: kept
 # weights stand in crowds, where the strokes of the digits are. In numbers, how likely is a weight to be kept, given
 # what we know about its neighbours to the left and above?
@@ -329,14 +349,14 @@ figures.mask_picture(fc1)
 for neighbours, (weights, chance) in bounds.chances(fc1).items():
     print(f"{neighbours:>15} kept: {weights:>8,} such weights, {100 * chance:5.1f} % of them kept")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Who knows the neighbours is surprised less often. The right measure is the **conditional entropy**: the entropy within
 # each group, weighted by the size of the groups. For the neighbour on the left alone:
 
 # %%
 Math(bounds.conditional_formula(fc1))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### Exercise 3 · Conditional entropy
 
 
@@ -355,14 +375,14 @@ def my_conditional_entropy(bits, left):
 
 check.conditional_entropy(my_conditional_entropy)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Gaps notice crowds: in a crowd the gap is 1 again and again, and Huffman gives it a short word. Shuffle the weights
 # and the advantage is gone:
 
 # %%
 gap_bytes.then(lambda: bounds.mask_table(fc1))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # The last row is a real coder, [a page long](../dcviz/chapters/ch10_how_small/context_coding.py): an **arithmetic coder** with four counters, one
 # for each state of the two neighbours. Each counter learns on the way how often its weights are kept, so not even a
 # table is stored. Video codecs work like this (CABAC), and the standard for compressed neural nets (NNC) too.
@@ -371,50 +391,55 @@ gap_bytes.then(lambda: bounds.mask_table(fc1))
 # zeros, each worth a small fraction of a bit; a word of a whole bit is many times too long (chapter 06, section 7).
 # Gaps get around it: one word for a whole run of zeros. Arithmetic coding has no words at all: it narrows an interval,
 # by fractions of a bit.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### The whole file beside its bound
 
 # %%
 table = bounds.whole(small)
 bounds.with_ratios(table, small.dense_bytes())
 
-# %%
+# %% tags=["subslide"]
 figures.bound_picture(table, "lenet-300-100-small")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Read the columns from left to right.
 #
 # * **Fixed-length** is the file before Huffman coding, chapter 07's stage *shared*.
 # * **Huffman: the file** is what ships. It is below the one-by-one bound thanks to crowds.
 # * **ANS** codes fractions of bits (chapter 06), but each symbol of its table costs a byte or two, and gaps have hundreds of
 #   symbols. In so small a file the table eats the gain.
+# %% [markdown] tags=["more"]
 # * **By neighbours** codes the mask with the four counters and the codes with ANS; no fillers are needed. This is where
 #   the next percents are.
 # * The **bound** is the sum of the entropies one by one, with codebooks and biases but no header.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # And the smallest file, LeNet-5 at about a hundredth of its weights:
 
 # %%
 tiny = reference.compressed("lenet-5-tiny")
 smallest.then(lambda: bounds.with_ratios(bounds.whole(tiny), tiny.dense_bytes()))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Here the order is what you expect: the file stays above its bound. Crowds are rare among so few weights: even the coder
 # that looks at the neighbours needs only about one percent less than the bound for *which weights*. And every table and
 # filler shows.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Does Huffman beat zip?
 #
 # All gaps and weight codes of the net, stream by stream, each coder's output decoded again and compared. General
 # compressors get every stream in the form that suits them better, a byte per symbol or packed bits.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["subslide", "nbval-ignore-output"]
 bounds.by_compressor(small)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # zstd comes near Huffman: it ends with Huffman and ANS coders of its own. zip, gzip (the same method) and tar spend
 # bytes on headers and on looking for repetitions that are not there. Streams this short punish every table.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### And the standard's coder?
 #
 # There is an ISO standard for compressed neural nets, NNC. The heart of it, DeepCABAC, is arithmetic coding by context,
@@ -422,27 +447,28 @@ bounds.by_compressor(small)
 # the weights before. Its reference implementation, the package `nncodec`, has to be compiled, so these rows are recorded.
 # All columns hold the same: which weights and what they are, without codebooks, biases and headers.
 
-# %%
+# %% tags=["subslide"]
 rivals = recordings.load("nnc_sizes")
 tables.standard(rivals.rows)
 
 # %%
 print(f"{rivals.rows[0]['coder']}; {rivals.note}")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # On the LeNets the standard saves {{computed/ch10_how_small.standard_saves(lenet-5)|*100 .0f}} to
 # {{computed/ch10_how_small.standard_saves(lenet-5-tiny)|*100 .0f}} % of Huffman's bytes, most on the smallest file: it stores no tables. The four
 # counters on this page get most of that. On AlexNet nothing is left of the advantage: two million bytes do not notice a
 # table, and gaps have a width of their own in every layer.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 6 · Neurons first, single weights second
 #
 # Look at where the smallest file spends its bytes: most of them say *where* single weights are, in layers most of whose
 # neurons are dead. So let the **neurons go first**. Of LeNet-5's 20 and 50 filters and 500 units the 6, 12 and 40 that
 # carry most stay, with all their weights. That block is a net so small that it can be trained for a long time. Meanwhile
 # the paper's second step runs inside it: the smallest weights of all layers together are cut, little by little.
-#
+
+# %% [markdown] tags=["notes", "more"]
 # Then a weight may still change its code while the values are trained (chapter 05 gives each its code once and for all).
 # And the biases of the convolutions go: LeNet-5 has no ReLU behind them, so they pass through as constants, and those of
 # fc1 can say the same.
@@ -451,22 +477,24 @@ print(f"{rivals.rows[0]['coder']}; {rivals.note}")
 # in section 5; shared values take a byte each. The dead neurons cost nothing. `block_coding.decode` gives back all
 # {{recorded/shipped_nets[name=lenet-5].dense_bytes|/4 ,.0f}} parameters.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["subslide", "nbval-ignore-output"]
 block = recordings.load("lenet_block")
 smallest.then(lambda: tables.block(block.rows))
 
 # %%
 print(block.note)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Inside the block the mask hardly knows crowds: the coder finds a few percent below its entropy, no more. What helps is
 # that the block is small.
-#
+
+# %% [markdown] tags=["notes", "more"]
 # In the picture of section 1 this file stands at {{recorded/lenet_block[name=lenet-5-block].ratio|,.0f}}x and
 # {{recorded/lenet_block[name=lenet-5-block].test_error_percent|.2f}} %, beside MIRACLE (10 and 11), with nothing but cut
 # weights, shared values and short codes. It is one net of one seed. And it is a form of its own, not a `.dcz` file: it
 # knows the shapes of two nets by their names, and no others.
-#
+
+# %% [markdown] tags=["slide", "more"]
 # ## What to take home
 #
 # * Training buys error, coding buys bytes. Fewer weights at the same error is the big lever; each part of the coding
@@ -474,6 +502,7 @@ print(block.note)
 #   multiply.
 # * Choose codes for their length, not only for their distance.
 # * The order of hidden neurons is free. Use it.
+# %% [markdown] tags=["subslide", "more"]
 # * A bound holds under its assumptions. Trained masks are clustered, and real files go below the bound for independent
 #   weights; conditional entropy says how far one can go.
 # * Huffman cannot go below one bit a symbol. Gaps are one way around, arithmetic coding the other.
@@ -482,5 +511,6 @@ print(block.note)
 # What would you have to store if the decoder knew your random seed?
 #
 # **One weight:** where a few of these bits stand in a file: [its journey](07_full_pipeline.ipynb#The-journey-of-one-weight).
-#
+
+# %% [markdown] tags=["more"]
 # **Next:** [chapter 11](11_open_questions.ipynb), open questions.

@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 11 · Open questions
 #
 # *What the paper left for you.*
@@ -11,7 +11,7 @@
 # **You need** chapters 02, 04 and 05; 07 helps. **Time:** 60 minutes. No network, no GPU.
 # Words: [glossary](../docs/glossary.md).
 
-# %%
+# %% tags=["skip"]
 import numpy as np
 import pandas as pd
 import torch
@@ -26,13 +26,13 @@ from dcviz.labs import Prediction, TransferLab
 from dcviz.nets import batchnorm, datasets, models, small_digits, training
 from dcviz.pipeline import restore, shipped
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 1 · The same net, another task
 #
 # Imagine a million phones that hold the {{recorded/shipped_nets[name=lenet-5].file_bytes|/1e3 .0f}} kB of `lenet-5.dcz`. Now other digits arrive, from another scanner: 8 × 8
 # pixels, 17 levels of grey. We stretch them to the 28 × 28 pixels that the net reads.
 
-# %%
+# %% tags=["subslide"]
 other = small_digits.digits()
 figure, axes = theme.figure(12, 2.9)
 rows = {"MNIST": datasets.digits().train.images[:12], "8 × 8,\nstretched": other.train.images[:12]}
@@ -44,7 +44,7 @@ for name, net in (("dense", shipped.dense("lenet-5")), ("compressed", restore(sh
     familiar, new = (training.error_percent(net, split) for split in (datasets.digits().test, other.test))
     print(f"{name:<12}error on MNIST's digits {familiar:5.1f} %      on the other digits {new:5.1f} %")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Both nets fail alike: this is no fault of compression. They have to learn. But a phone that keeps its file needs only
 # the **difference**, and what that costs depends on what may change:
 #
@@ -54,7 +54,8 @@ for name, net in (("dense", shipped.dense("lenet-5")), ("compressed", restore(sh
 # | codebook + biases | the codes: which weight has which value | the shared values, the biases |
 # | kept weights + biases | the mask: which weights are zero | one number for each kept weight |
 # | everything | nothing | one number for each weight, the zeros too |
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # A rival without compression: the **dense net**, in which everything learns. And a check that the old task helps at
 # all: a net **from scratch**. Every number travels as a 16-bit float; sizes are lengths of real updates which, put
 # into the old file, give the new net (`dcviz/chapters/ch11_open_questions/transfer.py`).
@@ -67,22 +68,27 @@ update_bytes = Prediction(
     truth=lambda lab: tables.about(lab.sizes["codebook"]),
     at={"road": "codebook"},
 )
+# %% tags=["question", "lecture"]
+update_bytes
+# %% tags=["subslide", "more"]
 phone = TransferLab(road="everything", prediction=update_bytes)
 phone
+# %% tags=["fragment", "lecture"]
+update_bytes.tell()
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Press **Teach**. Each press takes a second or two: 150 steps of training, on as many examples as you choose. Stars
 # are your own runs; lines are means of three recorded draws, bands their spread.
 #
 # **Try:** 10 examples, then 1,000. Who profits from more? Another **draw** takes other examples: how far do your
 # stars scatter? Then *kept weights*. Or let the next cell press for you.
 
-# %% tags=["nbval-ignore-output"]
+# %% tags=["subslide", "nbval-ignore-output"]
 phone.examples, phone.road = 30, "kept"
 phone.teach()
 update_bytes.then(lambda: Picture(phone.picture(), plain(phone.caption.value)))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # All recorded errors in one table, on 797 digits that no road has seen:
 
 # %%
@@ -90,7 +96,7 @@ recorded = recordings.load("transfer_errors")
 print(f"mean error in %, three draws of examples\n{recorded.note}")
 update_bytes.then(lambda: tables.transfer_table(recorded.rows))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # **What the table says**, row against row:
 #
 # * *Few examples: all roads are alike.* With 10 or 30 examples the spread of the draws is larger than the difference
@@ -99,10 +105,12 @@ update_bytes.then(lambda: tables.transfer_table(recorded.rows))
 # * *Many examples: more free numbers help.* The codebook and the biases are a few hundred numbers, and from 300 examples on
 #   they get no better. The kept weights go on, and everything goes further still.
 # * *Most of what the codebook road achieves is the biases.* The shared values add a little to them, and only late.
+# %% [markdown] tags=["subslide", "more"]
 # * *Compression did not make the net unable to learn.* With everything free, the compressed net does as well as the
 #   dense one, or better. Its zeros can grow again.
 # * *The old task is worth a lot*: from scratch it takes about three times as many examples.
-#
+
+# %% [markdown] tags=["notes", "more"]
 # And an honest surprise: compare the update of the kept weights with the length of the whole compressed file.
 
 # %%
@@ -110,7 +118,7 @@ sent = {row["road"]: row["bytes"] for row in recorded.rows if row["road"]}
 print(f"update of the kept weights, 16 bits each: {sent['kept']:,} bytes")
 print(f"the whole of lenet-5.dcz, positions included: {shipped.compressed_path('lenet-5').stat().st_size:,} bytes")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # The difference is larger than the thing! In the file a weight is a code of 4 or 5 bits, shorter still after Huffman.
 # Whoever changes all kept weights had better share them again and send a new file. The road that pays is the first
 # one: leave the codes alone.
@@ -123,10 +131,11 @@ framed = small_digits.digits(size=20)
 print(f"compressed LeNet-5, nothing trained, digits framed as in MNIST: "
       f"{training.error_percent(restore(shipped.compressed('lenet-5')), framed.test):.1f} %")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Zero bytes sent, zero examples used. Find in the table how many examples the codebook needs to get there. Five minutes
 # of looking at pictures are worth hundreds of labels. (We stay with the stretched digits, for the sake of the exercise.)
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### The same for AlexNet
 #
 # Is that so for a large net and a harder task? Recorded: an AlexNet learnt CIFAR-10's first five classes, from airplane to
@@ -134,7 +143,7 @@ print(f"compressed LeNet-5, nothing trained, digits framed as in MNIST: "
 # All of it in a few minutes of one core, so the pictures have 64 pixels only. Then `conv5` ends in a *single* place,
 # and `fc6`, made for a map of 6 × 6, sees the same number 36 times: 36 of its weights do the work of one.
 
-# %%
+# %% tags=["subslide"]
 recorded = recordings.load("alexnet_transfer")
 before = {row["start"]: row for row in recorded.rows if row["road"] is None}
 for start, name in (("dense", "dense"), ("everything", "compressed")):
@@ -144,35 +153,39 @@ for start, name in (("dense", "dense"), ("everything", "compressed")):
 print(f"error on 1,000 test pictures of the new classes, one draw of examples\n{recorded.note}")
 tables.transfer_table(recorded.rows)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # **What came out**, as far as one draw of examples can tell:
 #
 # * **Few numbers do not carry this far, and what they carry are the biases.** From ten pictures of each class the biases
 #   alone come to {{recorded/alexnet_transfer[road=biases; examples=50].error_percent|.1f}} % (guessing: 80), with the shared values to {{recorded/alexnet_transfer[road=codebook; examples=50].error_percent|.1f}}; with a hundred of each, to
 #   {{recorded/alexnet_transfer[road=biases; examples=500].error_percent|.1f}} and {{recorded/alexnet_transfer[road=codebook; examples=500].error_percent|.1f}}. The small digits were MNIST's ten classes in another hand. Here the *answers*
 #   are new, and a few shared numbers cannot say them.
+# %% [markdown] tags=["subslide", "more"]
 # * **A learning rate is a part of the method.** In our first recording the shared values learned as fast as single weights
 #   do, and "codebook + biases" ended at chance, far *worse than the biases that it contains*. Such a result is a mistake, not
 #   a finding. A shared value moves thousands of weights at once; its step must be far smaller than a bias's. With a rate of
 #   its own, tuned on held-out pictures (of six the smallest was best), it stands beside the biases, no better and no worse.
 # * **With everything free, the compressed net learns as well as the dense one**, though it was the worse net before: its
 #   zeros grow again. Under the mask it stays about ten points behind.
+# %% [markdown] tags=["subslide", "more"]
 # * **The update of the kept weights is again larger than the whole file.** The surprise was not LeNet's alone.
 # * **The old task helps**: from scratch, the same few steps end ten points or more behind the free roads, and about where
 #   the mask ends.
 # * **More examples did not help**, the biases even lose ({{recorded/alexnet_transfer[road=biases; examples=2000].error_percent|.1f}} % with 2,000): in 40 steps the *lesson* is what
 #   limits, not the examples.
-#
+
+# %% [markdown] tags=["notes", "more"]
 # What this does not say: 40 steps for every road, learning rates of which only a few values were tried, 1,000 test
 # pictures (differences of two or three points are chance), and an old net of four epochs. In practice one replaces the last layer, too: how many bytes would that add to the update?
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Build it yourself: the step that a file allows
 #
 # What does "only the codebook learns" mean for the gradient? Weights that share a value must move together, zeros not
 # at all. Turn any gradient into one that keeps mask and codes.
 
 
-# %%
+# %% tags=["subslide"]
 def my_allowed_gradient(weights, gradient):
     """A gradient of the weights' shape: 0 for pruned weights, one sum for all weights of the same value."""
     ### BEGIN SOLUTION
@@ -186,14 +199,14 @@ def my_allowed_gradient(weights, gradient):
 
 check.allowed_gradient(my_allowed_gradient)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 2 · Does the start still matter?
 #
 # Section 3.2 of the paper compares three starts of k-means and prefers *linear*; chapter 04 looked at why. But training
 # moves the centroids anyway: is the start forgotten? And we own a rival that the paper did not have: the **best
 # codebook there is**, by dynamic programming (`kmeans_optimal`).
 
-# %%
+# %% tags=["subslide", "question"]
 starts = recordings.load("starts_finetuned")
 at_once, ks = tables.start_groups(starts.rows, "error_percent")
 trained_on, _ = tables.start_groups(starts.rows, "finetuned_error_percent")
@@ -205,7 +218,7 @@ best_start = Prediction(
 )
 best_start
 
-# %%
+# %% tags=["subslide"]
 figure, axes = theme.figure(13, 4.8, columns=2, sharey=True)
 labels = [f"k = {k}" for k in ks]
 for ax, groups, title in zip(axes, (at_once, trained_on), ("before fine-tuning", "after fine-tuning"), strict=True):
@@ -224,7 +237,7 @@ said = (f"Error %, 10,000 test images, before and after, k = {', '.join(map(str,
         f"Not shared: {LEVEL:.2f}. {starts.note}.")
 best_start.then(lambda: Picture(figure, said))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # How good are the same codebooks as *codebooks*? Their squared error, equation 2, over that of the best there is:
 
 # %%
@@ -233,7 +246,7 @@ print(f"{starts.note}\n\n{'':<10}" + "".join(f"{f'k = {k}':>9}" for k in ks))
 for start, found in inertia.items():
     print(f"{start:<10}" + "".join(f"{mean / best[0]:>9.2f}" for (mean, *_), best in zip(found, inertia["optimal"])))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # **Two lessons.**
 #
 # * *The closest codebook is not always the best net.* With four values the optimum fits the weights far better than
@@ -241,12 +254,15 @@ for start, found in inertia.items():
 #   %, which is seven pictures of ten thousand, so call it a draw; with eight it leads by
 #   {{computed/ch11_open_questions.start_lead(8)|.2f}} points. Squared error counts every weight alike; but the few large
 #   weights do more for the answer, and *linear* keeps them: the paper's own argument.
+# %% [markdown] tags=["more"]
 # * *After fine-tuning it hardly matters.* What is left is about a tenth of a point, ten images of ten thousand, and who
 #   leads depends on k. All of them end below the dashed line: these few values trained on while the pruned net stood
 #   still. (Remember that for the next section.)
-#
+
+# %% [markdown] tags=["notes", "more"]
 # Our net is forgiving, and ten classes are few. Whether the start matters for AlexNet at 2 bits is still open.
-#
+
+# %% [markdown] tags=["slide", "more"]
 # ## 3 · Can compression make a net better?
 #
 # In the paper's Table 1 and in many reports since, the compressed net is sometimes a little *better* than the dense
@@ -256,7 +272,8 @@ for start, found in inertia.items():
 # **The trap.** Pruning comes with *more training*. So the fair rival is not the dense net before pruning, but the
 # dense net **trained for just as long**. And a single run proves nothing: other digits, other first weights, another
 # result. First the tool.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Build it yourself: mean and spread
 
 
@@ -272,11 +289,11 @@ def my_mean_and_spread(errors):
 
 check.mean_and_spread(my_mean_and_spread)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Now LeNet-300-100, trained on 250, 500, 1,000 or 4,000 digits, four times each with other digits and other first
 # weights; then pruned while it trains on, then with 15 shared values a layer.
 
-# %%
+# %% tags=["question"]
 recorded = recordings.load("small_sets")
 few_digits = Prediction(
     "250 digits to learn from. Prune 80 % of the weights. Against the dense net that trained as long, the error...",
@@ -286,7 +303,7 @@ few_digits = Prediction(
 )
 few_digits
 
-# %%
+# %% tags=["subslide"]
 figure, axes = theme.figure(15, 4.6, columns=4)
 for ax, n in zip(axes, tables.sizes(recorded.rows), strict=True):
     points, levels = tables.small_set_points(recorded.rows, n)
@@ -297,7 +314,7 @@ figure.legend(handles, names, loc="outside lower center", ncols=4)
 said = f"Error %, 10,000 test images, mean and deviation of four runs; {recorded.note}. The table has the numbers."
 few_digits.then(lambda: Picture(figure, said))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Each run of one seed shares digits and first weights with its rival, so we may take the difference run by run: it
 # scatters less than the errors themselves.
 
@@ -305,7 +322,7 @@ few_digits.then(lambda: Picture(figure, said))
 print(f"points by which the error falls against 'dense, longer': mean ± deviation of four runs\n{recorded.note}")
 few_digits.then(lambda: tables.gain_table(recorded.rows))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # **What came out: no gain that outgrows its own spread.** The story is tempting, and for this net and these digits we
 # cannot confirm it. Two things we can say:
 #
@@ -313,7 +330,8 @@ few_digits.then(lambda: tables.gain_table(recorded.rows))
 #   4,000 the same cut costs. How far a net can be compressed is a fact about the net **and** its data.
 # * *Sharing costs nothing on top.* "Pruned + shared" (with its own short fine-tuning) is nowhere worse than "pruned"
 #   by more than the spread.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # And the trap is real. Take 4,000 digits and a fifth of the weights, and compare with either rival:
 
 # %%
@@ -327,14 +345,16 @@ for rival in ("dense", "dense, longer"):
 # **What this does not say:** all training here is short, 200 steps and 200 more; one small net; one way to prune. The
 # paper's gains are a tenth of a point on well-trained nets; four runs cannot see that. How many could? (The spread
 # of a mean shrinks with the root of the number of runs.)
-#
+
+# %% [markdown] tags=["slide", "more"]
 # ## 4 · No large layer
 #
 # Most of AlexNet's 61 million weights sit in three fully connected layers, and there nine of ten can go. But the nets for
 # pictures that came next dropped those layers. (Transformers brought them back: nearly all of their weights are in fully
 # connected layers; [chapter 12](12_today.ipynb) compresses one.) **SqueezeNet** has none at all; **GoogLeNet** has a
 # single one, a seventh of its weights. Is there anything left to compress?
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # The authors answered for SqueezeNet themselves: they published the compressed net, {{paper/author_artifact_squeezenet.bytes.file|,}} bytes. We read their
 # file and write the same numbers as `.dcz`, bit for bit. For GoogLeNet they did not, and there is an obstacle: the
 # version that everybody uses today, torchvision's, has **batch normalisation** (the net of 2014 had none), and the pipeline knows only weights and biases. But once training is over, normalisation is a
@@ -343,7 +363,8 @@ for rival in ("dense", "dense, longer"):
 # $$ y = \gamma \, \frac{(w x + b) - \mu}{\sqrt{\sigma^2 + \epsilon}} + \beta , $$
 #
 # and a convolution with other weights and another bias does just that.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Build it yourself: fold it
 
 
@@ -358,7 +379,7 @@ def my_fold(weight, bias, gamma, beta, mean, variance, eps):
 
 check.fold_batchnorm(my_fold)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # On the whole net, with random statistics: 57 normalisations gone, nothing changed but the last digits.
 
 # %% tags=["nbval-ignore-output"]
@@ -369,7 +390,7 @@ with torch.no_grad():
     before, after = net.eval()(pictures), batchnorm.fold(net)(pictures)
 print(f"largest difference {(before - after).abs().max():.1e} of outputs up to {before.abs().max():.2f}")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # ### What is left, layer by layer
 
 # %%
@@ -390,21 +411,21 @@ text = "; ".join(
 )
 Picture(figure, f"{text}. LeNet-5: our file, measured now. SqueezeNet: the authors' weights as .dcz, {squeezed.note}.")
 
-# %%
+# %% tags=["subslide"]
 print(f"LeNet-5: measured now. SqueezeNet:\n{squeezed.note}")
 googlenet.filter_table({"LeNet-5": own, "GoogLeNet": blocked, "SqueezeNet": squeezed.rows})
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # GoogLeNet is ours, on CIFAR-10 at 64 pixels, and trained for six epochs only. So do not compare its error with anybody
 # else's, but with the fair rival's, the dense net that trained on for as long as the other was pruned. It ends at
 # {{recorded/googlenet_layers[stage=dense, longer].error_percent|.1f}} %, the pruned net at
 # {{recorded/googlenet_layers[stage=pruned].error_percent|.1f}}: five points are lost. Half an epoch of retraining is short, and there is no large layer to take the weights from. Sharing costs next to nothing.
 
-# %%
+# %% tags=["subslide"]
 print(inception.note)
 pd.DataFrame([row for row in inception.rows if "stage" in row]).set_index("stage")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # **Where is the gain?** In LeNet-5 one layer, `fc1`, holds nearly all weights, and almost all of them can go: one
 # generous layer makes the whole ratio. SqueezeNet is frugal by design. A third of its weights stay, its first layer and
 # most of its small squeezing layers are not pruned at all, and what is won there comes from shorter codes alone.
@@ -413,7 +434,8 @@ pd.DataFrame([row for row in inception.rows if "stage" in row]).set_index("stage
 # thousand outputs *is* a fully connected layer, applied to every pixel. So the rule is not "convolutions cannot be
 # compressed". It is: **a layer can be compressed as far as it is larger than its task**. Where the designer took the
 # surplus out, the pruner finds little.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # Which is no defeat. Design and compression multiply:
 
 # %%
@@ -423,7 +445,7 @@ print(f"AlexNet, {quoted.source}: {row['ref']['size']}, compressed {row['compres
 print(f"SqueezeNet: {4 * sum(r['weights'] for r in squeezed.rows) / 1e6:.1f} MB, compressed "
       f"{sum(r['bytes'] for r in squeezed.rows) / 1e6:.2f} MB (weights and biases)\n{squeezed.note}")
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 5 · The whole workbook on one page
 #
 # | chapter | step | what to remember |
@@ -440,9 +462,11 @@ print(f"SqueezeNet: {4 * sum(r['weights'] for r in squeezed.rows) / 1e6:.1f} MB,
 # | 10 | how small | beyond the paper's ratios, and where the floor is |
 # | 11 | open questions | tested with rivals, seeds and a spread |
 # | 12 | today | the same three ideas in a language model: exponents, Wanda, a few bits a weight |
-#
+
+# %% [markdown] tags=["notes", "more"]
 # The paper's Table 1 once more, beside the files that came with this workbook: `python -m dcviz table1`.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Where to go next
 #
 # * **Hardware**: the same authors' EIE (ISCA 2016) computes straight from the compressed form, as chapter 08 did.
@@ -450,19 +474,24 @@ print(f"SqueezeNet: {4 * sum(r['weights'] for r in squeezed.rows) / 1e6:.1f} MB,
 #   trained alone from the same first weights, does as well. Try it: `dcviz.pipeline.retraining.Masked` and the first weights.
 # * **Is it the weights or the comparison?** Blalock and others (*What is the state of neural network pruning?*, 2020)
 #   found that few papers compare on equal terms. After section 3 you know what they mean.
+# %% [markdown] tags=["subslide", "more"]
 # * **Language models**: GPTQ and SparseGPT (Frantar and others, 2022 and 2023) quantize and prune nets thousands of
 #   times larger, without retraining. Their one idea more: correct the remaining weights for the error just made.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Questions that are open here, too
 #
 # 1. An update of *some* codes: which 100 weights should change their value? What would it cost to say which?
 # 2. Our update sends 16-bit floats. Differences are small: how few bits would do? (You own a Huffman coder.)
 # 3. Does a net pruned for one task keep what the next task needs? Prune on the digits 0 to 4, teach 5 to 9.
+# %% [markdown] tags=["subslide", "more"]
 # 4. GoogLeNet, trained to the end: how far does it go? All tools are here (`dcviz.nets.picture_training`,
 #    `dcviz.chapters.ch11_open_questions.googlenet`), and a night on your computer is more than we had.
-#
+
+# %% [markdown] tags=["notes", "more"]
 # Answer one of them with a fair rival, five seeds and a spread, and you have done research.
-#
+
+# %% [markdown] tags=["more"]
 # **One weight** through all stages, on one screen: [its journey](07_full_pipeline.ipynb#The-journey-of-one-weight).
 #
 # **Next:** [chapter 12](12_today.ipynb), the three ideas today. Or back to [the map](00_start_here.ipynb).

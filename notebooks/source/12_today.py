@@ -1,4 +1,4 @@
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 12 · The three ideas today
 #
 # *Pruning, sharing and Huffman coding, ten years on, in a language model that you can open.*
@@ -7,14 +7,15 @@
 # without losing a bit; how to prune a net that nobody can afford to retrain; what became of weight sharing at 4, 3 and
 # 2 bits, and why plain grids so often win; and what the three ideas together still buy. You will write the steps
 # yourself.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # **You need** chapters 02, 03, 04, 06 and 08. **Time:** 75 minutes. No network, no GPU.
 # Words: [glossary](../docs/glossary.md).
 #
 # Numbers are **measured now**, **recorded** (the note under a table says when and by which command), **computed**, or
 # **quoted** from the paper that is named. They never share a column.
 
-# %%
+# %% tags=["skip"]
 import lzma
 
 import numpy as np
@@ -34,18 +35,19 @@ from dcviz.pipeline import shipped
 
 torch.set_num_threads(1)
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 1 · A language model that fits in your hand
 #
 # In 2016 the nets to come had hardly any fully connected layers, and it looked as if the paper's largest gains would go
 # with them. Then came the **transformer**: nearly all of its weights stand in fully connected layers. And a chatbot
 # writes word by word: for each one *all* weights are read, and used once. That is the paper's batch of one (chapter
 # 08).
-#
+
+# %% [markdown] tags=["notes", "more"]
 # Here is a small one, trained for this workbook on five novels by Jane Austen. Every parameter stands in a fully
 # connected layer: six blocks of six matrices each, and a table of 1,024 pieces of words.
 
-# %%
+# %% tags=["subslide"]
 net = transformer.language_model()
 for name, module in list(net.named_modules()):
     if isinstance(module, torch.nn.Linear) and ("blocks.0" in name or name == "head"):
@@ -55,7 +57,7 @@ print(f"six blocks and head: {measure.weights():,} weights, {(MODELS / 'austen.s
 # %% tags=["nbval-ignore-output"]
 print(transformer.write(net, "Her sister had", 70, temperature=0.6))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # It has learnt spelling, grammar for half a sentence, and manners; it has nothing to say. How good is it? It gives odds
 # for each next piece. A code that believes these odds (chapter 06!) would spend $\log_2 (1/p)$ bits on a piece of
 # probability $p$. Divided by the number of characters, that is its **error in bits a character**, the error of this
@@ -67,19 +69,21 @@ text = transformer.choosing_text()
 packed = 8 * len(lzma.compress(novels.novels().choosing.encode(), preset=9)) / len(novels.novels().choosing)
 print(f"bits a character of an unseen novel: as it is 8, xz {packed:.2f}, the model {transformer.bits_per_character(net, text):.2f}")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Prediction and compression are the same thing. (The model itself would have to be sent along, too. How long must a
 # text be for that to pay?)
 #
 # **Where this toy misleads** is said wherever it happens. Once for all: models of billions of weights have a few
 # *outliers*, inputs a hundred times louder than the rest, that this one does not have. Much of what follows was
 # invented because of them.
-#
+
+# %% [markdown] tags=["slide", "more"]
 # ## 2 · Huffman today
 #
 # Weights of large models come as **bfloat16**: the upper half of a float32. One bit of sign, eight of exponent, seven
 # of mantissa.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Exercise 1 · Take a weight apart
 
 
@@ -93,7 +97,7 @@ def my_split(bits):
 
 check.split(my_split)
 
-# %%
+# %% tags=["subslide", "question"]
 bits = np.concatenate([bfloat16.patterns(weight.detach().numpy()) for weight in net.parameters()])
 exponent = Prediction(
     "Eight bits of exponent: how many are they worth, by Shannon's entropy, in the weights of our model?",
@@ -102,13 +106,14 @@ exponent = Prediction(
 )
 exponent
 
-# %%
+# %% tags=["subslide"]
 exponent.then(lambda: figures.fields_picture(bits))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # The mantissa is noise: seven bits, worth seven. The sign is a fair coin. But the exponent says how *large* a weight
 # is, and weights crowd around zero (chapter 02's histogram, on a log scale). Only the exponents can be coded.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Exercise 2 · How long is the file?
 #
 # Take the code lengths of your own Huffman coder from chapter 06, if you kept it: put `my_code_lengths` in place of
@@ -125,20 +130,20 @@ def my_coded_bytes(counts, lengths):
 
 check.coded_bytes(my_coded_bytes)
 
-# %%
+# %% tags=["subslide"]
 counts = bfloat16.counts(bits)["exponent"]
 lengths = huffman.code_lengths(counts)
 said = f"{check.coded_bytes.solution(counts, lengths):,} bytes of {2 * bits.size:,}, without tables"
 exponent.then(lambda: print(said))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # A real file has tables too. Beside it what general compressors make of the same bytes; everything is decoded and
 # compared:
 
 # %%
 exponent.then(lambda: tables.compressors(bits))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Two thirds, and nothing is lost: the model writes the same words. zip, xz and zstd look for repetitions and see noise
 # in every second byte; who knows what a float is takes the exponents out first.
 #
@@ -152,32 +157,34 @@ lenet = [bfloat16.patterns(w.detach().bfloat16().float().numpy()) for name, w in
 lenet = np.concatenate(lenet)
 print({part: round(worth, 2) for part, worth in bfloat16.entropies(lenet).items()})
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # **Why not everywhere, then?** A code word's place depends on all words before it. A processor that decodes one after
 # the other is slower than the memory it wants to save. So the file has to say where *chunks* begin, and thousands of
 # threads start side by side: our `.dcz` does that (chapter 06), DFloat11 does it on a GPU. Saving bytes is easy;
 # decoding them *in time* is the work.
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 3 · Pruning today
 #
 # The paper prunes, then retrains. Who can retrain a model that took months on thousands of GPUs? The question of 2023
 # was: how far can one prune **at once**, with nothing but a few lines of text?
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # Start with a net that you know. LeNet-300-100, 8 % of `fc1` and `fc2` kept, nothing retrained (1,000 held-out digits,
 # the inputs of 500 others):
 
 # %% tags=["nbval-ignore-output"]
 tables.lenet_pruned()
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Magnitude alone ruins it. But a weight does not act alone: it multiplies an input. A large weight on a pixel that is
 # always white does nothing. **Wanda** (Sun, Liu, Bair, Kolter, 2023) scores a weight by
 #
 # $$ |w_{ij}| \cdot \lVert x_j \rVert_2 , $$
 #
 # its magnitude times the norm of its input over some examples. One pass forward, no gradient, no training.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Exercise 3 · Wanda's mask
 
 
@@ -195,7 +202,7 @@ def my_wanda(weight, x, keep):
 
 check.wanda(my_wanda)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Compare within the **whole layer**, as the paper does, or within **each output** (a row), so that no output starves?
 # For large language models the authors found that rows are better; for LeNet's pictures the table says otherwise. Now
 # our language model, its six blocks cut at once. The calibration text is 64 windows of the training novels.
@@ -205,9 +212,14 @@ best_score = Prediction(
     "Half of the weights of every block go at once, none is moved. Which score harms the language model least?",
     options=list(scores.WAYS[:-1]), key="ch12-wanda", at={"kept": 50}, truth=lambda lab: lab.best(kept=50),
 )
+# %% tags=["question", "lecture"]
+best_score
+# %% tags=["subslide", "more"]
 WandaLab(prediction=best_score)
+# %% tags=["fragment", "lecture"]
+best_score.tell()
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # **Try it:** keep 50 % and go through the scores; then 30 %. Where does the text begin to fall apart? Which numbers
 # tell you before your ear does?
 
@@ -215,7 +227,7 @@ WandaLab(prediction=best_score)
 rows = recordings.load("today_pruning")
 best_score.then(lambda: tables.pruning(rows.rows))
 
-# %%
+# %% tags=["subslide"]
 print(rows.note)
 
 # %% [markdown]
@@ -224,7 +236,8 @@ print(rows.note)
 # score that looks at the inputs can only use a *difference* between inputs. LeNet's corners are always black. Our model
 # scales its inputs to the same size before every layer, and is too small to grow the loud ones that large models have:
 # there magnitude pruning at 50 % is ruin and Wanda is not (quoted in the table below). **Here the toy misleads.**
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Correct what stays
 #
 # Pruning changes outputs. Could the weights that stay make up for those that went? For one row $w$ and inputs $x$ the
@@ -235,7 +248,8 @@ print(rows.note)
 #
 # That is the idea of **SparseGPT** (Frantar, Alistarh, 2023), and of Optimal Brain Surgeon (1993) before it. It takes
 # care to do this for rows of thousands of weights without solving a system for each; ours are short, so we just solve.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Exercise 4 · Least squares, one row
 
 
@@ -251,15 +265,17 @@ def my_correct(row, kept, gram):
 
 check.correct(my_correct)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # In the tables above it is the row "corrected": Wanda's mask, then this. No gradient, no step of training.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Two of every four
 #
 # Chapter 08 showed why free choice is slow: a processor likes neighbours. Since 2020 graphics cards have a compromise
 # built in: **2:4 sparsity**. Of every four neighbours in a row two are zero. Two values and two 2-bit places: always
 # the same size, no gaps, no fillers, and the multipliers get twice as much done.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Exercise 5 · 2:4
 
 
@@ -277,17 +293,18 @@ def my_two_of_four(score):
 
 check.two_of_four(my_two_of_four)
 
-# %%
+# %% tags=["subslide"]
 tables.two_of_four(rows.rows)
 
-# %%
+# %% tags=["subslide"]
 print(f"ours: {rows.note}; quoted: {tables.WANDA}, WikiText")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # The fixed pattern costs several times what free choice costs: two large neighbours may not both stay. Correcting
 # brings back a good part. The quoted columns are of another net, another text and another unit (perplexity); compare
 # down a column, never across.
-#
+
+# %% [markdown] tags=["slide", "more"]
 # ## 4 · Weight sharing today
 #
 # The paper shares 32 values in a layer. Today's question is the same, the answers differ: **who shares a table**, and
@@ -298,10 +315,12 @@ print(f"ours: {rows.note}; quoted: {tables.WANDA}, WikiText")
 # | the paper | $2^b$ values a layer, k-means | table[code] |
 # | SqueezeLLM (2023) | $2^b$ values a *row*, k-means weighted by how much the loss feels each weight | table[code] |
 # | formats of local runners (Q4_0) | one *scale* for 32 neighbours | scale × (code − 8) |
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # How much does the loss feel a weight? To second order it is the curvature; the mean **squared gradient** over some
 # examples stands in for it, and costs one pass backward.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Exercise 6 · The best compromise
 
 
@@ -315,18 +334,19 @@ def my_weighted_centroid(values, importance):
 
 check.weighted_centroid(my_weighted_centroid)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # On LeNet-300-100, one codebook a layer, nothing fine-tuned:
 
 # %% tags=["nbval-ignore-output"]
 tables.lenet_shared()
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # At 1 bit the weights that matter pull the two values to where they stand, and that helps. At 2 bits it *hurts*. Why
 # might that be? The squared gradient is measured at the weights as they *were*: it holds for small changes. With four
 # values all weights move far, all together, and hundreds of weights that the loss did not feel one by one are felt as a
 # crowd.
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### The lab
 
 # %%
@@ -336,32 +356,38 @@ three_bits = Prediction(
     truth=lambda lab: round(lab.lost(bits=3, method="k-means", group="layer", apart=0.0), 3),
     at={"bits": 3, "method": "k-means", "group": "layer", "apart": False},
 )
+# %% tags=["question", "lecture"]
+three_bits
+# %% tags=["subslide", "more"]
 BitsLab(prediction=three_bits)
+# %% tags=["fragment", "lecture"]
+three_bits.tell()
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # **Try it:**
-#
+
+# %% [markdown] tags=["more"]
 # * 8 bits, then 4, 3, 2. When do you *hear* it?
 # * 4 bits, k-means, a table for each 32 neighbours. What is the file full of?
 # * A grid with one scale a layer, at 3 bits; then a scale for each 32. What does a group buy, what does it cost?
 # * Switch Huffman codes on. Which method gains more from it, and why? (Chapter 10, section 3.)
 # * Keep 0.5 % apart. Begin the sentence as you like, and press the button.
 
-# %%
+# %% tags=["subslide"]
 shares = recordings.load("today_sharing")
 dense = rows.rows[0]["bits_per_character"]
 three_bits.then(lambda: tables.shared(shares.rows, 3, dense))
 
-# %%
+# %% tags=["subslide"]
 tables.shared(shares.rows, 4, dense)
 
-# %%
+# %% tags=["subslide"]
 three_bits.then(lambda: tables.apart(shares.rows, dense))
 
 # %%
 print(shares.note)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # **What the tables say.**
 #
 # * *Eight bits are free*, whoever shares what. (Except in bytes: a table of 256 values for every row of 128 weights is
@@ -369,6 +395,7 @@ print(shares.note)
 #   misleads.**)
 # * *At 4 and 3 bits the group is what counts.* One scale for a whole layer is poor, a scale for each output nearly
 #   mends it, and one for each 32 neighbours, half a bit a weight more, halves what is left.
+# %% [markdown] tags=["subslide", "more"]
 # * *k-means fits better than a grid*, with one table a layer by far. Weighting it by squared gradients changes
 #   little here, at 3 bits for the better with a table a layer, for the worse with one for each output.
 # * *Huffman helps grids most*: levels that are hardly used cost hardly anything. Coded, a 3-bit grid with a scale for
@@ -376,37 +403,41 @@ print(shares.note)
 # * *Weights kept apart* save a coarse grid: it is stretched by a few large weights, and without these it fits the rest.
 #   In large models, with their outliers, that matters much more; SqueezeLLM keeps less than one weight in a hundred
 #   apart (*quoted*, arXiv:2306.07629).
+# %% [markdown] tags=["subslide", "more"]
 # * *Two bits hurt*, and here the methods are worlds apart. Read the sentences.
 #
 # **Where integers win.** A codebook has to be *looked up*: 16 values in a table, one access for each weight, and the
 # product is in floating point. `scale × (code − 8)` needs no table; the codes of a whole group can be multiplied as
 # 8-bit or 4-bit integers, which hardware does many at a time, and the scale comes once for 32 of them. That is why
 # local runners use grids although a codebook fits better.
-#
+
+# %% [markdown] tags=["slide", "more"]
 # ## 5 · The batch of one today
 #
 # Chapter 08's instruments on our model: all products that one token needs, in three forms, and beside it one
 # matrix of the size that models of 7 billion weights have (4,096 × 4,096), read from memory.
 
-# %%
+# %% tags=["subslide"]
 times = recordings.load("token_times")
 tables.tokens(times.rows, "austen")
 
-# %%
+# %% tags=["subslide"]
 tables.tokens(times.rows, "7b")
 
-# %%
+# %% tags=["subslide"]
 print(f"milliseconds a token (of the whole batch, divided by its size); {times.note}")
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # * *One text at a time costs most.* A token of a batch of 64 takes a sixth of the time: each weight is fetched once for
 #   all.
 # * *Half of the weights are not half of the time.* At 50 % kept both sparse forms are slower than dense at a batch of
 #   one, at 20 % about twice as fast on the large matrix. CSR fetches 8 bytes for each kept weight; and the compressed
 #   form has lost its second advantage: after a ReLU most inputs were zero, in a transformer hardly one is.
+# %% [markdown] tags=["more"]
 # * *Our small model is no judge of speed*: its matrices stay in the cache, and one text at a time most of it goes
 #   into calling 37 products, not into computing them. (Recorded on a busy machine, in processor time of one thread.)
-#
+
+# %% [markdown] tags=["subslide", "more"]
 # ### Exercise 7 · Tokens a second
 
 
@@ -422,15 +453,20 @@ def my_tokens_per_second(weights, bits, bytes_per_second, operations_per_second,
 
 check.tokens_per_second(my_tokens_per_second)
 
-# %%
+# %% tags=["subslide"]
 gain = Prediction(
     "7 billion weights, one text. From 16 bits a weight to 4.5 (4, and a scale for every 32): how many times faster?",
     low=1.0, high=8.0, unit="times", key="ch12-gain", truth=lambda lab: round(lab.gain(4.5), 2),
     at={"billions": 7.0, "bits": 4.5, "batch": 1},
 )
+# %% tags=["question", "lecture"]
+gain
+# %% tags=["subslide", "more"]
 TokenLab(prediction=gain)
+# %% tags=["fragment", "lecture"]
+gain.tell()
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # **Try it:** pull the bits down at batch 1. Then 64 texts at once: what became of the gain? Put in your own machine.
 # How fast does its memory read?
 
@@ -439,13 +475,14 @@ speed = timing.read_bandwidth(clock="processor")  # time of this thread alone: o
 print(f"one thread of this machine reads {speed / 1e9:.1f} GB/s")
 gain.then(lambda: tables.formats(7, speed))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Nothing is *computed* faster: there are as many multiplications as before, and unpacking on top. What got shorter is
 # the way from the memory. **At a batch of one, compression is speed**: the paper's section 6.3, ten years on. A server
 # that answers 64 people at once reads each weight once for all of them; there arithmetic decides, and the gain goes.
 # (Left out: what a text itself keeps in memory, the KV cache. It grows with every text and every token, and is
 # compressed by the same ideas.)
-#
+
+# %% [markdown] tags=["slide", "more"]
 # ## 6 · All three, on a language model
 #
 # Prune (Wanda, corrected), share (k-means by importance, one codebook a layer), code (Huffman, gaps and codes), write a
@@ -460,7 +497,7 @@ small = together.opened(archive.loads(data), net)
 print(f"{len(data):,} bytes, {transformer.bits_per_character(small, text):.3f} bits a character")
 print(transformer.write(small, "Her sister had", 40))
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Every file below was written, read back, and measured from what came back. The last column is the second half of
 # *Northanger Abbey*, which nobody had looked at before.
 
@@ -468,13 +505,13 @@ print(transformer.write(small, "Her sister had", 40))
 found = recordings.load("today_files")
 tables.files(found.rows, measure.weights())
 
-# %%
+# %% tags=["subslide"]
 figures.files_picture(found.rows)
 
 # %%
 print(found.note)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # **What does the paper's idea still buy?** From the 4-bit format of a local runner it goes down in three steps: a
 # codebook and Huffman codes in place of a grid save
 # {{computed/ch12_today.saves(shared: k-means, 4 bits, Huffman; grid, 4 bits, groups of 32)|*100 .0f}} %; half of the weights
@@ -484,14 +521,16 @@ print(found.note)
 # Pruning and few bits compete for the same slack. **Below two and a half bits a weight pruning wins**: half of the
 # weights with 3 bits each write better than all of them with 2. There the mask says more for its bits than a third code
 # does.
-#
+
+# %% [markdown] tags=["notes", "more"]
 # And the costs: the pruned file is a file. To compute from it at speed takes the machine of chapter 08, or a pattern
 # like 2:4. The grid can be multiplied as it lies. That is why formats with 4 bits are everywhere and pruned language
 # models are not, although the bytes are in their favour.
 #
 # Two things were not done here, and would help all rows: retraining (chapters 02 and 05), and bits chosen layer by
 # layer.
-#
+
+# %% [markdown] tags=["slide", "more"]
 # ## What to take home
 #
 # * Transformers are made of fully connected layers, and a chatbot is a batch of one: the paper's case, not its past.
@@ -499,11 +538,13 @@ print(found.note)
 # * **Pruning** at once works if one looks at the inputs, and works better if the weights that stay are corrected.
 #   Hardware wants 2:4, and that costs.
 # * **Sharing** became local: a scale for 32 neighbours. Codebooks fit better, integers compute faster.
+# %% [markdown] tags=["subslide", "more"]
 # * At a batch of one, bytes are time. At a batch of 64 they are not.
 #
 # **Discuss:** which of these results would you expect to turn round in a model a thousand times larger? Which one of
 # them could you test with what is on this page?
 #
 # **One weight** through all stages, on one screen: [its journey](07_full_pipeline.ipynb#The-journey-of-one-weight).
-#
+
+# %% [markdown] tags=["notes", "more"]
 # Back to [the map](00_start_here.ipynb).

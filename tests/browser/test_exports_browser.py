@@ -6,35 +6,39 @@ from playwright.sync_api import expect
 
 from dcviz.classroom import editions, exports
 from dcviz.classroom.exports import pages, snapshots
-from dcviz.classroom.lecture import drop_empty
 
 SOURCE = """# A chapter for this test.
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # # 99 · A test
 #
 # **You will learn** nothing.
 
-# %%
+# %% tags=["skip"]
 import numpy as np
 from dcviz.labs import HuffmanLab, Prediction, PruningLab
 weights = {"fc1": np.random.default_rng(1).normal(0, 0.1, (300, 784))}
 symbols = {"m": np.minimum(np.random.default_rng(1).geometric(0.3, 5000) - 1, 23)}
 
-# %% [markdown]
+# %% [markdown] tags=["slide"]
 # ## 1 · Labs
 #
 # With $|w| \\ge t$ and
 #
 # $$ t = \\frac{q}{2}\\,\\sigma . $$
 
-# %%
+# %% tags=["subslide"]
 guess = Prediction("What share goes?", options=["a third", "a half"], truth="a third")
+# %% tags=["question", "lecture"]
+guess
+# %% tags=["subslide", "more"]
 PruningLab("mine", weights=weights, threshold=0.05, prediction=guess)
+# %% tags=["fragment", "lecture"]
+guess.tell()
 
-# %%
+# %% tags=["subslide"]
 HuffmanLab("mine", symbols=symbols, rare=0.0)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Numbers:
 
 # %%
@@ -50,7 +54,7 @@ def exported(tmp_path_factory):
     source = folder / "99_test.py"
     source.write_text(SOURCE)
     exports.lay_assets("slides", folder / "assets")
-    book = drop_empty(snapshots.execute(editions.notebook(source, "lecture"), folder))
+    book = snapshots.execute(editions.notebook(source, "lecture"), folder)
     for kind, name in (("html", "99_test.html"), ("slides", "99_test.slides.html")):
         (folder / name).write_text(pages.render(nbformat.from_dict(book), kind, "99_test"))
     return folder
@@ -60,7 +64,7 @@ def exported(tmp_path_factory):
 def waiting(exported):
     """Name of a student page beside the others: its lab's question has no answer yet."""
     source = exported / "98_waits.py"
-    source.write_text(SOURCE.split("# %%\nHuffmanLab")[0])
+    source.write_text(SOURCE.split('# %% tags=["subslide"]\nHuffmanLab')[0])
     book = snapshots.execute(editions.notebook(source, "student"), exported)
     (exported / "98_waits.html").write_text(pages.render(nbformat.from_dict(book), "html", "98_waits"))
     return "98_waits.html"

@@ -13,7 +13,6 @@ from hostile import NAMES
 
 from dcviz.classroom import editions, exports
 from dcviz.classroom.exports import pages, snapshots
-from dcviz.classroom.lecture import drop_empty
 
 RAN = "() => window.dcvizRan ?? 0"
 SET_UP = f"""
@@ -71,13 +70,14 @@ def test_nothing_runs_in_jupyterlab(open_notebook, server):
 def exported(tmp_path_factory):
     """Folder with 99_hostile.html and 99_hostile.slides.html; an output has markup and scripts of its own, too."""
     folder = tmp_path_factory.mktemp("hostile")
-    shown = "\n\n".join(
-        f"# %%\n{cell}" for cell in (SET_UP, *CELLS, f"from IPython.display import HTML\nHTML({ATTACK!r})")
-    )
+    cells = (*CELLS, f"from IPython.display import HTML\nHTML({ATTACK!r})")
+    shown = "\n\n".join(f'# %% tags=["subslide"]\n{cell}' for cell in cells)
     source = folder / "99_hostile.py"
-    source.write_text(f"# %% [markdown]\n# # 99 · Hostile\n\n{shown}\n", "utf-8")
+    source.write_text(
+        f'# %% [markdown] tags=["slide"]\n# # 99 · Hostile\n\n# %% tags=["skip"]\n{SET_UP}\n\n{shown}\n', "utf-8"
+    )
     exports.lay_assets("slides", folder / "assets")
-    book = drop_empty(snapshots.execute(editions.notebook(source, "lecture"), folder))
+    book = snapshots.execute(editions.notebook(source, "lecture"), folder)
     for kind, name in (("html", "99_hostile.html"), ("slides", "99_hostile.slides.html")):
         (folder / name).write_text(pages.render(nbformat.from_dict(book), kind, "99_hostile"), "utf-8")
     return folder

@@ -10,7 +10,7 @@ load lies in OUT/assets. Needs the packages of the extra "classroom".
 import importlib.util
 from pathlib import Path
 
-from dcviz.classroom import editions, lecture
+from dcviz.classroom import editions
 from dcviz.errors import DcvizError
 from dcviz.files import atomic_write, check_writable
 
@@ -44,8 +44,6 @@ def write(kind, out, chapters=None, edition=None):
     written = []
     for source in wanted:
         book = snapshots.execute(editions.notebook(source, edition), out)
-        if edition == "lecture":
-            lecture.drop_empty(book)
         target = out / (f"{source.stem}.slides.html" if kind == "slides" else f"{source.stem}.html")
         text = pages.render(book, kind, source.stem).encode()
         atomic_write(target, lambda file, text=text: file.write(text))
