@@ -53,7 +53,7 @@ def test_training_goes_on_from_every_kill_as_if_nothing_had_been(main, capfd):  
         if path.exists():
             with safe_open(path, framework="pt") as file:
                 steps.append(int(file.metadata()["step"]))
-                assert torch.isfinite(file.get_tensor("weight/0.bias")).all()
+                assert torch.isfinite(file.get_tensor("net/0.bias")).all()
             assert len(kill_writers.scratch(folder)) <= 1
         stuck = stuck + 1 if steps[-1:] == before and before != [400] else 0
         if stuck > 5:  # a machine that has become slower since: longer lives

@@ -10,20 +10,19 @@ pictures are read only by ``--report``.
 
 import argparse
 import json
-import math
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from dcviz.errors import DataError
 from dcviz.files import cache_dir
-from dcviz.nets.alexnet_trainer import Trainer, pixels_at, stop_signals
-from dcviz.nets.cifar import cifar10
+from dcviz.nets.cifar import cifar10, tuning_pictures
+from dcviz.nets.models_imagenet import AlexNet, he_init
+from dcviz.nets.picture_training import PictureSchedule, Trainer, sgd, stop_signals
 
 CHECKPOINT, LOG, WEIGHTS = "checkpoint.safetensors", "log.jsonl", "alexnet-cifar10.safetensors"
+CLIP = 5.0  # gradients of a larger norm are scaled down to it: guards the first steps
 
 
 def parse_phases(text, least=63):
@@ -35,6 +34,24 @@ def parse_phases(text, least=63):
     except ValueError:
         pass
     raise argparse.ArgumentTypeError(f"{text!r}: write PIXELS:EPOCHS,... with {least} pixels or more")
+
+
+def first_net(dropout):
+    """AlexNet for ten classes; its last layer starts small, so that the first guesses are even."""
+    net = he_init(AlexNet(10, dropout))
+    torch.nn.init.normal_(net.classifier[6].weight, std=0.01)
+    return net
+
+
+def trainer(options):
+    """(the ``Trainer`` that the options ask for, the held-out pictures)."""
+    train, held_out = tuning_pictures()
+    torch.manual_seed(options.seed)
+    net = first_net(options.dropout)
+    names = ("lr", "batch", "warmup", "decay", "smoothing", "seed")
+    schedule = PictureSchedule(tuple(options.phases), **{name: getattr(options, name) for name in names})
+    dtype = getattr(torch, options.dtype)
+    return Trainer(net, train, schedule, optimizer=sgd, averaging=options.averaging, clip=CLIP, dtype=dtype), held_out
 
 
 def _note(log, **values):
@@ -50,85 +67,90 @@ def run(options):
     out = Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(options.threads)
-    trainer = Trainer(cifar10("train"), options)
+    training, held_out = trainer(options)
     if (out / CHECKPOINT).exists():
-        trainer.resume(out / CHECKPOINT)
-    _note(out / LOG, event="start", step=trainer.step, total=trainer.total, **vars(options))
-    with stop_signals() as stop:
-        _train(trainer, options, out, stop)
-    _note(out / LOG, event="stop", step=trainer.step, total=trainer.total)
+        training.resume(out / CHECKPOINT)
+    _note(out / LOG, event="start", step=training.step, total=training.total, **vars(options))
+    begin = since = time.monotonic()
+    before = training.step
 
-
-def _train(trainer, options, out, stop):
-    """Steps, checkpoints and log lines until the end of the schedule or of the time, or ``stop`` fills."""
-    started = since = time.monotonic()
-    results = []
-    while trainer.step < trainer.total and not stop:
-        pixels = pixels_at(trainer.step // trainer.steps_per_epoch, options.phases)
-        results.append(trainer.advance())
-        if not math.isfinite(results[-1][0]):
-            raise DataError(f"{out}: the loss is not finite at step {trainer.step}; go on with a lower --lr")
-        now = time.monotonic()
-        if options.minutes is not None and now - started > options.minutes * 60:
+    def stopped():
+        if options.minutes is not None and time.monotonic() - begin > options.minutes * 60:
             stop.append("minutes")
-        if now - since > options.every or stop or trainer.step == trainer.total:
-            trainer.save(out / CHECKPOINT)
-            loss, right = np.mean(results, axis=0)
-            held_out = None if stop else round(trainer.held_out_accuracy(pixels), 4)
-            _note(
-                out / LOG,
-                step=trainer.step,
-                epoch=round(trainer.step / trainer.steps_per_epoch, 2),
-                pixels=pixels,
-                loss=round(float(loss), 4),
-                right=round(float(right), 4),
-                held_out=held_out,
-                rate=round(trainer.optimizer.param_groups[0]["lr"], 6),
-                images_per_s=round(len(results) * options.batch / (now - since), 1),
-            )
-            results, since = [], time.monotonic()
+        return bool(stop)
+
+    def note(training, loss, right):
+        nonlocal since, before
+        epoch_steps, steps = training.schedule.per_epoch(len(training.labels)), training.step - before
+        _note(
+            out / LOG,
+            step=training.step,
+            epoch=round(training.step / epoch_steps, 2),
+            pixels=training.pixels(),
+            loss=round(loss, 4),
+            right=round(right, 4),
+            held_out=None if stop else _right(training, held_out, training.pixels()),
+            rate=round(training.optimizer.param_groups[0]["lr"], 6),
+            images_per_s=round(steps * options.batch / (time.monotonic() - since), 1),
+        )
+        since, before = time.monotonic(), training.step
+
+    with stop_signals() as stop:
+        training.run(checkpoint=out / CHECKPOINT, every=options.every, note=note, stop=stopped)
+    _note(out / LOG, event="stop", step=training.step, total=training.total)
+
+
+def _right(training, split, pixels):
+    """The share of a split's pictures that the averaged weights get right."""
+    return round(1 - training.error_percent(split, pixels) / 100, 4)
 
 
 def report(options):
     """Measure the averaged weights on the 10,000 test pictures and export them."""
     out = Path(options.out)
     torch.set_num_threads(options.threads)
-    trainer = Trainer(cifar10("train"), options)
-    trainer.resume(out / CHECKPOINT)
+    training, held_out = trainer(options)
+    training.resume(out / CHECKPOINT)
     pixels = options.pixels or options.phases[-1][0]
-    test = cifar10("test")
     notes = {
         "data": "CIFAR-10",
-        **trainer.identity(),
+        **training.identity(),
         "pixels": pixels,
-        "step": trainer.step,
-        "total": trainer.total,
-        "epochs": round(trainer.step / trainer.steps_per_epoch, 2),
-        "held_out_accuracy": trainer.held_out_accuracy(pixels),
-        "test_accuracy": trainer.accuracy(torch.from_numpy(test.images), torch.from_numpy(test.labels).long(), pixels),
+        "step": training.step,
+        "total": training.total,
+        "epochs": round(training.step / training.schedule.per_epoch(len(training.labels)), 2),
+        "held_out_accuracy": _right(training, held_out, pixels),
+        "test_accuracy": _right(training, cifar10("test"), pixels),
     }
-    trainer.export(out / WEIGHTS, notes)
+    training.export(out / WEIGHTS, notes)
     _note(out / LOG, event="report", file=WEIGHTS, **notes)
+
+
+def program(prog, about, out, phases, least, lr, warmup, every):
+    """The options that every training of pictures has: an ``ArgumentParser``; ``least`` pixels are allowed."""
+    p = argparse.ArgumentParser(prog=f"python -m dcviz {prog}", description=about)
+    p.add_argument("--out", default=str(cache_dir() / out), help="folder of checkpoint and result")
+    p.add_argument("--phases", type=lambda text: parse_phases(text, least), default=phases, help="PIXELS:EPOCHS,...")
+    p.add_argument("--batch", type=int, default=128)
+    p.add_argument("--lr", type=float, default=lr, help="highest learning rate")
+    p.add_argument("--warmup", type=int, default=warmup, help="steps of rising learning rate")
+    p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--every", type=float, default=every, help="seconds between checkpoints")
+    p.add_argument("--report", action="store_true", help="no training: measure on the test pictures, export")
+    return p
 
 
 def parser():
     """The command line."""
-    p = argparse.ArgumentParser(prog="python -m dcviz alexnet train", description=__doc__.split("\n\n")[0])
-    p.add_argument("--out", default=str(cache_dir() / "alexnet"), help="folder of checkpoint and log")
-    p.add_argument("--phases", type=parse_phases, default="96:10,128:16,224:2", help="PIXELS:EPOCHS,...")
-    p.add_argument("--batch", type=int, default=128)
-    p.add_argument("--lr", type=float, default=0.02, help="highest learning rate")
-    p.add_argument("--warmup", type=int, default=300, help="steps of rising learning rate")
+    about = __doc__.split("\n\n")[0]
+    p = program("alexnet train", about, "alexnet", "96:10,128:16,224:2", 63, lr=0.02, warmup=300, every=240)
     p.add_argument("--decay", type=float, default=5e-4, help="weight decay, biases excepted")
     p.add_argument("--dropout", type=float, default=0.3)
     p.add_argument("--smoothing", type=float, default=0.1, help="label smoothing")
     p.add_argument("--averaging", type=float, default=0.999, help="share of the average kept per step")
     p.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
-    p.add_argument("--threads", type=int, default=1)
-    p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--every", type=float, default=240, help="seconds between checkpoints")
     p.add_argument("--minutes", type=float, help="stop after so many minutes")
-    p.add_argument("--report", action="store_true", help="no training: measure on the test pictures, export")
     p.add_argument("--pixels", type=int, help="picture size of --report (default: the last phase's)")
     return p
 

@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
 from dcviz.files import cache_dir, replacing
-from dcviz.nets.alexnet_trainer import seed_at, stop_signals
 from dcviz.nets.novels import novels, pieces
+from dcviz.nets.picture_training import seed_at, stop_signals
 from dcviz.nets.training import threads
 from dcviz.nets.transformer import Decoder, bits_per_character, write
 

@@ -6,20 +6,17 @@ The form that published records of compression use (``models_imagenet.VGG16CIFAR
 the test pictures are read only by ``--report``.
 """
 
-import argparse
 import json
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 
-from dcviz.files import cache_dir
 from dcviz.nets import models, picture_training
-from dcviz.nets.alexnet_trainer import stop_signals
-from dcviz.nets.alexnet_training import parse_phases
+from dcviz.nets.alexnet_training import program
 from dcviz.nets.cifar import cifar10, tuning_pictures
 from dcviz.nets.models_imagenet import he_init
-from dcviz.nets.picture_training import PictureSchedule
+from dcviz.nets.picture_training import PictureSchedule, stop_signals
 from dcviz.nets.resuming import replace_file
 
 NET = "vgg-16-cifar"
@@ -71,24 +68,10 @@ def report(options):
     print(json.dumps({"test_error_percent": picture_training.error_percent(net, cifar10("test"), PIXELS)}))
 
 
-def parser():
-    """The command line."""
-    p = argparse.ArgumentParser(prog="python -m dcviz vgg", description=__doc__.split("\n\n")[0])
-    p.add_argument("--out", default=str(cache_dir() / "vgg"), help="folder of checkpoint and result")
-    p.add_argument("--phases", type=lambda text: parse_phases(text, 16), default="16:5,24:2,32:1")
-    p.add_argument("--batch", type=int, default=128)
-    p.add_argument("--lr", type=float, default=1.5e-3, help="highest learning rate")
-    p.add_argument("--warmup", type=int, default=200, help="steps of rising learning rate")
-    p.add_argument("--threads", type=int, default=1)
-    p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--every", type=float, default=120, help="seconds between checkpoints")
-    p.add_argument("--report", action="store_true", help="no training: measure on the test pictures")
-    return p
-
-
 def main(arguments=None):
     """The command line; see the top of this module."""
-    options = parser().parse_args(arguments)
+    p = program("vgg", __doc__.split("\n\n")[0], "vgg", "16:5,24:2,32:1", 16, lr=1.5e-3, warmup=200, every=120)
+    options = p.parse_args(arguments)
     report(options) if options.report else run(options)
 
 

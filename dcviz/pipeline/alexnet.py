@@ -10,11 +10,9 @@ All choices were made on 5,000 held-out training pictures; the test pictures are
 import argparse
 import json
 import math
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -23,7 +21,9 @@ from dcviz import archive
 from dcviz.errors import DataError
 from dcviz.files import cache_dir
 from dcviz.nets import cifar, models
-from dcviz.nets.alexnet_trainer import Trainer, stop_signals
+from dcviz.nets.alexnet_training import CLIP, first_net
+from dcviz.nets.picture_training import PictureSchedule, Trainer, sgd, stop_signals
+from dcviz.nets.resuming import replace_file
 from dcviz.pipeline import LayerRecipe, Recipe, codebooks, recipes, round_biases, stored_net
 from dcviz.pipeline.chains import drop_dead
 from dcviz.pipeline.retraining import Gradual, Masked, weights_of
@@ -99,21 +99,30 @@ def run(options):
     return True
 
 
-def _trainer(options, epochs, rate, start, constraint, **more):
-    """A ``Trainer`` on the training pictures for so many epochs, of which the last may be a part of one."""
-    choices = argparse.Namespace(
-        seed=options.seed,
-        batch=BATCH,
-        phases=((PIXELS, math.ceil(epochs)),),
-        lr=rate,
-        warmup=WARMUP,
-        decay=5e-4,
-        dropout=0.1,
-        smoothing=0.1,
-        averaging=0.0,
-        dtype=options.dtype,
-    )
-    return Trainer(cifar.cifar10("train"), choices, start, constraint, share=epochs / math.ceil(epochs), **more)
+def _train(options, start, epochs, rate, constraint, checkpoint=None, name="", optimizer=sgd, teacher=None):
+    """The net that starts as a state dict, trained for so many epochs on the training pictures; None after a stop.
+
+    constraint: function (net, steps) -> constraint. Returns (net, constraint).
+    """
+    train, held_out = cifar.tuning_pictures()
+    torch.manual_seed(options.seed)
+    net = first_net(dropout=0.1)
+    net.load_state_dict(start)
+    phases, part = ((PIXELS, math.ceil(epochs)),), epochs / math.ceil(epochs)
+    schedule = PictureSchedule(phases, rate, BATCH, WARMUP, decay=5e-4, seed=options.seed, share=part)
+    constraint = constraint(net, schedule.steps(len(train)))
+    kind = {"clip": CLIP, "dtype": getattr(torch, options.dtype)}
+    trainer = Trainer(net, train, schedule, constraint=constraint, optimizer=optimizer, teacher=teacher, **kind)
+
+    def note(trainer, loss, right):
+        line = {"folder": name, "step": trainer.step, "total": trainer.total}
+        line |= {"loss": round(loss, 4), "right": round(right, 4)}
+        line["held_out"] = None if stop else 1 - trainer.error_percent(held_out, PIXELS) / 100
+        print(json.dumps(line), flush=True)
+
+    with stop_signals() as stop:
+        trainer.run(checkpoint=checkpoint, every=options.every, note=note, stop=lambda: bool(stop))
+    return None if stop else (net, constraint)
 
 
 def _prune(setting, start, folder, target, options):
@@ -123,8 +132,7 @@ def _prune(setting, start, folder, target, options):
     def cutting(net, steps):
         return Gradual(net, densities, steps, recipe.cuts, recipe.ramp, recipe.regrow)
 
-    trainer = _trainer(options, setting.prune, setting.prune_rate, start, cutting)
-    return _retrain(trainer, recipe, folder, target, options)
+    return _retrain(options, start, setting.prune, setting.prune_rate, cutting, recipe, folder, target)
 
 
 def _settle(setting, start, teacher, folder, target, options):
@@ -133,19 +141,18 @@ def _settle(setting, start, teacher, folder, target, options):
     def masked(net, steps):
         return Masked(net, {name: values != 0 for name, values in weights_of(net).items()})
 
-    trainer = _trainer(options, setting.settle, setting.settle_rate, start, masked, teacher=teacher)
-    return _retrain(trainer, setting.recipe, folder, target, options)
+    how = options, start, setting.settle, setting.settle_rate, masked
+    return _retrain(*how, setting.recipe, folder, target, teacher=teacher)
 
 
-def _retrain(trainer, recipe, folder, target, options):
+def _retrain(options, start, epochs, rate, constraint, recipe, folder, target, **more):
     checkpoint = folder / "checkpoint.safetensors"
-    if checkpoint.exists():
-        trainer.resume(checkpoint)
-    if not _train(trainer, folder, options, checkpoint):
+    trained = _train(options, start, epochs, rate, constraint, checkpoint, folder.name, **more)
+    if trained is None:
         return False
     if recipe.drop_dead:
-        drop_dead(trainer.master)
-    trainer.export(target, {"net": NET, **trainer.identity()})
+        drop_dead(trained[0])
+    replace_file(target, trained[0].state_dict(), {"net": NET, "seed": options.seed, "batch": BATCH})
     checkpoint.unlink(missing_ok=True)
     return True
 
@@ -157,47 +164,19 @@ def share(setting, start, teacher, folder, options):
     def sharing(net, steps):
         return SharedWeights(net, codebooks(net, recipe), rate=recipe.rate)
 
-    def adam(constraint, decay):
-        return torch.optim.Adam(constraint.parameters())
+    def adam(parameters, schedule):
+        return torch.optim.Adam(parameters)
 
-    trainer = _trainer(options, setting.share, setting.share_rate, start, sharing, optimizer=adam, teacher=teacher)
-    if not _train(trainer, folder, options):
+    more = {"name": folder.name, "optimizer": adam, "teacher": teacher}
+    trained = _train(options, start, setting.share, setting.share_rate, sharing, **more)
+    if trained is None:
         return False
-    trainer.constraint.round_to(recipe.dtype)
-    round_biases(trainer.master, recipe)
-    trainer.master.name = NET
-    archive.save(folder / f"{NET}.dcz", stored_net(trainer.master, recipe, "coded", copied=False))
+    net, constraint = trained
+    constraint.round_to(recipe.dtype)
+    round_biases(net, recipe)
+    net.name = NET
+    archive.save(folder / f"{NET}.dcz", stored_net(net, recipe, "coded", copied=False))
     return True
-
-
-def _train(trainer, folder, options, checkpoint=None):
-    """Steps until the schedule is over (True) or a signal asks to stop (False)."""
-    since, results = time.monotonic(), []
-    with stop_signals() as stop:
-        while trainer.step < trainer.total and not stop:
-            results.append(trainer.advance())
-            if not np.isfinite(results[-1][0]):
-                raise DataError(f"{folder}: the loss is not finite at step {trainer.step}; try a lower rate")
-            late = time.monotonic() - since > options.every
-            if late or stop or trainer.step == trainer.total:
-                if checkpoint is not None:
-                    trainer.save(checkpoint)
-                loss, right = np.mean(results, axis=0)
-                print(
-                    json.dumps(
-                        {
-                            "folder": folder.name,
-                            "step": trainer.step,
-                            "total": trainer.total,
-                            "loss": round(float(loss), 4),
-                            "right": round(float(right), 4),
-                            "held_out": None if stop else trainer.held_out_accuracy(PIXELS),
-                        }
-                    ),
-                    flush=True,
-                )
-                since, results = time.monotonic(), []
-    return not stop
 
 
 def state(path):

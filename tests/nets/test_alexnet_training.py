@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from dcviz.errors import DataError
-from dcviz.nets import alexnet_trainer, alexnet_training as at, cifar
+from dcviz.nets import alexnet_training as at, cifar, picture_training
 from dcviz.nets.cifar import CifarSplit
 
 
@@ -25,8 +25,8 @@ def main(monkeypatch, tmp_path):
     rng = np.random.default_rng(0)
     split = CifarSplit(rng.integers(0, 256, (40, 3, 32, 32), dtype=np.uint8), np.arange(40, dtype=np.uint8) % 10)
     monkeypatch.setattr(at, "cifar10", lambda name: split)
-    monkeypatch.setattr(alexnet_trainer, "tuning_split", lambda: (np.arange(34), np.arange(34, 40)))
-    monkeypatch.setattr(alexnet_trainer, "first_net", tiny_net)
+    monkeypatch.setattr(at, "tuning_pictures", lambda: (split.take(slice(0, 34)), split.take(slice(34, 40))))
+    monkeypatch.setattr(at, "first_net", tiny_net)
 
     def run(out, *options):
         folder = tmp_path / out
@@ -82,7 +82,7 @@ def test_steps_are_those_of_plain_sgd(main, monkeypatch):
     """Against torch's unfused SGD on the same batches; the convolution's layout in memory must not matter."""
     folder = main("ours", "--phases", "64:1", "--dropout", "0", "--decay", "0.01")
     options = at.parser().parse_args(["--batch", "8", "--warmup", "2", "--phases", "64:1"])
-    trainer = at.Trainer(at.cifar10("train"), options)
+    trainer, _ = at.trainer(options)
     torch.manual_seed(options.seed)
     net = tiny_net(0)
     groups = [{"params": [p for p in net.parameters() if p.dim() > 1], "weight_decay": 0.01}]
@@ -92,14 +92,14 @@ def test_steps_are_those_of_plain_sgd(main, monkeypatch):
         trainer.step = step
         x, y = trainer.batch()
         sgd.zero_grad()
-        torch.nn.functional.cross_entropy(net(x.contiguous()), y, label_smoothing=0.1).backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), alexnet_trainer.CLIP)
+        torch.nn.functional.cross_entropy(net(cifar.upscale(x, 64)), y, label_smoothing=0.1).backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), at.CLIP)
         for group in sgd.param_groups:
-            group["lr"] = alexnet_trainer.learning_rate(step, 4, 0.02, 2)
+            group["lr"] = picture_training.learning_rate(step, 4, 0.02, 2)
         sgd.step()
     stored = load_file(folder / at.CHECKPOINT)
     for name, p in net.named_parameters():
-        torch.testing.assert_close(stored[f"weight/{name}"], p.detach(), rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(stored[f"net/{name}"], p.detach(), rtol=1e-4, atol=1e-6)
 
 
 def test_it_learns(main):
@@ -112,10 +112,10 @@ def test_damaged_checkpoint_and_other_run_are_refused(main, monkeypatch):
     folder = main("a", "--phases", "64:1")
     with pytest.raises(DataError, match="batch 8, not 4"):
         main("a", "--batch", "4")
-    whole = at.cifar10("train")
+    whole = at.tuning_pictures()[0]
     backwards = CifarSplit(whole.images[::-1].copy(), whole.labels[::-1].copy())
     with monkeypatch.context() as patch:
-        patch.setattr(at, "cifar10", lambda name: backwards)
+        patch.setattr(at, "tuning_pictures", lambda: (backwards, backwards))
         with pytest.raises(DataError, match="pictures"):
             main("a")
     path = folder / at.CHECKPOINT
@@ -141,8 +141,8 @@ def test_report_measures_and_exports(main):
 
 def test_schedule():
     phases = at.parse_phases("96:2,224:1")
-    assert [at.pixels_at(epoch, phases) for epoch in range(4)] == [96, 96, 224, None]
-    rates = [alexnet_trainer.learning_rate(step, 100, 0.1, 10) for step in range(101)]
+    assert [picture_training.pixels_at(epoch, phases) for epoch in range(4)] == [96, 96, 224, None]
+    rates = [picture_training.learning_rate(step, 100, 0.1, 10) for step in range(101)]
     assert rates[0] == pytest.approx(0.01)
     assert max(rates) == pytest.approx(0.1)
     assert rates[100] == pytest.approx(0.001)

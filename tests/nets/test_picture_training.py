@@ -95,6 +95,10 @@ def test_shared_weights_keep_their_codes(split):
         assert np.array_equal(np.unique(w, return_inverse=True)[1], np.unique(before[name], return_inverse=True)[1])
 
 
+def test_a_share_of_the_epochs_is_so_many_steps():
+    assert replace(SHORT, share=0.4).steps(64) == 13 == round(0.4 * SHORT.steps(64))
+
+
 def test_pictures_grow_from_phase_to_phase():
     assert [SHORT.pixels(step, 64) for step in (0, 15, 16, 31, 32)] == [32, 32, 40, 40, None]
 
@@ -152,6 +156,7 @@ def test_progress_is_printed_at_the_end_and_every_so_many_seconds(split, capsys)
         *({"decay": value} for value in (-1, float("inf"))),
         *({"smoothing": value} for value in (-0.1, 2)),
         *({"seed": value} for value in ("x", -1)),
+        *({"share": value} for value in (0, 1.5, float("nan"), "x")),
     ],
 )
 def test_impossible_schedules_are_refused(bad):

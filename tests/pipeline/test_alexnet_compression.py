@@ -12,7 +12,7 @@ from dcviz import archive
 from dcviz.chapters.ch07_full_pipeline import alexnet_measure
 from dcviz.errors import DataError
 from dcviz.evidence import paper, recordings
-from dcviz.nets import alexnet_trainer, models
+from dcviz.nets import models, picture_training
 from dcviz.nets.cifar import CifarSplit
 from dcviz.pipeline import LayerRecipe, Recipe, Schedule, alexnet as ac
 
@@ -42,8 +42,8 @@ def main(monkeypatch, tmp_path):
     rng = np.random.default_rng(0)
     split = CifarSplit(rng.integers(0, 256, (300, 3, 32, 32), dtype=np.uint8), np.arange(300, dtype=np.uint8) % 10)
     monkeypatch.setattr(ac.cifar, "cifar10", lambda name: split)
-    monkeypatch.setattr(alexnet_trainer, "tuning_split", lambda: (np.arange(260), np.arange(260, 300)))
-    monkeypatch.setattr(alexnet_trainer, "first_net", tiny_net)
+    monkeypatch.setattr(ac.cifar, "tuning_split", lambda: (np.arange(260), np.arange(260, 300)))
+    monkeypatch.setattr(ac, "first_net", tiny_net)
     monkeypatch.setattr(ac, "PIXELS", 64)
     monkeypatch.setattr(ac, "BATCH", 64)
     settings = {"paper": tiny_setting((0.5, 0.4)), "small": tiny_setting((0.3, 0.1))}
@@ -73,7 +73,7 @@ def test_each_setting_keeps_as_many_weights_as_it_says(main):
 
 def test_a_stopped_compression_goes_on_to_the_same_bytes(main, monkeypatch):
     whole = main("whole")
-    advance, calls = alexnet_trainer.Trainer.advance, []
+    advance, calls = picture_training.Trainer.advance, []
 
     def hurt(trainer):
         result = advance(trainer)
@@ -82,7 +82,7 @@ def test_a_stopped_compression_goes_on_to_the_same_bytes(main, monkeypatch):
             os.kill(os.getpid(), signal.SIGTERM)
         return result
 
-    monkeypatch.setattr(alexnet_trainer.Trainer, "advance", hurt)
+    monkeypatch.setattr(picture_training.Trainer, "advance", hurt)
     for _ in range(6):
         parts = main("parts")
     for name in ac.SETTINGS:

@@ -38,9 +38,7 @@ def dense_net():
     return net.eval()
 
 
-def to_input(images, pixels=PIXELS):
-    """uint8 pictures as the net takes them."""
-    return cifar.upscale(images, pixels).contiguous(memory_format=torch.channels_last)
+to_input = functools.partial(picture_training.to_input, pixels=PIXELS)
 
 
 def retraining(train, schedule=LESSON, pictures=LESSON_PICTURES):
