@@ -123,7 +123,7 @@ def check_integers(values, name):
     """``values`` as a vector of integers that are not negative, or CodeError."""
     try:
         values = np.asarray(values)
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError, RuntimeError):
         raise CodeError(f"{name} must be a vector of integers") from None
     if values.ndim != 1 or (values.size and values.dtype.kind not in "iu"):
         raise CodeError(f"{name} must be a vector of integers, not {values.dtype} {values.shape}")

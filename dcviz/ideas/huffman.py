@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dcviz.errors import CodeError
+from dcviz.ideas.bits import check_integers
 
 MAX_LENGTH = 20  # longest code word: a decoding table then has at most 2**20 entries
 
@@ -178,13 +179,8 @@ def check_lengths(lengths):
     1, and no symbols at all. Raises CodeError otherwise: over-full codes cannot be told apart,
     incomplete ones leave bits that mean nothing, and lengths above MAX_LENGTH need too large a table.
     """
-    try:
-        lengths = np.asarray(lengths)
-    except (TypeError, ValueError, OverflowError):
-        raise CodeError("code lengths must be a vector of integers") from None
-    if lengths.ndim != 1 or (lengths.size and lengths.dtype.kind not in "iu"):
-        raise CodeError(f"code lengths must be a vector of integers, not {lengths.dtype} {lengths.shape}")
-    if lengths.size and (lengths.min() < 0 or lengths.max() > MAX_LENGTH):
+    lengths = check_integers(lengths, "code lengths")
+    if lengths.size and lengths.max() > MAX_LENGTH:
         raise CodeError(f"code lengths must be 0 to {MAX_LENGTH}: found {lengths.min()} to {lengths.max()}")
     lengths = lengths.astype(np.uint8)
     per_length = np.bincount(lengths, minlength=2)[1:].tolist()

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dcviz.errors import CodeError
+from dcviz.ideas.bits import check_integer, check_integers
 
 MAX_BITS = 32
 MAX_ENTRIES = 2**30  # ten times the largest layer of VGG-16; a typing error should not fill the memory
@@ -56,7 +57,7 @@ def encode(positions, bits):
 
         encode([1, 4, 15], bits=3) -> gaps [1, 2, 7, 2], real [True, True, False, True]
     """
-    bits = _check_bits(bits)
+    bits = check_integer(bits, "bits per gap", 1, MAX_BITS)
     jumps = _jumps(positions)
     fillers = jumps >> bits
     entries = _count_entries(jumps, bits)
@@ -79,12 +80,12 @@ def decode(gaps):
 
         decode([1, 2, 7, 2]) -> [1, 4, 12, 15]
     """
-    gaps = _integers(gaps, "gaps")
+    gaps = check_integers(gaps, "gaps")
     if gaps.size == 0:
         return np.zeros(0, np.int64)
     if gaps.size > MAX_ENTRIES:  # together with MAX_BITS this keeps every position below 2**63
         raise CodeError(f"{gaps.size} entries, more than {MAX_ENTRIES}")
-    if gaps.min() < 0 or gaps.max() >= 2**MAX_BITS:
+    if gaps.max() >= 2**MAX_BITS:
         raise CodeError(f"gaps must lie in 0..2**32 - 1, found {gaps.min()} to {gaps.max()}")
     return np.cumsum(gaps.astype(np.int64) + 1) - 1
 
@@ -96,7 +97,7 @@ def count_entries(positions, bits):
 
         count_entries([1, 4, 15], bits=3) -> 4, one of them a filler
     """
-    return _count_entries(_jumps(positions), _check_bits(bits))
+    return _count_entries(_jumps(positions), check_integer(bits, "bits per gap", 1, MAX_BITS))
 
 
 def count_entries_by_threshold(weights, thresholds, bits):
@@ -131,7 +132,7 @@ def total_bits(positions, bits, value_bits):
 
         total_bits([1, 4, 15], bits=3, value_bits=5) -> 4 * (3 + 5) = 32
     """
-    _check_value_bits(value_bits)
+    check_integer(value_bits, "bits per weight", 0)
     return count_entries(positions, bits) * (int(bits) + int(value_bits))
 
 
@@ -140,8 +141,8 @@ def best_bits(positions, value_bits, candidates=range(1, 17)):
 
     candidates: widths to try. Raises CodeError as total_bits does, and when there are no candidates.
     """
-    _check_value_bits(value_bits)
-    widths = sorted({_check_bits(bits) for bits in candidates})
+    check_integer(value_bits, "bits per weight", 0)
+    widths = sorted({check_integer(bits, "bits per gap", 1, MAX_BITS) for bits in candidates})
     if not widths:
         raise CodeError("no candidate widths to choose from")
     jumps = _jumps(positions)
@@ -155,37 +156,13 @@ def _count_entries(jumps, bits):
 
 def _jumps(positions):
     """Positions skipped before each weight (gap - 1), int64; CodeError unless strictly increasing from 0."""
-    positions = _integers(positions, "positions")
+    positions = check_integers(positions, "positions")
     if positions.size == 0:
         return np.zeros(0, np.int64)
-    if positions.min() < 0 or positions.max() >= 2**62:
+    if positions.max() >= 2**62:
         raise CodeError(f"positions must lie in 0..2**62 - 1, found {positions.min()} to {positions.max()}")
     jumps = np.diff(positions.astype(np.int64), prepend=-1) - 1
     if jumps.min() < 0:
         at = int(np.argmax(jumps < 0))
         raise CodeError(f"positions must increase: entry {at} is {positions[at]}, after {positions[at - 1]}")
     return jumps
-
-
-def _integers(values, what):
-    """A one-dimensional integer array, or CodeError; an empty one may be of any type."""
-    try:
-        array = np.asarray(values)
-    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
-        raise CodeError(f"{what}: cannot be read as an array ({error})") from error
-    if array.ndim != 1:
-        raise CodeError(f"{what}: expected one dimension, got shape {array.shape}")
-    if array.size and not np.issubdtype(array.dtype, np.integer):
-        raise CodeError(f"{what}: expected integers, got {array.dtype}")
-    return array
-
-
-def _check_bits(bits):
-    if not isinstance(bits, (int, np.integer)) or not 1 <= bits <= MAX_BITS:
-        raise CodeError(f"bits per gap must be an integer from 1 to {MAX_BITS}, got {bits!r}")
-    return int(bits)
-
-
-def _check_value_bits(value_bits):
-    if not isinstance(value_bits, (int, np.integer)) or value_bits < 0:
-        raise CodeError(f"bits per weight must be an integer >= 0, got {value_bits!r}")

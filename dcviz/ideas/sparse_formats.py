@@ -17,6 +17,7 @@ import numpy as np
 
 from dcviz.errors import CodeError
 from dcviz.ideas import relative_index
+from dcviz.ideas.bits import check_integer
 
 FORMATS = ("dense", "bitmap", "absolute", "CSR", "CSC", "relative")
 """Keys of `sizes`, in the order in which the workbook shows them."""
@@ -30,13 +31,13 @@ def width(count):
 def bitmap_bits(mask, value_bits):
     """One bit per weight that says whether it is stored, then the stored ones -> int."""
     mask = _mask(mask)
-    return mask.size + np.count_nonzero(mask) * _value_bits(value_bits)
+    return mask.size + np.count_nonzero(mask) * check_integer(value_bits, "bits per weight", 0)
 
 
 def absolute_bits(mask, value_bits):
     """Each stored weight with its position in the whole layer -> int."""
     mask = _mask(mask)
-    return int(np.count_nonzero(mask)) * (width(mask.size) + _value_bits(value_bits))
+    return int(np.count_nonzero(mask)) * (width(mask.size) + check_integer(value_bits, "bits per weight", 0))
 
 
 def compressed_rows(mask):
@@ -56,7 +57,7 @@ def csr_bits(mask, value_bits):
     """Compressed sparse row: value and column per stored weight, a pointer per row and one more -> int."""
     columns, pointers = compressed_rows(mask)
     a, wide = columns.size, width(_matrix(mask).shape[1])
-    return int(a * (_value_bits(value_bits) + wide) + pointers.size * width(a + 1))
+    return int(a * (check_integer(value_bits, "bits per weight", 0) + wide) + pointers.size * width(a + 1))
 
 
 def csc_bits(mask, value_bits):
@@ -107,7 +108,7 @@ def expected_bits(density, n, value_bits, bits):
 
     expected_bits(0.09, 37_748_736, value_bits=5, bits=4) -> 39.25e6, 4.9 MB for AlexNet fc6
     """
-    return expected_entries(density, bits) * n * (int(bits) + _value_bits(value_bits))
+    return expected_entries(density, bits) * n * (int(bits) + check_integer(value_bits, "bits per weight", 0))
 
 
 def random_mask_bits(mask, value_bits):
@@ -119,7 +120,7 @@ def random_mask_bits(mask, value_bits):
     mask = _mask(mask)
     n, a = mask.size, np.count_nonzero(mask)
     positions = sum(k * math.log2(n / k) for k in (a, n - a) if k)
-    return positions + a * _value_bits(value_bits)
+    return positions + a * check_integer(value_bits, "bits per weight", 0)
 
 
 def _mask(mask):
@@ -133,9 +134,3 @@ def _matrix(mask):
     """A mask as rows and columns: one row per output neuron or filter."""
     mask = _mask(mask)
     return mask.reshape(mask.shape[0], -1) if mask.ndim > 1 else mask.reshape(1, -1)
-
-
-def _value_bits(value_bits):
-    if not isinstance(value_bits, int | np.integer) or value_bits < 0:
-        raise CodeError(f"bits per weight must be an integer >= 0, got {value_bits!r}")
-    return int(value_bits)

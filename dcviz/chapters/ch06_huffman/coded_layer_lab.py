@@ -1,11 +1,11 @@
 """What the two Huffman labs share: choosing a layer's symbols, and naming them."""
 
 import ipywidgets as widgets
-import numpy as np
 
 from dcviz.archive import coders
 from dcviz.archive.coders import Stream
 from dcviz.errors import CodeError, NetError
+from dcviz.ideas.bits import check_integers
 from dcviz.labkit.controls import choices
 
 LARGEST = 1 << 52
@@ -88,9 +88,9 @@ def _signed(value):
 def _stream(name, values):
     if isinstance(values, Stream):
         return values
-    values = np.asarray(values)
-    if values.dtype.kind not in "iu" or values.ndim != 1 or not values.size or values.min() < 0:
-        raise CodeError(f"{name}: symbols must be a vector of integers that are not negative")
+    values = check_integers(values, f"{name}: symbols")
+    if not values.size:
+        raise CodeError(f"{name}: there are no symbols")
     if int(values.max()) >= LARGEST:
         raise CodeError(f"{name}: symbols must be below 2^52, not {values.max():,}")
     return Stream("symbols", values, max(int(values.max()).bit_length(), 1))
