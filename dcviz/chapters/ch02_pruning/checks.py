@@ -5,7 +5,7 @@ import numpy as np
 from dcviz.ideas import pruning
 from dcviz.labkit import theme
 from dcviz.labkit.check import Check
-from dcviz.labkit.decision import Decision
+from dcviz.labkit.decision import Decision, by_layer
 
 
 def _density_mask(weights, density):
@@ -176,28 +176,24 @@ def _cut(answers):
     return choices.cut(answers[0])
 
 
-def _densities(fc1, fc2, fc3):
-    return lambda: {"fc1": fc1, "fc2": fc2, "fc3": fc3}
-
-
 densities = Decision(
     "densities",
     spec="Return {layer: density} for LeNet-300-100, cut once and not retrained: at most 5 % errors on the 1,000 "
     "held-out digits, in a file of at most 300,000 bytes.",
-    solution=_densities(0.2, 0.4, 0.6),
+    solution=by_layer(0.2, 0.4, 0.6),
     outcome=_cut,
     budget=300_000,
     limit=5.0,
     mistakes={
-        "these are the paper's densities, which need retraining": _densities(0.08, 0.09, 0.26),
+        "these are the paper's densities, which need retraining": by_layer(0.08, 0.09, 0.26),
         "one density for all layers ignores that they differ: some are sensitive, one holds nearly all weights": (
-            _densities(0.3, 0.3, 0.3)
+            by_layer(0.3, 0.3, 0.3)
         ),
         "the large layer pays in bytes, the small ones hardly: here it is the other way round": (
-            _densities(0.6, 0.4, 0.2)
+            by_layer(0.6, 0.4, 0.2)
         ),
-        "a density is a share between 0 and 1, not a percentage": _densities(20, 40, 60),
-        "density is the share that stays, not the share that goes": _densities(0.8, 0.6, 0.4),
+        "a density is a share between 0 and 1, not a percentage": by_layer(20, 40, 60),
+        "density is the share that stays, not the share that goes": by_layer(0.8, 0.6, 0.4),
         "one of the layers is missing": lambda: {"fc1": 0.2, "fc2": 0.4},
         "a list does not say which layer is meant": lambda: [0.2, 0.4, 0.6],
     },

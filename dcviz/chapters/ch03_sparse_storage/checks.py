@@ -6,7 +6,7 @@ from dcviz.chapters.ch03_sparse_storage.figures import index_strip
 from dcviz.ideas import relative_index
 from dcviz.labkit import theme
 from dcviz.labkit.check import Check
-from dcviz.labkit.decision import Decision
+from dcviz.labkit.decision import Decision, by_layer
 
 
 def _encode(weights, bits):
@@ -174,27 +174,23 @@ def _file(answers):
     return choices.gaps(answers[0], huffman=False)
 
 
-def _gap_widths(fc1, fc2, fc3):
-    return lambda: {"fc1": fc1, "fc2": fc2, "fc3": fc3}
-
-
 gap_widths = Decision(
     "gap_widths",
     spec='Return {layer: (bits of a gap, walk)} for LeNet-300-100 at the paper\'s densities; walk is "C", row by row, '
     'or "F", column by column. Weights have codes of 5 bits. The file may have at most 32,200 bytes.',
-    solution=_gap_widths((5, "F"), (5, "C"), (3, "C")),
+    solution=by_layer((5, "F"), (5, "C"), (3, "C")),
     outcome=_file,
     budget=32_200,
     mistakes={
-        "the paper's width, row by row everywhere: look at which walk makes fewer fillers in fc1": _gap_widths(
+        "the paper's width, row by row everywhere: look at which walk makes fewer fillers in fc1": by_layer(
             *[(5, "C")] * 3
         ),
-        "column by column is better in one layer only": _gap_widths(*[(5, "F")] * 3),
-        "8 bits avoid every filler, and every weight pays for it": _gap_widths(*[(8, "F"), (8, "C"), (8, "C")]),
-        "with 3 bits fillers swarm in fc1, where gaps are long": _gap_widths(*[(3, "F"), (3, "C"), (3, "C")]),
-        "each layer needs two choices, its bits and its walk": _gap_widths(5, 5, 5),
-        "a width is a whole number of bits": _gap_widths((5.5, "F"), (5, "C"), (3, "C")),
-        'the walk is named "C" or "F"': _gap_widths((5, "columns"), (5, "rows"), (3, "rows")),
+        "column by column is better in one layer only": by_layer(*[(5, "F")] * 3),
+        "8 bits avoid every filler, and every weight pays for it": by_layer(*[(8, "F"), (8, "C"), (8, "C")]),
+        "with 3 bits fillers swarm in fc1, where gaps are long": by_layer(*[(3, "F"), (3, "C"), (3, "C")]),
+        "each layer needs two choices, its bits and its walk": by_layer(5, 5, 5),
+        "a width is a whole number of bits": by_layer((5.5, "F"), (5, "C"), (3, "C")),
+        'the walk is named "C" or "F"': by_layer((5, "columns"), (5, "rows"), (3, "rows")),
     },
 )
 

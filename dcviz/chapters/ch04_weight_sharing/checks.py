@@ -5,7 +5,7 @@ import numpy as np
 from dcviz.chapters.ch04_weight_sharing.figures import rugs
 from dcviz.ideas.kmeans import compression_rate as rate
 from dcviz.labkit.check import Check
-from dcviz.labkit.decision import Decision
+from dcviz.labkit.decision import Decision, by_layer
 
 
 def _layers(rng):
@@ -22,30 +22,28 @@ def _file(answers):
     return choices.codebooks(answers[0])
 
 
-def _chosen(fc1, fc2, fc3):
-    return lambda: {"fc1": fc1, "fc2": fc2, "fc3": fc3}
-
-
 codebooks = Decision(
     "codebooks",
     spec='Return {layer: (k, init)} for the unpruned LeNet-300-100; init is "linear", "density" or "forgy". Without '
     "fine-tuning: at most 3 % errors on the 1,000 held-out digits, in a file of at most 70,000 bytes.",
-    solution=_chosen((4, "density"), (6, "density"), (8, "linear")),
+    solution=by_layer((4, "density"), (6, "density"), (8, "linear")),
     outcome=_file,
     budget=70_000,
     limit=3.0,
     mistakes={
         "two values for each layer: the pruned net could live with that, this one has no zeros": (
-            _chosen(*[(2, "linear")] * 3)
+            by_layer(*[(2, "linear")] * 3)
         ),
         "the paper's 32 values serve a net that must lose nothing; here they cost twice the budget": (
-            _chosen(*[(32, "linear")] * 3)
+            by_layer(*[(32, "linear")] * 3)
         ),
-        "that is bits, not values: k = 2**bits, and 3 values for each layer are too few": _chosen(*[(3, "linear")] * 3),
-        "the same k everywhere: fc1 pays for every value, the small layers hardly": _chosen(*[(8, "linear")] * 3),
-        "k is a whole number of values": _chosen((4.0, "density"), (6, "density"), (8, "linear")),
-        "a start has to be named for each layer": _chosen(4, 6, 8),
-        "no start has that name": _chosen(*[(6, "random")] * 3),
+        "that is bits, not values: k = 2**bits, and 3 values for each layer are too few": by_layer(
+            *[(3, "linear")] * 3
+        ),
+        "the same k everywhere: fc1 pays for every value, the small layers hardly": by_layer(*[(8, "linear")] * 3),
+        "k is a whole number of values": by_layer((4.0, "density"), (6, "density"), (8, "linear")),
+        "a start has to be named for each layer": by_layer(4, 6, 8),
+        "no start has that name": by_layer(*[(6, "random")] * 3),
     },
 )
 

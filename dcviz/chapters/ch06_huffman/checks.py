@@ -8,7 +8,7 @@ from dcviz.chapters.ch06_huffman import figures
 from dcviz.ideas import entropy as entropies, huffman
 from dcviz.labkit import theme
 from dcviz.labkit.check import Check
-from dcviz.labkit.decision import Decision
+from dcviz.labkit.decision import Decision, by_layer
 
 
 class _OptimalLengths(Check):
@@ -251,27 +251,23 @@ def _file(answers):
     return choices.gaps(answers[0], huffman=True)
 
 
-def _gap_widths(fc1, fc2, fc3):
-    return lambda: {"fc1": fc1, "fc2": fc2, "fc3": fc3}
-
-
 gap_widths = Decision(
     "gap_widths",
     spec='Return {layer: (bits of a gap, "C" or "F")} for the net of chapter 03, whose gaps and codes are now '
     "Huffman-coded. The file may have at most 23,500 bytes, code tables included.",
-    solution=_gap_widths((8, "C"), (8, "F"), (5, "C")),
+    solution=by_layer((8, "C"), (8, "F"), (5, "C")),
     outcome=_file,
     budget=23_500,
     mistakes={
         "this was good when every gap took its full width; now a rare long gap may have a long word, and a filler "
-        "still costs two words": _gap_widths((5, "F"), (5, "C"), (3, "C")),
-        "the paper's 5 bits put in fillers that wider gaps would save": _gap_widths(*[(5, "C")] * 3),
+        "still costs two words": by_layer((5, "F"), (5, "C"), (3, "C")),
+        "the paper's 5 bits put in fillers that wider gaps would save": by_layer(*[(5, "C")] * 3),
         "column by column makes fewer fillers, but the gaps of fc1 are more even then, and even gaps code badly": (
-            _gap_widths(*[(8, "F")] * 3)
+            by_layer(*[(8, "F")] * 3)
         ),
-        "6 bits are still too few for fc1 at 8 %": _gap_widths(*[(6, "C")] * 3),
-        "each layer needs two choices, its bits and its walk": _gap_widths(8, 8, 8),
-        "a gap has at most 16 bits": _gap_widths((20, "C"), (8, "F"), (5, "C")),
+        "6 bits are still too few for fc1 at 8 %": by_layer(*[(6, "C")] * 3),
+        "each layer needs two choices, its bits and its walk": by_layer(8, 8, 8),
+        "a gap has at most 16 bits": by_layer((20, "C"), (8, "F"), (5, "C")),
     },
 )
 

@@ -1,6 +1,6 @@
 """Checks of chapter 07: predict the bytes of a file before it is written, and choose a recipe for a budget."""
 
-from dcviz.labkit.decision import Decision
+from dcviz.labkit.decision import Decision, by_layer
 
 
 def _told(rng):
@@ -72,25 +72,21 @@ def _trained(answers):
     return choices.trained(answers[0])
 
 
-def _recipe(fc1, fc2, fc3):
-    return lambda: {"fc1": fc1, "fc2": fc2, "fc3": fc3}
-
-
 recipe = Decision(
     "recipe",
     spec="Return {layer: (density, bits of a weight code)}. LeNet-300-100 goes through the whole pipeline, with two "
     "passes of retraining over 4,000 digits: at most 5 % errors on the 1,000 held-out ones, in at most 15,000 bytes, "
     "71 times smaller than dense.",
-    solution=_recipe((0.04, 3), (0.08, 3), (0.3, 4)),
+    solution=by_layer((0.04, 3), (0.08, 3), (0.3, 4)),
     outcome=_trained,
     budget=15_000,
     limit=5.0,
     mistakes={
-        "that is the paper's recipe: safe, and with bytes to spare": _recipe((0.08, 5), (0.09, 5), (0.26, 5)),
-        "so few weights and bits need more retraining than two passes": _recipe((0.01, 2), (0.03, 2), (0.1, 2)),
-        "a density is a share between 0 and 1, not a percentage": _recipe((4, 3), (8, 3), (30, 4)),
-        "a pruned layer needs 2 bits at least: one code is the filler's zero": _recipe((0.04, 1), (0.08, 3), (0.3, 4)),
-        "each layer needs a density and bits": _recipe(0.04, 0.08, 0.3),
-        "the two are in the wrong order: the density first, then the bits": _recipe((3, 0.04), (3, 0.08), (4, 0.3)),
+        "that is the paper's recipe: safe, and with bytes to spare": by_layer((0.08, 5), (0.09, 5), (0.26, 5)),
+        "so few weights and bits need more retraining than two passes": by_layer((0.01, 2), (0.03, 2), (0.1, 2)),
+        "a density is a share between 0 and 1, not a percentage": by_layer((4, 3), (8, 3), (30, 4)),
+        "a pruned layer needs 2 bits at least: one code is the filler's zero": by_layer((0.04, 1), (0.08, 3), (0.3, 4)),
+        "each layer needs a density and bits": by_layer(0.04, 0.08, 0.3),
+        "the two are in the wrong order: the density first, then the bits": by_layer((3, 0.04), (3, 0.08), (4, 0.3)),
     },
 )
