@@ -108,7 +108,7 @@ def count_entries_by_threshold(weights, thresholds, bits):
 
         count_entries_by_threshold([.1, 0, .2, -.4], [0, .3], bits=1) -> kept [3, 1], entries [3, 2]
     """
-    bits = _check_bits(bits)
+    bits = check_integer(bits, "bits per gap", 1, MAX_BITS)
     thresholds = np.asarray(thresholds, np.float64)
     if thresholds.ndim != 1 or not (np.diff(thresholds, prepend=0) >= 0).all():
         raise CodeError("thresholds: expected ascending numbers >= 0 in one dimension")
