@@ -64,6 +64,7 @@ from dcviz.errors import DcvizError, LinkError
 from dcviz.labkit import theme
 from dcviz.labkit.controls import (
     LOCK,
+    Bar,
     Caption,
     LabelledSlider,
     RunButton,
@@ -150,6 +151,7 @@ class Lab(widgets.VBox):
         self.caption = Caption()
         self.alert = Caption(role="alert", kind="alert")
         self._title = Caption(html("<div class='dcviz-heading'>{}</div>", self.heading), role="heading", kind="title")
+        self.bar = Bar(self)
         self._bound = {}
         self._parts = self.build()
         self._films = [part for part in self._parts if isinstance(part, Film)]
@@ -157,6 +159,9 @@ class Lab(widgets.VBox):
         self.prediction = prediction
         self._ask()
         self.refresh()
+        self._start = self.state()
+        self.caption.bound = {name: ends(pairs) for name, pairs in self._bound.items()}
+        self.caption.awake = [name for film in self._films for pairs in film.drivers.values() for name, _ in pairs]
         self.observe(self._changed, names=list(self.state_names))
         self.observe(lambda _: self._ask(), names="prediction")
         if self.prediction is not None and self.prediction.answered:  # in an earlier session, or everywhere
@@ -203,6 +208,11 @@ class Lab(widgets.VBox):
         self._bound.setdefault(name, []).append((widget, trait))
         traitlets.link((self, name), (widget, trait))
 
+    def bind_percent(self, widget, name, trait="value"):
+        """As `bind`, for a share 0..1 that the widget shows in percent."""
+        percent = (lambda share: float(f"{100 * share:.6g}"), lambda shown: float(f"{shown / 100:.8g}"))
+        traitlets.link((self, name), (widget, trait), transform=percent)
+
     def guard(self, function):
         """`function`, but an exception goes to the lab's alert instead of a log nobody reads.
 
@@ -244,16 +254,32 @@ class Lab(widgets.VBox):
         A lab that waits keeps what it showed when it opened.
         """
         with LOCK:
+            self.bar.link = repr(self)
             if self.waits and self._opening:
                 self._opening = "older"
+                self.add_class("dcviz-older")  # controls that code has moved above a picture that may not follow yet
                 return
             self.update()
             self.caption.value = self.describe()
             self._opening = True
+            self.remove_class("dcviz-older")
             for film in self._films:
                 film.hear()
             if self._on_page:
                 self.tabulate()
+
+    def reset(self):
+        """Go back to how the cell made the lab, or to its question's setting once that is answered.
+
+        What was measured or run stays.
+        """
+        for _ in range(len(self.state_names)):  # one state may move others: choosing a net chooses a layer
+            wrong = {name: value for name, value in self._start.items() if self.state()[name] != value}
+            if not wrong:
+                break
+            with self.hold_trait_notifications():
+                for name, value in wrong.items():
+                    setattr(self, name, value)
 
     def touch(self):
         """Note that the lab was used, and reveal the prediction; changes of state do it by themselves."""
@@ -291,10 +317,11 @@ class Lab(widgets.VBox):
             for name, value in self.prediction.at.items():
                 setattr(self, name, value)
         self.refresh()
+        self._start = self.state()
 
     def _arrange(self):
         first = [] if self.prediction is None else [self.prediction]
-        self.children = [self._title, *first, *self._parts, self.caption, self.alert]
+        self.children = [self._title, self.bar, *first, *self._parts, self.caption, self.alert]
         figures = [widget for widget in _walk(self) if isinstance(widget, FigureImage)]
         self.caption.alts = {view.place: f"{view.alt}; the numbers are in the caption" for view in figures}
 
@@ -326,7 +353,7 @@ class Lab(widgets.VBox):
             self.guard(self.tabulate)()
         data = {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}
         if os.environ.get("DCVIZ_CAPTION") == "beside":
-            data[BOUND] = {name: ends(pairs) for name, pairs in self._bound.items()}
+            data[BOUND] = self.caption.bound
         try:
             data["image/png"] = base64.b64encode(self.png()).decode("ascii")
         except Exception as error:  # a lab without its picture is still a lab

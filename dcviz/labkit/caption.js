@@ -11,13 +11,17 @@ function name(lab) {
   };
   const waits = lab.classList.contains("dcviz-waiting"); // for a guess: nothing can be moved before it
   for (const part of lab.children)
-    if (!part.matches(".dcviz-prediction, .dcviz-asked, .dcviz-title, .dcviz-caption, .dcviz-alert")) part.inert = waits;
+    if (!part.matches(".dcviz-prediction, .dcviz-asked, .dcviz-title, .dcviz-bar, .dcviz-caption, .dcviz-alert")) part.inert = waits;
   for (const control of lab.querySelectorAll("select, button, input, .noUi-handle, [tabindex]"))
     control.setAttribute("data-lm-suppress-shortcuts", "true");
   for (const slider of lab.querySelectorAll(".dcviz-slider")) {
     const text = slider.querySelector(".widget-label")?.textContent.trim();
-    for (const handle of slider.querySelectorAll(".noUi-handle")) say(handle, text);
-    say(slider.querySelector("input[type=number]"), `${text}, as a number`);
+    const entry = slider.querySelector(".dcviz-number input");
+    for (const handle of slider.querySelectorAll(".noUi-handle")) {
+      say(handle, text); // and the value that is meant: of its own it says the place, a power of ten for some
+      if (entry && handle.getAttribute("aria-valuetext") !== entry.value) handle.setAttribute("aria-valuetext", entry.value);
+    }
+    say(entry, `${text}, as a number`);
   }
   for (const [icon, text] of Object.entries(PLAY))
     for (const i of lab.querySelectorAll(`.widget-play .${icon}`)) say(i.closest("button"), text);
@@ -30,10 +34,10 @@ function name(lab) {
 
 const alts = {}; // class of a picture -> its words
 
-function attend(el, tries = 300) {
-  const lab = el.closest(".dcviz-lab, .dcviz-prediction");
+function attend(el, manager, tries = 300) {
+  const lab = el.closest(".dcviz-lab") ?? el.closest(".dcviz-prediction");
   if (!lab) {
-    if (tries > 0) setTimeout(() => attend(el, tries - 1), 200); // the box comes after its parts
+    if (tries > 0) setTimeout(() => attend(el, manager, tries - 1), 200); // the box comes after its parts
     return;
   }
   if (attended.has(lab)) return name(lab);
@@ -42,12 +46,32 @@ function attend(el, tries = 300) {
   const later = () => {
     asked = false;
     name(lab);
+    if (kernel && kernel.gone > born) kernel.calls.delete(soon);
+    if (lab.classList.contains("jupyter-widgets-disconnected") || (kernel && kernel.gone > born)) sleep(lab, manager);
   };
-  new MutationObserver(() => {
+  const soon = () => {
     if (!asked) requestAnimationFrame(later);
     asked = true;
-  }).observe(lab, { childList: true, subtree: true, attributes: true, attributeFilter: ["class"] });
-  name(lab);
+  };
+  const kernel = watch(manager, soon), born = kernel?.gone;
+  let last = null; // what had the focus
+  lab.addEventListener("focusin", (event) => { last = event.target; });
+  new MutationObserver((changes) => {
+    for (const { target, attributeName } of changes)
+      if (attributeName === "disabled" && target.disabled && target === last) stepAside(target, lab);
+    soon();
+  }).observe(lab, { childList: true, subtree: true, attributes: true, attributeFilter: ["class", "disabled", "aria-valuetext"] });
+  later();
+}
+
+// A button that has the focus was switched off: the focus goes to its neighbour (from Run to Stop, and back), not to
+// the top of the page.
+function stepAside(button, lab) {
+  if (![button, document.body, null].includes(document.activeElement)) return;
+  for (let box = button.parentElement; box && lab.contains(box); box = box.parentElement) {
+    const next = box.querySelector("button:not(:disabled), select:not(:disabled), input:not(:disabled)");
+    if (next) return next.focus({ preventScroll: true });
+  }
 }
 
 function render({ model, el }) {
@@ -61,8 +85,9 @@ function render({ model, el }) {
     box.hidden = html === "";
     if (box.innerHTML !== html) box.innerHTML = html;
     Object.assign(alts, model.get("alts"));
-    attend(el);
+    attend(el, model.widget_manager);
   };
+  box.dcvizModel = model;
   model.on("change:value change:role change:alts", update);
   el.append(box);
   update();

@@ -5,6 +5,7 @@ Each has a plain Python face, so that tests and other labs use it without a brow
 
 import math
 import threading
+import weakref
 from pathlib import Path
 
 import anywidget
@@ -51,11 +52,13 @@ class Caption(anywidget.AnyWidget):
     `alts` are words for a lab's pictures, {class of the picture: words}: ipywidgets' Image takes none.
     """
 
-    _esm = script(HERE / "caption.js")
+    _esm = script(HERE / "asleep.js", HERE / "caption.js")
     _css = css()
     value = traitlets.Unicode("").tag(sync=True)
     role = traitlets.Unicode("status").tag(sync=True)
     alts = traitlets.Dict().tag(sync=True)
+    bound = traitlets.Dict(help="{state: [[model id, trait], ...]} of its lab").tag(sync=True)
+    awake = traitlets.List(help="model ids of the controls that work without Python: they drive a film").tag(sync=True)
 
     def __init__(self, value="", role="status", kind="caption"):
         super().__init__(value=words(value), role=role)
@@ -65,6 +68,35 @@ class Caption(anywidget.AnyWidget):
     @traitlets.validate("value")
     def _only_markup(self, proposal):
         return words(proposal["value"])
+
+
+class NumberEntry(anywidget.AnyWidget):
+    """A field for a number as people type it, `0,05` and `1e-3` too; make it with `labelled_entry`.
+
+    What is out of range, no number, or broken where `whole` numbers are wanted is refused in words beside the field:
+    `value` stays as it was. One set from Python is moved into the range. Four digits that count are shown, all kept.
+    """
+
+    _esm = script(HERE / "number_entry.js")
+    value = synced(traitlets.Union([traitlets.Int(), traitlets.Float()]))
+    min, max = synced(traitlets.Float()), synced(traitlets.Float())
+    whole = synced(traitlets.Bool(False))
+    description, unit, tooltip = (synced(traitlets.Unicode("")) for _ in range(3))
+    field = synced(traitlets.Unicode("100px", help="width of the field"))
+    disabled = synced(traitlets.Bool(False))
+
+    def __init__(self, value, low, high, **state):
+        super().__init__(min=low, max=high, value=value, **state)
+        self.add_class("dcviz-number")
+
+    @traitlets.validate("value")
+    def _in_range(self, proposal):
+        value = min(max(proposal["value"], self.min), self.max)
+        return int(value) if self.whole else float(value)
+
+    @traitlets.observe("min", "max")
+    def _moved(self, change):
+        self.value = min(max(self.value, self.min), self.max)
 
 
 class LabelledSlider(widgets.HBox):
@@ -81,6 +113,11 @@ class LabelledSlider(widgets.HBox):
         traitlets.link((self, "value"), (entry, "value"))
         traitlets.dlink((self, "value"), (slider, "value"))
         slider.observe(lambda change: self._slid(change.new), names="value")
+
+    @property
+    def ends(self):
+        """The widgets that hold the number itself."""
+        return [self.slider, self.entry]
 
     def _slid(self, new):
         """Take the slider's value, unless it is only ours rounded to its steps: browsers do that on showing it."""
@@ -105,32 +142,20 @@ def labelled_slider(label, value, low, high, step=None, *, log=False, width="320
     common = {"readout": False, "layout": widgets.Layout(width=width), "tooltip": help or label}
     if integer:
         slider = widgets.IntSlider(value, low, high, step or 1, **common)
-        entry = widgets.BoundedIntText(value, low, high, step or 1)
+    elif log:
+        ends = math.log10(low), math.log10(high)
+        slider = widgets.FloatLogSlider(value, min=ends[0], max=ends[1], step=step or 0.01, **common)
     else:
-        if log:
-            ends = math.log10(low), math.log10(high)
-            slider = widgets.FloatLogSlider(value, min=ends[0], max=ends[1], step=step or 0.01, **common)
-        else:
-            slider = widgets.FloatSlider(value, min=low, max=high, step=step or (high - low) / 200, **common)
-        entry = widgets.BoundedFloatText(value, min=low, max=high, step=None)
-    entry.layout.width = "120px"
-    entry.tooltip = f"{label}, as a number"
+        slider = widgets.FloatSlider(value, min=low, max=high, step=step or (high - low) / 200, **common)
+    entry = NumberEntry(value, low, high, whole=integer, unit=unit, tooltip=f"{label}, as a number")
     return LabelledSlider(f"{label} ({unit})" if unit else label, slider, entry)
 
 
 def labelled_entry(label, value, low, high, *, unit="", width="130px"):
     """A numeric entry with its label: for numbers that a view's mouse also moves. Observe `.value`."""
-    entry = widgets.BoundedFloatText(
-        value,
-        min=low,
-        max=high,
-        step=None,
-        description=f"{label} ({unit})" if unit else label,
-        style={"description_width": "initial"},
-    )
-    entry.layout.width = f"calc({width} + {0.62 * (len(entry.description) + 2):.1f}em)"
-    entry.tooltip = label
-    return entry
+    whole = all(isinstance(v, int) for v in (value, low, high))
+    text = f"{label} ({unit})" if unit else label
+    return NumberEntry(value, low, high, description=text, unit=unit, whole=whole, field=width, tooltip=label)
 
 
 def row(*children):
@@ -138,6 +163,29 @@ def row(*children):
     box = widgets.HBox(children)
     box.add_class("dcviz-row")
     return box
+
+
+class Bar(anywidget.AnyWidget):
+    """What every lab has at its top: Reset, Copy link (its repr), Save picture."""
+
+    _esm = script(HERE / "bar.js")
+    link = synced(traitlets.Unicode(""))
+
+    def __init__(self, lab):
+        super().__init__()
+        self.add_class("dcviz-bar")
+        self._lab = weakref.ref(lab)
+        self.on_msg(self._asked)
+
+    def _asked(self, _, message, buffers):
+        lab = self._lab()
+        if lab is not None and message.get("do") == "reset":
+            lab.guard(lab.reset)()
+            self.send({"said": "as at the start"})
+        if lab is not None and message.get("do") == "picture":
+            picture = lab.guard(lab.png)()
+            if picture is not None:
+                self.send({"picture": f"{type(lab).__name__}.png"}, [picture])
 
 
 class RunButton(widgets.HBox):
@@ -163,13 +211,19 @@ class RunButton(widgets.HBox):
         self.halt.on_click(lambda _: self.stop())
 
     def start(self, wait=False):
-        """Run the work, unless it is running already; with `wait`, on this thread and until it is over."""
+        """Run the work, unless it is running already; with `wait`, on this thread and until it is over.
+
+        With `wait` and a run that goes on: once that is over, so that the work is done with the settings of now.
+        """
+        if wait and self._thread is not threading.current_thread():
+            self.wait()
         with LOCK:
             if self.running:
                 return
-            self.running = self.button.disabled = True
+            self.running, self.halt.disabled = True, False
             self._stop.clear()
-            self.halt.disabled, self.bar.value, self.bar.layout.display = False, 0, None
+            self.button.disabled = True  # after Stop is there: the focus goes to it
+            self.bar.value, self.bar.layout.display = 0, None
             self.message.value = ""
         if wait:
             self._run()
@@ -218,6 +272,6 @@ class RunButton(widgets.HBox):
                 self.failed(error)
         finally:
             with LOCK:
+                self.button.disabled = False  # before Stop goes: the focus goes back to it
                 self.bar.layout.display, self.halt.disabled, self.message.value = "none", True, end
-                self.button.disabled = False
                 self.running = False  # last: who waits for it may start again at once

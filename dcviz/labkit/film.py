@@ -99,7 +99,7 @@ def ends(pairs):
 
 
 def _parts(widget):
-    return [widget.slider, widget.entry] if isinstance(widget, LabelledSlider) else [widget]
+    return widget.ends if isinstance(widget, LabelledSlider) else [widget]
 
 
 def _plain(value):

@@ -6,6 +6,7 @@ import ipywidgets as widgets
 import traitlets
 
 from dcviz.labkit.base import LabelledSlider, labelled_slider
+from dcviz.labkit.controls import NumberEntry
 
 
 def inline_slider(label, value, low, high, step=None, **more):
@@ -37,7 +38,7 @@ class LogSlider(LabelledSlider):
             layout={"width": width},
             tooltip=label,
         )
-        entry = widgets.BoundedIntText(value, low, high, layout={"width": "150px"}, tooltip=f"{label}, as a number")
+        entry = NumberEntry(value, low, high, whole=True, field="130px", tooltip=f"{label}, as a number")
         widgets.HBox.__init__(self, [widgets.Label(label), slider, entry])
         self.slider, self.entry, self.value = slider, entry, value
         self.add_class("dcviz-row")
@@ -46,6 +47,11 @@ class LogSlider(LabelledSlider):
         self.observe(lambda change: slider.set_trait("value", self._place(change["new"])), "value")
         slider.observe(self._slid, "value")
         _short(self)
+
+    @property
+    def ends(self):
+        """The widget that holds the number itself; the slider holds its logarithm."""
+        return [self.entry]
 
     def _place(self, value):
         return round(self.STEPS * math.log10(value))

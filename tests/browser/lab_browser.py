@@ -50,10 +50,15 @@ def find_chromium():
 
 
 class Server:
-    """JupyterLab on a free loopback port, serving `notebooks`; its own files go to `private`."""
+    """JupyterLab on a free loopback port, serving `notebooks`; its own files go to `private`. Or Notebook 7: app.
 
-    def __init__(self, notebooks, private):
+    app     "lab" or "notebook"
+    """
+
+    def __init__(self, notebooks, private, app="lab"):
         self.notebooks, private = Path(notebooks), Path(private)
+        self.place = {"lab": "doc/tree", "notebook": "notebooks"}[app]
+        options = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}[app]
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -78,9 +83,9 @@ class Server:
             file.write_text(json.dumps(content))
         self.log = private / "server.log"
         command = [
-            *(sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"),
+            *(sys.executable, "-m", "jupyter", app, "--no-browser", "--allow-root"),
             *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token="),
-            *(f"--ServerApp.root_dir={self.notebooks}", "--LabApp.expose_app_in_browser=True"),
+            *(f"--ServerApp.root_dir={self.notebooks}", f"--{options}.expose_app_in_browser=True"),
             *("--LabApp.extension_manager=readonly", "--LabApp.news_url=None"),
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         ]
@@ -136,7 +141,7 @@ class NotebookPage:
         self.page = context.new_page()
         self.page.set_default_timeout(PATIENCE)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.goto(f"{server.url}/doc/tree/{quote(name)}?reset")
+        self.page.goto(f"{server.url}/{server.place}/{quote(name)}?reset")
         self.page.locator("#jupyterlab-splash").wait_for(state="detached")
         self.page.locator(".jp-Notebook").wait_for()
         self.wait_idle()

@@ -53,7 +53,7 @@ def test_a_closed_branch_opens_and_merges_step(page):
     assert closed > 0
     branches.first.press("Enter")
     expect(leaves).not_to_have_count(open_leaves)
-    entry = lab.locator(".widget-text input[type=number]").nth(1)
+    entry = lab.locator(".dcviz-number input").nth(1)
     entry.fill("3")
     entry.press("Enter")
     expect(lab.locator(".readout")).to_contain_text("next merge")

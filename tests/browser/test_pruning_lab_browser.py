@@ -72,7 +72,7 @@ def test_keys_move_the_threshold_and_jupyterlab_keeps_its_hands_off(lab_page):
 
 def test_entries_and_layers(lab_page, shots):
     page = lab_page.page
-    density = page.locator(".widget-text input[type=number]").nth(2)
+    density = page.locator(".dcviz-number input").nth(2)
     density.fill("10")
     density.press("Enter")
     expect(page.locator(".dcviz-caption .dcviz-text")).to_contain_text("90.0% pruned")

@@ -13,7 +13,7 @@ from dcviz.chapters.ch06_huffman.coded_layer_lab import Source, dropdown, ink, n
 from dcviz.chapters.ch06_huffman.tree_view import TreeView
 from dcviz.ideas import huffman, relative_index
 from dcviz.labkit import theme
-from dcviz.labkit.base import Caption, Lab, html, joined, labelled_slider, row, words
+from dcviz.labkit.base import Caption, Lab, html, joined, labelled_entry, labelled_slider, row, words
 from dcviz.labkit.controls import css, script, synced
 from dcviz.labkit.markup import counted, visible
 
@@ -128,15 +128,7 @@ class DecodeLab(Lab):
         ]
 
     def _entry(self, label, name, low, high):
-        entry = widgets.BoundedIntText(
-            getattr(self, name),
-            low,
-            high,
-            description=label,
-            style={"description_width": "initial"},
-            layout=widgets.Layout(width=f"calc(90px + {0.6 * len(label):.1f}em)"),
-            tooltip=label,
-        )
+        entry = labelled_entry(label, getattr(self, name), low, high, width="70px")
         self.bind(entry, name)
         return entry
 

@@ -11,7 +11,7 @@ from dcviz.chapters.ch06_huffman.tree_view import TreeView
 from dcviz.ideas import huffman
 from dcviz.ideas.entropy import entropy, mean_length
 from dcviz.labkit import theme
-from dcviz.labkit.base import FigureImage, Lab, html, labelled_slider, row
+from dcviz.labkit.base import FigureImage, Lab, html, labelled_entry, labelled_slider, row
 from dcviz.labkit.controls import choices
 from dcviz.labkit.markup import counted, visible
 
@@ -108,15 +108,9 @@ class HuffmanLab(Lab):
         self.stream_choice.observe(self.guard(lambda change: self._choose(None, change["new"])), "value")
         self.order_box = widgets.Checkbox(description="canonical order (as in the file)", indent=False)
         self.bind(self.order_box, "canonical")
-        self.symbol_entry = widgets.BoundedIntText(
-            self.symbol,
-            -1,
-            max(1 << 20, int(self.kinds.max(initial=0))),
-            description="symbol",
-            style={"description_width": "initial"},
-            layout=widgets.Layout(width="170px"),
-            tooltip="the chosen symbol, -1 for none",
-        )
+        most = max(1 << 20, int(self.kinds.max(initial=0)))
+        self.symbol_entry = labelled_entry("symbol", self.symbol, -1, most, width="90px")
+        self.symbol_entry.tooltip = "the chosen symbol, -1 for none"
         self._bound["symbol"].append((self.symbol_entry, "value"))  # no link: it breaks where `update` says no
         self.symbol_entry.observe(lambda change: setattr(self, "symbol", change["new"]), "value")
         merges = len(self.tree.merges)

@@ -117,12 +117,13 @@
 
     add(name, parent) {
       const state = this.of(name);
-      if (!state || state._dom_classes?.includes("dcviz-alert") || this.runs(state)) return;
+      if (!state || state._dom_classes?.some((one) => ["dcviz-alert", "dcviz-bar"].includes(one)) || this.runs(state)) return;
       const layout = this.of(state.layout) ?? {};
       if (layout.display === "none") return;
-      if (state._esm) return this.view(name, state, parent, layout);
+      const typed = state._dom_classes?.includes("dcviz-number");
+      if (state._esm && !typed) return this.view(name, state, parent, layout);
       if (state._dom_classes?.includes("dcviz-prediction")) return this.question(state, parent);
-      const kind = state._model_name.replace(/Model$/, "");
+      const kind = typed ? "NumberEntry" : state._model_name.replace(/Model$/, "");
       const node = BOXES.has(kind) ? this.children(kind, state, parent) : this.control(name, kind, state, parent);
       if (!node) return;
       node.classList.add(...(state._dom_classes ?? []));
@@ -228,7 +229,7 @@
     return [one];
   };
   const CONTROLS = {
-    BoundedFloatText: number, BoundedIntText: number, FloatText: number, IntText: number,
+    NumberEntry: number, BoundedFloatText: number, BoundedIntText: number, FloatText: number, IntText: number,
     Text: (state, node) => input("text", state.value, node, "widget-text"),
     IntSlider: slider, FloatSlider: slider, FloatLogSlider: slider,
     Dropdown: (state, node) => {

@@ -1,0 +1,84 @@
+// A lab without its kernel. Where the notebook is saved, the states of the labs on its page are saved with it, so that
+// on another day each comes back as it was; it then says that it sleeps, what needs Python is off, and what is drawn
+// here still moves, with the controls that are bound to it.
+const VIEW = "application/vnd.jupyter.widget-view+json", STATE = "application/vnd.jupyter.widget-state+json";
+const OVER = ["restarting", "autorestarting", "dead", "terminating", "terminated"]; // models never outlive one of these
+const CONTROL = ".widget-inline-hbox, .jupyter-button, .widget-slider, .widget-play, .dcviz-number, .dcviz-python";
+const watched = (globalThis.dcvizWatched ??= new WeakMap()); // notebook -> {gone: its kernel is, labs: {wake-up calls}}
+
+function watch(manager, call) {
+  const context = manager?.context;
+  if (!context?.saveState?.connect || !context.model?.setMetadata) return null; // no JupyterLab, or another version
+  if (!watched.has(context)) {
+    const one = { gone: 0, calls: new Set() };
+    watched.set(context, one);
+    context.saveState.connect((_, stage) => { if (stage === "started") keep(manager); });
+    context.sessionContext?.statusChanged?.connect((_, status) => {
+      if (!OVER.includes(status)) return;
+      one.gone += 1;
+      for (const told of one.calls) told();
+    });
+  }
+  watched.get(context).calls.add(call);
+  return watched.get(context);
+}
+
+// Put what the outputs on the page show, and all that it is made of, into the notebook that is about to be saved.
+function keep(manager) {
+  const model = manager.context.model;
+  const before = model.getMetadata("widgets")?.[STATE] ?? {};
+  const now = manager.get_state_sync({ drop_defaults: true });
+  const known = { ...before.state, ...now.state }, kept = {}, todo = [];
+  for (const cell of model.cells)
+    for (const output of cell.toJSON().outputs ?? []) if (output.data?.[VIEW]) todo.push(output.data[VIEW].model_id);
+  while (todo.length) {
+    const id = todo.pop();
+    if (kept[id] || !known[id]) continue;
+    kept[id] = known[id];
+    for (const [, part] of JSON.stringify(known[id].state).matchAll(/IPY_MODEL_(\w+)/g)) todo.push(part);
+  }
+  if (Object.keys(kept).length) model.setMetadata("widgets", { [STATE]: { ...now, state: kept } });
+  else if (before.state) model.deleteMetadata("widgets");
+}
+
+// Say that `lab` sleeps and switch off what needs Python. Called again when parts of it come later.
+function sleep(lab, manager) {
+  lab.classList.add("dcviz-asleep");
+  const first = lab.querySelector(lab.querySelector(".dcviz-title") ? ".dcviz-title .dcviz-text" : ".dcviz-text");
+  if (first && !lab.querySelector(".dcviz-sleep")) {
+    const note = document.createElement("p");
+    note.className = "dcviz-sleep";
+    note.setAttribute("role", "status");
+    note.innerHTML = "<b>asleep: run this cell</b> What is drawn here still moves; what is grey needs Python.";
+    first.after(note);
+  }
+  for (const control of lab.querySelectorAll(CONTROL)) {
+    const off = !control.closest(".dcviz-awake");
+    if (control.inert === off) continue;
+    control.inert = off;
+    control.classList.toggle("dcviz-off", off);
+  }
+  const caption = lab.querySelector(".dcviz-caption .dcviz-text")?.dcvizModel;
+  if (manager && caption && !lab.dcvizBound) lab.dcvizBound = bindAsleep(lab, manager, caption);
+}
+
+// What Python had bound to a drawing moves with it; its caption knows: {state: [[model id, trait], ...]}.
+async function bindAsleep(lab, manager, caption) {
+  const drawn = (model) => model.get("_esm") && !model.get("_dom_classes")?.includes("dcviz-number");
+  const wake = async (model) => {
+    for (const view of Object.values(model.views ?? {})) (await view).el.classList.add("dcviz-awake");
+  };
+  for (const id of caption.get("awake")) if (manager.has_model(id)) await wake(await manager.get_model(id));
+  for (const ends of Object.values(caption.get("bound"))) {
+    const pairs = [];
+    for (const [id, trait] of ends) if (manager.has_model(id)) pairs.push([await manager.get_model(id), trait]);
+    if (!pairs.some(([model]) => drawn(model))) continue;
+    for (const [model, trait] of pairs) {
+      model.on(`change:${trait}`, () => {
+        for (const [other, its] of pairs) if (other !== model) other.set(its, model.get(trait));
+      });
+      await wake(model);
+    }
+  }
+  sleep(lab);
+}

@@ -1,0 +1,200 @@
+"""Labs on day two, after a restart, by keyboard and with numbers as people type them, in JupyterLab and Notebook 7."""
+
+import io
+import json
+
+import pytest
+from lab_browser import NotebookPage, Server, write_notebook
+from PIL import Image
+
+CELLS = (
+    "from dcviz.labs import *\nlab = PruningLab()\nlab",
+    "quiet = RetrainingLab(epochs=0.5)\nquiet",
+    "Progress()",
+    "Prediction('How many?', low=0, high=9, key='how-many', truth=4)",
+    "JourneyLab(weight=5)",
+)
+
+
+@pytest.fixture(scope="module", params=["lab", "notebook"])
+def app(request, browser, tmp_path_factory):
+    """A server of JupyterLab, then of Notebook 7, with one notebook of five labs."""
+    if request.param == "notebook":
+        pytest.importorskip("notebook")
+    folder = tmp_path_factory.mktemp(request.param)
+    write_notebook(folder / "day.ipynb", *CELLS)
+    server = Server(folder, tmp_path_factory.mktemp("jupyter"), request.param)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def opened(browser, app):
+    """opened() -> NotebookPage of the notebook, as often as it is called; each is closed after the test."""
+    pages = []
+
+    def opener():
+        context = browser.new_context(viewport={"width": 1280, "height": 1400}, accept_downloads=True)
+        page = NotebookPage(context, app, "day.ipynb")
+        pages.append((page, context))
+        return page
+
+    yield opener
+    for page, context in pages:
+        if not page.page.is_closed():
+            page.close()
+        context.close()
+
+
+def labs(page, state=""):
+    return page.page.locator(f".dcviz-lab{state}, .dcviz-prediction{state}")
+
+
+def test_saved_shut_down_and_opened_again_labs_sleep_and_what_is_drawn_moves(opened, app, shots):
+    from playwright.sync_api import expect
+
+    page = opened()
+    page.run_all()
+    expect(labs(page)).to_have_count(len(CELLS))
+    expect(page.page.locator(".dcviz-sleep")).to_have_count(0)
+    page.command("docmanager:save")
+    saved = json.loads((app.notebooks / "day.ipynb").read_text("utf-8"))
+    assert saved["metadata"]["widgets"]
+    page.close()
+
+    page = opened()
+    expect(labs(page, ".dcviz-asleep")).to_have_count(len(CELLS))
+    expect(page.page.get_by_text("asleep: run this cell")).to_have_count(len(CELLS))
+    expect(page.page.get_by_text("model not found")).to_have_count(0)
+    page.page.screenshot(path=shots / f"asleep_{app.place.replace('/', '_')}.png")
+    pruning, journey = page.page.locator(".dcviz-PruningLab"), page.page.locator(".dcviz-JourneyLab")
+    expect(pruning.locator("img.dcviz-figure").first).to_have_js_property("complete", True)
+    expect(pruning.locator(".dcviz-caption")).to_contain_text("kept")
+    handle = pruning.locator(".dcviz-handle")
+    before = handle.get_attribute("aria-valuenow")
+    handle.press("ArrowRight")
+    expect(handle).not_to_have_attribute("aria-valuenow", before)
+    log = pruning.locator(".widget-checkbox", has_text="logarithmic counts")
+    expect(log).to_have_js_property("inert", False)
+    quiet = page.page.locator(".dcviz-RetrainingLab")
+    for off in (".dcviz-run .jupyter-button", ".dcviz-number", ".widget-dropdown", ".dcviz-python"):
+        expect(quiet.locator(off).first).to_have_js_property("inert", True)
+    told = journey.locator(".dcviz-journey, .dcviz-view").first.inner_html()
+    entry = journey.locator(".dcviz-number input")
+    entry.fill("7")
+    entry.press("Enter")
+    page.page.wait_for_function(
+        "([lab, told]) => lab.innerHTML !== told",
+        arg=[journey.locator(".dcviz-journey, .dcviz-view").first.element_handle(), told],
+    )
+    assert page.problems() == []
+
+    page.run_all()
+    expect(page.page.locator(".dcviz-asleep")).to_have_count(0)
+    page.command("docmanager:save")
+    again = json.loads((app.notebooks / "day.ipynb").read_text("utf-8"))
+    size = [len(json.dumps(book["metadata"]["widgets"])) for book in (saved, again)]
+    assert size[1] < 1.2 * size[0], "models of an earlier day go"
+
+
+def test_a_restart_puts_the_labs_on_the_screen_to_sleep(opened):
+    from playwright.sync_api import expect
+
+    page = opened()
+    page.run_all()
+    expect(labs(page)).to_have_count(len(CELLS))
+    page.page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }")
+    expect(labs(page, ".dcviz-asleep")).to_have_count(len(CELLS))
+    expect(page.page.locator(".dcviz-PruningLab .dcviz-bar button:enabled").first).to_be_visible()
+    page.run_all()
+    expect(labs(page, ".dcviz-asleep")).to_have_count(0)
+    assert page.problems() == []
+
+
+def test_the_bar_by_keyboard(opened, app):
+    from playwright.sync_api import expect
+
+    page = opened()
+    page.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.run_all()
+    lab = page.page.locator(".dcviz-PruningLab")
+    handle = lab.locator(".dcviz-handle")
+    start = handle.get_attribute("aria-valuenow")
+    handle.press("End")
+    expect(lab.locator(".dcviz-caption b").nth(1)).not_to_have_text(start)
+    reset, copy, save = (lab.get_by_role("button", name=name) for name in ("Reset", "Copy link", "Save picture"))
+    reset.focus()
+    page.page.keyboard.press("Enter")
+    expect(handle).to_have_attribute("aria-valuenow", start)
+    page.page.keyboard.press("Tab")
+    expect(copy).to_be_focused()
+    page.page.keyboard.press("Enter")
+    expect(lab.locator(".dcviz-bar [role=status]")).to_contain_text("copied")
+    link = page.page.evaluate("navigator.clipboard.readText()")
+    assert link.startswith("PruningLab(net='lenet-300-100', layer='fc1', threshold=0.07")
+    page.page.keyboard.press("Tab")
+    expect(save).to_be_focused()
+    with page.page.expect_download() as download:
+        page.page.keyboard.press("Enter")
+    assert download.value.suggested_filename == "PruningLab.png"
+    assert min(Image.open(io.BytesIO(download.value.path().read_bytes())).size) > 200
+    assert page.problems() == []
+
+
+TYPED = (  # what is typed into "epochs", 0.1 to 20 -> what it is then, or the words of a refusal
+    ("0,5", "0.5"),
+    ("2.5", "2.5"),
+    (" 1e1 ", "10"),
+    ("0.123456", "0.1235"),
+    ("abc", "“abc” is no number. It is still 0.1235."),
+    ("", "A number is wanted here. It is still 0.1235."),
+    ("1e9", "From 0.1 to 20. It is still 0.1235."),
+    ("-3", "From 0.1 to 20."),
+    ("1,000", "may be read in two ways"),
+    ("Infinity", "is no number"),
+    ("3", "3"),
+)
+WHOLE = (("7", "7"), ("2.5", "A whole number is wanted here. It is still 7."), ("3.0", "3"), ("99", "From 0 to 24."))
+
+
+def test_numbers_as_people_type_them_are_taken_as_meant_or_refused_in_words(opened):
+    from playwright.sync_api import expect
+
+    page = opened()
+    page.run_all()
+    lab = page.page.locator(".dcviz-RetrainingLab")
+    for label, cases in (("epochs", TYPED), ("moment", WHOLE)):
+        slider = lab.locator(".dcviz-slider", has_text=label)
+        field, why = slider.locator("input"), slider.get_by_role("alert")
+        for typed, then in cases:
+            field.fill(typed)
+            field.press("Enter")
+            if then[0].isdigit():
+                expect(field).to_have_value(then)
+                expect(why).to_have_text("")
+            else:
+                expect(why).to_contain_text(then)
+                expect(field).to_have_value(typed)
+                expect(field).to_have_attribute("aria-invalid", "true")
+    density = lab.locator(".dcviz-slider", has_text="density")
+    expect(density.locator("input")).to_have_value("8")
+    expect(density.locator(".noUi-handle")).to_have_attribute("aria-valuetext", "8")
+    density.locator(".noUi-handle").press("ArrowRight")
+    expect(density.locator(".noUi-handle")).not_to_have_attribute("aria-valuetext", "8")
+    expect(density.locator(".noUi-handle")).to_have_attribute("aria-valuetext", density.locator("input").input_value())
+    assert page.problems() == []
+
+
+def test_the_focus_goes_to_stop_while_a_button_works_and_back(opened):
+    from playwright.sync_api import expect
+
+    page = opened()
+    page.run_all()
+    lab = page.page.locator(".dcviz-RetrainingLab")
+    run, stop = (lab.get_by_role("button", name=name) for name in ("Cut and retrain", "Stop"))
+    run.focus()
+    page.page.keyboard.press("Enter")
+    expect(stop).to_be_focused()
+    page.page.keyboard.press("Enter")
+    expect(run).to_be_focused()
+    assert page.problems() == []
