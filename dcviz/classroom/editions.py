@@ -21,6 +21,7 @@ import base64
 import hashlib
 import os
 import re
+import tempfile
 from pathlib import Path
 
 from dcviz.errors import DcvizError
@@ -188,7 +189,8 @@ def write(edition, out, chapters=None, run=True):
     for source in wanted:
         book = notebook(source, edition)
         if run:
-            execute(book, out)
+            with tempfile.TemporaryDirectory() as folder:  # what a chapter writes, such as my-lenet.dcz, goes with it
+                execute(book, folder)
         target = out / f"{source.stem}.ipynb"
         data = (nbformat.writes(book) + "\n").encode()
         atomic_write(target, lambda file, data=data: file.write(data))

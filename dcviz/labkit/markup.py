@@ -9,6 +9,7 @@ An f-string with a tag in it is refused by a test: the template function is the 
 """
 
 import json
+import math
 
 from markupsafe import Markup, escape
 
@@ -30,6 +31,14 @@ def html(template, *arguments, **named):
 def words(text):
     """Any text as Markup: Markup as it is, everything else ``visible`` and escaped, as long as it is."""
     return text if isinstance(text, Markup) else escape(_lines(str(text)))
+
+
+def number(value, digits=3):
+    """A number for people, so many digits that count and no power of ten: 1060.4 -> '1,060', 0.01234 -> '0.0123'."""
+    rounded = float(f"{value:.{digits}g}") + 0.0  # no minus before a zero
+    places = max(0, digits - 1 - math.floor(math.log10(abs(rounded)))) if rounded else 0
+    text = f"{rounded:,.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def joined(separator, parts):

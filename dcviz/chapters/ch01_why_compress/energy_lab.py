@@ -8,6 +8,7 @@ from dcviz.errors import NetError
 from dcviz.evidence import paper
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, html, labelled_entry, labelled_slider, row
+from dcviz.labkit.markup import number
 from dcviz.pipeline import budgets
 
 ROWS = (
@@ -81,16 +82,16 @@ class EnergyLab(Lab):
     def describe(self):
         compute, dense, small, chip = (self.joules[name] for name, _ in ROWS)
         return html(
-            "{connections:,.0f} connections × {dram_pj:g} pJ = {joules} per inference; "
-            "× {rate:g} a second = <b>{watts}</b> only to fetch weights from DRAM. "
+            "{connections:,.0f} connections × {dram_pj} pJ = {joules} per inference; "
+            "× {rate} a second = <b>{watts}</b> only to fetch weights from DRAM. "
             "Made {ratio:g} times smaller: <b>{small}</b> from DRAM, "
             "<b>{chip}</b> from on-chip SRAM, where they now may fit: "
             "{dense:,.0f} times less. Arithmetic, dense: {compute}. "
             "<i>Computed from the table, not measured.</i>",
             connections=self.connections,
-            dram_pj=self.dram_pj,
+            dram_pj=number(self.dram_pj),
             joules=_joules(dense),
-            rate=self.rate,
+            rate=number(self.rate),
             watts=_watts(dense * self.rate),
             ratio=self.ratio,
             small=_watts(small * self.rate),
@@ -128,5 +129,5 @@ def _watts(value):
 def _scaled(value, unit):
     for size, letter in ((1, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n")):
         if value >= size:
-            return f"{value / size:.3g} {letter}{unit}"
-    return f"{value / 1e-12:.3g} p{unit}"
+            return f"{number(value / size)} {letter}{unit}"
+    return f"{number(value / 1e-12)} p{unit}"

@@ -46,7 +46,7 @@ def waterfall(axes, stages, dense_bytes):
         bars.append(axes.bar(place, size, 0.62, **theme.bar_style(role))[0])
         text = f"{size:,} B\n{dense_bytes / size:.1f}x"
         if error is not None:
-            text += f"\nerror {error:.2f} %"
+            text += f"\nerror {error:.2f}%"
         axes.annotate(text, (place, size), (0, 6), textcoords="offset points", ha="center", va="bottom")
     axes.set_yscale("log")
     sizes = [size for _, size, _ in stages]

@@ -13,6 +13,20 @@ PAPER, OURS = "paper (quoted)", "this workbook (measured now)"
 ASKED = {("lenet-300-100", "fc1"): ("ch06-mean-length", "asked in 06")}
 """{(net, layer): (the question whose answer is this layer's weight bits, what stands there until it is told)}."""
 
+PARTS = {
+    "header": "header",
+    "checksums": "checksums",
+    "codebooks": "codebooks",
+    "code_tables": "Huffman tables",
+    "weight_bits": "weights' codes",
+    "weight_bits_fillers": "fillers' codes",
+    "index_bits": "weights' gaps",
+    "index_bits_fillers": "fillers' gaps",
+    "lane_starts": "starts of lanes",
+    "biases": "biases",
+}
+"""{part of a file: what its bytes are for, in words}."""
+
 
 def table1(rows):
     """Table 1 as a DataFrame; ``rows`` as ``reference.measure`` gives them."""
@@ -73,9 +87,10 @@ def alexnet():
 
 
 def parts(net):
-    """What every byte of a ``StoredNet``'s file is for, as a DataFrame: rows are parts, columns layers."""
+    """What every byte of a ``StoredNet``'s file is for, as a DataFrame of bytes: rows are parts, columns layers."""
     breakdown = archive.breakdown(net)
     columns = [*(layer.parts for layer in breakdown.layers), breakdown.parts]
     table = pd.DataFrame(dict(enumerate(columns)))
     table.columns = [*(drawn(layer.name) for layer in breakdown.layers), "whole file"]
+    table.index = pd.Index([PARTS[name] for name in table.index], name="bytes for")
     return table[table.iloc[:, -1] > 0]

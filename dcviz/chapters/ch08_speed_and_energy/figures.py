@@ -5,6 +5,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLo
 
 from dcviz.chapters.ch08_speed_and_energy import timing
 from dcviz.labkit import theme
+from dcviz.labkit.markup import number
 
 METHODS = {"dense": "dense", "csr": "sparse rows (CSR)", "compressed": "compressed form"}
 """How the methods of ``timing`` are called in figures."""
@@ -201,7 +202,7 @@ def show_phone(artists, values, unit):
         bars[form, part].set(x=ends[form] / scale, width=value / scale)
         ends[form] += value
     for form, text in texts.items():
-        text.set_text(f" {totals[form]:.3g} {unit}")
+        text.set_text(f" {number(totals[form])} {unit}")
         text.set_x(totals[form] / scale)
 
 

@@ -9,6 +9,7 @@ from dcviz.chapters.ch08_speed_and_energy import figures, phones
 from dcviz.evidence.memories import size_text
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, html, labelled_entry, labelled_slider, row, words
+from dcviz.labkit.markup import number
 
 NAMES = tuple(phone.name for phone in phones.phones())
 START, TAKE = phones.phones()[0], phones.Assumptions()
@@ -138,10 +139,10 @@ class PhoneLab(Lab):
             "{dense_file} → <b>{file}</b>. In memory, two bytes per "
             "kept weight: {dense_resident} → <b>{resident}</b>, "
             "read from {memory}. "
-            "One picture: {dense_ms:.3g} → <b>{ms:.3g} ms</b>, of which fully connected "
-            "{dense_fc_ms:.3g} → <b>{fc_ms:.3g} ms</b>; {dense_mj:.3g} → "
-            "<b>{mj:.3g} mJ</b>. At {rate:g} a second: {dense_mw:,.3g} → "
-            "<b>{mw:,.3g} mW</b>"
+            "One picture: {dense_ms} → <b>{ms} ms</b>, of which fully connected "
+            "{dense_fc_ms} → <b>{fc_ms} ms</b>; {dense_mj} → "
+            "<b>{mj} mJ</b>. At {rate} a second: {dense_mw} → "
+            "<b>{mw} mW</b>"
             "{late}. "
             "<i>Estimated from stated assumptions, not measured. Chip: {source}.</i>",
             net=self.net,
@@ -152,15 +153,15 @@ class PhoneLab(Lab):
             dense_resident=size_text(dense.resident_bytes),
             resident=size_text(small.resident_bytes),
             memory=small.memory,
-            dense_ms=dense.milliseconds,
-            ms=small.milliseconds,
-            dense_fc_ms=dense.fc_milliseconds,
-            fc_ms=small.fc_milliseconds,
-            dense_mj=dense.millijoules,
-            mj=small.millijoules,
-            rate=self.rate,
-            dense_mw=dense.millijoules * self.rate,
-            mw=small.millijoules * self.rate,
+            dense_ms=number(dense.milliseconds),
+            ms=number(small.milliseconds),
+            dense_fc_ms=number(dense.fc_milliseconds),
+            fc_ms=number(small.fc_milliseconds),
+            dense_mj=number(dense.millijoules),
+            mj=number(small.millijoules),
+            rate=number(self.rate),
+            dense_mw=number(dense.millijoules * self.rate),
+            mw=number(small.millijoules * self.rate),
             late="" if small.milliseconds * self.rate <= 1000 else ", but it cannot keep up with that rate",
             source=words(chip.source),
         )

@@ -50,10 +50,10 @@ def learning_curves(axes, curves):
 
 
 def budget_axes(axes):
-    """Empty axes of error against bytes sent, 1 kB to 1 MB."""
+    """Empty axes of error against bytes sent, 1 KB to 1 MB."""
     axes.set_xscale("log")
     axes.set(xlim=(600, 2.2e6), xticks=[1e3, 1e4, 1e5, 1e6], xlabel="bytes to send")
-    axes.set_xticklabels(["1 kB", "10 kB", "100 kB", "1 MB"])
+    axes.set_xticklabels(["1 KB", "10 KB", "100 KB", "1 MB"])
     axes.xaxis.set_minor_locator(NullLocator())
 
 

@@ -42,7 +42,7 @@ def pruning_axes(axes, dense, most):
     axes.axhline(dense, label="not pruned", **theme.line_style("dense", marker=""))
     axes.set(xlim=(0.84, 0.16), ylim=(dense - 0.05, most), xlabel="share of the blocks' weights kept")
     axes.set_ylabel("bits a character")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f} %"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f}%"))
     axes.grid(color=theme.RC["grid.color"])
 
 

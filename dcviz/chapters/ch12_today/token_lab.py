@@ -5,6 +5,7 @@ import traitlets
 from dcviz.chapters.ch12_today import figures, roofline
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, html, labelled_slider, row
+from dcviz.labkit.markup import number
 
 
 class TokenLab(Lab):
@@ -75,17 +76,17 @@ class TokenLab(Lab):
         turn = roofline.knee(self.bits, self.bandwidth * 1e9, self.teraflops * 1e12)
         waits = "memory decides" if self.batch < turn else "arithmetic decides"
         return html(
-            "{billions:g} billion weights of {bits:g} bits are {size:.3g} GB. Reading them takes {time:.3g} ms, so "
-            "with {texts} at once: at most <b>{rate:.3g} tokens a second</b>, <b>{gain:.2f} times</b> as many as with "
-            "16 bits. From {turn:.3g} texts on arithmetic decides; here {waits}. Computed.",
-            billions=self.billions,
-            bits=self.bits,
-            size=size,
-            time=1e3 * size / self.bandwidth,
+            "{billions} billion weights of {bits} bits are {size} GB. Reading them takes {time} ms, so "
+            "with {texts} at once: at most <b>{rate} tokens a second</b>, <b>{gain:.2f} times</b> as many as with "
+            "16 bits. From {turn} texts on arithmetic decides; here {waits}. Computed.",
+            billions=number(self.billions),
+            bits=number(self.bits),
+            size=number(size),
+            time=number(1e3 * size / self.bandwidth),
             texts=f"{self.batch} text{'s' * (self.batch > 1)}",
-            rate=self.rate,
+            rate=number(self.rate),
             gain=self.gain(self.bits),
-            turn=turn,
+            turn=number(turn),
             waits=waits,
         )
 

@@ -38,7 +38,7 @@ class WandaLab(Lab):
     def build(self):
         choose = {"style": {"description_width": "initial"}, "layout": {"width": "auto"}}
         way = widgets.Dropdown(options=scores.WAYS, description="score", value=self.way, **choose)
-        options = [(f"{kept} %", kept) for kept in self.traits()["kept"].values]
+        options = [(f"{kept}%", kept) for kept in self.traits()["kept"].values]
         kept = widgets.Dropdown(options=options, description="weights kept", value=self.kept, **choose)
         pattern = widgets.Checkbox(self.two_of_four, description="2:4 sparsity", indent=False, **choose)
         self.bind(way, "way")
@@ -83,7 +83,7 @@ class WandaLab(Lab):
         return figure
 
     def describe(self):
-        what = "2:4, two of every four" if self.two_of_four else f"{self.kept} % of the weights"
+        what = "2:4, two of every four" if self.two_of_four else f"{self.kept}% of the weights"
         text = html("<b>{}</b>, {} kept: ", self.way, what)
         if self.point is None:
             return text + f"not recorded with 2:4; {len(self.recorded.rows)} other ways are. "

@@ -8,6 +8,7 @@ load lies in OUT/assets. Needs the packages of the extra "classroom".
 """
 
 import importlib.util
+import tempfile
 from pathlib import Path
 
 from dcviz.classroom import editions
@@ -43,7 +44,8 @@ def write(kind, out, chapters=None, edition=None):
     lay_assets(kind, out / "assets")
     written = []
     for source in wanted:
-        book = snapshots.execute(editions.notebook(source, edition), out)
+        with tempfile.TemporaryDirectory() as folder:  # a chapter's own files go with it
+            book = snapshots.execute(editions.notebook(source, edition), folder)
         target = out / (f"{source.stem}.slides.html" if kind == "slides" else f"{source.stem}.html")
         text = pages.render(book, kind, source.stem).encode()
         atomic_write(target, lambda file, text=text: file.write(text))
