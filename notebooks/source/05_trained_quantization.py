@@ -171,6 +171,7 @@ finetuned.tell()
 # Press **Fine-tune** (a few seconds; **Stop** works at any time). Or let the next cell press it for you.
 
 # %% tags=["nbval-ignore-output"]
+training_lab.reset()
 training_lab.train()
 finetuned.then(lambda: Picture(training_lab.picture(), plain(training_lab.caption.value)))
 

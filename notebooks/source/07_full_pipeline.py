@@ -25,6 +25,7 @@ from dcviz.chapters.ch07_full_pipeline.figures import byte_shares
 from dcviz.evidence import recordings
 from dcviz.ideas import pruning
 from dcviz.labkit import theme
+from dcviz.labkit.base import plain
 from dcviz.labkit.picture import Picture
 from dcviz.labs import JourneyLab, PipelineLab, Prediction
 from dcviz.nets import datasets, models, training
@@ -62,8 +63,9 @@ lab
 guess.tell()
 
 # %% tags=["subslide", "nbval-ignore-output"]
+lab.reset()
 lab.run()
-guess.then(lambda: lab)
+guess.then(lambda: Picture(lab.picture(), plain(lab.caption.value)))
 
 # %% [markdown] tags=["subslide"]
 # Three things to see in the picture.
@@ -90,7 +92,7 @@ guess.then(lambda: lab)
 # and the parts add up to the length of the file exactly.
 
 # %% tags=["subslide", "nbval-ignore-output"]
-tables.parts(lab.result.stored)
+tables.parts(lab.compressed().stored)
 
 # %% [markdown] tags=["subslide"]
 # Look at the last layer, `fc3`. It has only 1,000 weights: codebook, code tables and biases weigh as much as
@@ -147,9 +149,10 @@ check.recipe(my_recipe)
 # A size means nothing if the net cannot come back. Save the compressed net, read it again, and compare the bits.
 
 # %% tags=["nbval-ignore-output"]
-size = archive.save("my-lenet.dcz", lab.result.stored)
+mine = lab.compressed().stored
+size = archive.save("my-lenet.dcz", mine)
 opened = archive.load("my-lenet.dcz")
-before, after = lab.result.stored.state_dict(), opened.state_dict()
+before, after = mine.state_dict(), opened.state_dict()
 same = all(before[key].tobytes() == after[key].tobytes() for key in before)
 print(f"my-lenet.dcz: {size:,} bytes; all {len(before)} tensors the same bit for bit: {same}")
 

@@ -21,6 +21,7 @@ from dcviz import archive, pipeline
 from dcviz.chapters.ch09_other_roads import checks as check, comparison, figures, int8, nnmf, svd, tables, taylor
 from dcviz.evidence import recordings
 from dcviz.labkit import theme
+from dcviz.labkit.base import plain
 from dcviz.labkit.picture import Picture
 from dcviz.labs import FilterLab, Prediction, RankLab, TemperatureLab
 from dcviz.nets import datasets, models, training
@@ -45,7 +46,7 @@ from dcviz.pipeline import shipped
 # %% tags=["subslide"]
 lowest_rank = Prediction(
     "fc1 of LeNet-300-100 has rank 300. How low can it get before the error rises by more than half a point?",
-    low=1, high=300, unit="(rank)", key="ch09-rank",
+    low=1, high=300, key="ch09-rank",
     truth=lambda lab: lab.lowest_rank("fc1"),
 )
 # %% tags=["question", "lecture"]
@@ -57,8 +58,9 @@ ranks
 lowest_rank.tell()
 
 # %% tags=["subslide", "nbval-ignore-output"]
+ranks.reset()
 ranks.sweep()
-lowest_rank.then(lambda: ranks)
+lowest_rank.then(lambda: Picture(ranks.picture(), plain(ranks.caption.value)))
 
 # %% [markdown] tags=["subslide"]
 # * **The eye sees it first.** The lower the rank, the more alike the neurons look: they are mixtures of the same few
@@ -168,8 +170,9 @@ filters
 best_ranking.tell()
 
 # %% tags=["subslide", "nbval-ignore-output"]
+filters.reset()
 filters.sweep()
-best_ranking.then(lambda: filters)
+best_ranking.then(lambda: Picture(filters.picture(), plain(filters.caption.value)))
 
 # %% [markdown] tags=["subslide"]
 # **Try it:** choose `conv1`, whose pictures are easier to read, and let six filters go. What do the first to go have
@@ -350,8 +353,9 @@ teacher
 never_seen.tell()
 
 # %% tags=["subslide", "nbval-ignore-output"]
+teacher.reset()
 teacher.teach()
-never_seen.then(lambda: teacher)
+never_seen.then(lambda: Picture(teacher.picture(), plain(teacher.caption.value)))
 
 # %% [markdown] tags=["subslide"]
 # **Try it:** teach at $T = 1$, then at $T = 20$. Leave out the 7 in place of the 3. Leave out none: does the teacher

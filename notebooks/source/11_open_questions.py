@@ -29,7 +29,7 @@ from dcviz.pipeline import restore, shipped
 # %% [markdown] tags=["slide"]
 # ## 1 · The same net, another task
 #
-# Imagine a million phones that hold the {{recorded/shipped_nets[name=lenet-5].file_bytes|/1e3 .0f}} kB of `lenet-5.dcz`. Now other digits arrive, from another scanner: 8 × 8
+# Imagine a million phones that hold the {{recorded/shipped_nets[name=lenet-5].file_bytes|/1e3 .0f}} KB of `lenet-5.dcz`. Now other digits arrive, from another scanner: 8 × 8
 # pixels, 17 levels of grey. We stretch them to the 28 × 28 pixels that the net reads.
 
 # %% tags=["subslide"]
@@ -84,6 +84,7 @@ update_bytes.tell()
 # stars scatter? Then *kept weights*. Or let the next cell press for you.
 
 # %% tags=["subslide", "nbval-ignore-output"]
+phone.reset()
 phone.examples, phone.road = 30, "kept"
 phone.teach()
 update_bytes.then(lambda: Picture(phone.picture(), plain(phone.caption.value)))

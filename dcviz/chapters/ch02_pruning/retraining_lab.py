@@ -74,8 +74,12 @@ class RetrainingLab(Lab):
 
     @property
     def film(self):
-        """The last run, if it is of the net, density and method on show; else None."""
-        return self._film if self._film and self._film.steps and self._film.of == self._wanted() else None
+        """The last run of the net, density and method on show; one that was stopped only if none came to its end."""
+        runs = [run for run in self.runs if run.steps and run.of == self._wanted()]
+        if runs and runs[-1] is self._film and self.run.running:
+            return self._film
+        finished = [run for run in runs if run.steps[-1] == run.total]
+        return next(reversed(finished or runs), None)
 
     def _wanted(self):
         return self.net, self.density, self.method
@@ -97,6 +101,8 @@ class RetrainingLab(Lab):
         if not self.own:
             return pruning.mask_from_density(weights, density)
         mine = np.asarray(mine)
+        if mine.dtype != bool and np.isin(mine, (0, 1)).all():
+            mine = mine.astype(bool)  # ones and zeros are a mask, too
         if mine.shape != weights.shape or mine.dtype != bool:
             raise WeightError(
                 f"prune gave {mine.dtype} of shape {mine.shape} for {layer}, not a bool mask of shape {weights.shape}"
@@ -106,11 +112,9 @@ class RetrainingLab(Lab):
     # views -------------------------------------------------------------------------------------
 
     def finished_error(self, **setting):
-        """Error in percent at the end of the last run; None if it was stopped, or made with another setting."""
-        film = self._film
-        if film is None or not film.steps or film.steps[-1] < film.total or not setting.items() <= film.setting.items():
-            return None
-        return film.errors[-1]
+        """Error in percent at the end of the last run with this setting that came to its end; None without one."""
+        runs = [run for run in self.runs if run.steps and run.steps[-1] == run.total]
+        return next((run.errors[-1] for run in reversed(runs) if setting.items() <= run.setting.items()), None)
 
     def build(self):
         self.net_choice = widgets.Dropdown(options=NETS, description="net", layout={"width": "240px"})
@@ -121,15 +125,12 @@ class RetrainingLab(Lab):
         self.layer_choice.observe(self.guard(self._choose_layer), "value")
         for widget, name in ((self.net_choice, "net"), (self.method_choice, "method")):
             self.bind(widget, name)
-        self.density_slider = inline_slider("density of fc1", self.density, 0.01, 1.0, log=True)
+        self.density_slider = inline_slider("density of fc1", 100 * self.density, 1.0, 100.0, log=True, unit="%")
         self.epochs_slider = inline_slider("epochs", self.epochs, 0.1, 20.0, 0.1, width="200px")
         self.moment_slider = inline_slider("moment", self.moment, 0, MOMENTS)
-        for widget, name in (
-            (self.density_slider, "density"),
-            (self.epochs_slider, "epochs"),
-            (self.moment_slider, "moment"),
-        ):
+        for widget, name in ((self.epochs_slider, "epochs"), (self.moment_slider, "moment")):
             self.bind(widget, name)
+        self.bind_percent(self.density_slider, "density")
         self.run = RunButton("Cut and retrain", self._work, lambda _: None, self.fail)
         self.forget_button = widgets.Button(description="Forget the runs")
         self.forget_button.on_click(self.guard(lambda _: self.forget()))
@@ -158,15 +159,20 @@ class RetrainingLab(Lab):
         return figure, [self.artists["bars"][2], *self.lines, self.dot]
 
     def _draw_runs(self, axes):
-        most = max([1, *(r.total for r in self.runs)])
-        figures.step_axes(axes, most if self.runs else self._steps(), self.dense()[1])
-        lines = [figures.run_line(axes, i, r.label, r.steps, r.errors) for i, r in enumerate(self.runs)]
+        runs = self._comparable()
+        figures.step_axes(axes, max((run.total for run in runs), default=self._steps()), self.dense()[1])
+        lines = [figures.run_line(axes, i, r.label, r.steps, r.errors) for i, r in enumerate(runs)]
         axes.legend(loc="upper right")
         return lines
 
     def _look(self):
         """What decides the lines of the lower axes: when it changes they are drawn anew."""
-        return self.net, [id(run) for run in self.runs], self._steps() if not self.runs else 0
+        runs = self._comparable()
+        return self.net, [id(run) for run in runs], self._steps() if not runs else 0
+
+    def _comparable(self):
+        """The runs of the net on show: another net's error stands beside another dense line."""
+        return [run for run in self.runs if run.of[0] == self.net]
 
     def _steps(self):
         return max(1, self.schedule.steps(len(datasets.digits().train)))
@@ -189,7 +195,7 @@ class RetrainingLab(Lab):
             self.figure_view.redraw()
         self._cut_at = self.layer, self.density
         self.artists["bars"][2].set_data(histograms[3])
-        for line, run in zip(self.lines, self.runs, strict=True):
+        for line, run in zip(self.lines, self._comparable(), strict=True):
             line.set_data(run.steps, run.errors)
         film = self.film
         at = None if film is None else film.at(self.moment)
@@ -277,7 +283,7 @@ class RetrainingLab(Lab):
             constraint = retraining.Masked(net, masks)
         else:
             constraint = retraining.Gradual(net, each, total, **METHODS[self.method])
-        label = f"{self.method}, {100 * self.density:.3g}%" + (f" ({self.net})" if self.net != NETS[0] else "")
+        label = f"{self.method}, {100 * self.density:.3g}%"
         made_with = {name: getattr(self, name) for name in ("net", "density", "method", "epochs")}
         film = Film(self._wanted(), label, total, made_with)
         edges = {name: edges_of(w) for name, w in dense.items()}

@@ -74,6 +74,13 @@ class SensitivityLab(Lab):
         keep = self._lowest(errors, allowed)
         return max(keep, key=lambda name: (keep[name], errors[name][middle]), default=None)
 
+    def keeps(self, net, allowed, images):
+        """{layer: smallest density measured} of a net within a limit, whatever is on show; measured now if need be."""
+        if (net, images) not in self._measured:
+            split = datasets.digits().test.take(slice(0, images))
+            self._measured[net, images] = sensitivity.error_by_density(shipped.dense(net), split, self.densities)
+        return self._lowest(self._measured[net, images], allowed)
+
     def _lowest(self, errors, allowed):
         return {
             name: sensitivity.lowest_density(self.densities, curve, curve[0] + allowed + 1e-9)

@@ -245,9 +245,11 @@ class LloydLab(Lab):
         self.steps = MOST_STEPS
 
     def back(self):
-        """To the start, and to the named one if the mouse had chosen another."""
-        with self.hold_trait_notifications():
-            self.start, self.steps = [], 0
+        """To step 0; from there, to the named start if the mouse or you had chosen another."""
+        if self.steps:
+            self.steps = 0
+        else:
+            self.start = []
 
     def draw(self):
         """Start from another random draw of k weights."""

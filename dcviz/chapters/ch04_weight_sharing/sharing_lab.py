@@ -117,6 +117,8 @@ class SharingLab(Lab):
             (self.log_box, "log_y"),
         ):
             self.bind(widget, name)
+        if self._given is not None:  # there is one set of weights
+            self.pruned_box.layout.display = "none"
         figure, (left, right) = theme.figure(11, 3.8, columns=2)
         self.size_lines = error_by_size_axes(left)
         self.dots = error_by_k_axes(right)
@@ -198,13 +200,13 @@ class SharingLab(Lab):
                 where=where,
             )
         return html(
-            "<b>{layer}</b> of {net} ({pruned}), {n:,} weights, "
+            "<b>{layer}</b> of {net}{pruned}, {n:,} weights, "
             "<b>{k}</b> centroids from <b>{init}</b>, {stage}{empty}. Inertia "
             "{inertia:.4g}. {served}Codes of {bits:.3g} bits: "
             "<b>{rate:.2f}×</b> smaller than 32-bit values.{said}",
             layer=self.layer,
             net=self.net,
-            pruned="pruned" if self.pruned else "dense",
+            pruned="" if self._given is not None else " (pruned)" if self.pruned else " (dense)",
             n=n,
             k=self.k,
             init=self.init,

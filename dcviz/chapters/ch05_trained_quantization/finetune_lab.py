@@ -50,7 +50,7 @@ class FinetuneLab(Lab):
         if layer not in self.layers:
             raise NetError(f"no layer {layer!r}; there are {', '.join(self.layers)}")
         self._prepared, self._shown, self.errors, self._unshared = None, None, [], None
-        self._finished = None
+        self._finished, self._last = None, ""
         super().__init__(net=net, layer=layer, **more)
 
     # numbers -----------------------------------------------------------------------------------
@@ -163,7 +163,7 @@ class FinetuneLab(Lab):
             k=k,
         )
         if not self.errors:
-            return text + html(" Press <b>Fine-tune</b> to train the centroids on 4,000 digits.")
+            return text + html(" Press <b>Fine-tune</b> to train the centroids on 4,000 digits.{}", self._last)
         moved = np.abs(self.centroids[self.layer] - self.before[self.layer])
         return html(
             "{text} After {steps} steps with learning rate {rate:.3g} the centroids moved by "
@@ -207,7 +207,10 @@ class FinetuneLab(Lab):
         from dcviz.pipeline.lesson import share
 
         key, rate = (self.bits, self.init), self.learning_rate
-        setting = self._setting()
+        setting, before = self._setting(), None
+        with LOCK:
+            if self._prepared == key and len(self.steps) > 1:
+                before = self.before, self._trained_at, self.steps, self.path, self.errors, self._finished
         net = copy.deepcopy(self._pruned)
         shared = share(net, *key)
         with LOCK:
@@ -225,6 +228,7 @@ class FinetuneLab(Lab):
                         raise Stopped
                     more = [*self.steps, done], [*self.path, shared.codebooks()], [*self.errors, error]
                     self.steps, self.path, self.errors = more  # at once, so that an interrupt cuts none of them off
+                    self._last = f" Your last run ({key[0]} bits, {key[1]}) came to {error:.1f}% after {done} steps."
                     if done == steps:
                         self._finished = setting
                     if not self.waits:
@@ -235,5 +239,9 @@ class FinetuneLab(Lab):
             training.fit(net, datasets.digits().train, schedule, constraint=shared, report=look)
         finally:  # also when it was stopped: what has been trained so far stays on show
             with LOCK:
+                if (
+                    before is not None and self._prepared == key and len(self.steps) == 1
+                ):  # stopped before its first look
+                    self.before, self._trained_at, self.steps, self.path, self.errors, self._finished = before
                 self.refresh()
                 self.touch()

@@ -9,7 +9,7 @@ from dcviz import pipeline
 from dcviz.chapters.ch07_full_pipeline.figures import byte_shares, waterfall
 from dcviz.ideas.kmeans import INITS
 from dcviz.labkit import theme
-from dcviz.labkit.base import FigureImage, Lab, RunButton, html, joined, labelled_slider, row
+from dcviz.labkit.base import FigureImage, Lab, RunButton, Stopped, html, joined, labelled_slider, row
 from dcviz.nets import datasets
 from dcviz.pipeline import recipes, shipped
 
@@ -21,8 +21,9 @@ class PipelineLab(Lab):
         PipelineLab(net="lenet-5", scale=0.5, bits=4)
 
     State: ``net``; ``scale``, every layer's density over the paper's; ``bits`` of a weight code, ``index_bits`` of a
-    gap, ``init`` of the centroids, ``epochs`` of retraining. ``run()`` runs now and waits; ``result`` is then the
-    ``pipeline.Compressed`` (None before, and again once the recipe changes).
+    gap, ``init`` of the centroids, ``epochs`` of retraining. ``run()`` runs now and waits; ``result`` is the
+    ``pipeline.Compressed`` of the last run that came to its end (None before), ``is_current`` whether that run was made
+    with the recipe on show. ``compressed()`` is the result, run now if there is none.
     Trains on the bundled digits' training part; errors are on the held-out part.
     """
 
@@ -82,6 +83,19 @@ class PipelineLab(Lab):
         gains = {after.name: before.file_bytes / after.file_bytes for before, after in itertools.pairwise(stages)}
         return max(gains, key=gains.get)
 
+    @property
+    def is_current(self):
+        """Whether the last run was made with the recipe that the controls describe."""
+        return self._made_by == self.recipe
+
+    def compressed(self):
+        """The last run's ``pipeline.Compressed``; without one the pipeline runs now. Stopped if that is stopped."""
+        if self.result is None:
+            self.run()
+        if self.result is None:
+            raise Stopped("the run was stopped or failed: run this cell again")
+        return self.result
+
     def run(self):
         """Run the pipeline and wait for it; returns the lab, so that a cell can show it."""
         self.button.start(wait=True)
@@ -104,26 +118,30 @@ class PipelineLab(Lab):
         self.touch()
 
     def update(self):
-        if self._made_by is not None and self._made_by != self.recipe:
-            self.result = self._made_by = None
         self.picture_view.adopt(self.picture())
 
     def describe(self):
-        if self.result is None:
+        text = ""
+        if not self.is_current:
             sizes = joined(", ", (html("{} {:.1%}", name, layer.density) for name, layer in self.recipe.layers.items()))
-            return html(
+            text = html(
                 "<b>{net}</b> will keep: {sizes} of its weights. Press <b>Run</b> to see what becomes of it.",
                 net=self.net,
                 sizes=sizes,
             )
+        if self.result is None:
+            return text
+        if text:
+            text += html(" The picture is of your last run, with another recipe. ")
         dense, last = self.result.stages[0], self.result.stages[-1]
         fillers = sum(layer.fillers for layer in self.result.report.layers)
         entries = sum(layer.entries for layer in self.result.report.layers)
         return html(
-            "<b>{net}: {file_bytes:,} bytes, {ratio:.1f}x smaller.</b> Error on 1,000 held-out "
-            "digits {before:.2f} % before, {after:.2f} % after. "
+            "{text}<b>{net}: {file_bytes:,} bytes, {ratio:.1f}x smaller.</b> Error on 1,000 held-out "
+            "digits {before:.2f}% before, {after:.2f}% after. "
             "{fillers:,} filler zeros are among the {entries:,} entries.",
-            net=self.net,
+            text=text,
+            net=self.result.stored.name,
             file_bytes=last.file_bytes,
             ratio=self.result.ratio,
             before=dense.error_percent,

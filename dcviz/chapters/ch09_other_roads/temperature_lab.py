@@ -40,7 +40,7 @@ class TemperatureLab(Lab):
         self.teacher = shipped.dense("lenet-300-100")
         self.data = datasets.digits()
         self._logits = distillation.answers(self.teacher, self.data.test.images)
-        self.taught, self._drawn = {}, None
+        self.taught, self._drawn, self._last = {}, None, None
         super().__init__(digit=digit, **state)
 
     # numbers -----------------------------------------------------------------------------------
@@ -100,15 +100,22 @@ class TemperatureLab(Lab):
         return figure
 
     def _draw_students(self, axes):
-        if self.result is None:
+        key = self._shown_lesson()
+        if key is None:
             axes.text(0.5, 0.5, "press Teach", ha="center", va="center", fontsize=24, color=theme.GREY)
             axes.set_axis_off()
             return
+        (temperature, missing), result = key, self.taught[key]
         shares = {
-            "student of labels": self.result["labels"],
-            f"student of the teacher, T = {self.temperature:.3g}": self.result["teacher"],
+            "student of labels": result["labels"],
+            f"student of the teacher, T = {temperature:.3g}": result["teacher"],
         }
-        figures.right_by_digit(axes, shares, None if self.missing == NOBODY else int(self.missing))
+        figures.right_by_digit(axes, shares, None if missing == NOBODY else int(missing))
+
+    def _shown_lesson(self):
+        """(temperature, missing) of the students in the picture: those on show, else the last that were taught."""
+        key = round(self.temperature, 3), self.missing
+        return key if key in self.taught else self._last
 
     def update(self):
         if self._drawn != self.digit:
@@ -116,10 +123,11 @@ class TemperatureLab(Lab):
         for bar, share in zip(self.bars, self.targets, strict=True):
             bar.set_width(max(share, 1e-6))
         self.targets_view.refresh()
-        shown = self.temperature, self.missing, self.result is None
-        if getattr(self, "_students_shown", None) != (shown if self.result is not None else None):
+        key = self._shown_lesson()
+        shown = key, id(self.taught.get(key))
+        if getattr(self, "_students_shown", (None, id(None))) != shown:
             self.students_view.adopt(self._make_students())
-            self._students_shown = shown if self.result is not None else None
+            self._students_shown = shown
 
     def describe(self):
         p = self.targets
@@ -137,7 +145,10 @@ class TemperatureLab(Lab):
             entropy=distillation.entropy(p),
         )
         if self.result is None:
-            return text + html("No student has been taught at this temperature yet: press <b>Teach</b>.")
+            text += html("No student has been taught like this yet: press <b>Teach</b>. ")
+            if self._last is not None:
+                text += html("The bars show your last two students: T = {:.3g}, never saw: {}.", *self._last)
+            return text
         labels, teacher = (float(np.mean(self.result[who])) for who in ("labels", "teacher"))
         text += html(
             "Digits named right: {labels:.1f}% by the student of labels, <b>{teacher:.1f}%</b> by the teacher's.",
@@ -187,7 +198,7 @@ class TemperatureLab(Lab):
 
     def _done(self, outcome):
         key, result = outcome
-        self.taught[key] = result
+        self.taught[key], self._last = result, key
         self.refresh()
         self.touch()
 

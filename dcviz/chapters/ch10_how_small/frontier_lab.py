@@ -34,7 +34,7 @@ class FrontierLab(Lab):
     State: ``density``, percent of fc1's weights kept; ``training``, how it is pruned and retrained; ``few_codes``,
     ``rate``, ``gaps``, ``tables``, ``neurons``: the coding parts, on or off. ``point`` is the recorded (bytes, error on
     5,000 held-out digits), None where no run was recorded. ``run()`` does a quick version now, on the bundled digits;
-    ``live`` is then its (bytes, error on 1,000 held-out digits).
+    ``live`` is the (bytes, error on 1,000 held-out digits) of the last quick run, None before one.
     """
 
     heading = html("The frontier <small>pick the parts of a recipe, see its point move</small>")
@@ -55,7 +55,7 @@ class FrontierLab(Lab):
 
     def build(self):
         choose = {"style": {"description_width": "initial"}, "layout": {"width": "auto"}}
-        densities = [(f"{d:g} % of fc1{' (the paper)' if d == 8 else ''}", d) for d in frontier.DENSITIES]
+        densities = [(f"{d:g}% of fc1{' (the paper)' if d == 8 else ''}", d) for d in frontier.DENSITIES]
         density = widgets.Dropdown(options=densities, description="weights kept", value=self.density, **choose)
         training = widgets.Dropdown(options=list(TRAININGS), description="training", value=self.training, **choose)
         self.bind(density, "density")
@@ -115,8 +115,6 @@ class FrontierLab(Lab):
         self.touch()
 
     def update(self):
-        if self._live_parts != (self.density, self.parts):
-            self.live = self._live_parts = None
         cloud, path, here, star = self.marks
         found = frontier_tables.files(self.rows, self.density, TRAININGS[self.training])
         self._put(cloud, found.values())
@@ -133,7 +131,7 @@ class FrontierLab(Lab):
     def describe(self):
         on = ", ".join(LABELS[name] for name in CODINGS if getattr(self, name)) or "nothing else"
         text = html(
-            "<b>{density:g} % of fc1, {training}</b>, with {on}: ", density=self.density, training=self.training, on=on
+            "<b>{density:g}% of fc1, {training}</b>, with {on}: ", density=self.density, training=self.training, on=on
         )
         if self.point is None:
             text += html("this training was not recorded; press <b>Run</b>. ")
@@ -141,7 +139,7 @@ class FrontierLab(Lab):
             size, error = self.point
             ratio = frontier_tables.DENSE_BYTES / size
             text += html(
-                "<b>{size:,} bytes, {ratio:.1f}x smaller</b>, error {error:.2f} % on 5,000 held-out digits ",
+                "<b>{size:,} bytes, {ratio:.1f}x smaller</b>, error {error:.2f}% on 5,000 held-out digits ",
                 size=size,
                 ratio=ratio,
                 error=error,
@@ -151,13 +149,18 @@ class FrontierLab(Lab):
             size, error = self.live
             ratio = frontier_tables.DENSE_BYTES / size
             text += html(
-                "<b>Live: {size:,} bytes, {ratio:.1f}x, error {error:.2f} %</b> on 1,000 held-out digits, "
+                "<b>Live{which}: {size:,} bytes, {ratio:.1f}x, error {error:.2f}%</b> on 1,000 held-out digits, "
                 "retrained on 4,000 only.",
+                which="" if self._live_parts == (self.density, self.parts) else f" ({self._live_words()})",
                 size=size,
                 ratio=ratio,
                 error=error,
             )
         return text
+
+    def _live_words(self):
+        density, parts = self._live_parts
+        return f"your last run, {density:g}% of fc1 with {', '.join(parts) or 'nothing else'}"
 
     def _switches(self):
         """What switching one coding part would do, in bytes."""

@@ -23,7 +23,7 @@ class BitsLab(Lab):
 
     State: ``bits``, ``method``, ``group`` (who shares a table), ``apart`` (0.5 % of the weights keep their value),
     ``huffman`` (codes of varying length), ``begin`` (how the sentence begins). ``point`` is the recorded row, None
-    where none was recorded; ``run()`` does it now, and ``live`` is then (bytes, bits a character, sentence).
+    where none was recorded; ``run()`` does it now, and ``live`` is the last run's (bytes, bits a character, sentence).
     """
 
     heading = html("A few bits a weight <small>who shares which values, what it costs, what is left</small>")
@@ -63,6 +63,10 @@ class BitsLab(Lab):
         self.view = FigureImage(self._figure(), alt="bits a character against bytes, recorded points of this method")
         parts = list(choices.values())
         return [row(*parts[:3]), row(*parts[3:]), self.button, self.view]
+
+    @property
+    def _is_live(self):
+        return self.live is not None and self._live_state == self.state()
 
     @property
     def point(self):
@@ -110,8 +114,6 @@ class BitsLab(Lab):
         self.touch()
 
     def update(self):
-        if self._live_state != self.state():
-            self.live = self._live_state = None
         self.view.adopt(self._figure())
 
     def _figure(self):
@@ -124,7 +126,11 @@ class BitsLab(Lab):
             at = self.size(self.point), self.point["bits_per_character"]
             axes.plot(*at, label="here (recorded)", **theme.line_style("ours", linestyle="", markersize=15))
         if self.live is not None:
-            axes.plot(*self.live[:2], label="here (now)", **theme.line_style("guess", linestyle="", markersize=20))
+            axes.plot(
+                *self.live[:2],
+                label="here (now)" if self._is_live else "your last run",
+                **theme.line_style("guess", linestyle="", markersize=20),
+            )
         figures.sharing_axes(axes, self.dense["bits_per_character"], (MODELS / "austen.safetensors").stat().st_size)
         lowest, highest = self.dense["bits_per_character"], max(error for _, error in points)
         axes.set(xlim=(2.2e5, 3.2e7), ylim=(lowest - 0.02, max(highest + 0.05, lowest + 0.1)))
@@ -146,9 +152,14 @@ class BitsLab(Lab):
                 more=error - self.dense["bits_per_character"],
                 note=self.recorded.note,
             )
+        if not self._is_live and self.point:
+            text += html("It wrote: <i>{}</i> ", words(self.point["sentence"]))
         if self.live is None:
-            return text + (html("It wrote: <i>{}</i>", words(self.point["sentence"])) if self.point else "")
-        size, error, sentence = self.live
+            return text
+        (size, error, sentence), made = self.live, self._live_state
+        if not self._is_live:
+            which = f"{made['bits']} bits, {made['method']}, a table for each {NAMES[made['group']]}"
+            return text + html("Your last run ({}): {:,} bytes, {:.3f} bits a character.", which, size, error)
         return text + html("<b>Now: {:,} bytes, {:.3f} bits.</b> It writes: <i>{}</i>", size, error, words(sentence))
 
     def picture(self):

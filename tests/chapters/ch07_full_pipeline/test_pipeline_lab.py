@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from dcviz import archive
+from dcviz.errors import Stopped
 from dcviz.labkit.base import plain
 from dcviz.labs import PipelineLab, Prediction, recreate
 from dcviz.pipeline import recipes
@@ -39,14 +40,21 @@ def test_the_recipe_is_what_the_controls_say(lab):
     assert {name: layer.density for name, layer in recipe.layers.items()} == recipes.PAPER_DENSITIES["lenet-300-100"]
 
 
-def test_a_slider_that_says_almost_one_keeps_the_result_and_another_recipe_drops_it():
+def test_another_recipe_keeps_the_last_result_and_says_whose_it_is():
     lab = PipelineLab(epochs=1).run()
-    lab.scale = 0.9999999999999999
-    assert lab.result is not None
+    lab.scale = 0.9999999999999999  # a browser's slider for 1
+    assert lab.is_current
+    result, picture = lab.result, lab.png()
     lab.bits = 6
-    assert lab.result is None
+    assert lab.result is lab.compressed() is result
+    assert not lab.is_current
     assert lab.best_stage() is None
     assert "Press Run" in plain(lab.caption.value)
+    assert "your last run, with another recipe" in plain(lab.caption.value)
+    assert f"{result.stages[-1].file_bytes:,} bytes" in plain(lab.caption.value)
+    assert lab.png() != picture, "other words under the same picture"
+    lab.bits = 5
+    assert lab.best_stage() is not None
 
 
 def test_the_deep_link_recreates_the_recipe(lab):
@@ -59,5 +67,7 @@ def test_stop_leaves_the_lab_as_it_was_and_ready_for_another_run():
     lab.run()
     assert lab.result is None
     assert lab.button.message.value == "stopped"
+    with pytest.raises(Stopped):
+        lab.compressed()
     del lab.button.progress
     assert lab.run().result is not None
