@@ -44,13 +44,15 @@ function keep(manager) {
 // Say that `lab` sleeps and switch off what needs Python. Called again when parts of it come later.
 function sleep(lab, manager) {
   lab.classList.add("dcviz-asleep");
-  const first = lab.querySelector(lab.querySelector(".dcviz-title") ? ".dcviz-title .dcviz-text" : ".dcviz-text");
-  if (first && !lab.querySelector(".dcviz-sleep")) {
+  const text = lab.querySelector(lab.querySelector(".dcviz-title") ? ".dcviz-title .dcviz-text" : ".dcviz-text");
+  if (text && !lab.querySelector(".dcviz-sleep")) {
     const note = document.createElement("p");
     note.className = "dcviz-sleep";
     note.setAttribute("role", "status");
-    note.innerHTML = "<b>asleep: run this cell</b> What is drawn here still moves; what is grey needs Python.";
-    first.after(note);
+    const first = document.createElement("b");
+    first.textContent = "asleep: run this cell";
+    note.append(first, " What is drawn here still moves; what is grey needs Python.");
+    text.after(note);
   }
   for (const control of lab.querySelectorAll(CONTROL)) {
     const off = !control.closest(".dcviz-awake");

@@ -338,3 +338,64 @@ def test_open_answers_wait_for_the_button_alone(monkeypatch):
     assert guess.note.value == "", "a question on a slide does not answer itself"
     guess.give_up()
     assert "It is 7" in guess.note.value
+
+
+def test_reset_goes_back_to_how_the_cell_made_the_lab():
+    lab = TinyLab(number=2.0, name="mine")
+    with lab.hold_trait_notifications():
+        lab.number, lab.name, lab.many = 5.0, "other", [2.0]
+    assert lab.bar.link == repr(lab)
+    lab.bar._asked(lab.bar, {"do": "reset"}, [])
+    assert repr(lab) == repr(TinyLab(number=2.0, name="mine")) == lab.bar.link
+
+
+def test_reset_goes_to_the_questions_setting_once_it_is_answered():
+    lab = TinyLab(number=1, prediction=Prediction("?", low=0, high=9, at={"number": 4}, truth=4))
+    lab.prediction.commit(3)
+    lab.number = 9
+    lab.reset()
+    assert lab.number == 4
+
+
+def test_the_bar_sends_the_picture(monkeypatch):
+    lab, sent = TinyLab(), []
+    monkeypatch.setattr(lab.bar, "send", lambda content, buffers=None: sent.append((content, buffers)))
+    lab.bar._asked(lab.bar, {"do": "picture"}, [])
+    [(content, [data])] = sent
+    assert content == {"picture": "TinyLab.png"}
+    assert Image.open(io.BytesIO(data)).size[0] > 100
+
+
+def test_a_share_is_shown_in_percent():
+    lab = TinyLab()
+    slider = labelled_slider("share", 8.0, 0.0, 100.0, unit="%")
+    lab.bind_percent(slider, "number")
+    lab.number = 0.07
+    assert slider.value == slider.entry.value == 7
+    slider.entry.value = 29
+    assert lab.number == 0.29
+
+
+def test_starting_with_wait_while_a_run_goes_on_waits_for_it_and_then_works():
+    began, go, seen = threading.Event(), threading.Event(), []
+
+    def work(progress):
+        began.set()
+        assert go.wait(20)
+        seen.append(len(seen))
+
+    run = RunButton("go", work)
+    run.start()
+    assert began.wait(20)
+    threading.Timer(0.05, go.set).start()
+    run.start(wait=True)
+    assert seen == [0, 1]
+
+
+def test_a_lab_that_code_moves_while_it_waits_says_so():
+    lab = TinyLab(prediction=Prediction("How many?", low=0, high=9, truth=7))
+    assert "dcviz-older" not in lab._dom_classes
+    lab.number = 5
+    assert "dcviz-older" in lab._dom_classes
+    lab.prediction.commit(5)
+    assert "dcviz-older" not in lab._dom_classes

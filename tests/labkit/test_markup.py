@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 import dcviz
 from dcviz.labkit import theme
-from dcviz.labkit.markup import LONGEST, counted, drawn, html, joined, script_json, visible, words
+from dcviz.labkit.markup import LONGEST, counted, drawn, html, joined, number, script_json, visible, words
 
 PACKAGE = Path(dcviz.__file__).parent
 TAG = re.compile(r"<[A-Za-z/!]")
@@ -165,3 +165,23 @@ def test_counted():
     assert [counted(n, "bit") for n in (0, 1, 2)] == ["0 bits", "1 bit", "2 bits"]
     assert counted(3, "entry") == "3 entries"
     assert counted(2, "bit", "1 to 2") == "1 to 2 bits"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (1060.4, "1,060"),
+        (1430, "1,430"),
+        (12.345, "12.3"),
+        (0.012345, "0.0123"),
+        (100.0, "100"),
+        (20.0, "20"),
+        (0.0, "0"),
+        (-0.0, "0"),
+        (-0.05, "-0.05"),
+        (999.96, "1,000"),
+        (5e12, "5,000,000,000,000"),
+    ],
+)
+def test_a_number_for_people_has_three_digits_that_count_and_no_power_of_ten(value, said):
+    assert number(value) == said
