@@ -130,7 +130,7 @@ check.file_bytes(my_file_bytes)
 #
 # Choose a density and the bits of a weight code for each layer. The check sends the net through the whole pipeline, with
 # two passes of retraining over 4,000 digits (a few seconds), writes the file and measures the error on the 1,000 held-out
-# digits: at most 5 %. The paper's densities and 5 bits make some 23 kB. Your smallest file is kept.
+# digits: at most 5 %. The paper's densities and 5 bits make some 23 KB. Your smallest file is kept.
 
 
 # %% tags=["subslide"]

@@ -3,7 +3,6 @@
 Each lab gets 200 random changes of its controls, runs and stops. How long a run trains is a setting, here a small one.
 """
 
-import ast
 import contextlib
 import io
 import os
@@ -12,6 +11,8 @@ import time
 
 import ipywidgets as widgets
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from dcviz.classroom import editions
 from dcviz.labkit.base import Lab, LabelledSlider, RunButton, plain
@@ -54,20 +55,19 @@ def shorten(monkeypatch):
 def run_chapter(stem, after):
     """Run a chapter's cells, with their solutions, and call ``after`` with the labs that each cell made or showed."""
     source = (editions.SOURCES / f"{stem}.py").read_text("utf-8")
-    names, seen = {"__name__": "__main__"}, set()
-    for number, (kind, text, _) in enumerate(editions.cells_of(source, "instructor")):
+    config = Config()
+    config.HistoryManager.enabled = False
+    shell, seen = InteractiveShell(config=config), set()
+    for kind, text, _ in editions.cells_of(source, "instructor"):
         if kind != "code":
             continue
-        tree = ast.parse(text, f"{stem}, cell {number}")
-        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         with contextlib.redirect_stdout(io.StringIO()):
-            exec(compile(tree, f"{stem}, cell {number}", "exec"), names)
-            shown = (
-                None if last is None else eval(compile(ast.Expression(last.value), f"{stem}/{number}", "eval"), names)
-            )
-        labs = [value for value in [*names.values(), shown] if isinstance(value, Lab) and id(value) not in seen]
+            done = shell.run_cell(text)
+        done.raise_error()
+        shown = [*shell.user_ns.values(), done.result]
+        labs = [value for value in shown if isinstance(value, Lab) and id(value) not in seen]
         seen |= {id(lab) for lab in labs}
-        after(labs)
+        after(list({id(lab): lab for lab in labs}.values()))
 
 
 def play(lab, chance, changes):
@@ -136,6 +136,7 @@ def move(lab, chance):
 
 def between(low, high, chance, whole):
     if whole:
+        low, high = int(low), int(high)
         return chance.choice([low, high, chance.randint(low, high)])
     value = chance.uniform(low, high)
     if low >= 0 and high > 100 * max(low, 1e-9):
