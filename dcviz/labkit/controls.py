@@ -151,9 +151,8 @@ def labelled_slider(label, value, low, high, step=None, *, log=False, width="320
     return LabelledSlider(f"{label} ({unit})" if unit else label, slider, entry)
 
 
-def labelled_entry(label, value, low, high, *, unit="", width="130px"):
+def labelled_entry(label, value, low, high, *, unit="", width="130px", whole=False):
     """A numeric entry with its label: for numbers that a view's mouse also moves. Observe `.value`."""
-    whole = all(isinstance(v, int) for v in (value, low, high))
     text = f"{label} ({unit})" if unit else label
     return NumberEntry(value, low, high, description=text, unit=unit, whole=whole, field=width, tooltip=label)
 

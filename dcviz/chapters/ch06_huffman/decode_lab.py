@@ -128,7 +128,7 @@ class DecodeLab(Lab):
         ]
 
     def _entry(self, label, name, low, high):
-        entry = labelled_entry(label, getattr(self, name), low, high, width="70px")
+        entry = labelled_entry(label, getattr(self, name), low, high, width="70px", whole=True)
         self.bind(entry, name)
         return entry
 

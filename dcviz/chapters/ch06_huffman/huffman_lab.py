@@ -109,7 +109,7 @@ class HuffmanLab(Lab):
         self.order_box = widgets.Checkbox(description="canonical order (as in the file)", indent=False)
         self.bind(self.order_box, "canonical")
         most = max(1 << 20, int(self.kinds.max(initial=0)))
-        self.symbol_entry = labelled_entry("symbol", self.symbol, -1, most, width="90px")
+        self.symbol_entry = labelled_entry("symbol", self.symbol, -1, most, width="90px", whole=True)
         self.symbol_entry.tooltip = "the chosen symbol, -1 for none"
         self._bound["symbol"].append((self.symbol_entry, "value"))  # no link: it breaks where `update` says no
         self.symbol_entry.observe(lambda change: setattr(self, "symbol", change["new"]), "value")
