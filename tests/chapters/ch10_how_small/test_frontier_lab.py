@@ -67,7 +67,7 @@ def test_the_prediction_is_answered_from_the_recorded_runs(lab):
     ] in lab.best_coding()
 
 
-def test_a_quick_run_lands_on_the_picture_and_is_forgotten_when_the_recipe_changes(monkeypatch):
+def test_a_quick_run_lands_on_the_picture_and_stays_there_under_its_name_when_the_recipe_changes(monkeypatch):
     monkeypatch.setattr("dcviz.chapters.ch10_how_small.frontier_lab.EPOCHS", 1)
     lab = FrontierLab(training="gradual", rate=True).run()
     assert lab.error == ""
@@ -76,8 +76,9 @@ def test_a_quick_run_lands_on_the_picture_and_is_forgotten_when_the_recipe_chang
     assert lab.marks[3].get_data()[0][0] == min(error, 0.98 * MOST)
     assert "Live:" in plain(lab.caption.value)
     lab.rate = False
-    assert lab.live is None
-    assert "Live:" not in plain(lab.caption.value)
+    assert lab.live == (size, error)
+    assert lab.marks[3].get_data()[0][0] == min(error, 0.98 * MOST)
+    assert "Live (your last run, 3% of fc1 with" in plain(lab.caption.value)
 
 
 def test_a_run_can_be_stopped():

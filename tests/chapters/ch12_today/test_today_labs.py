@@ -57,7 +57,9 @@ def test_what_is_done_now_is_what_was_recorded(monkeypatch):
     assert sentence.startswith("Mr. Darcy")
     assert f"Now: {size:,} bytes" in plain(lab.caption.value)
     lab.bits = 4
-    assert lab.live is None
+    assert lab.live == (size, error, sentence)
+    assert "Your last run (3 bits, grid, a table for each 32 neighbours)" in plain(lab.caption.value)
+    assert "Now:" not in plain(lab.caption.value)
 
 
 def test_the_token_lab_computes_and_answers_only_when_used():
