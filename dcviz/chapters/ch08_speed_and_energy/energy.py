@@ -37,7 +37,7 @@ def caches(root=CPU):
     found = {}
     for folder in sorted((Path(root) / "cpu0" / "cache").glob("index*")):
         try:
-            kind, level, size = ((folder / name).read_text().strip() for name in ("type", "level", "size"))
+            kind, level, size = ((folder / name).read_text("ascii").strip() for name in ("type", "level", "size"))
         except OSError:
             continue
         if kind != "Instruction":
@@ -79,8 +79,8 @@ def rapl(root=POWERCAP):
     found = {}
     for folder in sorted(Path(root).glob("*-rapl:*")):
         try:
-            name = (folder / "name").read_text().strip()
-            int((folder / "energy_uj").read_text())
+            name = (folder / "name").read_text("ascii").strip()
+            int((folder / "energy_uj").read_text("ascii"))
         except (OSError, ValueError):
             continue
         if name.startswith(("package", "dram")):  # core and uncore are inside the package
@@ -174,16 +174,16 @@ def _nvml_joules():
 def _rapl_reader(root):
     """A function that gives the joules of all counters together since it was made, also past their end."""
     folders = list(rapl(root).values())
-    last = {folder: int((folder / "energy_uj").read_text()) for folder in folders}
+    last = {folder: int((folder / "energy_uj").read_text("ascii")) for folder in folders}
     total = 0
 
     def read():
         nonlocal total
         for folder in folders:
-            now = int((folder / "energy_uj").read_text())
+            now = int((folder / "energy_uj").read_text("ascii"))
             step = now - last[folder]
             if step < 0:
-                step += int((folder / "max_energy_range_uj").read_text())
+                step += int((folder / "max_energy_range_uj").read_text("ascii"))
             total, last[folder] = total + step, now
         return total / 1e6
 
