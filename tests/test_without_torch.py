@@ -78,6 +78,13 @@ def test_ideas_files_and_commands_go_on(tmp_path):
     assert without_torch.HOW in done.stderr
 
 
+def test_the_first_labs_are_on_the_page_before_torch_is_imported(tmp_path):
+    """The import takes longer than all the rest; a number that needs it, such as the error of a net, waits for it."""
+    show = "[getattr(labs, name)()._repr_mimebundle_() for name in ('PruningLab', 'IndexBitsLab')]"
+    code = f"import sys\nfrom dcviz import labs\n{show}\nassert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
+
+
 def test_the_readme_names_the_same_place():
     assert without_torch.HOW in (ROOT / "README.md").read_text("utf-8")
 

@@ -107,6 +107,11 @@ class Sketch:
         return {"counts": self.counts, "magnitudes": self.magnitudes}
 
 
+def bins_for(n):
+    """Bins for a histogram of n weights, two for each that a square root would give: 45 for 500, BINS for many."""
+    return min(BINS, max(15, round(2 * n**0.5)))
+
+
 def sketch(weights, bins=BINS, points=POINTS, name="", limit=None):
     """Sketch an array of weights of any shape.
 

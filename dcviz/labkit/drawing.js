@@ -16,7 +16,12 @@ async function unpacked(view) {
 }
 
 const thousands = (x) => Math.round(x).toLocaleString("en-US");
-const percent = (x) => (100 * x).toFixed(x > 0.995 || x < 0.005 ? 2 : 1) + "%";
+function percent(x) { // as dcviz.labkit.markup.percent: never 0 or 100 where it is not
+  if (x <= 0 || x >= 1) return (x > 0 ? 100 : 0) + "%";
+  let places = x > 0.995 || x < 0.005 ? 2 : 1;
+  while (places < 8 && [0, 100].includes(Number((100 * x).toFixed(places)))) places++;
+  return (100 * x).toFixed(places) + "%";
+}
 const three = (x) => (x === 0 ? "0" : Number(x.toPrecision(3)).toString());
 const short = (x) => (x >= 1e6 ? three(x / 1e6) + "M" : x >= 1e3 ? three(x / 1e3) + "k" : String(Math.round(x)));
 

@@ -41,6 +41,14 @@ def number(value, digits=3):
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def percent(share):
+    """A share 0..1 in percent: one digit after the point, more where it would read 0 or 100 and is not: '99.96%'."""
+    places = 1 if 0.005 <= share <= 0.995 else 2
+    while places < 8 and 0 < share < 1 and float(f"{100 * share:.{places}f}") in (0, 100):
+        places += 1
+    return f"{100 * share:.{places}f}%" if 0 < share < 1 else f"{100 * share:.0f}%"
+
+
 def joined(separator, parts):
     """``separator.join(parts)`` as Markup; parts that are not Markup are escaped."""
     return words(separator).join(words(part) for part in parts)

@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.numpy import load_file as numpy_load
 from safetensors.torch import load_file, save as to_safetensors
 
 from dcviz import archive
 from dcviz.errors import NetError
 from dcviz.files import MODELS, atomic_write, check_writable, read
 from dcviz.ideas.sketch import from_bytes
-from dcviz.nets import datasets, models, training
+from dcviz.nets import datasets, dense_files, models, training
 from dcviz.pipeline import Bars, LayerRecipe, Recipe, Schedule, compress, restore
 
 
@@ -161,13 +160,9 @@ def reference(name):
 
 @functools.cache
 def _dense_state(name):
-    return _read(name, load_file)
-
-
-def _read(name, load):
     path = MODELS / f"{reference(name).net}.safetensors"
     try:
-        return load(path)
+        return load_file(path)
     except (OSError, SafetensorError) as error:
         raise NetError(f"the dense weights of {name} cannot be read from {path}: {error}") from error
 
@@ -179,15 +174,9 @@ def dense(name):
     return net
 
 
-@functools.cache
 def dense_weights(name):
     """{layer: float32 weights} of a shipped dense net; read only, and without torch, as ``stored_weights``."""
-    weights = {
-        key.removesuffix(".weight"): values for key, values in _read(name, numpy_load).items() if "weight" in key
-    }
-    for values in weights.values():
-        values.setflags(write=False)
-    return weights
+    return dense_files.weights(reference(name).net)
 
 
 def compressed_path(name):

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 import dcviz
 from dcviz.labkit import theme
-from dcviz.labkit.markup import LONGEST, counted, drawn, html, joined, number, script_json, visible, words
+from dcviz.labkit.markup import LONGEST, counted, drawn, html, joined, number, percent, script_json, visible, words
 
 PACKAGE = Path(dcviz.__file__).parent
 TAG = re.compile(r"<[A-Za-z/!]")
@@ -185,3 +185,19 @@ def test_counted():
 )
 def test_a_number_for_people_has_three_digits_that_count_and_no_power_of_ten(value, said):
     assert number(value) == said
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (0.5, "50.0%"),
+        (0.7391, "73.9%"),
+        (1 - 84 / 235_200, "99.96%"),
+        (1 - 3 / 37_748_736, "99.99999%"),
+        (1, "100%"),
+        (0, "0%"),
+        (1e-6, "0.0001%"),
+    ],
+)
+def test_a_share_reads_0_or_100_percent_only_where_it_is(share, said):
+    assert percent(share) == said

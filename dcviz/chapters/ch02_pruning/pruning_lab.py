@@ -17,7 +17,8 @@ from dcviz.labkit.base import LOCK, RunButton, html, row
 from dcviz.labkit.controls import choices
 from dcviz.labkit.histograms import weight_histogram
 from dcviz.labkit.linked_picture import LinkedPicture
-from dcviz.labkit.markup import drawn, visible
+from dcviz.labkit.markup import drawn, percent, visible
+from dcviz.nets import dense_files
 
 LARGE = 4_000_000
 """Weights of a layer whose drag takes fewer thresholds: their tables take a second for each 10 million."""
@@ -72,7 +73,8 @@ class PruningLab(ThresholdLab):
         """The `Sketch` of a layer. NetError for a layer that is not there."""
         if layer not in self._sketches:
             self.check_layer(layer)
-            self._sketches[layer] = sketch.sketch(self.weights[layer], name=layer)
+            weights = self.weights[layer]
+            self._sketches[layer] = sketch.sketch(weights, bins=sketch.bins_for(weights.size), name=layer)
         return self._sketches[layer]
 
     @property
@@ -222,7 +224,7 @@ class PruningLab(ThresholdLab):
             measured = " Error: not measured here yet."
         return html(
             "<b>{layer}</b> ({shape}) of {net}, threshold <b>{threshold:.4g}</b> = "
-            "{quality:.2f} × std: <b>{density:.1f}%</b> pruned, "
+            "{quality:.2f} × std: <b>{density}</b> pruned, "
             "<b>{kept:,}</b> of {n:,} kept. With {index_bits}-bit relative index and float32 values: "
             "<b>{bytes:,} bytes</b> instead of {dense_bytes:,} "
             "({ratio}), {fillers:,} of the entries fillers.{measured}",
@@ -231,7 +233,7 @@ class PruningLab(ThresholdLab):
             net=self.net,
             threshold=self._at,
             quality=self.quality_at(self._at),
-            density=100 * (1 - self.density),
+            density=percent(1 - self.density),
             kept=self.kept,
             n=s.n,
             index_bits=INDEX_BITS,
@@ -294,10 +296,12 @@ class PruningLab(ThresholdLab):
         self.touch()
 
     def _open(self, net):
+        if isinstance(net, str) and net in dense_files.NETS:
+            return net, dense_files.weights(net)  # the net is made where it is run: to look at it needs no torch
         from dcviz.pipeline import retraining, shipped
 
         if isinstance(net, str):
-            return net, shipped.dense_weights(net)  # the net is made where it is run: to look at it needs no torch
+            return net, shipped.dense_weights(net)
         self._model = copy.deepcopy(net)
         return getattr(net, "name", type(net).__name__), retraining.weights_of(net)
 
@@ -311,7 +315,7 @@ class PruningLab(ThresholdLab):
         split = datasets.unseen()
         with torch.no_grad():
             for name, module in models.weight_layers(self._model).items():
-                module.weight.copy_(torch.from_numpy(weights[name]))
+                module.weight.copy_(torch.tensor(weights[name]))
         wrong = 0
         for start in range(0, len(split), 500):
             progress(start / len(split))

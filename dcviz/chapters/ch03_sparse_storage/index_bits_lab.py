@@ -11,6 +11,7 @@ from dcviz.ideas import pruning, relative_index, sparse_formats
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, html, labelled_slider, row
 from dcviz.labkit.controls import choices
+from dcviz.nets import dense_files
 
 WIDTHS = range(1, 13)
 FORMATS = ("bitmap", "absolute", "CSR", "CSC", "relative", "random mask, at best")
@@ -191,6 +192,8 @@ class IndexBitsLab(Lab):
 
     @staticmethod
     def _open(net):
+        if net in dense_files.NETS:
+            return dense_files.weights(net)
         from dcviz.pipeline import shipped
 
         return shipped.dense_weights(net)
