@@ -180,7 +180,7 @@ def _contents_2(file, header, name, allow):
     tensors: list[tuple[str, _Tensor]] = []
     most, arrays = max(MAX_ARRAYS, ARRAYS_PER_BYTE * file.size), 0
     for number in range(count):
-        payload = file.section(f"record {number}")
+        payload = file.section(f"record {number}", number=number)
         kind = payload.byte("header")
         if kind not in _KINDS:
             raise ArchiveError(f"record {number} is of a kind ({kind}) that this dcviz does not know")
@@ -204,6 +204,7 @@ class _Tensor:
 
     shape: tuple[int, ...]
     dtype: str
+    rows: bool  # whether more of them may follow
     tied: bool = False
 
 
@@ -304,7 +305,8 @@ class _KeptContent:
         return self.record_.array.nbytes
 
     def tensors(self):
-        return [(self.record_.name, _Tensor(self.record_.array.shape, self.record_.dtype))]
+        shape = self.record_.array.shape
+        return [(self.record_.name, _Tensor(shape, self.record_.dtype, bool(shape)))]
 
     def record(self):
         return self.record_
@@ -351,7 +353,7 @@ class _LosslessContent:
     decoded = memory
 
     def tensors(self):
-        return [(self.name, _Tensor(self.shape, self.dtype))]
+        return [(self.name, _Tensor(self.shape, self.dtype, bool(self.shape)))]
 
     def record(self):
         patterns = np.empty(math.prod(self.shape), planes.pattern_type(self.dtype))
@@ -406,15 +408,14 @@ def _read_more(payload, tensors):
     if (
         tensor is None
         or (len(found), found[0][0]) != (1, key)
-        or tensor.tied
         or (rows.dtype, rows.shape[1:]) != (tensor.dtype, tensor.shape[1:])
-        or not (rows.shape and tensor.shape)
+        or not (rows.rows and tensor.rows)
     ):
         raise ArchiveError(f"more of {content.name!r} does not follow on rows of the same tensor, shape and type")
     shape = (tensor.shape[0] + rows.shape[0], *tensor.shape[1:])
     if math.prod(size for size in shape if size) > MAX_NUMBERS:
         raise ArchiveError(f"tensor {key!r} declares the shape {shape}, beyond {MAX_NUMBERS:,} numbers")
-    tensors[-1] = (key, _Tensor(shape, tensor.dtype))
+    tensors[-1] = (key, _Tensor(shape, tensor.dtype, True))
     return _MoreContent(content)
 
 
@@ -447,7 +448,9 @@ def _read_tie(payload, tensors):
     if tensor.tied:
         raise ArchiveError(f"tie {name!r} is to {other!r}, a tie itself")
     shape, dtype = tensor.shape, tensor.dtype
-    return _TieContent(Tie(name, other), _Tensor(shape, dtype, True), _whole(payload, name, shape, "tie", dtype, 0))
+    return _TieContent(
+        Tie(name, other), _Tensor(shape, dtype, False, True), _whole(payload, name, shape, "tie", dtype, 0)
+    )
 
 
 def _whole(payload, name, shape, kind, dtype, dense_bytes):
@@ -539,7 +542,8 @@ class _Content:
         """[(key, what is known of it)]."""
         shapes = (self.record_.shape, None if self.bias is None else (len(self.bias),))
         pairs = zip(self.record_.keys, shapes, strict=False)
-        return [(key, _Tensor(shape, self.record_.dtype)) for key, shape in pairs]
+        bare = bool(self.record_.flags & BARE)
+        return [(key, _Tensor(shape, self.record_.dtype, bare)) for key, shape in pairs]
 
     def record(self):
         """The ``Layer``."""

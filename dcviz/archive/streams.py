@@ -119,14 +119,17 @@ class Reader:
         """The next n floats of a little-endian dtype, where they lie: not copied."""
         return np.frombuffer(self.raw(n * np.dtype(dtype).itemsize, part), dtype)
 
-    def section(self, what, longest=None):
-        """A Reader of the next section's payload, its checksum verified; it is charged for its own frame."""
+    def section(self, what, longest=None, number=0):
+        """A Reader of the next section's payload, its checksum verified; it is charged for its own frame.
+
+        number: of the record, which is added to its checksum, so that a record in another's place is found.
+        """
         before, self.parts = self.parts, Counter()
         size = self.varint("header")
         if longest is not None and size > longest:
             raise ArchiveError(f"{what} would take {size:,} bytes; at most {longest:,} are possible")
         payload = self.raw(size, "payload")
-        checksum = int.from_bytes(self.raw(4, "checksums"), "little")
+        checksum = int.from_bytes(self.raw(4, "checksums"), "little") - number & 0xFFFFFFFF
         frame, self.parts = self.parts, before
         if zlib.crc32(payload) != checksum:
             raise ArchiveError(f"{what} is damaged: its checksum does not match")

@@ -214,10 +214,10 @@ class StoredNet:
 
 def narrowed(values, dtype):
     """float32 or float64 ``values`` in a float type of ``FLOATS``, as NumPy holds it; nearest even, as torch rounds."""
-    if dtype != "bfloat16":
-        with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):
+        if dtype != "bfloat16":
             return np.asarray(values).astype(FLOATS[dtype], copy=False)
-    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+        bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
     nearest = bits + (np.uint32(0x7FFF) + (bits >> 16 & 1))
     return np.where(np.isnan(bits.view(np.float32)), bits >> 16 | 64, nearest >> 16).astype("<u2")
 

@@ -108,11 +108,14 @@ def record_pieces(name, count, records):
         piece = record.piece if isinstance(record, More) else record
         if isinstance(piece, Layer):
             arrays += piece.weight.size * working(piece.dtype).itemsize
+        elif isinstance(piece, Lossless):
+            arrays += piece.array.nbytes
+        checksum = zlib.crc32(body, zlib.crc32(head)) + done & 0xFFFFFFFF  # a record in another's place is found
         size, done = len(head) + len(body), done + 1
         length = Writer()
         length.varint(size)
         written += size
-        yield from (length, head, body, zlib.crc32(body, zlib.crc32(head)).to_bytes(4, "little"))
+        yield from (length, head, body, checksum.to_bytes(4, "little"))
         del record, piece, head, body  # before the next one is made
     if done != count:
         raise WeightError(f"net {name!r} was to have {count:,} records, but {done:,} came")

@@ -1,9 +1,9 @@
 """Random .dcz files made bit by bit from docs/format.md, most of them such as dcviz would never write.
 
 Codes that are not the best, code words for symbols that never occur, tables with zeros in many runs, fields wider than
-they need be, chunks of any length, codebooks with both zeros and values twice. ``make(rng)`` gives the bytes and the
-arrays that they must decode to; with a ``lie`` from ``LIES`` one rule of the page is broken. No line of dcviz is used
-here.
+they need be, chunks of any length, codebooks with both zeros and values twice; in version 2 all types, ties, planes and
+tensors in several records. ``make(rng)`` gives the bytes and the arrays that they must decode to; with a ``lie`` from
+``LIES`` one rule of the page is broken. No line of dcviz is used here.
 """
 
 import struct
@@ -43,6 +43,34 @@ LIES = (
     "a long varint",
     "another version",
 )
+LIES_2 = (
+    "features",
+    "a kind that is not",
+    "a type that is not",
+    "a number that is not exact",
+    "a truth value of 2",
+    "a tie to a key that is not there yet",
+    "a tie to a tie",
+    "more rows of another shape",
+    "more rows of another tensor",
+    "more rows of more rows",
+    "more rows of a layer that is not bare",
+    "planes of integers",
+    "a record too many",
+    "a record too few",
+    "65,537 records",
+    "flags of version 1",
+    "a type of no bias",
+)
+LIES += LIES_2
+TYPES = ["<f4", "<f2", "<u2", "<f8", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "|b1"]
+TYPES += ["<c8", "<c16", "|u1", "|u1"]
+WIDTHS = (4, 2, 2, 8)
+HOLDS = {0: (0, 1, 2), 1: (1,), 2: (2,), 3: (0, 1, 2, 3)}
+"""{number of a float type: those whose numbers are all numbers of it}."""
+ODD = {0: 1 + 2**-40, 1: 2**-130, 2: 1 + 2**-10}
+"""{number of a float type: what is no number of it}."""
+EASY = (0.0, -0.0, 1.0, -1.0, 0.5, -3.0, 1.5)
 
 
 class Unused(Exception):
@@ -65,16 +93,16 @@ def packed(fields):
     return bytes(int(text[i : i + 8], 2) for i in range(0, len(text), 8))
 
 
-def section(payload):
+def section(payload, number=0):
     """Length, payload, checksum."""
-    return varint(len(payload)) + payload + zlib.crc32(payload).to_bytes(4, "little")
+    return varint(len(payload)) + payload + ((zlib.crc32(payload) + number) % 2**32).to_bytes(4, "little")
 
 
 class Maker:
     """One random file; ``lie`` is the rule to break, None when it has been broken."""
 
     def __init__(self, rng, lie=None):
-        self.rng, self.lie = rng, lie
+        self.rng, self.lie, self.tied = rng, lie, set()
 
     def lies(self, lie):
         """Whether to tell this lie now: once only."""
@@ -178,38 +206,41 @@ class Maker:
 
     # numbers ------------------------------------------------------------------------------------
 
-    def float_bits(self, half):
-        """The bits of a random finite number."""
-        kind = "<e" if half else "<f"
-        size = 2 if half else 4
+    def float_bits(self, stored, own):
+        """The bits of a random finite number as a type, which is a number of another type, too."""
+        if stored not in HOLDS[own] and own not in HOLDS[stored]:
+            return packed_float(self.rng.choice(EASY), stored)
+        base = stored if stored in HOLDS[own] else own
         while True:
             data = self.rng.choice(
                 [
-                    bytes(size),
-                    struct.pack(kind, -0.0),
-                    struct.pack(kind, self.rng.choice([1, -1, 0.5, 2**-14, -3])),
-                    struct.pack(kind, self.rng.gauss(0, 1)),
-                    self.rng.randbytes(size),
+                    packed_float(self.rng.choice(EASY), base),
+                    packed_float(2**-14, base),
+                    packed_float(self.rng.gauss(0, 1), base),
+                    self.rng.randbytes(WIDTHS[base]),
                 ]
             )
-            if np.isfinite(struct.unpack(kind, data)[0]):
-                return data
+            value = float(doubles([data], base)[0])
+            if np.isfinite(value):
+                return packed_float(value, stored)
 
-    def values(self, n, shared, half, allowed):
-        """(n numbers as bytes, codebook, codes): ``allowed(i, data)`` says which may stand at place i."""
-        rng, size = self.rng, 2 if half else 4
+    def values(self, n, shared, stored, own, allowed):
+        """(n numbers as bytes, what the file has of them): ``allowed(i, data)`` says which may stand at place i."""
+        rng, size = self.rng, WIDTHS[stored]
         if not shared:
             found = []
             for i in range(n):
-                data = self.float_bits(half)
+                data = self.float_bits(stored, own)
                 while not allowed(i, data):
-                    data = self.float_bits(half)
+                    data = self.float_bits(stored, own)
                 found.append(data)
+            if found and stored not in HOLDS[own] and self.lies("a number that is not exact"):
+                return found, b"".join([*found[:-1], packed_float(ODD[own], stored)])
             return found, b"".join(found)
-        codebook = [self.float_bits(half) for _ in range(rng.choice([1, 2, 3, 7, 20]))]
+        codebook = [self.float_bits(stored, own) for _ in range(rng.choice([1, 2, 3, 7, 20]))]
         if rng.random() < 0.5:
             codebook.insert(rng.randrange(len(codebook) + 1), bytes(size))
-        codebook.append(struct.pack("<e" if half else "<f", 1.5))  # one that may stand anywhere
+        codebook.append(packed_float(1.5, stored))  # one that may stand anywhere
         if not n and rng.random() < 0.3:
             codebook = []
         few = rng.random() < 0.2
@@ -223,20 +254,21 @@ class Maker:
             codebook, codes = [codebook[codes[0]]], [0] * n
         found = [codebook[code] for code in codes]
         if self.lies("a centroid that is no number"):
-            codebook.append(
-                struct.pack("<e" if half else "<f", rng.choice([float("nan"), float("inf"), float("-inf")]))
-            )
+            codebook.append(packed_float(rng.choice([float("nan"), float("inf"), float("-inf")]), stored))
+        if stored not in HOLDS[own] and self.lies("a number that is not exact"):
+            codebook.append(packed_float(ODD[own], stored))
         return found, varint(len(codebook)) + b"".join(codebook) + self.symbols(codes, len(codebook))
 
     # layers -------------------------------------------------------------------------------------
 
-    def layer(self, flags, shape):
-        """(payload, weight, bias or None)."""
+    def layer(self, flags, shape, types=None):
+        """(payload, weight, bias or None); types: own, of the weights, of the bias; by default what the flags say."""
         rng = self.rng
-        sparse, half, order = flags & 1, flags & 4, "F" if flags & 8 else "C"
+        own, stored, bias_as = types or (0, flags >> 2 & 1, flags >> 5 & 1)
+        sparse, order = flags & 1, "F" if flags & 8 else "C"
         size = int(np.prod(shape))
         payload = b""
-        n, gaps, zero = size, [], bytes(2 if half else 4)
+        n, gaps, zero = size, [], bytes(WIDTHS[stored])
         if sparse:
             b = rng.choice([1, 1, 2, 3, 4, 5, 8, 16, rng.randint(1, 16)])
             largest, at = 2**b - 1, -1
@@ -260,7 +292,7 @@ class Maker:
         def allowed(i, data):
             return not sparse or anywhere or data != zero or (gaps[i] == largest and i < n - 1)
 
-        found, data = self.values(n, flags & 2, half, allowed)
+        found, data = self.values(n, flags & 2, stored, own, allowed)
         payload += data
         if anywhere:
             filler = [value == zero for value in found] if sparse else []
@@ -272,8 +304,8 @@ class Maker:
                 self.lie = None
             elif any(filler):
                 raise Unused
-        values = floats(found, half)
-        weight = values if not sparse else np.zeros(size, np.float32)
+        values = as_own(doubles(found, stored), own)
+        weight = values if not sparse else np.zeros(size, values.dtype)
         if sparse and len(values) and sum(gaps) + len(gaps) <= size:
             weight[np.cumsum(np.array(gaps) + 1) - 1] = values
         bias = None
@@ -281,9 +313,9 @@ class Maker:
             length = rng.choice([0, 1, shape[0], rng.randint(0, 9)])
             if flags & 64:
                 length = size + rng.randint(1, 5) if self.lies("a long shared bias") else min(length, size)
-            found, data = self.values(length, flags & 64, flags & 32, lambda i, data: True)
+            found, data = self.values(length, flags & 64, bias_as, own, lambda i, data: True)
             payload += varint(length) + data
-            bias = floats(found, flags & 32)
+            bias = as_own(doubles(found, bias_as), own)
         if self.lies("a byte too many"):
             payload += b"\0"
         return payload, weight.reshape(shape, order=order), bias
@@ -291,6 +323,8 @@ class Maker:
     def file(self):
         """(bytes, {key: array})."""
         rng = self.rng
+        if self.lie in LIES_2 or (self.lie is None and rng.random() < 0.5):
+            return self.file_2()
         names, records, sections, tensors = [], b"", b"", {}
         count = rng.choice([0, 1, 1, 1, 2, 3]) if self.lie is None else rng.randint(1, 4)
         for i in range(count):
@@ -337,6 +371,141 @@ class Maker:
         version = 99 if self.lies("another version") else 1
         return b"\x89DCZ" + bytes([version]) + section(header) + sections, tensors
 
+    # version 2 ----------------------------------------------------------------------------------
+
+    def shape(self, least):
+        shape = [self.rng.choice([1, 2, 3, 5, 17]) for _ in range(self.rng.randint(least, 4))]
+        while np.prod(shape) > 200:
+            shape.pop()
+        return shape
+
+    def coded(self, key, flags, shape, own):
+        """(record, {key: array}) of a coded layer."""
+        rng = self.rng
+        stored, bias_as = rng.randrange(4), rng.randrange(4) if flags & 16 else 0
+        if self.lie == "a number that is not exact":
+            own, stored = rng.choice([(1, 0), (1, 3), (2, 1), (0, 3)])
+        payload, weight, bias = self.layer(flags, shape, (own, stored, bias_as))
+        types = own | stored << 2 | bias_as << 4
+        if not flags & 16 and self.lies("a type of no bias"):
+            types |= 16
+        if self.lies("flags of version 1"):
+            flags |= rng.choice([4, 32])
+        head = b"\0" + text(key) + bytes([flags, types, len(shape)]) + b"".join(map(varint, shape))
+        found = {key if flags & 128 else f"{key}.weight": weight}
+        return head + payload, found if bias is None else {**found, f"{key}.bias": bias}
+
+    def tensor(self, key, shape, number, in_planes):
+        """(record, {key: array}) of a tensor that is kept, or in planes."""
+        rng, n = self.rng, int(np.prod(shape))
+        if in_planes and self.lies("planes of integers"):
+            number = rng.randint(4, 13)
+        held = np.dtype(TYPES[number])
+        data = rng.randbytes(n * held.itemsize)
+        if number == 12:
+            data = bytes(byte & 1 for byte in data)
+            if data and self.lies("a truth value of 2"):
+                data = data[:-1] + b"\2"
+        said = 99 if self.lies("a type that is not") else number
+        head = bytes([3 if in_planes else 1]) + text(key) + bytes([said, len(shape)]) + b"".join(map(varint, shape))
+        array = np.frombuffer(data, held).reshape(shape)
+        body = data
+        if in_planes:
+            exponent, mantissa = ((8, 23), (5, 10), (8, 7), (11, 52))[min(number, 3)]
+            whole = np.frombuffer(data, f"<u{held.itemsize}").tolist()
+            left = 1 + mantissa
+            rest = [x >> exponent + mantissa << mantissa | x % 2**mantissa for x in whole]
+            body = self.symbols([x >> mantissa & 2**exponent - 1 for x in whole], 2**exponent) if whole else b""
+            while left and whole:
+                width = min(left, 8)
+                left -= width
+                body += self.symbols([x >> left & 2**width - 1 for x in rest], 2**width)
+        return head + body, {key: array}
+
+    def file_2(self):
+        """(bytes, {key: array}) of version 2."""
+        rng, sections, tensors, keys, rows = self.rng, [], {}, [], None
+        count = rng.choice([0, 1, 2, 4]) if self.lie is None else rng.randint(2, 6)
+        for i in range(count):
+            key = rng.choice(["fc", "conv.", "é", "\0"]) + str(i)
+            how = rng.choice(["coded", "coded", "kept", "planes", "tie", "more", "more"])
+            if how == "more":
+                if rows:
+                    sections.append(self.more(rows, tensors))
+                continue
+            if how == "tie" and keys:
+                number = rng.randrange(len(keys))
+                if keys[number] in self.tied and not self.lies("a tie to a tie"):
+                    continue
+                if self.lies("a tie to a key that is not there yet"):
+                    number = len(keys) + rng.randrange(3)
+                sections.append(b"\2" + text(key) + varint(number))
+                tensors[key], rows = tensors[keys[min(number, len(keys) - 1)]], None
+                self.tied.add(key)
+                keys.append(key)
+                continue
+            if how == "coded":
+                flags = rng.randrange(128) & ~36
+                flags = flags if flags & 16 else flags & 31 | 128 * (rng.random() < 0.6)
+                record, found = self.coded(key, flags, self.shape(1), rng.randrange(4))
+                rows = (key, 0) if flags & 128 else None
+                if rows is None and not flags & 16 and self.lies("more rows of a layer that is not bare"):
+                    sections += [record, b"\4" + self.coded(f"{key}.weight", 128, [1], 0)[0]]
+                    tensors |= found
+                    continue
+            else:
+                number = rng.randrange(4 if how == "planes" else len(TYPES))
+                shape = self.shape(0)
+                if rng.random() < 0.1:
+                    shape = [*shape, 0][-8:]
+                record, found = self.tensor(key, shape, number, how == "planes")
+                rows = (key, number) if shape else None
+            if self.number(record) >= len(TYPES):
+                rows = None
+            if rows:
+                rows = (*rows[:1], self.number(record), found[key].shape[1:])
+            if self.lies("a kind that is not"):
+                record = bytes([rng.randint(5, 255)]) + record[1:]
+            if self.lies("a byte too many"):
+                record += b"\0"
+            sections.append(record)
+            tensors |= found
+            keys += found
+        count = len(sections)
+        if self.lies("a record too many"):
+            count -= 1
+        if self.lies("a record too few"):
+            count += 1
+        if self.lies("65,537 records"):
+            count = 2**16 + 1
+        features = rng.randint(1, 255) if self.lies("features") else 0
+        header = section(varint(3) + b"net" + bytes([features]) + varint(count))
+        return b"\x89DCZ\2" + header + b"".join(map(section, sections, range(len(sections)))), tensors
+
+    @staticmethod
+    def number(record):
+        """The number of the type that a record of a tensor with rows says."""
+        kind, length = record[0], record[1]
+        return record[3 + length] & 3 if kind == 0 else record[2 + length]
+
+    def more(self, rows, tensors):
+        """A record of more rows of the tensor before, which is made longer."""
+        rng = self.rng
+        key, number, side = rows
+        shape = [rng.choice([1, 2, 3]), *side]
+        said = key
+        if self.lies("more rows of another tensor"):
+            said = key + "x"
+        if self.lies("more rows of another shape"):
+            shape = [*shape, 2]
+        if number < 4 and np.prod(shape) > 0 and rng.random() < 0.5:
+            record, found = self.coded(said, rng.randrange(16) & ~4 | 128, shape, number)
+        else:
+            record, found = self.tensor(said, shape, number, number < 4 and rng.random() < 0.5)
+        if list(found[said].shape[1:]) == list(side) and self.number(record) == number:
+            tensors[key] = np.concatenate([tensors[key], found[said]])
+        return b"\4" * (2 if self.lies("more rows of more rows") else 1) + record
+
 
 def canonical(lengths):
     """{symbol: (code word, its length)}."""
@@ -348,9 +517,31 @@ def canonical(lengths):
     return words
 
 
-def floats(found, half):
-    """Floats' bytes as a float32 array."""
-    return np.frombuffer(b"".join(found), "<f2" if half else "<f4").astype(np.float32)
+def text(words):
+    """UTF-8 with its length in front."""
+    data = words.encode()
+    return varint(len(data)) + data
+
+
+def packed_float(value, number):
+    """The bytes of a number as a float type, rounded to zero in bfloat16."""
+    if number == 2:
+        return struct.pack("<f", value)[2:]
+    return struct.pack(("<f", "<e", "", "<d")[number], value)
+
+
+def doubles(found, number):
+    """The bytes of floats of a type as a float64 array."""
+    data = np.frombuffer(b"".join(found), TYPES[number])
+    with np.errstate(invalid="ignore"):
+        return ((data.astype(np.uint32) << 16).view(np.float32) if number == 2 else data).astype(np.float64)
+
+
+def as_own(values, number):
+    """float64 numbers as an array of a type; bfloat16 as its bits."""
+    if number == 2:
+        return (values.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
+    return values.astype(TYPES[number])
 
 
 def make(rng, lie=None):
@@ -390,4 +581,5 @@ def broken(data, rng):
             del payload[place]
         else:
             payload.insert(place, rng.randrange(256))
-    return data[:start] + section(bytes(payload)) + data[end + 4 :]
+    number = found.index((start, begin, end)) - 1 if data[4] == 2 else 0
+    return data[:start] + section(bytes(payload), max(number, 0)) + data[end + 4 :]

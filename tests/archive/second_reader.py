@@ -1,199 +1,174 @@
 """A second reader of .dcz files, written from docs/format.md alone: no line of dcviz is used here.
 
-``read(data)`` gives {key: float32 array}, or raises ``Refused``.
+``read(data)`` gives {key: array, bfloat16 and float8 as their bits}, or raises ``Refused``.
 """
 
 import math
-import zlib
 
 import numpy as np
+from second_streams import Bytes, Refused, need, symbols
+
+__all__ = ["Refused", "read"]
+TYPES = ["<f4", "<f2", "<u2", "<f8", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8", "|b1"]
+TYPES += ["<c8", "<c16", "|u1", "|u1"]
+PLANES = ((8, 23), (5, 10), (8, 7), (11, 52))
 
 
-class Refused(Exception):
-    """The bytes break a rule of the page."""
+def narrowed(values, own):
+    """float64 values in the type that a layer has; all must be numbers of it."""
+    with np.errstate(over="ignore"):
+        found = values.astype("f4" if own == 2 else TYPES[own])
+    need((found == values).all() and not (own == 2 and (found.view("u4") & 0xFFFF).any()), "exact")
+    return (found.view("u4") >> 16).astype("<u2") if own == 2 else found
 
 
-def need(true, rule):
-    """Refuse the file unless the rule is kept."""
-    if not true:
-        raise Refused(rule)
+def floats(payload, n, stored, own):
+    """n floats of a type, as float64: exactly numbers of the layer's own type."""
+    values = np.frombuffer(payload.take(n * (4, 2, 2, 8)[stored]), TYPES[stored])
+    values = ((values.astype("u4") << 16).view("f4") if stored == 2 else values).astype(float)
+    need(np.isfinite(values).all(), "NaN or infinite")
+    narrowed(values, own)
+    return values
 
 
-class Bytes:
-    """Bytes that are read one field after the other."""
-
-    def __init__(self, data):
-        self.data, self.at = data, 0
-
-    def take(self, n):
-        need(n <= len(self.data) - self.at, "cut short")
-        self.at += n
-        return self.data[self.at - n : self.at]
-
-    def u8(self):
-        return self.take(1)[0]
-
-    def varint(self):
-        groups = [self.u8()]
-        while groups[-1] & 128:
-            groups.append(self.u8())
-        value = sum((group & 127) << 7 * i for i, group in enumerate(groups))
-        need(value < 2**63 and (groups[-1] or len(groups) == 1), "varint")
-        return value
-
-    def text(self):
-        length = self.varint()
-        need(length <= 1024, "long name")
-        text = self.take(length).decode("utf-8", "replace")
-        need(text.encode() == self.data[self.at - length : self.at], "UTF-8")
-        return text
-
-    def floats(self, n, half):
-        values = np.frombuffer(self.take(n * (2 if half else 4)), "<f2" if half else "<f4").astype(np.float32)
-        need(np.isfinite(values).all(), "NaN or infinite")
-        return values
-
-    def room(self):
-        return 8 * (len(self.data) - self.at)
-
-    def bits(self, n):
-        """The next n bits as text of 0 and 1; the rest of the last byte must be zeros."""
-        data = self.take((n + 7) // 8)
-        text = "".join(f"{byte:08b}" for byte in data)
-        need("1" not in text[n:], "pad bits")
-        return text[:n]
-
-    def numbers(self, n, width):
-        """n numbers of some bits each."""
-        text = self.bits(n * width)
-        return [int(text[i * width : (i + 1) * width], 2) for i in range(n)] if width else [0] * n
-
-    def section(self):
-        payload = self.take(self.varint())
-        need(zlib.crc32(payload) == int.from_bytes(self.take(4), "little"), "checksum")
-        return Bytes(payload)
-
-    def end(self):
-        need(self.at == len(self.data), "bytes too many")
-
-
-def code_table(payload, alphabet):
-    """{code word as text: symbol}."""
-    n, width = payload.varint(), payload.u8()
-    need(1 <= width <= 5, "field width")
-    fields = payload.numbers(n, width)
-    lengths, symbol, at = {}, 0, 0
-    while at < n:
-        if fields[at]:
-            lengths[symbol] = fields[at]
-            symbol, at = symbol + 1, at + 1
-        else:
-            need(at + 1 < n, "a length of 0 is followed by a field")
-            symbol, at = symbol + 1 + fields[at + 1], at + 2
-        need(symbol <= alphabet, "beyond the alphabet")
-    need(lengths and max(lengths.values()) <= 20, "lengths")
-    if len(lengths) == 1:
-        need(set(lengths.values()) == {1}, "a single symbol has length 1")
-    else:
-        need(sum(2 ** (20 - length) for length in lengths.values()) == 2**20, "complete")
-    words, at = {}, 0
-    for length, symbol in sorted((length, symbol) for symbol, length in lengths.items()):
-        words[f"{at >> 20 - length:0{length}b}"] = symbol
-        at += 2 ** (20 - length)
-    return words
-
-
-def symbols(payload, n, alphabet):
-    """n symbols below a number."""
-    kind = payload.u8()
-    need(kind in (0, 1), "kind")
-    if kind == 0:
-        width = payload.u8()
-        need(width <= 32 and (width or n <= 2**20), "width")
-        found = payload.numbers(n, width)
-        need(max(found, default=-1) < alphabet, "symbol")
-        return found
-    words = code_table(payload, alphabet)
-    chunk, fewest = payload.varint(), payload.varint()
-    need(1 <= chunk <= 2**17, "chunk")
-    chunks = -(-n // chunk)
-    need(max(chunks, fewest) <= payload.room(), "cut short")
-    extra = [0] * chunks
-    if chunks > 1:
-        width = payload.u8()
-        extra = payload.numbers(chunks, width)
-        need(width <= 32 and min(extra) == 0, "chunk table")
-    elif chunks == 0:
-        need(fewest == 0, "no chunk has no bits")
-    text, at, found = payload.bits(fewest * chunks + sum(extra)), 0, []
-    for i in range(chunks):
-        end = at + fewest + extra[i]
-        for _ in range(min(chunk, n - i * chunk)):
-            length = 1
-            while text[at : at + length] not in words:
-                length += 1
-                need(length <= 20 and at + length <= end, "no code word")
-            found.append(words[text[at : at + length]])
-            at += length
-        need(at == end, "a chunk takes exactly its bits")
-    return found
-
-
-def shared(payload, n, half):
+def shared(payload, n, stored, own):
     """n values out of a codebook."""
-    codebook = payload.floats(payload.varint(), half)
+    codebook = floats(payload, payload.varint(), stored, own)
     return codebook[np.array(symbols(payload, n, len(codebook)), int)]
 
 
-def layer(payload, flags, shape):
-    """(weight, bias or None) of a layer's section."""
+def layer(payload, name, flags, shape, types):
+    """{key: array} of a layer; types: its own, and those of its weights and its bias in the file."""
+    own, weights_as, bias_as = types
     size = entries = math.prod(shape)
     if flags & 1:
         b, entries = payload.u8(), payload.varint()
         need(1 <= b <= 16 and entries <= size, "index bits or entries")
         gaps = np.array(symbols(payload, entries, 2**b), np.int64)
-    values = (shared if flags & 2 else Bytes.floats)(payload, entries, flags & 4)
-    bias = None
+    values = (shared if flags & 2 else floats)(payload, entries, weights_as, own)
+    found = {}
     if flags & 16:
         length = payload.varint()
         need(not flags & 64 or length <= size, "bias")
-        bias = (shared if flags & 64 else Bytes.floats)(payload, length, flags & 32)
+        found[f"{name}.bias"] = narrowed((shared if flags & 64 else floats)(payload, length, bias_as, own), own)
     payload.end()
-    order = "F" if flags & 8 else "C"
-    if not flags & 1:
-        return values.reshape(shape, order=order), bias
-    fillers = values.view(np.uint32) == 0
-    positions = np.cumsum(gaps + 1) - 1
-    need((gaps[fillers] == 2**b - 1).all(), "a filler has the largest gap")
-    need(not entries or (positions[-1] < size and not fillers[-1]), "past the end")
-    flat = np.zeros(size, np.float32)
-    flat[positions] = values
-    return flat.reshape(shape, order=order), bias
+    if flags & 1:
+        fillers = values.view(np.uint64) == 0
+        positions = np.cumsum(gaps + 1) - 1
+        need((gaps[fillers] == 2**b - 1).all(), "a filler has the largest gap")
+        need(not entries or (positions[-1] < size and not fillers[-1]), "past the end")
+        entered, values = values, np.zeros(size)
+        values[positions] = entered
+    weight = narrowed(values, own).reshape(shape, order="F" if flags & 8 else "C")
+    return {name if flags & 128 else f"{name}.weight": weight, **found}
 
 
 def read(data):
-    """{key: float32 array} of the bytes of a file."""
+    """{key: array, bfloat16 and float8 as their bits} of the bytes of a file."""
     file = Bytes(bytes(data))
-    need(file.take(4) == b"\x89DCZ" and file.u8() == 1, "magic and version")
+    need(file.take(4) == b"\x89DCZ", "magic")
+    version = file.u8()
+    need(version in (1, 2), "version")
     header = file.section()
     header.text()
-    count = header.varint()
+    if version == 2:
+        return records(file, header)
+    count, tensors = header.varint(), {}
     need(count <= 4096, "layers")
-    records = []
-    for _ in range(count):
-        name, flags, dimensions = header.text(), header.u8(), header.u8()
-        need(1 <= dimensions <= 8, "dimensions")
-        records.append((name, flags, [header.varint() for _ in range(dimensions)]))
-        need(not flags & (128 if flags & 16 else 96), "flags")
+    layers = [(header.text(), header.u8(), header.shape(1)) for _ in range(count)]
     header.end()
-    sizes, tensors, keys = [math.prod(shape) for _, _, shape in records], {}, 0
+    sizes, keys = [math.prod(shape) for _, _, shape in layers], 0
     need(all(sizes) and sum(sizes) <= 2**28, "sizes")
-    for name, flags, shape in records:
-        weight, bias = layer(file.section(), flags, shape)
-        tensors[name if flags & 128 else f"{name}.weight"] = weight
-        if bias is not None:
-            tensors[f"{name}.bias"] = bias
-        keys += 1 + (bias is not None)
+    for name, flags, shape in layers:
+        need(not flags & (128 if flags & 16 else 96), "flags")
+        found = layer(file.section(), name, flags, shape, (0, flags >> 2 & 1, flags >> 5 & 1))
+        tensors |= found
+        keys += len(found)
     file.end()
     need(len(tensors) == keys, "two tensors of one key")
     return tensors
+
+
+def records(file, header):
+    """{key: array} of version 2."""
+    tensors = {}
+    need(header.u8() == 0, "features")
+    count, keys, rows, decoded = header.varint(), [], None, 0
+    need(count <= 2**16, "records")
+    header.end()
+    most = max(2**30, 4096 * len(file.data))
+    for number in range(count):
+        payload = file.section(number)
+        kind = payload.u8()
+        more = kind == 4
+        kind = payload.u8() if more else kind
+        need(kind in ((0, 1, 3) if more else (0, 1, 2, 3)), "kind")
+        key = payload.text()
+        if kind == 2:
+            number = payload.varint()
+            payload.end()
+            need(number < len(keys) and keys[number][1] is None and key not in tensors, "tie")
+            tensors[key], rows = tensors[keys[number][0]], None
+            keys.append((key, number))
+            continue
+        found, takes, has_rows = (coded if kind == 0 else tensor)(payload, kind, key, most - decoded)
+        decoded += takes
+        piece = found.get(key)
+        if more:
+            whole = tensors.get(key)
+            need(has_rows and rows == (key, piece.dtype, piece.shape[1:], payload.type), "more rows")
+            shape = (len(whole) + len(piece), *whole.shape[1:])
+            need(math.prod(side for side in shape if side) <= 2**40, "size")
+            tensors[key] = np.concatenate([whole, piece])
+            continue
+        need(not found.keys() & tensors.keys(), "two tensors of one key")
+        tensors |= found
+        keys += [(each, None) for each in found]
+        rows = (key, piece.dtype, piece.shape[1:], payload.type) if has_rows else None
+    file.end()
+    return tensors
+
+
+def coded(payload, kind, key, most):
+    """({key: array}, bytes that count, whether it has rows) of a coded layer."""
+    flags, types, shape = payload.u8(), payload.u8(), payload.shape(1)
+    need(types < 64 and not flags & 36 and not flags & (128 if flags & 16 else 64), "flags")
+    need(flags & 16 or types < 16, "a type of no bias")
+    own, takes = types & 3, math.prod(shape) * (8 if types & 3 == 3 else 4)
+    need(0 < math.prod(shape) <= 2**40 and takes <= most, "size")
+    payload.type = own
+    return layer(payload, key, flags, shape, (own, types >> 2 & 3, types >> 4)), takes, flags & 128
+
+
+def tensor(payload, kind, key, most):
+    """The same of a tensor that is kept, or in planes."""
+    payload.type = number = payload.u8()
+    need(number < (4 if kind == 3 else len(TYPES)), "type")
+    shape = payload.shape(0)
+    need(math.prod(side for side in shape if side) <= 2**40, "size")
+    n = math.prod(shape)
+    takes = n * np.dtype(TYPES[number]).itemsize
+    if kind == 3:
+        need(takes <= most, "size")
+        data = planes(payload, n, number)
+    else:
+        data = payload.take(takes)
+        need(number != 12 or not data.strip(b"\0\1"), "truth")
+    payload.end()
+    return {key: np.frombuffer(data, TYPES[number]).reshape(shape)}, takes * (kind == 3), bool(shape)
+
+
+def planes(payload, n, own):
+    """The bytes of n floats out of the streams of their planes."""
+    (exponent, mantissa), found = PLANES[own], []
+    for start in range(0, n, 2**20):
+        size = min(2**20, n - start)
+        numbers, left, rest = symbols(payload, size, 2**exponent), 1 + mantissa, [0] * size
+        while left:
+            width = min(left, 8)
+            plane = symbols(payload, size, 2**width)
+            rest = [before << width | part for before, part in zip(rest, plane, strict=True)]
+            left -= width
+        for e, r in zip(numbers, rest, strict=True):
+            found.append(r >> mantissa << exponent + mantissa | e << mantissa | r % 2**mantissa)
+    return np.array(found, f"<u{(1 + exponent + mantissa) // 8}").tobytes()

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import random_files
 import second_reader
+import second_streams
 import two_readers
 from test_archive import GOLDEN, example_file
 
@@ -41,13 +42,18 @@ def test_each_lie_is_refused_by_both(lie):
 
 
 def test_the_second_reader_reads_what_dcviz_writes():
-    files = [GOLDEN / "version-1.dcz", MODELS / "lenet-300-100-tiny.dcz", MODELS / "lenet-5-tiny.dcz"]
+    files = [
+        GOLDEN / "version-1.dcz",
+        GOLDEN / "version-2.dcz",
+        MODELS / "lenet-300-100-tiny.dcz",
+        MODELS / "lenet-5-tiny.dcz",
+    ]
     for data in [*(file.read_bytes() for file in files), example_file()[1]]:
         assert two_readers.same(second_reader.read(data), archive.loads(data).state_dict())
 
 
 def test_the_second_reader_stands_on_its_own():
-    for module in (second_reader, random_files):
+    for module in (second_reader, second_streams, random_files):
         text = Path(module.__file__).read_text()
         assert "import dcviz" not in text
         assert "from dcviz" not in text

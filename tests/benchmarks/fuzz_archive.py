@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 
 from dcviz import archive
-from dcviz.archive import Coding, Layer, StoredNet, streams, writer
+from dcviz.archive import Coding, Kept, Layer, Lossless, More, StoredNet, Tie, streams, writer
 from dcviz.archive.streams import Writer
 from dcviz.errors import ArchiveError
 from dcviz.ideas import bitstream, huffman
@@ -33,7 +33,7 @@ NUMBERS = (0, 1, 127, 128, 2**14, 2**20, 2**28, 2**31 - 1, 2**31, 2**32, 2**62, 
 
 
 def nets():
-    """Small nets of every stage: dense, pruned, shared, coded, float16, shared biases, bare tensors."""
+    """Small nets of every stage: dense, pruned, shared, coded, float16, shared biases, bare tensors; both versions."""
     rng = np.random.default_rng(0)
     values = np.sort(rng.normal(size=11).astype(np.float16).astype(np.float32))
     weights = values[rng.integers(11, size=(24, 30))]
@@ -50,6 +50,17 @@ def nets():
     for coding in codings:
         layers = (Layer("fc1", weights, bias, coding), Layer("scale", bias, bare=True))
         yield StoredNet("net", layers)
+    shared = Coding(4, values, huffman=True, dtype="float16")
+    records = (
+        Layer("half", weights, bias, shared, dtype="float16"),
+        Layer("long", weights, None, Coding(4, dtype="float64"), True, "float64"),
+        More(Lossless("long", weights[:3].astype(np.float64))),
+        Kept("kept", np.arange(40).reshape(5, 8)),
+        Kept("flags", np.arange(9) % 3 == 0),
+        Tie("tied", "half.bias"),
+    )
+    yield StoredNet("net", records)
+    yield StoredNet("net", (Lossless("planes", bias.astype(np.float16)), Tie("tied", "planes")))
 
 
 def varint(value):
@@ -189,7 +200,9 @@ def damage(data, rng, others):
         else:
             for _ in range(rng.randint(1, 4)):
                 content[rng.randrange(len(content))] = rng.randrange(256)
-        frame = varint(len(content)) + content + zlib.crc32(content).to_bytes(4, "little")
+        number = max([place for place, _, _ in parts].index(start) - 1, 0) if data[4] == 2 else 0
+        checksum = (zlib.crc32(content) + number) % 2**32
+        frame = varint(len(content)) + content + checksum.to_bytes(4, "little")
         return bytes(data[:start] + frame + data[end + 4 :]), True
     return bytes(data), False
 
@@ -229,7 +242,8 @@ def main():
             if not mended and not any(same(net, original) for original in originals):
                 print(f"file {number}: another net came out")
                 return 1
-            if not all(np.isfinite(value).all() for value in net.state_dict().values()):
+            weights = (layer.weight for layer in net.layers if isinstance(layer, Layer))
+            if not all(np.isfinite(weight).all() for weight in weights):
                 print(f"file {number}: weights that are no numbers")
                 return 1
             seen["another sound net, checksum made right" if mended else "the net itself"] += 1

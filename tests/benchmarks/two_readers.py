@@ -59,7 +59,8 @@ def judge(rng):
     if not same(ours(again), truth) or not same(theirs(again), truth):
         return "a valid file is not written again as it was", False
     breakdown = archive.describe_bytes(valid)
-    if sum(breakdown.parts.values()) != len(valid) or breakdown.dense_bytes != sum(a.nbytes for a in truth.values()):
+    dense = sum(array.nbytes for array in {id(array): array for array in truth.values()}.values())  # tied ones once
+    if sum(breakdown.parts.values()) != len(valid) or breakdown.dense_bytes != dense:
         return "the breakdown of a valid file does not add up", False
     lie = rng.choice(random_files.LIES)
     lying = random_files.make(rng, lie)[0]
