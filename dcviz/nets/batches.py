@@ -97,6 +97,11 @@ class Batches:
             loss = self._step(net, batch)
         else:
             given, target = tree_map(lambda x: x.to(device) if isinstance(x, torch.Tensor) else x, _pair(batch))
+            like = next((p.dtype for p in net.parameters() if p.is_floating_point()), None)
+            if like is not None:  # the pipeline works in float32, whatever type the net has
+                given = tree_map(
+                    lambda x: x.to(like) if isinstance(x, torch.Tensor) and x.is_floating_point() else x, given
+                )
             output = _call(net, given)
             loss = self._loss(output, target)
             if teacher is not None:

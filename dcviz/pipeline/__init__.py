@@ -14,13 +14,14 @@ import torch
 from dcviz import archive
 from dcviz.archive import Coding, Kept, Layer, StoredNet, Tie
 from dcviz.errors import DataError, NetError, RecipeError, Stopped
-from dcviz.files import check_writable
+from dcviz.files import atomic_write, check_writable
 from dcviz.ideas.kmeans import INITS, assign, kmeans
 from dcviz.ideas.pruning import check_weights
 from dcviz.nets import models, resuming, training
 from dcviz.nets.batches import Batches
 from dcviz.nets.training import Schedule, check_seed, check_split, classes_of, is_finite, is_whole
 from dcviz.pipeline import chains, parameters, reordering, trained_quantization
+from dcviz.pipeline.report import Report
 from dcviz.pipeline.retraining import Gradual, check_cuts
 from dcviz.pipeline.trained_quantization import SharedWeights
 
@@ -168,8 +169,12 @@ class Compressed:
 
     @functools.cached_property
     def report(self):
-        """The ``archive.Breakdown`` of the last stage's file: every byte, layer by layer."""
-        return archive.describe_bytes(self.stages[-1].source)
+        """The ``Report`` of the last stage's file, an ``archive.Breakdown``: every byte, layer by layer."""
+        return Report.of(archive.describe_bytes(self.stages[-1].source))
+
+    def save(self, path):
+        """Write the compressed net's file to ``path`` in one step; returns its length in bytes."""
+        return atomic_write(path, lambda file: file.write(self.stages[-1].source))
 
 
 class Bars:

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from dcviz.errors import NetError, RecipeError
-from dcviz.ideas.pruning import mask_from_density
+from dcviz.ideas.pruning import check_weights, mask_from_density
 from dcviz.nets import models, training
-from dcviz.pipeline import retraining
+from dcviz.pipeline import parameters, retraining
 
 DENSITIES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.12, 0.08, 0.05, 0.03, 0.02)
 """Shares of weights kept, evenly spaced to the eye on a logarithmic axis."""
@@ -26,21 +26,36 @@ def error_by_density(net, split, densities=DENSITIES, layers=None, report=None):
     report(done, total) is called after each measurement. ``net`` itself is not changed.
     Raises NetError for a layer that the net does not have, WeightError for a density outside 0..1.
     """
-    weights = retraining.weights_of(net)
-    layers = list(weights) if layers is None else list(layers)
-    errors, done, dense = {}, 0, None
-    for layer in layers:
-        errors[layer] = np.zeros(len(densities))
+    layers = list(retraining.weights_of(net)) if layers is None else list(layers)
+    return curves(net, layers, lambda pruned: training.error_percent(pruned, split), densities, report)
+
+
+@torch.no_grad()
+def curves(net, names, judge, densities=DENSITIES, report=None):
+    """What ``judge(net)``, a number, becomes when one tensor alone keeps its largest weights -> {name: float array}.
+
+    names: as a recipe gives them (``parameters.named``), of any module. The judge gets a copy in evaluation mode.
+    Everything else as for ``error_by_density``.
+    """
+    pruned = parameters.working_copy(net).eval()
+    targets = parameters.named(pruned, names)
+    found, done, dense = {}, 0, None
+    for name in names:
+        weight, found[name] = targets[name].weight, np.zeros(len(densities))
+        before = weight.clone()
         for i, density in enumerate(densities):
             if density == 1:  # the same net for every layer: measure it once
-                dense = error_together(net, split, {}) if dense is None else dense
-                errors[layer][i] = dense
+                dense = judge(pruned) if dense is None else dense
+                found[name][i] = dense
             else:
-                errors[layer][i] = error_together(net, split, {layer: density})
+                mask = torch.from_numpy(mask_from_density(check_weights(before, name), density))
+                weight.copy_(torch.where(mask.to(weight.device), before, 0.0))
+                found[name][i] = judge(pruned)
+                weight.copy_(before)
             done += 1
             if report is not None:
-                report(done, len(layers) * len(densities))
-    return errors
+                report(done, len(names) * len(densities))
+    return found
 
 
 def error_together(net, split, densities):

@@ -1,0 +1,143 @@
+"""One door for every lab: the layers of a module, a state dict, a checkpoint or a .dcz file, read when looked at.
+
+layers(net)                     a torch module
+layers(net.state_dict())        {key: tensor or array}
+layers("model.safetensors")     also .pt, .pth, an index of several files, or the folder with it
+layers("model.dcz")             a file of ours
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from dcviz import archive
+from dcviz.archive import StoredNet
+from dcviz.errors import NetError
+from dcviz.ideas.pruning import check_weights
+
+HELD = 1 << 26
+"""Weights of looked-at layers that are kept in memory at most, unless the source holds them anyway."""
+
+
+class Layers(Mapping):
+    """{layer: its weights, a float array}; ``name`` of the net, ``shapes`` {layer: shape}.
+
+    A layer is read and checked when it is asked for: WeightError then for NaN, infinity or no weights, DataError if its
+    file is damaged. Iterating gives names and reads nothing.
+    """
+
+    def __init__(self, name, shapes, load):
+        if not shapes:
+            raise NetError(f"{name} has no layer to look at: no tensor of floats with two dimensions or more")
+        self.name, self.shapes, self._load, self._held = name, shapes, load, {}
+
+    def __getitem__(self, layer):
+        """The weights of one layer."""
+        if layer not in self._held:
+            weights = check_weights(self._load(layer), layer)
+            if weights.dtype == np.float16:
+                weights = weights.astype(np.float32)
+            while self._held and weights.size + sum(held.size for held in self._held.values()) > HELD:
+                self._held.pop(next(iter(self._held)))
+            self._held[layer] = weights
+        return self._held[layer]
+
+    def __contains__(self, layer):
+        """Whether there is such a layer; reads nothing."""
+        return layer in self.shapes
+
+    def __iter__(self):
+        """The names, in the order of the net."""
+        return iter(self.shapes)
+
+    def __len__(self):
+        """How many layers."""
+        return len(self.shapes)
+
+    def __repr__(self):
+        """The net and its layers."""
+        return f"<{len(self)} layers of {self.name}>"
+
+
+def is_source(value):
+    """True for what ``layers`` opens, rather than the name of a net that ships."""
+    if isinstance(value, str):
+        return any(value.lower().endswith(ending) for ending in ENDINGS) or "/" in value or "\\" in value
+    return True
+
+
+ENDINGS = (".dcz", ".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".index.json")
+
+
+def layers(source):
+    """The ``Layers`` of a source: its tensors of floats with two dimensions or more, by module or by key.
+
+    A bias or a norm is no layer. NetError for what is none of the sources, or has no such tensor; ArchiveError and
+    DataError for a damaged file.
+    """
+    if isinstance(source, Layers):
+        return source
+    if isinstance(source, str | Path):
+        path = Path(source)
+        return _stored(archive.load(path)) if path.suffix == ".dcz" else _checkpoint(path)
+    if isinstance(source, StoredNet):
+        return _stored(source)
+    if isinstance(getattr(source, "stored", None), StoredNet):  # what compress gives
+        return _stored(source.stored)
+    if isinstance(source, Mapping):
+        return _state("a state dict", source)
+    if hasattr(source, "state_dict") and hasattr(source, "named_modules"):
+        return _module(source)
+    raise NetError(
+        f"a net is a torch module, a state dict, or the path of a .safetensors, .pt or .dcz file, not "
+        f"{type(source).__name__}"
+    )
+
+
+def _module(net):
+    from dcviz.pipeline import parameters
+
+    state = parameters.tensors(net)
+    tied = parameters.ties(state)
+    return _state(getattr(net, "name", type(net).__name__), {key: t for key, t in state.items() if key not in tied})
+
+
+def _state(name, state):
+    """Of {key: tensor or array}."""
+    keys = {}
+    for key, value in state.items():
+        if isinstance(key, str) and hasattr(value, "shape") and _is_layer(str(value.dtype), value.shape):
+            keys[key.removesuffix(".weight")] = key
+    shapes = {layer: tuple(state[key].shape) for layer, key in keys.items()}
+    return Layers(name, shapes, lambda layer: state[keys[layer]])
+
+
+def _stored(stored):
+    arrays = {}
+    for record in stored.layers:
+        for key, array in getattr(record, "arrays", record.tensors)().items():
+            if _is_layer(str(array.dtype), array.shape):
+                arrays[key] = array
+    return _state(stored.name, arrays)
+
+
+def _checkpoint(path):
+    from dcviz.nets import checkpoints
+
+    with checkpoints.opened(path) as found:
+        keys = {
+            entry.key.removesuffix(".weight"): entry
+            for entry in found.entries
+            if entry.same is None and _is_layer(str(entry.dtype), entry.shape)
+        }
+
+    def load(layer):
+        with checkpoints.opened(path) as found:
+            return found.tensor(keys[layer].key).clone()
+
+    return Layers(path.name, {layer: entry.shape for layer, entry in keys.items()}, load)
+
+
+def _is_layer(dtype, shape):
+    return "float" in dtype and len(shape) > 1 and all(shape)
