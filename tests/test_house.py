@@ -89,6 +89,7 @@ def test_errors_and_files_import_nothing_of_the_house():
     assert imports("dcviz") & set(SOURCES) <= {
         "dcviz.errors",
         "dcviz.pipeline",
+        "dcviz.pipeline.choosing",
         "dcviz.pipeline.pretrained",
         "dcviz.without_torch",
     }
