@@ -241,10 +241,9 @@ def huffman_decode(n):
 
 def latency(size, repetitions):
     """Mouse to picture in a real browser: our canvas beside `interact` and `plt.hist`; see latency.py."""
-    import labs_latency
     import latency as measuring
 
-    measured = measuring.latency() | {"labs": labs_latency.measure()}
+    measured = measuring.latency()
     if "skipped" in measured:
         return {"work": "latency", "ours_s": None, "peers": {}, "ratio": {}, **measured}
     ours, peer = measured["ours"]["median_ms"], measured["interact"]["median_ms"]
@@ -273,9 +272,7 @@ def latency_table(row):
         f"  ratio of medians {row['ratio']['interact']:.1f}; "
         f"last state of a burst of {burst} events/s on screen after {last} ms"
     )
-    import labs_latency
-
-    return "\n".join([*lines, "labs: from an event to the new caption", labs_latency.table(row["labs"])])
+    return "\n".join(lines)
 
 
 WORKS = {"kmeans": kmeans, "huffman_encode": huffman_encode, "huffman_decode": huffman_decode}
