@@ -83,7 +83,8 @@ guess.then(lambda: Picture(lab.picture(), plain(lab.caption.value)))
 
 # %% [markdown] tags=["more"]
 # **Try it:** drag the densities to a quarter of the paper's. What happens to the error, and which stage caused it?
-# Then set 2 bits per weight code. Then try `lenet-5`. Each run takes a few seconds.
+# Then set 2 bits per weight code. Then try `lenet-5`. A run of LeNet-300-100 takes some seconds,
+# one of LeNet-5, whose convolutions are more work, about a minute.
 
 # %% [markdown] tags=["slide"]
 # ## 2 · Where does every byte go?
