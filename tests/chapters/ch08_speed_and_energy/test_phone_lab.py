@@ -74,3 +74,20 @@ def test_repr(lab):
     lab.dram_pj = 100.0
     assert repr(labs.recreate(repr(lab))) == repr(lab)
     assert labs.recreate(repr(lab)).estimates == lab.estimates
+
+
+def test_reset_restores_all_ten_fields_and_the_phone():
+    lab = PhoneLab(net="vgg-16", rate=20.0)
+    start = repr(lab)
+    for name, entry in lab.entries_shown.items():
+        entry.value = max(entry.min, 0.5 * getattr(lab, name))
+    lab.phone, lab.rate, lab.net = lab.phone_choice.options[-1], 3.0, "alexnet"
+    assert repr(lab) != start
+    lab.reset()
+    assert repr(lab) == start
+
+
+def test_a_large_number_has_no_power_of_ten():
+    lab = PhoneLab(net="vgg-16", rate=1000.0)
+    assert "e+0" not in lab.caption.value
+    assert any("," in word for word in lab.caption.value.split())
