@@ -3,7 +3,9 @@
 The whole suite runs in several processes.
 """
 
+import importlib.util
 import os
+import shutil
 
 import pytest
 
@@ -17,15 +19,40 @@ def pytest_xdist_auto_num_workers(config):
     return (os.cpu_count() or 1) + 1 if whole else 0
 
 
+def pytest_configure(config):
+    """In the whole suite the notebooks are run in a browser, if there is one; in a part of it, as asked for."""
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    browser = any(
+        map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"))
+    )
+    if whole and browser and importlib.util.find_spec("playwright"):
+        os.environ[RUN_IN_BROWSER] = "1"  # the workers read it, too
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Not twice: `test_notebooks_browser.py` compares the outputs as nbval does."""
+    return True if collection_path.suffix == ".ipynb" and RUN_IN_BROWSER in os.environ else None
+
+
+RUN_IN_BROWSER = "DCVIZ_NOTEBOOKS_RUN_IN_BROWSER"
 CHAPTERS = "tests/browser/test_notebooks_browser.py"
+SLIDES = "tests/browser/test_slides_browser.py"
 ALL_LABS = "tests/labkit/test_all_labs.py", "tests/labkit/test_interruptions.py"
 
 
 def together(test):
-    """What runs in one process and in order: a file; files that share a server; files that share a lab of each kind."""
+    """What runs in one process and in order: a file; files that share a server; files that share a lab of each kind.
+
+    Chapters run in two processes, a server each; slides need no server and go wherever there is time.
+    """
     file = test.partition("::")[0]
     if file in ALL_LABS:
         return "all labs"
+    if file == SLIDES:
+        return test
+    if file == CHAPTERS:
+        number = test.partition("[")[2][:2]
+        return f"{file} {'odd' if number and int(number) % 2 else 'even'}"
     return "browser" if file.startswith("tests/browser/") and file != CHAPTERS else file
 
 

@@ -169,6 +169,12 @@ class NotebookPage:
         self.wait_idle(seconds)
         self.page.set_default_timeout(PATIENCE)
 
+    def book(self):
+        """The notebook as it is in the browser now, with its outputs."""
+        import nbformat
+
+        return nbformat.reads(self.page.evaluate("JSON.stringify(jupyterapp.shell.currentWidget.model.toJSON())"), 4)
+
     def problems(self):
         """What is wrong with the page now: a list of strings, empty if all is well."""
         found = [f"page error: {e}" for e in self.errors] + [f"request off this machine: {u}" for u in self.foreign]
