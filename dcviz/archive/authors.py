@@ -1,4 +1,4 @@
-"""Readers for the compressed nets that the paper's authors published: SqueezeNet and AlexNet.
+"""Reader for the compressed net that the paper's authors published: SqueezeNet.
 
 Their layout, all numbers little-endian, no Huffman coding:
 
@@ -120,19 +120,6 @@ def _squeezenet():
 
 
 SQUEEZENET = tuple(_squeezenet())
-ALEXNET = tuple(
-    _Plan(name, name, shape)
-    for name, shape in {
-        "conv1": (96, 3, 11, 11),
-        "conv2": (256, 48, 5, 5),  # conv2, conv4 and conv5 work in two groups: half the inputs
-        "conv3": (384, 256, 3, 3),
-        "conv4": (384, 192, 3, 3),
-        "conv5": (256, 192, 3, 3),
-        "fc6": (4096, 9216),
-        "fc7": (4096, 4096),
-        "fc8": (1000, 4096),
-    }.items()
-)
 
 
 def read_squeezenet(path):
@@ -142,15 +129,6 @@ def read_squeezenet(path):
     green, red, values 0 to 255 less the mean. Raises ArchiveError as ``read`` does.
     """
     return read(path, "squeezenet", SQUEEZENET)
-
-
-def read_alexnet(path):
-    """The authors' ``AlexNet_compressed.net`` (8.9 MB) as an ``AuthorsNet`` of 8 layers (Tables 4 and 6).
-
-    Caffe's AlexNet with two groups: its weights do not fit torchvision's one-column net. Raises
-    ArchiveError as ``read`` does.
-    """
-    return read(path, "alexnet-caffe", ALEXNET)
 
 
 def read(path, name, plan):

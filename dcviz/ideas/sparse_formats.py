@@ -19,9 +19,6 @@ from dcviz.errors import CodeError
 from dcviz.ideas import relative_index
 from dcviz.ideas.bits import check_integer
 
-FORMATS = ("dense", "bitmap", "absolute", "CSR", "CSC", "relative")
-"""Keys of `sizes`, in the order in which the workbook shows them."""
-
 
 def width(count):
     """Bits that tell `count` values apart, at least 1 -> int: width(784) -> 10."""
@@ -77,7 +74,7 @@ def relative_bits(mask, value_bits, bits, order="C"):
 
 
 def sizes(mask, value_bits, bits):
-    """Bits of one layer in every format -> {name: bits}, names as in FORMATS."""
+    """Bits of one layer in every format -> {name: bits}: dense, bitmap, absolute, CSR, CSC, relative."""
     return {
         "dense": _mask(mask).size * 32,  # what is being replaced: float32
         "bitmap": bitmap_bits(mask, value_bits),

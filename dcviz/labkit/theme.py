@@ -143,12 +143,6 @@ def tint(colour, amount=0.72):
     return "#" + "".join(f"{c:02X}" for c in mixed)
 
 
-def contrast(one, other):
-    """Contrast ratio of two colours '#rrggbb' after WCAG 2: 1 (none) to 21 (black on white)."""
-    low, high = sorted((_luminance(one), _luminance(other)))
-    return (high + 0.05) / (low + 0.05)
-
-
 def figure(width=8.0, height=4.5, rows=1, columns=1, **subplots):
     """A Figure of `width` x `height` inches with its own Agg canvas, and its axes.
 
@@ -210,9 +204,3 @@ def css():
 
 def _rgb(colour):
     return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
-
-
-def _luminance(colour):
-    channels = (c / 255 for c in _rgb(colour))
-    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

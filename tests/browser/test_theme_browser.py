@@ -4,6 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
+from wcag import contrast
 
 from dcviz.labkit import controls, theme
 
@@ -46,9 +47,9 @@ def looks(page):
                 kept: css.getPropertyValue("--dcviz-kept").trim()};
     }""")
     ground, ink = ("#" + "".join(f"{int(n):02x}" for n in re.findall(r"\d+", seen[of])[:3]) for of in ("ground", "ink"))
-    assert theme.contrast(ground, ink) > 7, seen
-    assert theme.contrast(ground, seen["kept"]) > 3, seen
-    dark = theme.contrast(ground, "#000000") < theme.contrast(ground, "#ffffff")
+    assert contrast(ground, ink) > 7, seen
+    assert contrast(ground, seen["kept"]) > 3, seen
+    dark = contrast(ground, "#000000") < contrast(ground, "#ffffff")
     assert seen["kept"] == (theme.role("kept").dark if dark else theme.role("kept").colour)
     assert (seen["filter"] != "none") == dark, "a figure's white paper turns dark, too"
     return dark

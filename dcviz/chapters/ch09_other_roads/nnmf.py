@@ -98,11 +98,6 @@ def fit(weight, own, shared, hidden=8, steps=400, lr=0.02, seed=0, start=None):
     return Fit(factors, float(missing), sum(p.numel() for p in factors.parameters()))
 
 
-def parameters(n, m, own, shared, hidden):
-    """Numbers that ``Factors`` hold: vectors of rows and columns, and the network."""
-    return (n + m) * (own + shared) + hidden * (2 * own + shared + 2) + shared + 1
-
-
 def store(net, layers):
     """A ``StoredNet`` in which some layers' weights are ``Factors``: {layer name: Factors}; all else as it is."""
     stored = []

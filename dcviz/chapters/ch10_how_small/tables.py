@@ -8,7 +8,6 @@ import pandas as pd
 
 from dcviz import archive
 from dcviz.chapters.ch10_how_small import block_coding, frontier, neurons_first
-from dcviz.evidence import paper
 from dcviz.ideas.entropy import entropy, histogram
 from dcviz.ideas.kmeans import kmeans
 from dcviz.ideas.rate_distortion import assign_by_rate
@@ -181,21 +180,6 @@ def block(rows):
             "error %, official test (recorded)": "" if error is None else f"{error:.2f}",
         }
     return pd.DataFrame(table)
-
-
-def published(model):
-    """Later results on a net as quoted, most compressed last: a DataFrame."""
-    rows = sorted(paper.published(model), key=lambda row: (row["counts"], row["ratio"]))
-    return pd.DataFrame(
-        {
-            "method": row["method"],
-            "ratio counts": row["counts"],
-            "ratio": f"{row['ratio']:g}x",
-            "error % before": "" if row["error_before"] is None else f"{row['error_before']:.2f}",
-            "error % after": f"{row['error_after']:.2f}",
-        }
-        for row in rows
-    ).set_index("method")
 
 
 def prices(values, k=15, rates=(0.0, 0.01, 0.02, 0.05, 0.1)):

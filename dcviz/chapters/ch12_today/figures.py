@@ -15,7 +15,6 @@ WAYS = {
     "corrected": 2,
 }
 """{way of pruning: its place among the theme's series}."""
-METHODS = {"k-means": 1, "k-means, weighted": 3, "grid": 0}
 """{method of sharing: its place among the theme's series}."""
 
 

@@ -12,6 +12,11 @@ from dcviz.nets import training
 from dcviz.pipeline import shipped
 
 
+def parameters(n, m, own, shared, hidden):
+    """Numbers that the factors hold: vectors of rows and columns, and the network."""
+    return (n + m) * (own + shared) + hidden * (2 * own + shared + 2) + shared + 1
+
+
 def test_entries_are_what_the_formula_says():
     factors = nnmf.Factors(4, 5, own=2, shared=3, hidden=6, seed=1)
     f = {key: value.detach().numpy().astype(float) for key, value in factors.named_parameters()}
@@ -22,7 +27,7 @@ def test_entries_are_what_the_formula_says():
         value = f["scale"] * (products @ f["straight"] + np.tanh(inside) @ f["out"])
         assert factors.matrix()[i, j] == pytest.approx(value.item(), rel=1e-5)
     numbers = sum(p.numel() for p in factors.parameters())
-    assert numbers == nnmf.parameters(4, 5, 2, 3, 6)
+    assert numbers == parameters(4, 5, 2, 3, 6)
 
 
 def test_starting_from_svd_it_ends_no_worse():
@@ -30,7 +35,7 @@ def test_starting_from_svd_it_ends_no_worse():
     start = svd.factors(weight, 3)
     fitted = nnmf.fit(weight, 0, 3, hidden=4, steps=150, start=start)
     assert fitted.relative_error < svd.relative_error(svd.spectrum(weight), 3)
-    assert fitted.parameters == nnmf.parameters(30, 60, 0, 3, 4)
+    assert fitted.parameters == parameters(30, 60, 0, 3, 4)
     again = nnmf.fit(weight, 0, 3, hidden=4, steps=150, start=start)
     assert np.array_equal(again.factors.matrix(), fitted.factors.matrix())
 

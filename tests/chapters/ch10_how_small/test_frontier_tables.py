@@ -99,13 +99,6 @@ def test_densities_from_curves_stand_beside_those_by_hand():
     assert table.loc["from the curves", ("recorded", "bytes")] == "15,555"
 
 
-@pytest.mark.parametrize("model", ["LeNet-300-100", "LeNet-5"])
-def test_published_results_are_sorted_by_what_they_count(model):
-    table = tables.published(model)
-    assert table["ratio counts"].tolist() == sorted(table["ratio counts"])
-    assert "Deep Compression" in table.index
-
-
 def test_the_standards_coder_stands_beside_huffman():
     row = {"name": "a", "coder": "nncodec 1", "huffman": 2000, "neighbours": 1900, "nnc": 1850}
     table = tables.standard([row])["recorded"]
