@@ -15,6 +15,7 @@ _HOMES = {
     "SensitivityLab": "chapters.ch02_pruning.sensitivity_lab",
     "BigNetLab": "chapters.ch02_pruning.big_net_lab",
     "RetrainingLab": "chapters.ch02_pruning.retraining_lab",
+    "DigitLab": "chapters.ch02_pruning.digit_lab",
     "RelativeIndexLab": "chapters.ch03_sparse_storage.relative_index_lab",
     "IndexBitsLab": "chapters.ch03_sparse_storage.index_bits_lab",
     "SharingLab": "chapters.ch04_weight_sharing.sharing_lab",

@@ -1,8 +1,7 @@
 // A live region that stays in the page while its text changes, so that screen readers announce it. A lab's caption
-// also names what ipywidgets leaves without a name (handles and entries of sliders, play buttons, pictures), and
+// also names what ipywidgets leaves without a name (handles and entries of sliders, pictures), and
 // keeps JupyterLab's one-key commands away from controls: an arrow on a drop-down would choose another cell.
 // Its value is the one text that is markup here: Python's Caption escapes all that dcviz.labkit.markup.html did not make.
-const PLAY = { "fa-play": "play", "fa-pause": "pause", "fa-stop": "stop", "fa-repeat": "repeat" };
 const attended = new WeakSet();
 
 function name(lab) {
@@ -23,8 +22,6 @@ function name(lab) {
     }
     say(entry, `${text}, as a number`);
   }
-  for (const [icon, text] of Object.entries(PLAY))
-    for (const i of lab.querySelectorAll(`.widget-play .${icon}`)) say(i.closest("button"), text);
   for (const image of lab.querySelectorAll("img.dcviz-figure")) {
     const words = [...image.classList].find((c) => c in alts);
     const alt = words ? alts[words] : "figure; its numbers are in the caption of this lab";

@@ -56,10 +56,14 @@ class LogSlider(LabelledSlider):
     def _place(self, value):
         return round(self.STEPS * math.log10(value))
 
+    def at(self, place):
+        """The number that a place of the slider stands for."""
+        value = 10 ** (place / self.STEPS)
+        return min(max(round(float(f"{value:.3g}")), self.low), self.high)
+
     def _slid(self, change):
         if change["new"] != self._place(self.value):  # else it only follows the value
-            value = 10 ** (change["new"] / self.STEPS)
-            self.value = min(max(round(float(f"{value:.3g}")), self.low), self.high)
+            self.value = self.at(change["new"])
 
 
 def _short(slider):

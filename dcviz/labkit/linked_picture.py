@@ -79,6 +79,10 @@ class LinkedPicture(anywidget.AnyWidget):
         """Where the moving artists stand now: for each, x and y in turn, in pixels of the page; of levels, the row."""
         return [self._place(artist) for artist in self.moving]
 
+    def places(self, axes, points):
+        """Where points of the data (n, 2) stand, as `shapes` counts: for many states at once -> [x, y, x, y, ...]."""
+        return self._points(axes.transData.transform(points))
+
     def _points(self, points):
         """Pixels of the page, from the top left -> [x, y, x, y, ...]; nothing for what is not finite."""
         points = np.asarray(points, float).reshape(-1, 2) / self._scale

@@ -241,9 +241,10 @@ def huffman_decode(n):
 
 def latency(size, repetitions):
     """Mouse to picture in a real browser: our canvas beside `interact` and `plt.hist`; see latency.py."""
+    import labs_latency
     import latency as measuring
 
-    measured = measuring.latency()
+    measured = measuring.latency() | {"labs": labs_latency.measure()}
     if "skipped" in measured:
         return {"work": "latency", "ours_s": None, "peers": {}, "ratio": {}, **measured}
     ours, peer = measured["ours"]["median_ms"], measured["interact"]["median_ms"]
@@ -272,7 +273,9 @@ def latency_table(row):
         f"  ratio of medians {row['ratio']['interact']:.1f}; "
         f"last state of a burst of {burst} events/s on screen after {last} ms"
     )
-    return "\n".join(lines)
+    import labs_latency
+
+    return "\n".join([*lines, "labs: from an event to the new caption", labs_latency.table(row["labs"])])
 
 
 WORKS = {"kmeans": kmeans, "huffman_encode": huffman_encode, "huffman_decode": huffman_decode}

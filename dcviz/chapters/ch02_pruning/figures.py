@@ -309,3 +309,16 @@ def lowest_bars(axes, layers):
     axes.set(xlim=(0, 100), xlabel="must keep (%)", xticks=[0, 25, 50, 75, 100])
     axes.grid(axis="x")
     return bars
+
+
+def drawn_digit(sheet, bars, levels, nets):
+    """A drawing (28, 28), the more the more ink, and the probabilities of ten digits that each of ``nets`` gives it."""
+    sheet.imshow(levels, cmap="gray_r")
+    sheet.set_axis_off()
+    wide = 0.8 / len(nets)
+    for i, (name, shares) in enumerate(nets.items()):
+        places = np.arange(len(shares)) + (i - (len(nets) - 1) / 2) * wide
+        bars.bar(places, 100 * np.asarray(shares), wide, label=name, **theme.bar_style(theme.series(i)))
+    bars.set(xlabel="digit", ylabel="probability, %", ylim=(0, 105))
+    bars.xaxis.set_major_locator(FixedLocator(range(10)))
+    bars.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(nets), borderaxespad=0.2)

@@ -13,6 +13,7 @@ from dcviz.errors import NetError, WeightError
 from dcviz.ideas import pruning
 from dcviz.labkit import theme
 from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, joined, row
+from dcviz.labkit.buttons import Play
 from dcviz.labkit.inline import inline_slider
 from dcviz.nets import datasets, training
 from dcviz.pipeline import retraining, shipped
@@ -128,7 +129,9 @@ class RetrainingLab(Lab):
         self.density_slider = inline_slider("density of fc1", 100 * self.density, 1.0, 100.0, log=True, unit="%")
         self.epochs_slider = inline_slider("epochs", self.epochs, 0.1, 20.0, 0.1, width="200px")
         self.moment_slider = inline_slider("moment", self.moment, 0, MOMENTS)
-        for widget, name in ((self.epochs_slider, "epochs"), (self.moment_slider, "moment")):
+        self.play = Play(label="play the film", interval=300, value=self.moment)
+        moment = (self.moment_slider, "moment"), (self.play, "moment")
+        for widget, name in ((self.epochs_slider, "epochs"), *moment):
             self.bind(widget, name)
         self.bind_percent(self.density_slider, "density")
         self.run = RunButton("Cut and retrain", self._work, lambda _: None, self.fail)
@@ -140,7 +143,7 @@ class RetrainingLab(Lab):
             row(self.density_slider, self.epochs_slider),
             row(self.run, self.forget_button),
             self.figure_view,
-            self.moment_slider,
+            row(self.play, self.moment_slider),
         ]
 
     def _axes(self):
@@ -199,6 +202,7 @@ class RetrainingLab(Lab):
             line.set_data(run.steps, run.errors)
         film = self.film
         at = None if film is None else film.at(self.moment)
+        self.play.high = 0 if film is None else len(film.steps) - 1
         self.dot.set_data(([], []) if film is None else ([film.steps[at]], [film.errors[at]]))
         self.figure_view.refresh()
 

@@ -6,18 +6,37 @@ import anywidget
 import ipywidgets as widgets
 import numpy as np
 import traitlets
-from markupsafe import Markup
 
 from dcviz.chapters.ch03_sparse_storage.figures import index_strip
 from dcviz.errors import CodeError
 from dcviz.ideas import relative_index
 from dcviz.labkit import theme
 from dcviz.labkit.base import Caption, Lab, html, joined, labelled_slider, row
+from dcviz.labkit.buttons import Play
 from dcviz.labkit.controls import SVG, css, script
 from dcviz.labkit.markup import counted
+from dcviz.labkit.table_film import TableFilm, assembled
 
 MAX_SIZE = 32
 FIGURE_2 = (1, 4, 15)
+_CELL = "padding: 2px 14px; text-align: right; white-space: nowrap"
+WORDS = {
+    "nothing": "Nothing is written yet: the reader stands before the layer, at −1. ",
+    "real": "Entry {step}: from {before} a gap of {gap} to the weight at {position}; stored <b>{stored}</b>. ",
+    "filler": "Entry {step}: from {before} a gap of {gap} to {position}, a <b>filler</b>: the weight is too far; "
+    "stored <b>{stored}</b>. ",
+    "all": "{now}With {reach} a gap reaches from 1 to {most} (stored as 0 to {largest}). In all <b>{all}</b>, "
+    "{fillers} of them {filler_word}: {entries} × ({bits} + {value_bits}) = <b>{total} bits</b>; "
+    "the {size} dense weights take {size} × 32 = {dense}.",
+    "weight": "w",
+    "zero": "0, filler",
+    "cell": f"<td style='{_CELL}'>{{cell}}</td>",
+    "row": f"<tr><th style='{_CELL}; text-align: left'>{{name}}</th>{{cells}}</tr>",
+    "table": "<div style='overflow-x: auto'><table style='border-collapse: collapse; font-size: 19px'>{rows}</table>"
+    "</div>",
+}
+ROWS = {"position": "position", "gap": "gap", "stored": "stored (gap − 1)", "word": "as bits", "weight": "weight"}
+"""What caption and table say; the browser fills in the same words."""
 
 
 class IndexStrip(anywidget.AnyWidget):
@@ -34,6 +53,12 @@ class IndexStrip(anywidget.AnyWidget):
     positions = traitlets.List(traitlets.Int()).tag(sync=True)
     entries = traitlets.List().tag(sync=True)
     step = traitlets.Int(0).tag(sync=True)
+
+
+class IndexFilm(TableFilm):
+    """A layer's entries and words from those of every jump, at every width."""
+
+    _esm = assembled(Path(__file__).parent / "relative_index_film.js")
 
 
 class RelativeIndexLab(Lab):
@@ -71,26 +96,32 @@ class RelativeIndexLab(Lab):
         self.text.observe(self.guard(self._typed), "value")
         self.bits_slider = labelled_slider("bits per gap", self.bits, 1, 8, width="200px")
         self.size_slider = labelled_slider("layer size", self.size, 4, MAX_SIZE, width="200px")
-        self.bind(self.bits_slider, "bits")
-        self.bind(self.size_slider, "size")
-        self.next = widgets.Button(description="Next entry", button_style="primary")
-        self.all = widgets.Button(description="All")
-        self.again = widgets.Button(description="From the start")
+        steps = ["Next entry", "All", "From the start"]
+        self.play = Play(label="play the entries", interval=900, steps=steps, value=self.step)
+        for widget, name in ((self.bits_slider, "bits"), (self.size_slider, "size"), (self.play, "step")):
+            self.bind(widget, name)
         self.figure_2 = widgets.Button(description="Figure 2")
-        for button, action in (
-            (self.next, lambda: setattr(self, "step", min(self.step + 1, len(self.entries)))),
-            (self.all, lambda: setattr(self, "step", len(self.entries))),
-            (self.again, lambda: setattr(self, "step", 0)),
-            (self.figure_2, self._show_figure_2),
-        ):
-            button.on_click(self.guard(lambda _, action=action: self._pressed(action)))
+        self.figure_2.on_click(self.guard(lambda _: self._show_figure_2()))
         self.table = Caption(kind="table")
+        self.film = IndexFilm(
+            {
+                "positions": (self.view, "positions"),
+                "bits": (self.bits_slider, "value"),
+                "size": (self.size_slider, "value"),
+                "step": (self.play, "value"),
+            },
+            [
+                *((self.caption, "value"), (self.table, "value"), (self.text, "value"), (self.view, "size")),
+                *((self.view, "entries"), (self.view, "step"), (self.play, "high")),
+            ],
+        )
         return [
             row(self.text, self.figure_2),
             row(self.bits_slider, self.size_slider),
             self.view,
-            row(self.next, self.all, self.again),
+            self.play,
             self.table,
+            self.film,
         ]
 
     def update(self):
@@ -106,49 +137,54 @@ class RelativeIndexLab(Lab):
             self.view.size, self.view.step = self.size, self.step
             self.view.entries = [list(entry) for entry in self.entries]
         self.text.value = ", ".join(map(str, kept))
-        self.next.disabled = self.all.disabled = self.step >= len(self.entries)
+        self.play.high = len(self.entries)
         self.table.value = self._table()
 
+    def tabulate(self):
+        self.film.shoot(self.value_bits, self._table_of_words)
+
+    def _table_of_words(self):
+        widths, counts = range(1, 9), range(MAX_SIZE + 1)
+        return {
+            "jumps": {bits: [self._jump(jump, bits) for jump in counts] for bits in widths},
+            "totals": {bits: [self._total(n, bits) for n in counts] for bits in widths},
+            "bits": {bits: self._bits_words(bits) for bits in widths},
+            "entries": [_entries_words(n) for n in counts],
+            "fillers": [_fillers_words(n) for n in counts],
+            "sizes": [_size_words(size) for size in counts],
+            "words": WORDS,
+            "rows": ROWS,
+        }
+
+    def _jump(self, jump, bits):
+        """Entries that lead from a weight to the one `jump` positions on -> [[positions ahead, stored, real, bits]]."""
+        index = relative_index.encode(np.arange(jump - 1, jump) if jump else [], bits)
+        ahead = (relative_index.decode(index.gaps) + 1).tolist()
+        words = [_word(stored, bits) for stored in index.gaps.tolist()]
+        return list(zip(ahead, index.gaps.tolist(), index.real.tolist(), words, strict=True))
+
+    def _total(self, entries, bits):
+        return entries * (bits + self.value_bits)
+
+    def _bits_words(self, bits):
+        reach = {"reach": counted(bits, "bit"), "most": 2**bits, "largest": 2**bits - 1}
+        return {"bits": bits, "value_bits": self.value_bits, **reach}
+
     def describe(self):
-        entries, fillers = len(self.entries), self.index.fillers
-        most = 2**self.bits
-        now = "Nothing is written yet: the reader stands before the layer, at −1. "
+        now = WORDS["nothing"]
         if self.step:
             position, stored, real = self.entries[self.step - 1]
-            before = self.entries[self.step - 2][0] if self.step > 1 else -1
-            before = str(before).replace("-", "−")
-            what = (
-                f"the weight at {position}"
-                if real
-                else html("{position}, a <b>filler</b>: the weight is too far", position=position)
-            )
-            now = html(
-                "Entry {step}: from {before} a gap of {gap} to {what}; stored <b>{stored}</b>. ",
-                step=self.step,
-                before=before,
-                gap=stored + 1,
-                what=what,
-                stored=stored,
-            )
-        total = entries * (self.bits + self.value_bits)
+            before = self.entries[self.step - 2][0] if self.step > 1 else "−1"
+            words = {"step": self.step, "before": before, "gap": stored + 1, "position": position, "stored": stored}
+            now = html(WORDS["real" if real else "filler"], **words)
         return html(
-            "{now}With {reach} a gap reaches from 1 to {most} (stored as 0 to {largest}). In all "
-            "<b>{all}</b>, {fillers} of them {filler_word}: "
-            "{entries} × ({bits} + {value_bits}) = <b>{total} bits</b>; "
-            "the {size} dense weights take {size} × 32 = {dense}.",
+            WORDS["all"],
             now=now,
-            reach=counted(self.bits, "bit"),
-            bits=self.bits,
-            most=most,
-            largest=most - 1,
-            entries=entries,
-            all=counted(entries, "entry"),
-            fillers=fillers,
-            filler_word="filler" if fillers == 1 else "fillers",
-            value_bits=self.value_bits,
-            total=total,
-            size=self.size,
-            dense=32 * self.size,
+            **self._bits_words(self.bits),
+            **_entries_words(len(self.entries)),
+            **_fillers_words(self.index.fillers),
+            **_size_words(self.size),
+            total=self._total(len(self.entries), self.bits),
         )
 
     def picture(self):
@@ -158,27 +194,15 @@ class RelativeIndexLab(Lab):
 
     def _table(self):
         """The stored stream as a table, one column per entry written so far."""
-        lines = {"position": [], "gap": [], "stored (gap − 1)": [], "as bits": [], "weight": []}
-        previous = -1
+        lines, previous = {name: [] for name in ROWS}, -1
         for position, stored, real in self.entries[: self.step]:
-            bits, weight = f"{stored:0{self.bits}b}", "w" if real else "0, filler"
-            cells = (position, position - previous, stored, bits, weight)
+            weight = WORDS["weight" if real else "zero"]
+            cells = (position, position - previous, stored, _word(stored, self.bits), weight)
             for line, cell in zip(lines.values(), cells, strict=True):
-                line.append(cell)
+                line.append(html(WORDS["cell"], cell=cell))
             previous = position
-        style = "padding: 2px 14px; text-align: right; white-space: nowrap"
-        rows = Markup("")
-        for name, cells in lines.items():
-            cells = joined("", (html("<td style='{style}'>{cell}</td>", style=style, cell=cell) for cell in cells))
-            rows += html(
-                "<tr><th style='{style}; text-align: left'>{name}</th>{cells}</tr>", style=style, name=name, cells=cells
-            )
-        table = html("<table style='border-collapse: collapse; font-size: 19px'>{rows}</table>", rows=rows)
-        return html("<div style='overflow-x: auto'>{table}</div>", table=table)
-
-    def _pressed(self, action):
-        action()
-        self.refresh()  # a wrong text goes with its alert, even where nothing else changes
+        rows = (html(WORDS["row"], name=ROWS[name], cells=joined("", cells)) for name, cells in lines.items())
+        return html(WORDS["table"], rows=joined("", rows))
 
     def _typed(self, change):
         try:
@@ -196,3 +220,20 @@ class RelativeIndexLab(Lab):
     def _show_figure_2(self):
         with self.hold_trait_notifications():
             self.positions, self.bits, self.size, self.step = list(FIGURE_2), 3, 16, 0
+        self.refresh()  # a wrong text goes with its alert, even where nothing else changes
+
+
+def _word(stored, bits):
+    return f"{stored:0{bits}b}"
+
+
+def _entries_words(entries):
+    return {"entries": entries, "all": counted(entries, "entry")}
+
+
+def _fillers_words(fillers):
+    return {"fillers": fillers, "filler_word": "filler" if fillers == 1 else "fillers"}
+
+
+def _size_words(size):
+    return {"size": size, "dense": 32 * size}

@@ -1,5 +1,5 @@
 // A short layer as a row of cells with an arc per stored entry. A click, space or enter keeps or prunes a weight;
-// arrow keys walk along the cells. Python encodes; this file only draws.
+// arrow keys walk along the cells. Python encodes; this file only draws what its film says.
 const WIDTH = 1080, CELL_TOP = 168, STORED = 322, HEIGHT = 336;
 let made = 0;
 
@@ -97,9 +97,17 @@ function render({ model, el }) {
     if (hadFocus) svg.querySelector(`[data-position="${focused}"]`)?.focus();
   }
 
+  const shorter = () => queueMicrotask(() => { // what lies beyond the end is forgotten, as Python does
+    const inside = model.get("positions").filter((position) => position < model.get("size"));
+    if (inside.length < model.get("positions").length) model.set("positions", inside);
+  });
   const names = "change:size change:positions change:entries change:step";
   model.on(names, draw);
+  model.on("change:size", shorter);
   draw();
-  return () => model.off(names, draw);
+  return () => {
+    model.off(names, draw);
+    model.off("change:size", shorter);
+  };
 }
 export default { render };

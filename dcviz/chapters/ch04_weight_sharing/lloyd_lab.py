@@ -11,6 +11,7 @@ from dcviz.ideas.kmeans_optimal import MAX_DISTINCT, optimal
 from dcviz.ideas.pruning import check_layers
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, html, row
+from dcviz.labkit.buttons import Play
 from dcviz.labkit.codebook_view import CodebookView
 from dcviz.labkit.controls import choices
 from dcviz.labkit.histograms import clustered_histogram
@@ -143,6 +144,8 @@ class LloydLab(Lab):
         ):
             self.bind(widget, name)
         self.observe(self.guard(self._begin), ["layer", "k", "init", "seed"])
+        self.play = Play(label="play the steps", interval=900, value=self.steps)
+        self.bind(self.play, "steps")
         buttons = []
         for text, action, style in (
             ("One step", self.step, "primary"),
@@ -155,7 +158,7 @@ class LloydLab(Lab):
         self.figure_view = FigureImage(*self._make_figure(), alt="sizes of the clusters; inertia by step")
         return [
             row(self.layer_choice, self.k_slider, self.init_choice),
-            row(*buttons, self.optimum_box, self.log_box),
+            row(*buttons, self.play, self.optimum_box, self.log_box),
             self.view,
             self.figure_view,
         ]
@@ -172,6 +175,7 @@ class LloydLab(Lab):
             self.view.label = f"weight w of {visible(self.layer, 40)}"
             self._shown = self.layer
         self._advance()
+        self.play.high = self.steps if self.converged else MOST_STEPS
         state = (*self.state().values(), tuple(self.centroids))
         if state == self._drawn:  # several traits changed in one go
             return

@@ -1,6 +1,8 @@
 """When does the codebook itself matter? The compression rate of section 3 over n and k."""
 
 import math
+from dataclasses import dataclass
+from pathlib import Path
 
 import ipywidgets as widgets
 import numpy as np
@@ -10,13 +12,16 @@ from dcviz.chapters.ch05_trained_quantization.figures import rate_axes, share_ba
 from dcviz.evidence import paper
 from dcviz.ideas.kmeans import compression_rate
 from dcviz.labkit import theme
-from dcviz.labkit.base import FigureImage, Lab, html, row
+from dcviz.labkit.base import Lab, html, row
 from dcviz.labkit.histograms import short
 from dcviz.labkit.inline import LogSlider, inline_slider
+from dcviz.labkit.linked_picture import LinkedPicture
 from dcviz.labkit.markup import counted
+from dcviz.labkit.table_film import TableFilm, assembled
 
 VALUE_BITS = 32
 LOW, HIGH = 8, 100_000_000
+BITS = range(1, 13)
 SHOWN = (1, 2, 4, 8, 12)  # bits whose curves are always there
 
 
@@ -38,20 +43,12 @@ def _layers():
 LAYERS = _layers()
 
 
-class CodebookLab(Lab):
-    """Slide n, the weights that share a codebook, and the bits of a code; see what the codebook costs.
+@dataclass(frozen=True)
+class Cost:
+    """What n weights with codes of `bits` bits cost."""
 
-        CodebookLab()                      # Fig. 3's 16 weights and 4 values
-        CodebookLab(n=3_400_000, bits=5)   # AlexNet's largest layer, pruned
-
-    `rate`, `overhead` (codebook / all bits), `code_bytes` and `codebook_bytes` give what the views show.
-    """
-
-    heading = html("What the codebook costs <small>r = n b / (n log₂ k + k b)</small>")
-    state_names = ("n", "bits")
-
-    n = traitlets.Int(16, min=LOW, max=HIGH)
-    bits = traitlets.Int(2, min=1, max=12)
+    n: int
+    bits: int
 
     @property
     def rate(self):
@@ -73,6 +70,40 @@ class CodebookLab(Lab):
         """The codebook's share of what is stored, 0 to 1."""
         return self.codebook_bytes / (self.codebook_bytes + self.code_bytes)
 
+    @property
+    def bars(self):
+        """Where the bars of codes and codebook begin and end, in percent of the dense weights' bytes."""
+        percent = 100 / (self.n * VALUE_BITS / 8)
+        codes = self.code_bytes * percent
+        return (0, codes), (codes, codes + self.codebook_bytes * percent)
+
+
+class CodebookFilm(TableFilm):
+    """The caption from words of n, words of the bits, and what depends on both."""
+
+    _esm = assembled(Path(__file__).parent / "codebook_film.js")
+
+
+class CodebookLab(Lab):
+    """Slide n, the weights that share a codebook, and the bits of a code; see what the codebook costs.
+
+        CodebookLab()                      # Fig. 3's 16 weights and 4 values
+        CodebookLab(n=3_400_000, bits=5)   # AlexNet's largest layer, pruned
+
+    `rate`, `overhead` (codebook / all bits), `code_bytes` and `codebook_bytes` give what the views show.
+    """
+
+    heading = html("What the codebook costs <small>r = n b / (n log₂ k + k b)</small>")
+    state_names = ("n", "bits")
+
+    n = traitlets.Int(16, min=LOW, max=HIGH)
+    bits = traitlets.Int(2, min=1, max=12)
+
+    rate, overhead, code_bytes, codebook_bytes = (
+        property(lambda self, name=name: getattr(Cost(self.n, self.bits), name))
+        for name in ("rate", "overhead", "code_bytes", "codebook_bytes")
+    )
+
     def build(self):
         self.choice = widgets.Dropdown(options=list(LAYERS), description="layer", layout={"width": "340px"})
         self.choice.value = self._named()
@@ -84,14 +115,20 @@ class CodebookLab(Lab):
         figure, (left, right) = theme.figure(12, 4.6, columns=2, gridspec_kw={"width_ratios": [1.7, 1]})
         self.curves = _curves(left)
         (self.dot,) = left.plot([], [], "kD", markersize=13, markerfacecolor="white", markeredgewidth=3)
-        self.code_bar, self.book_bar = share_bars(right)
-        moving = [self.dot, self.code_bar, self.book_bar]
-        self.figure_view = FigureImage(figure, moving, alt="compression rate by n; bytes before and after sharing")
-        return [row(self.choice, self.n_slider, self.bits_slider), self.figure_view]
+        self.bars = share_bars(right)
+        self.figure_view = LinkedPicture(
+            figure, [self.dot, *self.bars], alt="compression rate by n; bytes before and after sharing"
+        )
+        slider, entry = self.n_slider.slider, self.n_slider.entry
+        self.film = CodebookFilm(
+            {"n": (slider, "value"), "bits": (self.bits_slider, "value")},
+            [(self.caption, "value"), (self.figure_view, "shapes"), (entry, "value")],
+        )
+        return [row(self.choice, self.n_slider, self.bits_slider), self.figure_view, self.film]
 
     def update(self):
         self.choice.value = self._named()
-        self._draw(self.dot, self.code_bar, self.book_bar)
+        self._draw(self.dot, *self.bars)
         changed = self._veil(self.curves)
         (self.figure_view.redraw if changed else self.figure_view.refresh)()
 
@@ -104,40 +141,39 @@ class CodebookLab(Lab):
                 part.set_visible(bits != told)
         return before != [line.get_visible() for line, _ in curves.values()]
 
-    def _draw(self, dot, codes, book):
-        dot.set_data([self.n], [self.rate])
-        percent = 100 / (self.n * VALUE_BITS / 8)
-        codes.set_width(self.code_bytes * percent)
-        book.set(x=self.code_bytes * percent, width=self.codebook_bytes * percent)
+    def tabulate(self):
+        self.film.shoot("once", self._table)
+
+    def _table(self):
+        places = range(self.n_slider.slider.min, self.n_slider.slider.max + 1)
+        values = [self.n_slider.at(place) for place in places]
+        return {
+            "first": places[0],
+            "values": values,
+            "bits": {bits: {"words": _bits_words(bits), **self._rows(values, bits)} for bits in BITS},
+            "n": [_n_words(n) for n in values],
+            "words": WORDS,
+        }
+
+    def _rows(self, values, bits):
+        """What depends on n and bits: words, and where dot and bars stand, for each n."""
+        costs = [Cost(n, bits) for n in values]
+        dots = self.figure_view.places(self.dot.axes, [(cost.n, cost.rate) for cost in costs])
+        bars = [
+            self.figure_view.places(bar.axes, [(x, y) for cost in costs for x in cost.bars[i] for y in edges])
+            for i, (bar, edges) in enumerate((bar, (bar.get_y(), bar.get_y() + bar.get_height())) for bar in self.bars)
+        ]
+        return {"costs": [_cost_words(cost) for cost in costs], "dots": dots, "bars": bars}
+
+    def _draw(self, dot, *bars):
+        cost = Cost(self.n, self.bits)
+        dot.set_data([cost.n], [cost.rate])
+        for bar, (left, right) in zip(bars, cost.bars, strict=True):
+            bar.set(x=left, width=right - left)
 
     def describe(self):
-        k = 2**self.bits
-        verdict = (
-            "the codebook is most of what is stored"
-            if self.overhead > 0.5
-            else "the codebook matters"
-            if self.overhead > 0.02
-            else "the codebook is negligible"
-        )
-        size = "smaller" if self.rate >= 1 else html("smaller: that is <i>larger</i>")
-        return html(
-            "n = <b>{n:,}</b> weights, codes of <b>{code}</b>, k = <b>{k:,}</b> values: "
-            "r = {n:,}·32 / ({n:,}·{bits} + {k:,}·32) = <b>{rate:.2f}×</b> {size}. "
-            "Codes {code_bytes} + codebook {codebook_bytes}: "
-            "<b>{overhead:.2g}%</b> is codebook, so {verdict}. Without it r would be "
-            "{without:.2f}.",
-            n=self.n,
-            code=counted(self.bits, "bit"),
-            bits=self.bits,
-            k=k,
-            rate=self.rate,
-            size=size,
-            code_bytes=_bytes(self.code_bytes),
-            codebook_bytes=_bytes(self.codebook_bytes),
-            overhead=100 * self.overhead,
-            verdict=verdict,
-            without=VALUE_BITS / self.bits,
-        )
+        cost = Cost(self.n, self.bits)
+        return html(WORDS, **_n_words(self.n), **_bits_words(self.bits), **_cost_words(cost))
 
     def picture(self):
         figure, (left, right) = theme.figure(13, 5, columns=2, gridspec_kw={"width_ratios": [1.7, 1]})
@@ -162,3 +198,39 @@ def _curves(axes):
 
 def _bytes(size):
     return f"{short(math.ceil(size))}B" if size >= 1000 else f"{math.ceil(size)} bytes"
+
+
+WORDS = (
+    "n = <b>{n}</b> weights, codes of <b>{code}</b>, k = <b>{k}</b> values: r = {n}·32 / ({n}·{bits} + {k}·32) = "
+    "<b>{rate}×</b> {size}. Codes {code_bytes} + codebook {codebook_bytes}: <b>{overhead}%</b> is codebook, so "
+    "{verdict}. Without it r would be {without}."
+)
+"""What the caption says; the browser fills in the same words."""
+
+
+def _n_words(n):
+    return {"n": f"{n:,}"}
+
+
+def _bits_words(bits):
+    k = 2**bits
+    size = _bytes(Cost(1, bits).codebook_bytes)
+    without = f"{VALUE_BITS / bits:.2f}"
+    return {"code": counted(bits, "bit"), "bits": bits, "k": f"{k:,}", "codebook_bytes": size, "without": without}
+
+
+def _cost_words(cost):
+    verdict = (
+        "the codebook is most of what is stored"
+        if cost.overhead > 0.5
+        else "the codebook matters"
+        if cost.overhead > 0.02
+        else "the codebook is negligible"
+    )
+    return {
+        "rate": f"{cost.rate:.2f}",
+        "size": "smaller" if cost.rate >= 1 else html("smaller: that is <i>larger</i>"),
+        "code_bytes": _bytes(cost.code_bytes),
+        "overhead": f"{100 * cost.overhead:.2g}",
+        "verdict": verdict,
+    }

@@ -14,8 +14,19 @@ from dcviz.labkit import theme
 from dcviz.labkit.base import Lab, html, row
 from dcviz.labkit.controls import css, script, synced
 from dcviz.labkit.inline import choice_buttons, inline_slider
+from dcviz.labkit.table_film import TableFilm, assembled
 
+ROOM = Path(__file__).parent
 SIDE, K = 4, 4
+REDUCE = ("sum", "mean")
+WORDS = (
+    "Cluster {i} owns {members} weights. Its gradient by {reduce}: {how} = <b>{number}</b>; "
+    "{centroid} − {rate} × {number} = <b>{tuned}</b>. Loss changes by about <b>{change}</b>. "
+    "Stored: {n} codes of 2 bits and {size} values instead of {n} values.{note}"
+)
+HOW = {"sum": "{written}", "mean": "({written}) / {members}"}
+NOTE = " These are Fig. 3's numbers."
+"""What the caption says; the browser fills in the same words."""
 
 
 def _numbers():
@@ -25,12 +36,23 @@ def _numbers():
 class GradientView(anywidget.AnyWidget):
     """Fig. 3 as tables: weights and gradients can be edited, everything else is shown as Python computed it."""
 
-    _esm = script(Path(__file__).parent / "gradient_view.js")
+    _esm = script(ROOM / "two_decimals.js", ROOM / "gradient_view.js")
     _css = css()
     weights, gradients, centroids, reduced, tuned = (_numbers() for _ in range(5))
     codes = synced(traitlets.List(traitlets.Int()))
+    cell = synced(traitlets.Int(-1))
     reduce = synced(traitlets.Unicode("sum"))
     learning_rate = synced(traitlets.Float(1.0))
+
+
+class GradientFilm(TableFilm):
+    """Sums, new values and caption from what each of the sixteen gradients adds to every number.
+
+    Python takes one gradient of 1 at a time through equation 3 and the step, and all of it is linear in the gradients.
+    So the browser, which has no formula, adds up the learner's own ones, and Python says the same on its way.
+    """
+
+    _esm = assembled(ROOM / "two_decimals.js", ROOM / "gradient_film.js")
 
 
 class GradientLab(Lab):
@@ -54,7 +76,7 @@ class GradientLab(Lab):
     weights = traitlets.List(traitlets.Float())
     gradients = traitlets.List(traitlets.Float())
     learning_rate = traitlets.Float(1.0, min=0)
-    reduce = traitlets.Enum(("sum", "mean"), default_value="sum")
+    reduce = traitlets.Enum(REDUCE, default_value="sum")
     kept_codes = traitlets.List(traitlets.Int())
     cell = traitlets.Int(-1, min=-1, max=SIDE**2 - 1)
 
@@ -70,23 +92,29 @@ class GradientLab(Lab):
         self.bind(self.view, "weights", "weights")
         self.bind(self.view, "gradients", "gradients")
         self.observe(self._edited, ["weights", "gradients"])
+        self.bind(self.view, "cell", "cell")
         self.rate_slider = inline_slider("learning rate", self.learning_rate, 0.0, 5.0, 0.05)
         self.bind(self.rate_slider, "learning_rate")
-        self.reduce_choice = choice_buttons(("sum", "mean"), "reduce by")
+        self.reduce_choice = choice_buttons(REDUCE, "reduce by")
         self.bind(self.reduce_choice, "reduce")
         self.reset_button = widgets.Button(description="Back to Fig. 3")
         self.reset_button.on_click(self.guard(lambda _: self.reset()))
         self.keep_button = widgets.Button(description="Write the new values back, step again")
         self.keep_button.on_click(self.guard(lambda _: self.step()))
         controls = row(self.rate_slider, self.reduce_choice, self.keep_button, self.reset_button)
-        return [self.view, controls]
+        self.film = GradientFilm(
+            {
+                "gradients": (self.view, "gradients"),
+                "learning_rate": (self.rate_slider, "value"),
+                "reduce": (self.reduce_choice, "index"),
+                "cell": (self.view, "cell"),
+            },
+            [(self.caption, "value"), *((self.view, name) for name in ("reduced", "tuned", "reduce", "learning_rate"))],
+        )
+        return [self.view, controls, self.film]
 
     def update(self):
-        import torch
-
-        from dcviz.pipeline import trained_quantization as learning
-
-        weights, gradients = np.array(self.weights), torch.tensor(self.gradients, dtype=torch.float64)
+        weights = np.array(self.weights)
         if self.kept_codes:
             self.codes = np.array(self.kept_codes)
             self.sizes = np.bincount(self.codes)
@@ -96,16 +124,56 @@ class GradientLab(Lab):
             self.centroids = distinct if distinct.size <= K else kmeans(weights, K).centroids
             self.codes = assign(weights, self.centroids)
             self.sizes = np.bincount(self.codes, minlength=self.centroids.size)
-        k = self.centroids.size
-        codes = torch.from_numpy(self.codes.astype(np.int64))
-        reduce = {"sum": learning.reduce_gradient, "mean": learning.mean_gradient}[self.reduce]
-        self.reduced = reduce(gradients, codes, k).numpy()
-        self.tuned = learning.gradient_step(self.centroids, self.reduced, self.learning_rate)
+        self.reduced, self.tuned = self._step(self.gradients, self.reduce, self.learning_rate)
         with self.view.hold_sync():
             self.view.codes = [int(c) for c in self.codes]
             for name in ("centroids", "reduced", "tuned"):
                 setattr(self.view, name, _floats(getattr(self, name)))
             self.view.reduce, self.view.learning_rate = self.reduce, self.learning_rate
+
+    def _step(self, gradients, reduce, learning_rate):
+        """(gradient of each shared value, its new value) of one step."""
+        import torch
+
+        from dcviz.pipeline import trained_quantization as learning
+
+        codes = torch.from_numpy(self.codes.astype(np.int64))
+        gradients = torch.tensor(list(gradients), dtype=torch.float64)
+        by = {"sum": learning.reduce_gradient, "mean": learning.mean_gradient}[reduce]
+        reduced = by(gradients, codes, self.centroids.size).numpy()
+        return reduced, learning.gradient_step(self.centroids, reduced, learning_rate)
+
+    def tabulate(self):
+        self.film.shoot((self.weights, self.kept_codes), self._table)
+
+    def _table(self):
+        from dcviz.pipeline.trained_quantization import first_order_change
+
+        ones = np.eye(len(self.weights))
+        ways = []
+        for reduce in REDUCE:
+            steps = [self._step(one, reduce, 1.0) for one in ones]
+            change = [[first_order_change(one, self.centroids, t, self.codes) for _, t in steps] for one in ones]
+            ways.append(
+                {
+                    "name": reduce,
+                    "how": HOW[reduce],
+                    "reduced": np.transpose([reduced for reduced, _ in steps]).tolist(),
+                    "moved": np.transpose([tuned - self.centroids for _, tuned in steps]).tolist(),
+                    "change": change,
+                }
+            )
+        quoted = _state_of(self._quoted)
+        theirs = self.weights == quoted["weights"] and not self.kept_codes
+        return {
+            "codes": self.codes.tolist(),
+            "centroids": self.centroids.tolist(),
+            "largest": int(np.argmax(self.sizes)),
+            "ways": ways,
+            "words": WORDS.replace("{n}", str(len(self.weights))).replace("{size}", str(self.centroids.size)),
+            "note": NOTE,
+            "quoted": quoted["gradients"] if theirs else None,
+        }
 
     @property
     def predicted_change(self):
@@ -118,28 +186,21 @@ class GradientLab(Lab):
         i = int(np.argmax(self.sizes) if self.cell < 0 else self.codes[self.cell])  # the largest shows most
         members = np.array(self.gradients)[self.codes == i]
         written = " + ".join(f"({number(g)})" if g < 0 else number(g) for g in members)
-        how = f"({written}) / {len(members)}" if self.reduce == "mean" else written
-        n = len(self.weights)
         same = self.state() == _state_of(self._quoted) | {"cell": self.cell}
-        note = " These are Fig. 3's numbers." if same else ""
         return html(
-            "Cluster {i} owns {members} weights. Its gradient by {reduce}: {how} = "
-            "<b>{number}</b>; {centroids} − {learning_rate:g} × "
-            "{number} = <b>{tuned}</b>. Loss changes by about "
-            "<b>{predicted_change:+.4f}</b>. Stored: {n} codes of 2 bits and {size} values "
-            "instead of {n} values.{note}",
+            WORDS,
             i=i,
             members=len(members),
             reduce=self.reduce,
-            how=how,
+            how=HOW[self.reduce].format(written=written, members=len(members)),
             number=number(self.reduced[i]),
-            centroids=number(self.centroids[i]),
-            learning_rate=self.learning_rate,
+            centroid=number(self.centroids[i]),
+            rate=f"{self.learning_rate:g}",
             tuned=number(self.tuned[i]),
-            predicted_change=self.predicted_change,
-            n=n,
+            change=f"{self.predicted_change:+.4f}",
+            n=len(self.weights),
             size=self.centroids.size,
-            note=note,
+            note=NOTE if same else "",
         )
 
     def picture(self):

@@ -1,4 +1,4 @@
-// Fig. 3 as tables. Weights and gradients are entries; codes, groups, sums and new centroids come from Python.
+// Fig. 3 as tables. Weights and gradients are entries; codes come from Python, sums and new centroids from its film.
 // Each cluster has a colour and its number; pointing at a cell lights up its whole cluster.
 
 const HUES = ["kept", "pruned", "retrained", "centroid"];
@@ -23,11 +23,6 @@ const STYLE = `
   white-space: nowrap; }
 ${HUES.map((hue, i) => `.dcviz-gradient .c${i} { background: color-mix(in srgb, var(--dcviz-${hue}) 30%, var(--dcviz-ground)); }`).join("\n")}
 `;
-
-function number(x) {
-  const text = x.toFixed(2);
-  return Number(text) === 0 ? "0.00" : text.replace("-", "−");
-}
 
 function render({ model, el }) {
   const style = document.createElement("style");
@@ -70,6 +65,7 @@ function render({ model, el }) {
         const values = [...model.get(name)], value = Number(input.value);
         if (input.value === "" || !Number.isFinite(value)) { update(); return; }
         values[i] = value;
+        model.set("cell", i); // the caption speaks of it
         model.set(name, values);
         model.save_changes();
       });
@@ -79,7 +75,9 @@ function render({ model, el }) {
     return { node, inputs };
   }
 
-  const weights = entries("weights", "weight"), gradients = entries("gradients", "gradient");
+  const weights = entries("weights", "weight");
+  for (const input of weights.inputs) input.disabled = Boolean(model.alone); // k-means is Python's
+  const gradients = entries("gradients", "gradient");
   const codes = cells(4), groups = make("div", "rows");
   const centroids = cells(2), reduced = cells(2), tuned = cells(2);
   const operator = make("div", "operator");

@@ -22,7 +22,7 @@ function render({ model, el }) {
     input.value = "";
     input.focus();
   });
-  const update = () => { input.disabled = button.disabled = model.get("disabled"); };
+  const update = () => { input.disabled = button.disabled = Boolean(model.alone) || model.get("disabled"); };
   model.on("change:disabled", update);
   update();
   return () => model.off("change:disabled", update);

@@ -1,5 +1,7 @@
 """Huffman codes with the mouse: the tree of a layer's symbols, its words, and what they save."""
 
+from pathlib import Path
+
 import ipywidgets as widgets
 import numpy as np
 import traitlets
@@ -7,18 +9,34 @@ import traitlets
 from dcviz.archive import coders
 from dcviz.chapters.ch06_huffman import figures
 from dcviz.chapters.ch06_huffman.coded_layer_lab import Source, dropdown, ink, names
-from dcviz.chapters.ch06_huffman.tree_view import TreeView
+from dcviz.chapters.ch06_huffman.tree_view import TreeView, tree_of
 from dcviz.ideas import huffman
 from dcviz.ideas.entropy import entropy, mean_length
 from dcviz.labkit import theme
-from dcviz.labkit.base import FigureImage, Lab, html, labelled_entry, labelled_slider, row
+from dcviz.labkit.base import Lab, html, labelled_entry, labelled_slider, row
+from dcviz.labkit.buttons import Play
 from dcviz.labkit.controls import choices
+from dcviz.labkit.film import Film
+from dcviz.labkit.linked_picture import LinkedPicture
 from dcviz.labkit.markup import counted, visible
+from dcviz.labkit.table_film import TableFilm, assembled
 
 WIDEST = 16
 """Bits of the widest symbols that a .dcz file's code tables are made for."""
 MOST_LEAVES = 512
 """Of a larger alphabet the branches that hold less than one in so many symbols are closed at first."""
+
+
+PATHS = ["path", "code word"]
+"""What the bits along a path are called: in the tree of the merges, in canonical order."""
+RARE = [i / 10 for i in range(51)]
+"""Percent below which branches can be closed: the slider's steps."""
+
+
+class WordsFilm(TableFilm):
+    """The caption from what is said of the layer, of the step and of the chosen symbol."""
+
+    _esm = assembled(Path(__file__).parent / "huffman_film.js")
 
 
 class HuffmanLab(Lab):
@@ -115,7 +133,7 @@ class HuffmanLab(Lab):
         self.symbol_entry.observe(lambda change: setattr(self, "symbol", change["new"]), "value")
         merges = len(self.tree.merges)
         self.step_slider = labelled_slider("merges done", merges, 0, merges, width="230px")
-        self.play = widgets.Play(value=merges, min=0, max=merges, interval=700, show_repeat=False)
+        self.play = Play(label="play the merges", value=merges, high=merges)
         for control in (self.step_slider, self.play):
             control.observe(self.guard(self._stepped), "value")
         self.rare_slider = labelled_slider(
@@ -124,12 +142,25 @@ class HuffmanLab(Lab):
         self.bind(self.rare_slider, "rare")
         for slider in (self.step_slider, self.rare_slider):
             slider.children[0].layout.min_width = "0"  # two sliders in a row
-        self.figure_view = FigureImage(*self._make_figure(), alt="symbols, code lengths, bits per symbol")
+        self.figure_view = LinkedPicture(*self._make_figure(), alt="symbols, code lengths, bits per symbol")
+        self.words = WordsFilm(
+            {
+                "symbol": (self.view, "selected"),
+                "step": (self.step_slider, "value"),
+                "canonical": (self.order_box, "value"),
+            },
+            [(self.caption, "value"), (self.figure_view, "shapes"), (self.view, "step"), (self.view, "word")],
+        )
+        self.trees = Film(
+            {"canonical": (self.order_box, "value"), "rare": (self.rare_slider, "value")}, [(self.view, "tree")]
+        )
         return [
             row(self.layer_choice, self.stream_choice, self.symbol_entry, self.order_box),
             row(self.step_slider, self.play, self.rare_slider),
             self.view,
             self.figure_view,
+            self.words,
+            self.trees,
         ]
 
     def _make_figure(self):
@@ -155,12 +186,16 @@ class HuffmanLab(Lab):
         self._reveal_symbol()
         self._show_tree()
         self._show_controls()
+        self._point(place)
+        self.figure_view.refresh()
+
+    def _point(self, place):
+        """Mark a symbol in the figure: its place in `kinds`, or -1 for none."""
         chosen = place >= 0
         height = self.counts[place] if chosen else 0
         self.mark.set(x=max(place, 0) - 0.45, height=height, visible=chosen)
         share = self.counts[place] / self.counts.sum() if chosen else 1
         self.ring.set_data([-np.log2(share)] if chosen else [], [self.lengths[place]] if chosen else [])
-        self.figure_view.refresh()
 
     def _reveal_symbol(self):
         """Open the closed branches above the chosen symbol."""
@@ -182,14 +217,41 @@ class HuffmanLab(Lab):
                 drawn = (*drawn[:3], ())
                 self.opened = []
             self._drawn = drawn
-            tree = self.sorted_tree if self.canonical else self.tree
-            opened = [node - self.data.alphabet + tree.alphabet for node in self.opened]
-            self.layout_shown = figures.layout(tree, self._rare, opened)
+            self.layout_shown = self._layout(self.canonical, self._rare, self.opened)
             self.view.ink = ink(self.data).replace(" ", "-")
-            self.view.word = "code word" if self.canonical else "path"
+            self.view.word = PATHS[self.canonical]
             self.view.label = f"Huffman tree of the {self.stream} of {visible(self.layer, 40)}, {self._kinds} leaves"
             self.view.show(self.layout_shown, self.names, self.ids)
         self.view.step = -1 if self.canonical else self.step
+
+    def _layout(self, canonical, rare, opened=()):
+        tree = self.sorted_tree if canonical else self.tree
+        return figures.layout(tree, rare, [node - self.data.alphabet + tree.alphabet for node in opened])
+
+    def tabulate(self):
+        key = self.layer, self.stream
+        if self._kinds > MOST_LEAVES:  # too much to send: Python answers
+            self.words.reel = self.trees.reel = b""
+            return
+        self.words.shoot(key, self._table)
+        self.trees.shoot(key, {"canonical": [False, True], "rare": RARE}, self._trees)
+
+    def _table(self):
+        symbols = {}
+        for place in np.flatnonzero(self.counts):
+            self._point(place)
+            words = [self._symbol_words(place, canonical) for canonical in (False, True)]
+            symbols[int(self.kinds[place])] = {"words": words, "shapes": self.figure_view.where()}
+        self._point(-1)
+        none = self.figure_view.where()
+        self._point(self.place(self.symbol))
+        steps = [self._step_words(step) for step in range(len(self.tree.merges))]
+        return {"layer": self._layer_words(), "steps": steps, "symbols": symbols, "none": none, "paths": PATHS}
+
+    def _trees(self):
+        for canonical in (False, True):
+            for rare in RARE:
+                yield [tree_of(self._layout(canonical, rare / 100), self.names, self.ids)]
 
     @property
     def _rare(self):
@@ -223,9 +285,10 @@ class HuffmanLab(Lab):
             if self.step >= merges:
                 self.step = -1
             done = merges if self.step < 0 else self.step
-            for part in (self.step_slider.slider, self.step_slider.entry, self.play):
+            for part in (self.step_slider.slider, self.step_slider.entry):
                 part.max = merges
                 part.disabled = self.canonical
+            self.play.high, self.play.disabled = merges, self.canonical
             self.step_slider.value = self.play.value = done
             self.symbol_entry.value = self.symbol
             self.layer_choice.value = self.layer
@@ -239,6 +302,12 @@ class HuffmanLab(Lab):
     # words -------------------------------------------------------------------------------------
 
     def describe(self):
+        step = len(self.tree.merges) if self.step < 0 or self.canonical else self.step
+        return (
+            self._layer_words() + self._step_words(step) + self._symbol_words(self.place(self.symbol), self.canonical)
+        )
+
+    def _layer_words(self):
         packed, coded = self.sizes
         table = (
             html("{bytes:,} bytes</b>, {table} of them code table", bytes=coded.bytes, table=coded.table)
@@ -276,25 +345,25 @@ class HuffmanLab(Lab):
                 " The symbols, of up to {width} bits, are numbered first; which is which is not counted.",
                 width=self.data.width,
             )
-        return text + self._step_words() + self._symbol_words()
+        return text
 
     def _word_lengths(self):
         longest = int(self.lengths.max())
         shortest = int(self.lengths[self.lengths > 0].min(initial=longest))
         return counted(longest, "bit", longest if shortest == longest else f"{shortest} to {longest}")
 
-    def _step_words(self):
-        if self.step < 0 or self.canonical:
-            return ""
+    def _step_words(self, step):
+        if step >= len(self.tree.merges):
+            return html("")
         total, counts = self.tree.counts[self.tree.root], self.tree.counts
-        merge = self.tree.merges[self.step]
-        left = len(self.tree.merges) + 1 - self.step
+        merge = self.tree.merges[step]
+        left = len(self.tree.merges) + 1 - step
         return html(
             "<p>After {step} of {merges} merges: {left} nodes left to join. "
             "The two lightest are {first} ({first_count:,}) and "
             "{second} ({second_count:,}); together {count:,} = "
             "{share:.2f}%.</p>",
-            step=self.step,
+            step=step,
             merges=len(self.tree.merges),
             left=left,
             first=self._node_name(merge.left),
@@ -308,10 +377,9 @@ class HuffmanLab(Lab):
     def _node_name(self, node):
         return self.names[node] if node < self.tree.alphabet else f"the node of merge {node - self.tree.alphabet + 1}"
 
-    def _symbol_words(self):
-        if self.symbol < 0:
-            return ""
-        place = self.place(self.symbol)
+    def _symbol_words(self, place, canonical):
+        if place < 0:
+            return html("")
         count = int(self.counts[place])
         share = count / self.counts.sum()
         return html(
@@ -322,16 +390,16 @@ class HuffmanLab(Lab):
             count=count,
             share=share,
             log2=abs(np.log2(share)),
-            path=self._path_words(),
-            word=self.word(self.symbol),
+            path=self._path_words(place, canonical),
+            word=self.word(self.kinds[place]),
             length=counted(self.lengths[place], "bit"),
         )
 
-    def _path_words(self):
+    def _path_words(self, place, canonical):
         """The path as the tree is drawn, where that is not yet the word: the file's tree is in canonical order."""
-        if self.canonical:
+        if canonical:
             return ""
-        path = self.tree.path(self.place(self.symbol))
+        path = self.tree.path(place)
         return html("path in this tree <b>{path}</b>; after sorting the leaves (canonical order), ", path=path)
 
     def picture(self):

@@ -43,24 +43,29 @@ class TreeView(anywidget.AnyWidget):
         self.layout.width = "100%"
 
     def show(self, shown, names, ids):
-        """Show a `figures.Layout`.
+        """Show a `figures.Layout`; see `tree_of`."""
+        self.tree = tree_of(shown, names, ids)
 
-        names   what each leaf of the tree stands for
-        ids     number of each node of the tree by which it is selected and opened: a leaf's is its symbol
-        """
-        leaf = [kind == LEAF for kind in shown.kind]
-        self.tree = {
-            "node": [ids[n] for n in shown.node],
-            "parent": shown.parent,
-            "bit": shown.bit,
-            "y": shown.y,
-            "kind": shown.kind,
-            "below": shown.below,
-            "made": shown.made,
-            "columns": shown.columns,
-            "depth": shown.depth,
-            "x": [round(x, 4) for x in shown.x],
-            "share": [round(share, 7) for share in shown.share],
-            "name": [names[n] if ok else "" for n, ok in zip(shown.node, leaf, strict=True)],
-            "mark": [str(ids[n]) if ok else "" for n, ok in zip(shown.node, leaf, strict=True)],
-        }
+
+def tree_of(shown, names, ids):
+    """A `figures.Layout` as `TreeView.tree` has it.
+
+    names   what each leaf of the tree stands for
+    ids     number of each node of the tree by which it is selected and opened: a leaf's is its symbol
+    """
+    leaf = [kind == LEAF for kind in shown.kind]
+    return {
+        "node": [ids[n] for n in shown.node],
+        "parent": shown.parent,
+        "bit": shown.bit,
+        "y": shown.y,
+        "kind": shown.kind,
+        "below": shown.below,
+        "made": shown.made,
+        "columns": shown.columns,
+        "depth": shown.depth,
+        "x": [round(x, 4) for x in shown.x],
+        "share": [round(share, 7) for share in shown.share],
+        "name": [names[n] if ok else "" for n, ok in zip(shown.node, leaf, strict=True)],
+        "mark": [str(ids[n]) if ok else "" for n, ok in zip(shown.node, leaf, strict=True)],
+    }

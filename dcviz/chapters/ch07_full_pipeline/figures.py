@@ -34,14 +34,14 @@ LEGEND = {
 }
 
 
-def waterfall(axes, stages, dense_bytes):
+def waterfall(axes, stages, dense_bytes, shown=None):
     """Bars of file bytes on a log scale, one a stage, with bytes, ratio and error above. Returns the bars.
 
-    stages: [(name, bytes, error in percent or None)]
+    stages: [(name, bytes, error in percent or None)], of which the first ``shown`` are drawn, None for all
     """
     places = np.arange(len(stages))
     bars = []
-    for place, (name, size, error) in enumerate(stages):
+    for place, (name, size, error) in enumerate(stages[:shown]):
         role = "dense" if name == "dense" else theme.series(place - 1)
         bars.append(axes.bar(place, size, 0.62, **theme.bar_style(role))[0])
         text = f"{size:,} B\n{dense_bytes / size:.1f}x"

@@ -10,8 +10,12 @@ from dcviz.chapters.ch07_full_pipeline.figures import byte_shares, waterfall
 from dcviz.ideas.kmeans import INITS
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, Stopped, html, joined, labelled_slider, row
+from dcviz.labkit.buttons import Download, Play
 from dcviz.nets import datasets
 from dcviz.pipeline import recipes, shipped
+
+LAST = 3
+"""Number of the last stage; 0 is the dense net."""
 
 
 class PipelineLab(Lab):
@@ -21,14 +25,15 @@ class PipelineLab(Lab):
         PipelineLab(net="lenet-5", scale=0.5, bits=4)
 
     State: ``net``; ``scale``, every layer's density over the paper's; ``bits`` of a weight code, ``index_bits`` of a
-    gap, ``init`` of the centroids, ``epochs`` of retraining. ``run()`` runs now and waits; ``result`` is the
-    ``pipeline.Compressed`` of the last run that came to its end (None before), ``is_current`` whether that run was made
-    with the recipe on show. ``compressed()`` is the result, run now if there is none.
+    gap, ``init`` of the centroids, ``epochs`` of retraining; ``stage``, the last one shown, 0 to 3. ``run()`` runs now
+    and waits; ``result`` is the ``pipeline.Compressed`` of the last run that came to its end (None before),
+    ``is_current`` whether that run was made with the recipe on show. ``compressed()`` is the result, run now if there
+    is none.
     Trains on the bundled digits' training part; errors are on the held-out part.
     """
 
     heading = html("The pipeline <small>choose a recipe, press Run</small>")
-    state_names = ("net", "scale", "bits", "index_bits", "init", "epochs")
+    state_names = ("net", "scale", "bits", "index_bits", "init", "epochs", "stage")
 
     net = traitlets.Enum(tuple(recipes.PAPER_DENSITIES), "lenet-300-100")
     scale = traitlets.Float(1.0, min=0.1, max=2.0)
@@ -36,6 +41,7 @@ class PipelineLab(Lab):
     index_bits = traitlets.Int(5, min=2, max=8)
     init = traitlets.Enum(INITS, "linear")
     epochs = traitlets.Int(4, min=1, max=30)
+    stage = traitlets.Int(LAST, min=0, max=LAST)
 
     def __init__(self, net="lenet-300-100", **state):
         self.result = None
@@ -61,7 +67,18 @@ class PipelineLab(Lab):
             self.bind(widget, name)
         self.button = RunButton("Run the pipeline", self._work, self._done, self.fail)
         self.picture_view = FigureImage(self.picture(), alt="bytes and error after each stage")
-        return [row(net, init), scale, bits, index_bits, epochs, self.button, self.picture_view]
+        self.play = Play(label="play the stages", interval=1500, value=self.stage)
+        self.stage_slider = labelled_slider("last stage shown", self.stage, 0, LAST, width="160px")
+        for widget in (self.play, self.stage_slider):
+            self.bind(widget, "stage")
+        self.download = Download(label="Download my .dcz")
+        return [
+            row(net, init),
+            *(scale, bits, index_bits, epochs),
+            row(self.button, self.download),
+            row(self.play, self.stage_slider),
+            self.picture_view,
+        ]
 
     @property
     def recipe(self):
@@ -69,7 +86,9 @@ class PipelineLab(Lab):
         return recipes.simple(**self._simple())
 
     def _simple(self):
-        return self.state() | {"scale": round(self.scale, 3)}  # a browser's slider says 0.9999999999999999 for 1
+        state = self.state() | {"scale": round(self.scale, 3)}  # a browser's slider says 0.9999999999999999 for 1
+        del state["stage"]
+        return state
 
     def best_stage(self, **setting):
         """Name of the stage that made the file smaller by the largest factor; None before a run.
@@ -118,6 +137,10 @@ class PipelineLab(Lab):
         self.touch()
 
     def update(self):
+        file = b"" if self.result is None else self.result.stages[LAST].source
+        self.download.data = file
+        self.download.name = f"my-{self.result.stored.name}.dcz" if file else "my.dcz"
+        self.play.high = LAST if file else 0
         self.picture_view.adopt(self.picture())
 
     def describe(self):
@@ -133,7 +156,21 @@ class PipelineLab(Lab):
             return text
         if text:
             text += html(" The picture is of your last run, with another recipe. ")
-        dense, last = self.result.stages[0], self.result.stages[-1]
+        dense, last = self.result.stages[0], self.result.stages[LAST]
+        if self.stage < LAST:
+            now = self.result.stages[self.stage]
+            return html(
+                "{text}<b>{net}</b>, {name}: <b>{bytes:,} bytes</b>, {ratio:.1f} times smaller than dense; "
+                "error <b>{error:.2f}%</b>. Stage {stage} of {last}.",
+                text=text,
+                net=last.stored.name,
+                name=now.name,
+                bytes=now.file_bytes,
+                ratio=self.result.dense_bytes / now.file_bytes,
+                error=now.error_percent,
+                stage=self.stage,
+                last=LAST,
+            )
         fillers = sum(layer.fillers for layer in self.result.report.layers)
         entries = sum(layer.entries for layer in self.result.report.layers)
         return html(
@@ -158,6 +195,9 @@ class PipelineLab(Lab):
             return figure
         figure, (left, right) = theme.figure(13, 4.6, columns=2, width_ratios=(1.15, 1))
         stages = [(s.name, s.file_bytes, s.error_percent) for s in self.result.stages]
-        waterfall(left, stages, self.result.dense_bytes)
-        byte_shares(right, self.result.report)
+        waterfall(left, stages, self.result.dense_bytes, self.stage + 1)
+        if self.stage == LAST:
+            byte_shares(right, self.result.report)
+        else:
+            right.set_axis_off()
         return figure

@@ -16,6 +16,7 @@
   class Model {
     constructor(state, moved, find) {
       this.widget_manager = { get_model: find };
+      this.alone = true; // a view switches off what needs Python
       this.state = {};
       for (const [key, value] of Object.entries(state))
         this.state[key] = value?.base64 !== undefined ? new DataView(bytes(value.base64).buffer) : value;

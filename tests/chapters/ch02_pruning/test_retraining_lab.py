@@ -58,6 +58,9 @@ def test_the_film_can_be_wound_back(run):
     assert run.artists["bars"][2].get_data().values.tolist() == run.histograms()[2].tolist()
     assert "<b>0</b> of 50" in run.caption.value
     assert run.dot.get_data()[0] == [0]
+    assert run.play.high == len(run.film.steps) - 1
+    run.play.value = 1
+    assert run.dot.get_data()[0] == [run.film.steps[1]]
     run.moment = MOMENTS
     assert "<b>50</b> of 50" in run.caption.value
 

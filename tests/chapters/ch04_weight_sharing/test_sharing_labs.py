@@ -117,6 +117,16 @@ def test_lloyd_steps_down_to_where_nothing_moves():
     assert lab.steps == last
 
 
+def test_lloyd_plays_until_nothing_moves():
+    lab = lloyd(k=5, init="forgy", seed=3)
+    while lab.play.value < lab.play.high:  # what its button does in the browser
+        lab.play.value += 1
+    assert lab.converged
+    assert lab.steps == lab.play.high == len(lab.history) - 1
+    lab.back()
+    assert lab.play.value == 0 < lab.play.high
+
+
 def test_lloyd_empty_clusters_stay_and_are_marked():
     lab = lloyd(k=13, init="linear", steps=2)
     assert lab.empty > 0

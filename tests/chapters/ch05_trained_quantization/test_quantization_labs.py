@@ -110,7 +110,7 @@ def test_codebook_lab_counts_as_section_3():
     assert "negligible" in plain(lab.caption.value)
     lab.bits = 12
     assert lab.choice.value == "a layer of your own"
-    assert lab.book_bar.get_width() == pytest.approx(100 * lab.codebook_bytes / (4 * lab.n))
+    assert lab.bars[1].get_width() == pytest.approx(100 * lab.codebook_bytes / (4 * lab.n))
     assert lab.dot.get_ydata()[0] == lab.rate
 
 
@@ -127,11 +127,11 @@ def test_codebook_lab_leaves_out_the_curve_that_answers():
 
     assert drawn() == [1, 4, 8, 12]
     assert not np.isclose(at_16(), 3.2, rtol=0.02).any()
-    veiled = lab.figure_view.value
+    veiled = lab.figure_view.background
     guess.commit(3.0)
     assert drawn() == [1, 2, 4, 8, 12]
     assert np.isclose(at_16(), 3.2, rtol=0.02).any()
-    assert lab.figure_view.value != veiled
+    assert lab.figure_view.background != veiled
     assert lab.error == ""
 
 

@@ -34,6 +34,21 @@ def test_a_run_shows_what_the_files_hold(lab):
     assert lab.best_stage(epochs=2) is None, "that is another run"
 
 
+def test_the_stages_play_one_after_another_and_the_file_can_be_had(lab):
+    assert archive.loads(lab.download.data).name == lab.result.stored.name
+    assert lab.download.name == "my-lenet-300-100.dcz"
+    assert lab.play.high == 3
+    lab.play.value = 1  # what the button does in the browser
+    assert lab.stage == lab.stage_slider.value == 1
+    pruned = lab.result.stages[1]
+    assert f"lenet-300-100, pruned: {pruned.file_bytes:,} bytes" in plain(lab.caption.value)
+    bars = lab.picture_view.figure.axes[0].patches
+    assert [bar.get_height() for bar in bars] == [stage.file_bytes for stage in lab.result.stages[:2]]
+    lab.stage = 3
+    assert lab.result is not None
+    assert PipelineLab().download.data == b""
+
+
 def test_the_recipe_is_what_the_controls_say(lab):
     recipe = lab.recipe
     assert recipe == recipes.simple("lenet-300-100", 1.0, 4, 5, "linear", 1)

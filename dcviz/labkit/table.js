@@ -1,0 +1,30 @@
+// The frames of a film that are put together: `frameOf(table, state)` stands before this, the table comes from Python.
+
+// a template of Python's with {name}s in it
+function fill(template, words) {
+  return template.replace(/\{(\w+)\}/g, (hole, name) => words[name] ?? hole);
+}
+
+function render({ model, el }) {
+  el.hidden = true;
+  let table = null, run = 0;
+  const film = project(model, (state) => table && frameOf(table, state));
+  async function load() {
+    const mine = ++run, bytes = model.get("reel");
+    table = null; // what was written of another layer is wrong for this
+    if (!bytes || !bytes.byteLength) return;
+    const read = await (await unpacked(bytes)).json();
+    if (mine !== run) return;
+    table = read;
+    el.dataset.frames = "table";
+    film.show();
+  }
+  model.on("change:reel", load);
+  load();
+  return () => {
+    model.off("change:reel", load);
+    film.close();
+  };
+}
+
+export default { render };
