@@ -383,7 +383,7 @@ two_values.then(lambda: Picture(figure, said))
 # Fig. 4 of the paper is about conv3, with {{paper/figure4_initialisation.left_panel_clusters}} clusters; so is this one.
 
 # %% tags=["subslide"]
-SharingLab("alexnet-cifar10-pruned", layer="features.6", k=13)
+large_ones.then(lambda: SharingLab("alexnet-cifar10-pruned", layer="features.6", k=13))
 
 # %% [markdown] tags=["subslide"]
 # Two hills and a gap between them: that is what the threshold has cut out. The *linear* start wastes centroids on the

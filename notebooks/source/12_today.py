@@ -294,7 +294,7 @@ def my_two_of_four(score):
 check.two_of_four(my_two_of_four)
 
 # %% tags=["subslide"]
-tables.two_of_four(rows.rows)
+best_score.then(lambda: tables.two_of_four(rows.rows))
 
 # %% tags=["subslide"]
 print(f"ours: {rows.note}; quoted: {tables.WANDA}, WikiText")
