@@ -28,7 +28,7 @@ from dcviz.labkit import theme
 from dcviz.labkit.base import plain
 from dcviz.labkit.histograms import two_humps
 from dcviz.labkit.picture import Picture
-from dcviz.labs import BigNetLab, Prediction, PruningLab, RetrainingLab, SensitivityLab
+from dcviz.labs import BigNetLab, DigitLab, Prediction, PruningLab, RetrainingLab, SensitivityLab
 from dcviz.nets import datasets, models
 from dcviz.pipeline import retraining, sensitivity, shipped
 
@@ -202,6 +202,14 @@ sensitive.then(lambda: measure.layer_shares("lenet-5", layers_lab.keeps("lenet-5
 cut = measure.densities("lenet-300-100", 0.08)
 error = sensitivity.error_together(shipped.dense("lenet-300-100"), datasets.digits().test, cut)
 print(f"density {cut}: {error:.1f} % of 1,000 held-out digits wrong")
+
+# %% [markdown] tags=["subslide"]
+# **See it happen to a digit of your own.** Draw one on the sheet below, with the mouse or a finger. Two nets read it while
+# you draw: LeNet-300-100 as it was trained, and the same net with the largest weights of each layer only. Drag
+# **density** down. The net does not fail all at once: first it gets unsure, then it takes your digit for another one.
+
+# %%
+DigitLab()
 
 # %% [markdown] tags=["subslide"]
 # Now the second half of the idea: **train the remaining weights again**, with the cut ones held at zero. Three
