@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 from torch.nn.utils import parametrize
 from torch.nn.utils.prune import BasePruningMethod
 from torch.nn.utils.spectral_norm import SpectralNorm
@@ -81,7 +81,7 @@ def _check_plain(where, module):
 
 
 def _check_tensor(key, value, numbers):
-    if isinstance(value, UninitializedTensorMixin):
+    if is_lazy(value):
         raise NetError(f"{key!r} belongs to a lazy module that has no shape yet: call the net once first")
     if not isinstance(value, torch.Tensor):
         raise NetError(f"{key!r} of the state dict is no tensor but {type(value).__name__}, which a file would lose")
