@@ -74,7 +74,7 @@ def fit(weight, own, shared, hidden=8, steps=400, lr=0.02, seed=0, start=None):
 
     start: (second, first) factors as of ``svd`` of rank ``shared`` to begin with, or None for random ones.
     """
-    matrix = torch.as_tensor(np.array(weight, np.float32))
+    matrix = torch.as_tensor(weight).to(torch.float32)
     if matrix.dim() != 2:
         raise NetError(f"only a matrix can be factored, not weights of shape {tuple(matrix.shape)}")
     unit = matrix.std()

@@ -146,3 +146,26 @@ def test_repr_and_picture(run):
 def test_an_unknown_net_is_named():
     with pytest.raises(NetError, match="no net 'vgg'"):
         RetrainingLab("vgg")
+
+
+def test_a_mask_of_ones_and_zeros_is_a_mask_too():
+    lab = RetrainingLab(prune=lambda weights, density: pruning.mask_from_density(weights, density).astype(int))
+    assert lab.mask("fc1").dtype == bool
+    assert lab.own
+    assert "by your own function" in lab.caption.value
+
+
+def test_runs_of_another_net_leave_the_picture_and_a_stopped_run_does_not_hide_a_finished_one():
+    lab = RetrainingLab(epochs=0.1)
+    error = lab.retrain()
+    assert len(lab.lines) == 1
+    lab.net = "lenet-5"
+    assert lab.film is None
+    assert lab.lines == []
+    lab.net = "lenet-300-100"
+    assert len(lab.lines) == 1
+    assert lab.film.errors[-1] == error
+    lab.run.progress = lambda *_: lab.run.stop() or type(lab.run).progress(lab.run, 0)
+    lab.retrain()
+    assert lab.run.message.value == "stopped"
+    assert lab.film.errors[-1] == lab.finished_error(epochs=0.1) == error
