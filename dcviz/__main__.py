@@ -177,6 +177,9 @@ def _inspect(arguments):
                 "codebook": layer.codebook,
                 "weight_bits": layer.weight_bits,
                 "index_bits": layer.index_bits,
+                "kind": layer.kind,
+                "dtype": layer.dtype,
+                "dense_bytes": layer.dense_bytes,
                 "file_bytes": layer.file_bytes,
                 "parts": layer.parts,
             }
@@ -185,10 +188,7 @@ def _inspect(arguments):
         summary = {"net": breakdown.net, "file_bytes": breakdown.file_bytes, "dense_bytes": breakdown.dense_bytes}
         print(json.dumps({**summary, "parts": breakdown.parts, "layers": layers}, indent=1))
         return
-    print(
-        f"{visible(arguments.file)}: {visible(breakdown.net, 60)}, {breakdown.file_bytes:,} bytes, "
-        f"{breakdown.ratio:.1f}x smaller than {breakdown.dense_bytes:,} bytes of float32\n"
-    )
+    print(f"{visible(arguments.file)}: {visible(breakdown.net, 60)}, {breakdown.sentence}\n")
     for part, size in breakdown.parts.items():
         print(f"  {part:20}{size:>12,}  {100 * size / breakdown.file_bytes:6.2f} %")
     print(f"  {'all':20}{sum(breakdown.parts.values()):>12,}\n")
@@ -197,11 +197,11 @@ def _inspect(arguments):
         f"{'index bits':>12}{'bytes':>11}{'of dense %':>12}"
     )
     for layer in breakdown.layers:
-        name = visible(layer.name, 32)
+        name, kept = visible(layer.name, 32), 100 * layer.nonzeros / max(layer.weights, 1)
+        of_dense = f"{100 * layer.file_bytes / layer.dense_bytes:.2f}" if layer.dense_bytes else layer.kind
         print(
-            f"  {name:12}{layer.weights:>12,}{100 * layer.nonzeros / layer.weights:>8.2f}{layer.fillers:>9,}"
-            f"{layer.codebook or '-':>8}{layer.weight_bits:>13.2f}{layer.index_bits:>12.2f}{layer.file_bytes:>11,}"
-            f"{100 * layer.file_bytes / (4 * layer.weights):>12.2f}"
+            f"  {name:12}{layer.weights:>12,}{kept:>8.2f}{layer.fillers:>9,}{layer.codebook or '-':>8}"
+            f"{layer.weight_bits:>13.2f}{layer.index_bits:>12.2f}{layer.file_bytes:>11,}{of_dense:>12}"
         )
 
 

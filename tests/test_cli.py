@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -59,6 +60,18 @@ def test_inspect_accounts_for_every_byte(capsys):
     for part in archive.PARTS:
         assert part in text
     assert f"{path.stat().st_size:,}" in text
+
+
+def test_inspect_accounts_for_every_byte_of_version_2(capsys):
+    path = ROOT / "tests" / "archive" / "golden" / "version-2.dcz"
+    shown = json.loads(run(capsys, "inspect", str(path), "--json")[1])
+    assert shown["file_bytes"] == path.stat().st_size == sum(shown["parts"].values())
+    assert {layer["kind"] for layer in shown["layers"]} >= {"coded", "kept", "lossless", "tie"}
+    assert shown["dense_bytes"] == sum(layer["dense_bytes"] for layer in shown["layers"])
+    text = run(capsys, "inspect", str(path))[1]
+    assert "float8_e5m2" in text
+    assert f"{'kept':20}" in text
+    assert re.search(r"^  again .* tie$", text, re.M)
 
 
 def test_a_wrong_file_is_a_message_and_a_status_not_a_traceback(capsys, tmp_path):

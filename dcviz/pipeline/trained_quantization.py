@@ -126,7 +126,7 @@ class SharedWeights:
 
     def round_to(self, dtype):
         """Round centroids to what the file will hold, so that file and net stay equal bit for bit."""
-        with torch.no_grad():
+        with torch.no_grad(), np.errstate(over="ignore"):  # too large a centroid is refused as infinite
             for _, _, centroid, _, _ in self._layers:
                 rounded = centroid.cpu().numpy().astype(dtype).astype(np.float32)
                 centroid.copy_(torch.as_tensor(rounded))

@@ -46,7 +46,7 @@ TYPES = (torch.float32, torch.float32, torch.float16, torch.bfloat16, torch.floa
 
 
 def weights(net):
-    return [value for value in net.parameters() if value.dim() > 1]
+    return [value for value in net.parameters() if value.dim() > 1 and value.numel()]
 
 
 def some(rng, net):
@@ -59,7 +59,8 @@ def frozen(rng, net):
 
 
 def not_a_number(rng, net):
-    some(rng, net).data.view(-1)[0] = rng.choice([float("nan"), float("inf")])
+    weight = some(rng, net)
+    weight.data[(0,) * weight.dim()] = rng.choice([float("nan"), float("inf")])
 
 
 def zeros(rng, net):
@@ -86,6 +87,7 @@ def channels_last(rng, net):
 
 def pruned(rng, net):
     modules = [module for module in net.modules() if isinstance(getattr(module, "weight", None), nn.Parameter)]
+    modules = [module for module in modules if module.weight.is_contiguous()]  # torch cannot prune others
     if modules:
         module = rng.choice(modules)
         prune.l1_unstructured(module, "weight", 0.5)
