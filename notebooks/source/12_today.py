@@ -296,7 +296,7 @@ check.two_of_four(my_two_of_four)
 # %% tags=["subslide"]
 best_score.then(lambda: tables.two_of_four(rows.rows))
 
-# %% tags=["subslide"]
+# %% tags=["notes"]
 print(f"ours: {rows.note}; quoted: {tables.WANDA}, WikiText")
 
 # %% [markdown] tags=["subslide"]
