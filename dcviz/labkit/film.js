@@ -4,7 +4,9 @@
 // frameOf(state) -> a value for each follower, or null where there is none
 function project(model, frameOf) {
   const drivers = new Map(), followers = []; // name -> [[model, trait]]; [[[model, trait]]]
-  const state = {}, told = []; // where the controls are; what Python said last, a value for each follower
+  const state = {}; // where the controls are
+  let told = []; // what Python said of the state that it heard of, a value for each follower
+  let coming = []; // what it will have said of the next: the frame, where it says the same no change is heard
   const undo = [];
   let playing = false, gone = false;
 
@@ -29,12 +31,19 @@ function project(model, frameOf) {
     playing = true;
     set(drivers.get(name), state[name]); // a slider and its entry
     playing = false;
+    if (!heard()) coming = [...(frameOf(state) ?? coming)];
     show();
   }
   function said(i, source, trait) {
     if (playing) return;
-    told[i] = source.get(trait);
-    if (!heard()) show(); // Python is behind: keep the newer frame
+    coming[i] = source.get(trait);
+    if (heard()) told[i] = coming[i];
+    else show(); // Python is behind: keep the newer frame
+  }
+  function listened() {
+    told = (heard() ? null : frameOf(model.get("heard"))) ?? coming;
+    coming = [...(frameOf(state) ?? told)];
+    show();
   }
   function listen(source, trait, call) {
     source.on(`change:${trait}`, call);
@@ -53,10 +62,10 @@ function project(model, frameOf) {
     }
     followers.forEach((ends, i) => {
       const [source, trait] = ends[0];
-      told[i] = source.get(trait);
+      told[i] = coming[i] = source.get(trait);
       listen(source, trait, () => said(i, source, trait));
     });
-    listen(model, "heard", show);
+    listen(model, "heard", listened);
   }
   start();
   return {

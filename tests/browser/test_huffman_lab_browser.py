@@ -1,5 +1,6 @@
 """The Huffman tree under a real mouse and real keys in a real JupyterLab."""
 
+import numpy as np
 import pytest
 from lab_browser import write_notebook
 from playwright.sync_api import expect
@@ -66,8 +67,20 @@ def test_decoding_by_button(page, shots):
     caption = lab.locator(".dcviz-caption .dcviz-text")
     lab.get_by_role("button", name="read one bit").click()
     expect(caption).to_contain_text("Read 1 of")
-    lab.locator("input[type=text]").fill("99")
+    lab.get_by_label("next symbol").fill("99")
     lab.get_by_role("button", name="Check").click()
     expect(lab.locator(".dcviz-truth .dcviz-text")).to_contain_text("no code word")
     lab.screenshot(path=shots / "decode.png")
+    assert page.problems() == []
+
+
+def test_answers_typed_faster_than_the_kernel_are_all_heard(page):
+    lab = page.page.locator(".dcviz-DecodeLab")
+    entry = lab.get_by_label("next symbol")
+    symbols = np.minimum(np.random.default_rng(1).geometric(0.3, 5000) - 1, 23)
+    for symbol in symbols[:4]:
+        entry.press_sequentially(str(symbol))
+        entry.press("Enter")
+    expect(entry).to_have_value("")
+    expect(lab.locator(".dcviz-caption .dcviz-text")).to_contain_text("decoded 4 of 12")
     assert page.problems() == []

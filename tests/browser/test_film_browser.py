@@ -1,0 +1,61 @@
+"""film.js alone, with models of its own: what is shown is the frame, or what Python said of this very state."""
+
+from dcviz.labkit.controls import HERE
+
+MODELS = """
+class Model {
+  constructor(state) { this.state = state; this.calls = []; }
+  get(key) { return this.state[key]; }
+  set(key, value) {
+    if (JSON.stringify(this.state[key]) === JSON.stringify(value)) return;
+    this.state[key] = value;
+    for (const [name, call] of [...this.calls]) if (name === `change:${key}`) call();
+  }
+  on(names, call) { for (const name of names.split(" ")) this.calls.push([name, call]); }
+  off() {}
+}
+async () => {
+  const slider = new Model({ value: 0 }), caption = new Model({ value: "at 0, said" });
+  const drivers = { n: [["slider", "value"]] }, followers = [[["caption", "value"]]];
+  const film = new Model({ drivers, followers, heard: { n: 0 } });
+  film.widget_manager = { get_model: async (id) => ({ slider, caption })[id] };
+  project(film, ({ n }) => [`at ${n}`]);
+  await new Promise((done) => setTimeout(done, 20));
+  const seen = [], move = (n) => { slider.set("value", n); seen.push(caption.get("value")); };
+  const say = (text) => { caption.set("value", text); seen.push(caption.get("value")); };
+  const hear = (n) => { film.set("heard", { n }); seen.push(caption.get("value")); };
+  SCRIPT
+  return seen;
+}
+"""
+
+
+def play(browser, script):
+    page = browser.new_page()
+    classes, function = MODELS.split("async () =>")
+    code = (
+        (HERE / "film.js").read_text() + classes + "return (async () =>" + function.replace("SCRIPT", script) + ")();"
+    )
+    seen = page.evaluate("code => new Function(code)()", code)
+    page.close()
+    return seen
+
+
+def test_frames_come_at_once_and_stay_when_python_says_the_same(browser):
+    assert play(browser, "move(1); say('at 1'); hear(1);") == ["at 1"] * 3
+
+
+def test_a_word_on_an_older_state_never_overwrites_a_newer_frame(browser):
+    assert play(browser, "move(1); move(2); say('at 1'); hear(1); say('at 2'); hear(2);") == ["at 1", *["at 2"] * 5]
+
+
+def test_what_only_python_knows_of_a_state_is_shown_at_it(browser):
+    script = "move(1); say('at 1, exactly'); hear(1); say('at 1, measured'); move(3); move(1); move(0);"
+    assert play(browser, script) == [
+        *("at 1", "at 1", "at 1, exactly", "at 1, measured", "at 3", "at 1, measured"),
+        "at 0",
+    ]
+
+
+def test_back_before_python_heard_of_it(browser):
+    assert play(browser, "move(1); move(0);") == ["at 1", "at 0, said"]
