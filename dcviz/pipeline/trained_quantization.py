@@ -61,6 +61,13 @@ def codebooks(net, k, init="linear", seed=0, max_iterations=300):
     }
 
 
+def _variance(weights):
+    """In the weights' own precision, unless that overflows."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = weights.var()
+    return found if np.isfinite(found) else weights.var(dtype=np.float64)
+
+
 class SharedWeights:
     """Constraint for ``training.fit``: only the codebooks (and biases) learn, codes and zeros stay.
 
@@ -84,7 +91,7 @@ class SharedWeights:
             if not len(centroids):
                 raise CodebookError(f"layer {name!r} has {places.size:,} weights left but an empty codebook")
             kept, centroids = values[places], np.asarray(centroids, np.float64)
-            codes = assign_by_rate(kept, centroids, rate * kept.var()) if rate else assign(kept, centroids)
+            codes = assign_by_rate(kept, centroids, rate * _variance(kept)) if rate else assign(kept, centroids)
             centroid = torch.nn.Parameter(torch.as_tensor(centroids.astype(np.float32)).to(weight.device))
             self._layers.append(
                 (

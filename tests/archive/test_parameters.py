@@ -272,6 +272,15 @@ def test_a_few_bytes_cannot_ask_for_much_memory():
     assert peak(lambda: archive.loads(ties))[1] < 16 * million
 
 
+def test_a_record_costs_a_kilobyte():
+    record = b"\1%b\0\1\1" + ONE
+    many = file(*(record.replace(b"%b", b"\4%04d" % i) for i in range(4096)))
+    for read in (archive.describe_bytes, archive.loads):
+        found, memory = peak(lambda read=read: read(many))
+        assert len(found.layers) == 4096
+        assert memory < 4096 * 1024 + (1 << 20)
+
+
 def test_rows_follow_on_bare_layers_and_tensors_alone():
     layer, row = Layer("w", HALVES), Layer("w.weight", HALVES[:1], bare=True)
     for before in ((layer,), (Layer("w", HALVES, HALVES[0]),), (Kept("w.weight", np.array(1.0)),), ()):
