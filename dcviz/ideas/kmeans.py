@@ -56,7 +56,9 @@ class Lloyd:
         self.values = _sorted(values)
         # running sums of centred values, so that a large common offset does not eat the digits
         self._centre = self.values.mean()
-        self._sums = np.concatenate([[0.0], np.cumsum(self.values - self._centre)])
+        centred = self.values - self._centre
+        self._sums = np.concatenate([[0.0], np.cumsum(centred)])
+        self._squares = np.concatenate([[0.0], np.cumsum(np.square(centred))])
 
     def edges(self, centroids):
         """Cluster i owns values[edges[i]:edges[i + 1]] -> int64 array (k + 1,). On a midpoint: the lower."""
@@ -85,6 +87,37 @@ class Lloyd:
         runs = zip(centroids, pairwise(self.edges(centroids)), strict=True)
         return float(sum(np.square(self.values[a:b] - c).sum() for c, (a, b) in runs))
 
+    def inertia_below(self, centroids, positions):
+        """Equation 2 for the first of the sorted weights only, as many as each of ``positions`` says -> float64 array.
+
+        From running sums, so it costs k steps, not n; ``inertia`` adds up the squares themselves.
+        """
+        edges = self.edges(_check_centroids(centroids))
+        centred = np.asarray(centroids, np.float64) - self._centre
+
+        def cost(cluster, first, last):
+            c = centred[cluster]
+            sums, squares = (array[last] - array[first] for array in (self._sums, self._squares))
+            return np.maximum(squares - 2 * c * sums + np.square(c) * (last - first), 0)
+
+        whole = np.concatenate([[0.0], np.cumsum(cost(np.arange(centred.size), edges[:-1], edges[1:]))])
+        positions = np.asarray(positions)
+        cluster = np.clip(np.searchsorted(edges, positions, side="right") - 1, 0, centred.size - 1)
+        return whole[cluster] + cost(cluster, edges[cluster], positions)
+
+    def start(self, k, method="linear", seed=0):
+        """Starting centroids, as `initialise` gives them."""
+        return _initialise(self.values, k, method, seed)
+
+    def settle(self, centroids, max_iterations=300, tolerance=0):
+        """Steps until no centroid moves by more than tolerance, or max_iterations of them -> (centroids, steps)."""
+        steps, moved = 0, np.inf
+        while steps < max_iterations and moved > tolerance:
+            previous, centroids = centroids, self.step(centroids)
+            moved = np.abs(centroids - previous).max()
+            steps += 1
+        return centroids, steps
+
 
 def kmeans(values, k, init="linear", seed=0, max_iterations=300, tolerance=0):
     """Lloyd's algorithm from one start -> KMeans.
@@ -99,17 +132,13 @@ def kmeans(values, k, init="linear", seed=0, max_iterations=300, tolerance=0):
     """
     lloyd = Lloyd(values)
     if isinstance(init, str):
-        centroids = _initialise(lloyd.values, k, init, seed)
+        centroids = lloyd.start(k, init, seed)
     else:
         check_k(lloyd.values, k)
         centroids = np.sort(_check_centroids(init, ordered=False))
         if centroids.size != k:
             raise CodebookError(f"init: expected {k} centroids, got {centroids.size}")
-    iterations, moved = 0, np.inf
-    while iterations < max_iterations and moved > tolerance:
-        previous, centroids = centroids, lloyd.step(centroids)
-        moved = np.abs(centroids - previous).max()
-        iterations += 1
+    centroids, iterations = lloyd.settle(centroids, max_iterations, tolerance)
     empty = int(np.count_nonzero(lloyd.assign_sizes(centroids) == 0))
     return KMeans(centroids, lloyd.inertia(centroids), iterations, empty)
 

@@ -26,8 +26,8 @@ function project(model, frameOf) {
     playing = false;
   }
   function moved(name, source, trait) {
-    if (playing) return;
     state[name] = source.get(trait);
+    if (playing) return;
     playing = true;
     set(drivers.get(name), state[name]); // a slider and its entry
     playing = false;

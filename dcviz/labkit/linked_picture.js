@@ -76,6 +76,21 @@ function render({ model, el }) {
         c.restore();
       }
     },
+    axis(c, style, ticks) {
+      const [x0, y0, x1, y1] = style.clip;
+      c.font = `${style.font}px ${view.style.font}`;
+      c.lineWidth = 1.2;
+      c.textAlign = style.across ? "center" : "right";
+      c.textBaseline = style.across ? "top" : "middle";
+      for (let i = 0; i < ticks.length; i += 2) {
+        const at = ticks[i], from = style.across ? [at, y1] : [x0, at];
+        const line = (dx, dy) => { c.beginPath(); c.moveTo(...from); c.lineTo(from[0] + dx, from[1] + dy); c.stroke(); };
+        if (style.grid) { c.strokeStyle = style.grid; line(style.across ? 0 : x1 - x0, style.across ? y0 - y1 : 0); }
+        c.strokeStyle = c.fillStyle = style.ink;
+        line(style.across ? 0 : -5, style.across ? 5 : 0);
+        c.fillText(ticks[i + 1], from[0] - (style.across ? 0 : 8), from[1] + (style.across ? 8 : 0));
+      }
+    },
     // a pixel: the share of its weights whose level is above the row
     levels(c, style, [row]) {
       const [planes, height, width] = style.shape, size = height * width, [x0, y0, x1, y1] = style.clip;
@@ -115,7 +130,7 @@ function render({ model, el }) {
       if (!points.length) return;
       c.save();
       c.globalAlpha = style.alpha;
-      if (style.clip.length && style.kind !== "levels") {
+      if (style.clip.length && !["levels", "axis"].includes(style.kind)) {
         const [x0, y0, x1, y1] = style.clip;
         c.beginPath();
         c.rect(x0, y0, x1 - x0, y1 - y0);

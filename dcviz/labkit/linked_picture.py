@@ -21,8 +21,8 @@ class LinkedPicture(anywidget.AnyWidget):
         view.redraw()                           # anything else changed: axes, titles, styles
         view.adopt(other_figure, moving)        # another figure of the same size in the same place
 
-    moving    artists drawn in the browser, in this order, over a picture of the rest: Line2D, patches, and one
-              AxesImage with `levels`; their style is theirs
+    moving    artists drawn in the browser, in this order, over a picture of the rest: Line2D, patches, one AxesImage
+              with `levels`, and an axis (axes.yaxis), whose limits may then move, too: give it its widest numbers first
     shapes    where they stand, a list of numbers each: what films set. `where()` gives it for the artists as they are
     alt       what the picture shows, in words
     levels    a picture to threshold for the AxesImage: uint16 (planes, height, width), a weight each, ABSENT where
@@ -59,21 +59,24 @@ class LinkedPicture(anywidget.AnyWidget):
                 self._levels = np.shape(levels)
                 self.pixels = zlib.compress(np.ascontiguousarray(levels, "<u2").tobytes(), 1)
             self.redraw()
+        if any(map(_is_axis, self.moving)):  # other numbers on it must not move the axes
+            figure.set_layout_engine("none")
 
     def redraw(self):
-        """Draw everything anew: after a change of axes, labels, texts or styles."""
+        """Draw everything anew: after a change of axes, labels or texts."""
         with LOCK, self.hold_sync():
             self.figure.canvas.draw()
+            for axis in filter(_is_axis, self.moving):  # its name stays
+                axis.axes.draw_artist(axis.label)
             self.background = encode(self.figure.canvas)
             high = self.figure.bbox.height / self._scale
             self.size = [round(self.figure.bbox.width / self._scale, 1), round(high, 1)]
-            self.styles = [self._style(artist) for artist in self.moving]
             self.refresh()
 
     def refresh(self):
-        """Send where the moving artists stand, after a change of their data."""
-        with LOCK:
-            self.shapes = self.where()
+        """Send where the moving artists stand and how they look, after a change of their data or style."""
+        with LOCK, self.hold_sync():
+            self.styles, self.shapes = self.looks(), self.where()
 
     def where(self):
         """Where the moving artists stand now: for each, x and y in turn, in pixels of the page; of levels, the row."""
@@ -82,6 +85,10 @@ class LinkedPicture(anywidget.AnyWidget):
     def places(self, axes, points):
         """Where points of the data (n, 2) stand, as `shapes` counts: for many states at once -> [x, y, x, y, ...]."""
         return self._points(axes.transData.transform(points))
+
+    def looks(self):
+        """In which style the moving artists are drawn: for films in which it changes."""
+        return [self._style(artist) for artist in self.moving]
 
     def _points(self, points):
         """Pixels of the page, from the top left -> [x, y, x, y, ...]; nothing for what is not finite."""
@@ -95,11 +102,26 @@ class LinkedPicture(anywidget.AnyWidget):
             return []
         if hasattr(artist, "cmap"):  # an AxesImage
             return [self.row]
+        if _is_axis(artist):
+            return self._ticks(artist)
         if hasattr(artist, "get_xydata"):  # a Line2D
             artist.recache()
             return self._points(artist.get_transform().transform(artist.get_xydata()))
         outline = artist.get_transform().transform_path(artist.get_path())
         return self._points(outline.to_polygons(closed_only=False)[0])
+
+    def _ticks(self, axis):
+        """An axis' ticks inside its limits: place along the axis and words, in turn."""
+        across = axis.axes.xaxis is axis
+        locations = np.asarray(axis.get_majorticklocs(), float)
+        names = axis.get_major_formatter().format_ticks(locations)
+        low, high = sorted(axis.get_view_interval())
+        points = np.zeros((len(locations), 2))
+        points[:, 0 if across else 1] = locations
+        places = np.reshape(self._points(axis.axes.transData.transform(points)), (-1, 2))[:, 0 if across else 1]
+        inside = (locations >= low - 1e-9 * (high - low)) & (locations <= high + 1e-9 * (high - low))
+        pairs = zip(places.tolist(), names, inside, strict=True)
+        return [part for place, name, here in pairs if here for part in (place, name)]
 
     def _style(self, artist):
         from matplotlib.colors import to_hex
@@ -107,6 +129,18 @@ class LinkedPicture(anywidget.AnyWidget):
         pixel = self.figure.dpi / 72 / self._scale  # of the page, in a point
         box = artist.get_window_extent() if hasattr(artist, "cmap") else artist.axes.bbox
         clip = self._points([[box.x0, box.y1], [box.x1, box.y0]])
+        if _is_axis(artist):
+            label = artist.get_major_ticks()[0].label1
+            grid = artist.get_gridlines()[0]
+            return {
+                "kind": "axis",
+                "clip": clip,
+                "across": artist.axes.xaxis is artist,
+                "font": round(label.get_fontsize() * pixel, 1),
+                "ink": to_hex(label.get_color()),
+                "grid": to_hex(grid.get_color()) if grid.get_visible() else "",
+                "alpha": 1,
+            }
         common = {"clip": clip if artist.get_clip_on() else [], "alpha": artist.get_alpha() or 1}
         if hasattr(artist, "cmap"):
             colours = [artist.cmap(0.0), artist.cmap(1.0), artist.cmap.get_bad()]
@@ -142,3 +176,7 @@ class LinkedPicture(anywidget.AnyWidget):
             "edge": to_hex(line.get_markeredgecolor()),
             "edge_width": round(line.get_markeredgewidth() * pixel, 2),
         }
+
+
+def _is_axis(artist):
+    return hasattr(artist, "get_major_formatter")

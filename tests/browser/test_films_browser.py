@@ -13,7 +13,11 @@ from dcviz.classroom.exports import pages, snapshots
 from dcviz.labkit.base import plain
 
 STATES = 50
-LABS = {"PruningLab": {"net": "mine", "weights": True, "threshold": 0.02}, "BigNetLab": {"layer": "classifier.1"}}
+LABS = {
+    "PruningLab": {"net": "mine", "weights": True, "threshold": 0.02},
+    "BigNetLab": {"layer": "classifier.1"},
+    "SharingLab": {"net": "mine", "weights": True, "k": 9, "init": "density"},
+}
 """What the page shows; a test drags each to 50 places and asks the same lab in Python."""
 
 
@@ -98,3 +102,19 @@ def test_a_threshold_dragged_without_a_kernel_shows_what_python_shows(page, name
         assert f"{kept:,} of {python.sketch.n:,} kept" in share
         seen.add(python.threshold)
     assert len(seen) > STATES * 0.8
+
+
+def test_k_and_the_start_chosen_without_a_kernel_show_what_python_shows(page):
+    lab, python = lab_in(page, "SharingLab")
+    rng, slider = np.random.default_rng(3), lab.locator("input[type=range]")
+    for _ in range(STATES):
+        init = ["linear", "density", "forgy"][rng.integers(3)]
+        lab.get_by_role("button", name=init, exact=True).click()
+        slider.evaluate("(e, k) => { e.value = k; e.dispatchEvent(new Event('input')); }", int(rng.integers(2, 65)))
+        caption, shapes, entries = shown(lab)
+        python.init, python.k = init, int(slider.input_value())
+        assert same_words(caption, python.caption.value)
+        assert shapes == [python.figure_view.shapes]
+        assert entries == [python.k]
+        centroids = lab.locator(".dcviz-codebook canvas").get_attribute("data-centroids").split()
+        assert [float(c) for c in centroids] == pytest.approx(python.centroids, rel=1e-4)

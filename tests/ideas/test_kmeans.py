@@ -263,3 +263,15 @@ def test_wide_sums_of_narrow_values():
     values = np.full(1000, 0.1, np.float32)
     values[0] = 7
     assert km.kmeans(values, 2).centroids == pytest.approx([float(np.float32(0.1)), 7], rel=1e-12)
+
+
+@pytest.mark.parametrize("k", [1, 2, 7, 40])
+@pytest.mark.parametrize("init", km.INITS)
+def test_running_sums_give_the_inertia_of_any_stretch(k, init):
+    values = np.sort(np.random.default_rng(k).normal(0.01, 0.05, 3000))
+    lloyd = km.Lloyd(values)
+    centroids, steps = lloyd.settle(lloyd.start(k, init), max_iterations=9)
+    assert steps <= 9
+    squares = np.square(values - centroids[km.assign(values, centroids)])
+    at = np.array([0, 1, 700, 1500, 2999, 3000])
+    np.testing.assert_allclose(lloyd.inertia_below(centroids, at), [squares[:n].sum() for n in at], rtol=1e-9)

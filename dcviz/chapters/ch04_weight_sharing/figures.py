@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from dcviz.ideas.kmeans import Lloyd
 from dcviz.labkit import theme
 
 INIT_ROLES = dict(zip(("linear", "density", "forgy", "optimal"), theme.SERIES, strict=False))
@@ -87,6 +88,17 @@ def show_inertia(artists, inertias, best=None):
     return changed
 
 
+def round_top(reached):
+    """Where an axis that begins at 0 ends to show ``reached``: round_top(0.013) -> 0.015.
+
+    A few round values only, so that axes seldom change while a slider moves.
+    """
+    if not reached > 0:
+        return 1.0
+    power = 10.0 ** np.floor(np.log10(1.02 * reached))
+    return float(next(m * power for m in (1, 1.5, 2, 3, 5, 7.5, 10) if m * power >= 1.02 * reached))
+
+
 def roomy(limits, wanted):
     """The limits to use: the present ones while ``wanted`` ends between 40 and 100% of them, else a bit more.
 
@@ -152,8 +164,11 @@ def rugs(weights, yours, target):
 def error_by_size(values, centroids, bins=8):
     """Root mean square distance to the nearest centroid by magnitude of the weight: (magnitudes, errors).
 
-    The magnitudes are the middles of ``bins`` slices of equal width; slices without a weight are left out.
+    The magnitudes are the middles of ``bins`` slices of equal width; slices without a weight are left out. Give a
+    `Lloyd` in place of values for many centroids of the same weights: it costs k steps, not n.
     """
+    if isinstance(values, Lloyd):
+        return _error_by_size(values, centroids, bins)
     values, centroids = np.ravel(values).astype(float), np.asarray(centroids, float)
     nearest = centroids[np.searchsorted((centroids[1:] + centroids[:-1]) / 2, values)]
     size = np.abs(values)
@@ -163,6 +178,22 @@ def error_by_size(values, centroids, bins=8):
     squares = np.bincount(bin_, (values - nearest) ** 2, minlength=bins)
     there = counts > 0
     return ((edges[1:] + edges[:-1]) / 2)[there], np.sqrt(squares[there] / counts[there])
+
+
+def _error_by_size(lloyd, centroids, bins):
+    """`error_by_size` from running sums: a slice is one stretch of the sorted weights below zero and one above."""
+    values = lloyd.values
+    split = np.searchsorted(values, 0)
+    sides = values[split:], -values[:split][::-1]  # magnitudes, ascending
+    low, high = min(side[0] for side in sides if side.size), max(side[-1] for side in sides if side.size)
+    edges = np.linspace(low, high, bins + 1)
+    above, under = (np.searchsorted(side, edges[1:-1]) for side in sides)
+    above = np.concatenate([[0], above, [sides[0].size]]) + split
+    under = split - np.concatenate([[0], under, [sides[1].size]])
+    squares = np.diff(lloyd.inertia_below(centroids, above)) - np.diff(lloyd.inertia_below(centroids, under))
+    counts = np.diff(above) - np.diff(under)
+    there = counts > 0
+    return ((edges[1:] + edges[:-1]) / 2)[there], np.sqrt(np.maximum(squares[there], 0) / counts[there])
 
 
 def recorded_curves(rows, net, what, inits=("linear", "density", "forgy")):

@@ -6,19 +6,23 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from dcviz.chapters.ch04_weight_sharing.figures import error_by_k_axes, error_by_size, error_by_size_axes, roomy
+from dcviz.chapters.ch04_weight_sharing.figures import error_by_k_axes, error_by_size, error_by_size_axes, round_top
 from dcviz.errors import NetError
-from dcviz.ideas.kmeans import INITS, Lloyd, compression_rate, kmeans
+from dcviz.ideas.kmeans import INITS, Lloyd, compression_rate
 from dcviz.ideas.pruning import check_layers
 from dcviz.labkit import theme
-from dcviz.labkit.base import FigureImage, Lab, RunButton, html, row
+from dcviz.labkit.base import Lab, RunButton, html, row
 from dcviz.labkit.codebook_view import CodebookView
 from dcviz.labkit.controls import choices
+from dcviz.labkit.film import Film
 from dcviz.labkit.histograms import clustered_histogram
 from dcviz.labkit.inline import choice_buttons, inline_slider
+from dcviz.labkit.linked_picture import LinkedPicture
 from dcviz.labkit.markup import drawn, visible
 from dcviz.pipeline import shipped
 
+MOST_K = 64
+"""The largest k of the slider."""
 VALUE_BITS = 32  # a weight before sharing: float32
 
 
@@ -56,7 +60,7 @@ class SharingLab(Lab):
             weights = shipped.stored_weights(net)
         if weights is not None:
             weights = check_layers(weights)
-        self._given, self._shown, self._values = weights, None, {}
+        self._given, self._shown, self._values, self._reached, self._found = weights, None, {}, {}, {}
         self.measured = {}
         self._nets = {} if weights is not None else _nets(net)
         layer = layer or next(iter(self._weights(pruned)))
@@ -83,12 +87,22 @@ class SharingLab(Lab):
     @property
     def rate(self):
         """Section 3's compression rate of this layer's surviving weights."""
-        return compression_rate(self.values.size, VALUE_BITS, self.k)
+        return compression_rate(self.values.size, VALUE_BITS, self.centroids.size)
 
-    def centroids_of(self, init, lloyd=None):
+    def centroids_of(self, init, lloyd=None, k=None):
         """The k centroids of a start, after k-means if `lloyd` (default: as on show)."""
-        steps = 300 if (self.lloyd if lloyd is None else lloyd) else 0
-        return kmeans(self.values, self.k, init, self.seed, max_iterations=steps).centroids
+        k, lloyd = self.k if k is None else k, self.lloyd if lloyd is None else lloyd
+        key = self.pruned, self.layer, init, self.seed if init == "forgy" else 0, lloyd, k
+        if key not in self._found:
+            start = self._lloyd().start(k, init, self.seed)
+            self._found[key] = self._lloyd().settle(start)[0] if lloyd else start
+        return self._found[key]
+
+    def _calculate(self, init, k, veiled):
+        """The numbers of a start with k centroids; `veiled` ones do not answer the lab's question."""
+        self._at, self._veiled = (init, k), veiled
+        self.centroids = self.centroids_of(init, k=k)
+        self.sizes = self._lloyd().assign_sizes(self.centroids)
 
     # views -------------------------------------------------------------------------------------
 
@@ -99,7 +113,7 @@ class SharingLab(Lab):
         self.layer_choice = widgets.Dropdown(
             options=choices(self._weights(self.pruned)), description="layer", layout={"width": "190px"}
         )
-        self.k_slider = inline_slider("k, centroids", self.k, 2, 64)
+        self.k_slider = inline_slider("k, centroids", self.k, 2, MOST_K)
         self.init_choice = choice_buttons(INITS, "start")
         self.draw = widgets.Button(description="Another forgy draw")
         self.draw.on_click(self.guard(self._draw_again))
@@ -123,8 +137,20 @@ class SharingLab(Lab):
         self.size_lines = error_by_size_axes(left)
         self.dots = error_by_k_axes(right)
         self._axes, self._titles = (left, right), None
-        moving = [*self.size_lines.values(), *self.dots.values()]
-        self.figure_view = FigureImage(figure, moving, alt="rounding error by size of weight; error by k")
+        left.set(ylim=(0, 0.0075), title="rounding error")
+        right.set_title("error of the net")
+        moving = [left.yaxis, *self.size_lines.values(), *self.dots.values()]
+        self.figure_view = LinkedPicture(figure, moving, alt="rounding error by size of weight; error by k")
+        self.film = Film(
+            {"init": (self.init_choice, "index"), "k": (self.k_slider, "value")},
+            [
+                (self.caption, "value"),
+                (self.view, "centroids"),
+                (self.view, "sizes"),
+                (self.figure_view, "shapes"),
+                (self.figure_view, "styles"),
+            ],
+        )
         parts = [
             row(self.layer_choice, self.k_slider, self.init_choice, self.draw),
             row(self.lloyd_box, self.pruned_box, self.cdf_box, self.log_box),
@@ -135,7 +161,7 @@ class SharingLab(Lab):
             parts.append(self.run)
         else:
             right.set_visible(False)
-        return [*parts, self.figure_view]
+        return [*parts, self.figure_view, self.film]
 
     def update(self):
         self._check(self.layer, self.pruned)
@@ -143,13 +169,31 @@ class SharingLab(Lab):
             self.view.show(self.values)
             self.view.label = f"weight w of {visible(self.layer, 40)}"
             self._shown = self.pruned, self.layer
-        self.centroids = self.centroids_of(self.init)
-        self.sizes = self._lloyd().assign_sizes(self.centroids)
+        self._calculate(self.init, self.k, self.waits)
         self.view.codebook(self.centroids, self.sizes)
+        titles = (
+            "rounding error, " + ("after k-means" if self.lloyd else "at the start"),
+            "error of the net; hollow: start" if self.measured else "error of the net: not measured yet",
+        )
+        left, right = self._axes
+        limits = 0, 1.04 * np.abs(self.values).max()
+        still = (limits, titles) == (left.get_xlim(), self._titles)
+        left.set(xlim=limits, title=titles[0])
+        right.set_title(titles[1])
+        self._titles = titles
+        self._place()
+        if still:
+            self.figure_view.refresh()
+        else:
+            self.figure_view.redraw()
+
+    def _place(self):
+        """Put the curves where the numbers are."""
+        chosen, k = self._at
         for init, line in self.size_lines.items():
-            hidden = self.waits and init != self.init  # three curves at once answer which start is best
-            line.set_data(*([], []) if hidden else error_by_size(self.values, self.centroids_of(init)))
-            line.set_linewidth(4 if init == self.init else 1.8)
+            hidden = self._veiled and init != chosen  # three curves at once answer which start is best
+            line.set_data(*([], []) if hidden else error_by_size(self._lloyd(), self.centroids_of(init, k=k)))
+            line.set_linewidth(4 if init == chosen else 1.8)
         for (init, lloyd), dots in self.dots.items():
             found = [
                 (k, e)
@@ -158,28 +202,34 @@ class SharingLab(Lab):
             ]
             beside = 0.93 + 0.07 * INITS.index(init)  # so that no dot hides another
             dots.set_data([beside * k for k, _ in found], [e for _, e in found])
-        self._draw_figure()
-
-    def _draw_figure(self):
-        left, right = self._axes
         reached = max(np.max(line.get_ydata(), initial=0) for line in self.size_lines.values())
-        size = np.abs(self.values).max()
-        limits = (0, 1.04 * size), roomy(left.get_ylim(), (0, 1.05 * reached))
-        titles = (
-            "rounding error, " + ("after k-means" if self.lloyd else "at the start"),
-            "error of the net; hollow: start" if self.measured else "error of the net: not measured yet",
-        )
-        if (limits, titles) == ((left.get_xlim(), left.get_ylim()), self._titles):
-            self.figure_view.refresh()
-            return
-        left.set(xlim=limits[0], ylim=limits[1], title=titles[0])
-        right.set_title(titles[1])
-        self._titles = titles
-        self.figure_view.redraw()
+        self._axes[0].set_ylim(0, round_top(reached))
+
+    def tabulate(self):
+        key = self.pruned, self.layer, self.lloyd, self.seed, dict(self.measured)
+        distinct = len(np.unique(self.values))
+        at = {"init": range(len(INITS)), "k": range(2, min(MOST_K, distinct) + 1)}
+        self.film.shoot(key, at, lambda: self._frames(at["k"]))
+
+    def _frames(self, ks):
+        try:
+            for init in INITS:
+                self._calculate(init, ks[0], veiled=False)
+                self._place()
+                looks = self.figure_view.looks()
+                for k in ks:
+                    self._calculate(init, k, veiled=False)
+                    self._place()
+                    codebook = self.centroids.tolist(), self.sizes.tolist()
+                    yield [self.describe(), *codebook, self.figure_view.where(), looks]
+        finally:
+            self._calculate(self.init, self.k, self.waits)
+            self._place()
 
     def describe(self):
-        n, bits = self.values.size, np.log2(self.k)
-        largest = np.sort(np.abs(self.values))[-max(1, n // 100)]
+        (init, k), n = self._at, self.values.size
+        bits = np.log2(k)
+        largest = self._largest()
         outer = int(np.count_nonzero(np.abs(self.centroids) >= largest))
         served = html(
             "The largest 1% of the weights (|w| ≥ {largest:.3g}) have "
@@ -190,7 +240,7 @@ class SharingLab(Lab):
         )
         stage = "after k-means" if self.lloyd else "before any k-means"
         empty = html(", <b>{empty} of them empty</b>", empty=self.empty) if self.empty else ", none of them empty"
-        error = self.measured.get((self.pruned, self.k, self.init, self.seed, self.lloyd))
+        error = self.measured.get((self.pruned, k, init, self.seed, self.lloyd))
         said = ""
         if error is not None:
             where = "on 1,000 digits, measured here"
@@ -208,12 +258,12 @@ class SharingLab(Lab):
             net=self.net,
             pruned="" if self._given is not None else " (pruned)" if self.pruned else " (dense)",
             n=n,
-            k=self.k,
-            init=self.init,
+            k=k,
+            init=init,
             stage=stage,
             empty=empty,
             inertia=self.inertia,
-            served="" if self.waits else served,
+            served="" if self._veiled else served,
             bits=bits,
             rate=self.rate,
             said=said,
@@ -256,6 +306,14 @@ class SharingLab(Lab):
             weights = np.asarray(self._weights(self.pruned)[self.layer])
             self._values[key] = Lloyd(weights[weights != 0])
         return self._values[key]
+
+    def _largest(self):
+        """The magnitude that 1% of the weights reach."""
+        key = self.pruned, self.layer
+        if key not in self._reached:
+            n = self.values.size
+            self._reached[key] = np.sort(np.abs(self.values))[-max(1, n // 100)]
+        return self._reached[key]
 
     def _check(self, layer, pruned):
         if layer not in self._weights(pruned):

@@ -8,10 +8,11 @@ from dcviz.chapters.ch04_weight_sharing.figures import error_by_size, roomy
 from dcviz.chapters.ch04_weight_sharing.lloyd_lab import LloydLab
 from dcviz.chapters.ch04_weight_sharing.sharing_lab import SharingLab
 from dcviz.errors import NetError
-from dcviz.ideas.kmeans import assign, compression_rate, initialise, kmeans
+from dcviz.ideas.kmeans import Lloyd, assign, compression_rate, initialise, kmeans
 from dcviz.ideas.kmeans_optimal import optimal
 from dcviz.labkit.base import plain
 from dcviz.labkit.codebook_view import BINS, CodebookView
+from dcviz.labkit.prediction import Prediction
 
 RNG = np.random.default_rng(4)
 PRUNED = np.concatenate([RNG.normal(0.3, 0.05, 400), RNG.normal(-0.3, 0.05, 500), [-0.9], np.zeros(99)])
@@ -60,6 +61,35 @@ def test_sharing_after_kmeans_and_every_start_has_its_error_line():
         np.testing.assert_allclose(line.get_xdata(), x)
         np.testing.assert_allclose(line.get_ydata(), y)
     assert lab.error == ""
+
+
+def test_error_by_size_from_running_sums_is_the_same():
+    for k in (2, 9):
+        centroids = kmeans(KEPT, k).centroids
+        np.testing.assert_allclose(error_by_size(Lloyd(KEPT), centroids), error_by_size(KEPT, centroids), rtol=1e-6)
+
+
+def test_sharing_s_film_shows_what_python_shows():
+    lab = sharing(k=5)
+    lab.tabulate()
+    ks = range(2, 65)
+    for init, k in (("forgy", 33), ("linear", 2), ("density", 64)):
+        lab.init, lab.k = init, k
+        row = lab.film.frame(["linear", "density", "forgy"].index(init) * len(ks) + ks.index(k))
+        assert row[0] == lab.caption.value
+        assert row[1:3] == [lab.view.centroids, lab.view.sizes]
+        assert row[3:] == [lab.figure_view.shapes, lab.figure_view.styles]
+
+
+def test_sharing_s_film_tells_nothing_until_its_question_is_answered():
+    question = Prediction("which?", options=["linear", "density"], truth="linear", at={"init": "linear"})
+    lab = sharing(k=5, init="density", prediction=question)
+    lab.tabulate()
+    assert "have" not in plain(lab.caption.value)
+    assert [len(line.get_xdata()) > 0 for line in lab.size_lines.values()] == [False, True, False]
+    assert sum(map(bool, lab.figure_view.shapes[1:4])) == 1
+    question.commit("density")
+    assert sum(map(bool, lab.figure_view.shapes[1:4])) == 3
 
 
 def test_sharing_another_layer_draw_and_round_trip():
