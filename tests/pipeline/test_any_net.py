@@ -183,6 +183,27 @@ def test_errors_of_an_own_net_are_measured_and_it_stays_as_it_was(digits):
     assert not torch.equal(back.norm.running_mean, before["norm.running_mean"]), "the rest learned"
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64], ids=str)
+def test_a_net_of_another_type_is_retrained_as_float32_and_stored_in_its_own(dtype, digits):
+    net = own().to(dtype)
+    before = copy.deepcopy(net.state_dict())
+    schedule = Schedule(epochs=1, teacher_weight=0.5)
+    recipe = Recipe({"first": LayerRecipe(0.3, 4), "second": LayerRecipe(0.5, 4)}, schedule, schedule, bias_bits=3)
+    train, test = digits.train.take(slice(0, 256)), digits.test.take(slice(0, 200))
+    seen = []
+    result = pipeline.compress(
+        net, recipe, train, test=test, evaluate=lambda net: seen.append(net.first.weight.dtype) or 1.0, progress=quiet
+    )
+    assert set(seen) == {torch.float32}
+    assert all(0 < stage.error_percent < 100 for stage in result.stages)
+    back = pipeline.restore(archive.loads(archive.dumps(result.stored)), into=own())
+    assert {key: value.dtype for key, value in back.state_dict().items()} == {k: v.dtype for k, v in before.items()}
+    assert len(back.first.weight.unique()) <= 16
+    assert len(back.first.bias.unique()) <= 8
+    assert not torch.equal(back.norm.running_mean, before["norm.running_mean"])
+    assert same_bits(net.state_dict(), before)
+
+
 def test_a_run_that_fails_leaves_the_net_alone(digits):
     net = own().train()
     before, state = copy.deepcopy(net.state_dict()), torch.get_rng_state()
