@@ -257,7 +257,7 @@ tables.quantizers(grid.rows)
 # %% [markdown] tags=["slide", "more"]
 # ## 4 · Which weights, and in which order
 
-# %% [markdown] tags=["subslide", "more"]
+# %% [markdown] tags=["more"]
 # ### Densities from sensitivity
 #
 # The recipe's densities were set by hand. Chapter 02 measured how each layer suffers alone; from such curves a rule
