@@ -58,7 +58,9 @@ class Caption(anywidget.AnyWidget):
     role = traitlets.Unicode("status").tag(sync=True)
     alts = traitlets.Dict().tag(sync=True)
     bound = traitlets.Dict(help="{state: [[model id, trait], ...]} of its lab").tag(sync=True)
-    awake = traitlets.List(help="model ids of the controls that work without Python: they drive a film").tag(sync=True)
+    awake: traitlets.List = traitlets.List(help="ids of the controls that drive a film: they need no Python").tag(
+        sync=True
+    )
 
     def __init__(self, value="", role="status", kind="caption"):
         super().__init__(value=words(value), role=role)

@@ -84,6 +84,11 @@ class CodebookFilm(TableFilm):
     _esm = assembled(Path(__file__).parent / "codebook_film.js")
 
 
+def _of_now(name):
+    """A property: that number of the `Cost` of the lab's n and bits."""
+    return property(lambda lab: getattr(Cost(lab.n, lab.bits), name))
+
+
 class CodebookLab(Lab):
     """Slide n, the weights that share a codebook, and the bits of a code; see what the codebook costs.
 
@@ -99,10 +104,7 @@ class CodebookLab(Lab):
     n = traitlets.Int(16, min=LOW, max=HIGH)
     bits = traitlets.Int(2, min=1, max=12)
 
-    rate, overhead, code_bytes, codebook_bytes = (
-        property(lambda self, name=name: getattr(Cost(self.n, self.bits), name))
-        for name in ("rate", "overhead", "code_bytes", "codebook_bytes")
-    )
+    rate, overhead, code_bytes, codebook_bytes = map(_of_now, ("rate", "overhead", "code_bytes", "codebook_bytes"))
 
     def build(self):
         self.choice = widgets.Dropdown(options=list(LAYERS), description="layer", layout={"width": "340px"})
