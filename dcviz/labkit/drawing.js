@@ -35,7 +35,14 @@ function ticks(low, high, wanted) {
 }
 
 // a pattern to fill with; `kind` as in matplotlib: made of / \ | - + x .
+const HATCHES = new Map();
 function hatch(context, colour, ratio, kind = "/") {
+  const key = [colour, ratio, kind].join(" ");
+  if (!HATCHES.has(key)) HATCHES.set(key, hatched(context, colour, ratio, kind));
+  return HATCHES.get(key);
+}
+
+function hatched(context, colour, ratio, kind) {
   const tile = document.createElement("canvas"), size = 10 * ratio;
   tile.width = tile.height = size;
   const c = tile.getContext("2d");

@@ -5,7 +5,7 @@ function render({ model, el }) {
   root.className = "dcviz dcviz-view dcviz-figure";
   el.append(root);
 
-  let background = null, levels = null, tinted = null, hatches = new Map();
+  let background = null, levels = null, tinted = null;
   const high = (width) => { const [w, h] = model.get("size"); return w ? Math.round((width * h) / w) : 0; };
   const view = stage(root, { colours: [], height: high, draw });
 
@@ -35,18 +35,12 @@ function render({ model, el }) {
     if (closed) c.closePath();
   }
 
-  function pattern(c, style) {
-    const key = style.hatch + style.edge + view.ratio;
-    if (!hatches.has(key)) hatches.set(key, hatch(c, style.edge, view.ratio, style.hatch));
-    return hatches.get(key);
-  }
-
   const DRAW = {
     patch(c, style, points) {
       if (points.length < 4) return;
       path(c, points, true);
       if (style.face) { c.fillStyle = style.face; c.fill(); }
-      if (style.hatch) { c.fillStyle = pattern(c, style); c.fill(); }
+      if (style.hatch) { c.fillStyle = hatch(c, style.edge, view.ratio, style.hatch); c.fill(); }
       if (style.edge && style.width) {
         c.strokeStyle = style.edge;
         c.lineWidth = style.width;
@@ -99,17 +93,18 @@ function render({ model, el }) {
         const [none, all, absent] = style.colours.map((colour) => [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16)));
         tinted = new OffscreenCanvas(width, height);
         tinted.row = row;
-        const image = new ImageData(width, height), out = image.data;
+        const image = new ImageData(width, height), out = new Uint32Array(image.data.buffer);
+        const pack = ([r, g, b]) => (255 << 24) | (b << 16) | (g << 8) | r; // little-endian RGBA
+        const mix = (share) => pack(none.map((from, i) => Math.round(from + share * (all[i] - from))));
+        const ink = Array.from({ length: planes + 1 }, (_, count) =>
+          Array.from({ length: count + 1 }, (_, kept) => (count ? mix(kept / count) : pack(absent))));
         for (let i = 0; i < size; i++) {
-          let kept = 0, count = 0;
+          let kept = 0, count = planes;
           for (let p = i; p < levels.length; p += size) {
-            if (levels[p] === 0xffff) continue;
-            count++;
-            if (levels[p] > row) kept++;
+            if (levels[p] === 0xffff) count--;
+            else if (levels[p] > row) kept++;
           }
-          const share = kept / count;
-          for (let j = 0; j < 3; j++) out[4 * i + j] = count ? none[j] + share * (all[j] - none[j]) : absent[j];
-          out[4 * i + 3] = 255;
+          out[i] = ink[count][kept];
         }
         tinted.getContext("2d").putImageData(image, 0, 0);
       }

@@ -294,6 +294,9 @@ def _lab(book, target, events, seconds=2):
         page.mouse.move(left + width * abs((i * 0.013) % 2 - 1), y)
         i += 1
     took = time.perf_counter() - start
+    page.mouse.move(left, y)
+    page.wait_for_timeout(300)
+    page.mouse.move(left + width, y)  # another state for certain
     page.mouse.up()
     page.wait_for_function(
         "latency.lastPaint >= latency.lastEvent && latency.heard >= latency.lastEvent", timeout=20_000
