@@ -26,6 +26,7 @@ _HOMES = {
     "HuffmanLab": "chapters.ch06_huffman.huffman_lab",
     "DecodeLab": "chapters.ch06_huffman.decode_lab",
     "PipelineLab": "chapters.ch07_full_pipeline.pipeline_lab",
+    "OwnNetLab": "chapters.ch07_full_pipeline.own_net_lab",
     "JourneyLab": "chapters.ch07_full_pipeline.journey_lab",
     "SpeedLab": "chapters.ch08_speed_and_energy.speed_lab",
     "PhoneLab": "chapters.ch08_speed_and_energy.phone_lab",

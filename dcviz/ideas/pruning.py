@@ -56,7 +56,12 @@ def _without_torch(tensor):
 
 
 def check_layers(layers):
-    """{name: weights as check_weights returns them} of a mapping of layers; WeightError if it is none, or empty."""
+    """{name: weights as check_weights returns them} of a mapping of layers; WeightError if it is none, or empty.
+
+    One that ``checks_itself``, layer by layer when they are looked at, is given back as it is.
+    """
+    if getattr(layers, "checks_itself", False):
+        return layers
     if not isinstance(layers, Mapping) or not layers:
         raise WeightError(f"expected at least one layer, as {{name: array}}, got {type(layers).__name__} without any")
     return {name: check_weights(weights, name) for name, weights in layers.items()}

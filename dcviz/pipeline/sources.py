@@ -27,6 +27,8 @@ class Layers(Mapping):
     file is damaged. Iterating gives names and reads nothing.
     """
 
+    checks_itself = True
+
     def __init__(self, name, shapes, load):
         if not shapes:
             raise NetError(f"{name} has no layer to look at: no tensor of floats with two dimensions or more")
@@ -58,6 +60,11 @@ class Layers(Mapping):
     def __repr__(self):
         """The net and its layers."""
         return f"<{len(self)} layers of {self.name}>"
+
+
+def called(source, found):
+    """How a lab names its net: by its path, which brings it back, or by what the ``Layers`` say."""
+    return str(source) if isinstance(source, str | Path) else found.name
 
 
 def is_source(value):
@@ -141,3 +148,50 @@ def _checkpoint(path):
 
 def _is_layer(dtype, shape):
     return "float" in dtype and len(shape) > 1 and all(shape)
+
+
+def module(source):
+    """A torch module that holds the tensors of a source under their keys and computes nothing; a module is itself.
+
+    So a checkpoint goes through the pipeline in one shot where nobody has the code of its net. Errors as ``layers``.
+    """
+    import torch
+
+    if isinstance(source, torch.nn.Module):
+        return source
+    name, state = _tensors(source)
+    holder = torch.nn.Module()
+    holder.name = name
+    for key, tensor in state.items():
+        parent, *_, last = holder, *key.split(".")
+        for part in key.split(".")[:-1]:
+            if part not in parent._modules:
+                parent.add_module(part, torch.nn.Module())
+            parent = parent._modules[part]
+        if tensor.is_floating_point():
+            parent.register_parameter(last, torch.nn.Parameter(tensor))
+        else:
+            parent.register_buffer(last, tensor)
+    return holder
+
+
+def _tensors(source):
+    """(name, {key: torch tensor}) of a state dict, a checkpoint, or a file of ours."""
+    import torch
+
+    from dcviz.nets import checkpoints
+    from dcviz.pipeline import parameters
+
+    if isinstance(source, str | Path):
+        path = Path(source)
+        if path.suffix != ".dcz":
+            with checkpoints.opened(path) as found:
+                return path.name.partition(".")[0], {e.key: found.tensor(e.key).clone() for e in found.entries}
+        source = archive.load(path)
+    source = getattr(source, "stored", source)
+    if isinstance(source, StoredNet):
+        types = source.dtypes()
+        return source.name, {key: parameters.tensor(array, types[key]) for key, array in source.state_dict().items()}
+    if isinstance(source, Mapping) and source:
+        return "a state dict", {key: torch.as_tensor(value).clone() for key, value in source.items()}
+    raise NetError(f"a net is a torch module, a state dict, or the path of a file, not {type(source).__name__}")

@@ -27,7 +27,7 @@ from dcviz.ideas import pruning
 from dcviz.labkit import theme
 from dcviz.labkit.base import plain
 from dcviz.labkit.picture import Picture
-from dcviz.labs import JourneyLab, PipelineLab, Prediction
+from dcviz.labs import JourneyLab, OwnNetLab, PipelineLab, Prediction
 from dcviz.nets import datasets, models, training
 from dcviz.pipeline import alexnet, recipes, shipped
 from dcviz.pipeline.retraining import weights_of
@@ -381,6 +381,74 @@ if fetch_imagenet := False:
     result = pipeline.compress(dcviz.load("alexnet-imagenet"), recipes.as_printed("alexnet"), None)
     display(tables.layers("alexnet", result.report))
     print(f"{result.ratio:.1f}x; without retraining the accuracy is gone, the bytes are the same")
+
+# %% [markdown] tags=["slide"]
+# ## 6 · Your own net
+#
+# So far every net came with the workbook. Now one that did not: batch normalisation, a skip, a layer that widens and one
+# that narrows. It learns the digits here, in a plain training loop; put a net and a loader of yours in its place.
+
+# %% tags=["subslide", "nbval-ignore-output"]
+class OwnNet(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = torch.nn.Sequential(
+            torch.nn.Conv2d(1, 16, 3, padding=1), torch.nn.BatchNorm2d(16), torch.nn.ReLU(), torch.nn.MaxPool2d(2)
+        )
+        self.deep = torch.nn.Sequential(
+            torch.nn.Conv2d(16, 32, 3, padding=1), torch.nn.BatchNorm2d(32), torch.nn.ReLU(), torch.nn.Conv2d(32, 16, 1)
+        )
+        self.head = torch.nn.Sequential(torch.nn.Linear(784, 64), torch.nn.ReLU(), torch.nn.Linear(64, 10))
+
+    def forward(self, x):
+        x = self.stem(x)
+        return self.head(torch.max_pool2d(x + self.deep(x), 2).flatten(1))
+
+
+def error(net):
+    """Errors on the held-out digits, in percent."""
+    with torch.no_grad():
+        return 100 * float((net(held_out[0]).argmax(1) != held_out[1]).float().mean())
+
+
+torch.manual_seed(0)
+own, digits = OwnNet(), datasets.digits()
+pictures, held_out = (
+    (training.to_input(split.images), torch.tensor(split.labels)) for split in (digits.train, digits.test)
+)
+loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*pictures), batch_size=64, shuffle=True)
+optimizer = torch.optim.Adam(own.parameters(), 2e-3)
+for _ in range(2):
+    for images, labels in loader:
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(own(images), labels).backward()
+        optimizer.step()
+print(f"trained: {error(own.eval()):.1f} % errors on 1,000 digits that it has not seen")
+
+# %% [markdown] tags=["subslide"]
+# The lab names what it compresses and says what size to expect, before anything is trained. **Choose a file** opens a
+# `.safetensors`, `.pt` or `.dcz` file of yours instead; a path or a state dict works, too:
+# `OwnNetLab("model.safetensors")`. A file brings no code and no data, so it goes through in one shot, without retraining.
+
+# %% tags=["subslide", "nbval-ignore-output"]
+own_lab = OwnNetLab(own, data=loader, loss=torch.nn.functional.cross_entropy, evaluate=error)
+own_lab
+
+# %% tags=["subslide", "nbval-ignore-output"]
+own_lab.run()
+Picture(own_lab.picture(), plain(own_lab.caption.value))
+
+# %% [markdown] tags=["subslide"]
+# Every tensor of the file, and two files to keep: the net, and a picture of where its bytes went. `dcviz.open` brings the
+# net back into a module of the same class. How to choose densities, what is kept as it is and what is refused:
+# [Your own net](../docs/your-own-net.md).
+
+# %% tags=["subslide", "nbval-ignore-output"]
+small = own_lab.result
+small.save("own-net.dcz")
+small.report.picture().savefig("own-net.png")
+print(f"opened again: {error(dcviz.open('own-net.dcz', into=OwnNet())):.1f} % errors")
+small.report.table().round(1)
 
 # %% [markdown] tags=["slide"]
 # ## What to take home

@@ -32,10 +32,10 @@ class PruningLab(ThresholdLab):
         PruningLab("lenet-5", layer="conv2", threshold=0.05)
         PruningLab("mine", weights={"fc1": array}, evaluate=error_of)
 
-    net         a shipped net's name, or any torch net of Linear and Conv2d layers
+    net         a shipped net's name; or any torch module, state dict, or path of a .safetensors, .pt or .dcz file
     weights     {layer: array} to look at instead of a net
-    evaluate    evaluate(weights, progress) -> error in percent; by default the net's error on the 5,000
-                bundled digits, which the shipped nets never saw in training
+    evaluate    evaluate(weights, progress) -> error in percent; by default, for a net that reads digits, its error
+                on the 5,000 bundled ones, which the shipped nets never saw in training
 
     Reads `mask`, `kept`, `bytes`, `dense_bytes`, `fillers` and `error_percent` (None until measured) give
     what the views show. Raises NetError for an unknown net or layer.
@@ -47,13 +47,13 @@ class PruningLab(ThresholdLab):
     net = traitlets.Unicode("lenet-300-100")
 
     def __init__(self, net="lenet-300-100", layer=None, threshold=None, *, weights=None, evaluate=None, **more):
-        self._model, ours = None, weights is None
+        self._model, self._foreign, ours = None, False, weights is None
         if ours:
             net, weights = self._open(net)
         self.weights = pruning.check_layers(weights)
         if evaluate is not None and not callable(evaluate):
             raise WeightError(f"evaluate must be a function (weights, progress) -> percent, not {evaluate!r}")
-        self.evaluate = evaluate or (self._digits_error if ours else None)
+        self.evaluate = evaluate or (self._digits_error if ours and not self._foreign else None)
         self._sketches, self._tables, self._words, self._measured = {}, {}, {}, {}
         self._again = False
         layer = layer or next(iter(self.weights))
@@ -298,12 +298,14 @@ class PruningLab(ThresholdLab):
     def _open(self, net):
         if isinstance(net, str) and net in dense_files.NETS:
             return net, dense_files.weights(net)  # the net is made where it is run: to look at it needs no torch
-        from dcviz.pipeline import retraining, shipped
+        from dcviz.pipeline import shipped, sources
 
-        if isinstance(net, str):
+        if not sources.is_source(net):
             return net, shipped.dense_weights(net)
-        self._model = copy.deepcopy(net)
-        return getattr(net, "name", type(net).__name__), retraining.weights_of(net)
+        found = sources.layers(net)
+        self._model = copy.deepcopy(net) if _reads_digits(net) else None
+        self._foreign = self._model is None
+        return sources.called(net, found), found
 
     def _digits_error(self, weights, progress):
         import torch
@@ -322,3 +324,20 @@ class PruningLab(ThresholdLab):
             part = split.take(slice(start, start + 500))
             wrong += int(np.count_nonzero(training.predict(self._model, part.images) != part.labels))
         return 100 * wrong / len(split)
+
+
+def _reads_digits(net):
+    """Whether a source is a module of plain layers that takes pictures of digits and tells ten classes apart."""
+    import torch
+
+    from dcviz.errors import NetError
+    from dcviz.nets import models, training
+
+    if not isinstance(net, torch.nn.Module):
+        return False
+    try:
+        models.weight_layers(net)
+        with torch.no_grad(), training.evaluating(net):
+            return tuple(net(torch.zeros(1, 1, 28, 28)).shape) == (1, 10)
+    except (NetError, RuntimeError, TypeError, ValueError, AttributeError, IndexError):  # it takes something else
+        return False

@@ -8,12 +8,13 @@ import numpy as np
 import traitlets
 
 from dcviz.chapters.ch03_sparse_storage.figures import index_strip
-from dcviz.errors import CodeError
+from dcviz.errors import CodeError, NetError
 from dcviz.ideas import relative_index
+from dcviz.ideas.pruning import threshold_from_density
 from dcviz.labkit import theme
 from dcviz.labkit.base import Caption, Lab, html, joined, labelled_slider, row
 from dcviz.labkit.buttons import Play
-from dcviz.labkit.controls import SVG, css, script
+from dcviz.labkit.controls import SVG, choices, css, script
 from dcviz.labkit.markup import counted
 from dcviz.labkit.table_film import TableFilm, assembled
 
@@ -66,10 +67,12 @@ class RelativeIndexLab(Lab):
 
         RelativeIndexLab()                                   # Figure 2 of the paper
         RelativeIndexLab(positions=[0, 3, 30], bits=2, size=32)
+        RelativeIndexLab(net="model.safetensors", layer="fc1")   # also a torch module, a state dict, a .dcz file
 
     positions   kept weights, increasing;  size: weights of the layer, at most 32
     bits        bits per gap;  value_bits: bits per stored weight, for the count in the caption
     step        entries written so far
+    net, layer  a net and which of its layers: 32 weights of it in a row, where the first of its largest tenth stands
 
     `entries` [(position, stored, real)] and `index`, the `RelativeIndex`, give what the views show.
     """
@@ -82,6 +85,30 @@ class RelativeIndexLab(Lab):
     size = traitlets.Int(16, min=4, max=MAX_SIZE)
     value_bits = traitlets.Int(5, min=1, max=32)
     step = traitlets.Int(0, min=0, max=MAX_SIZE)
+
+    def __init__(self, *, net=None, layer=None, **state):
+        self._layers = None
+        if net is not None:
+            from dcviz.pipeline import sources
+
+            self._layers = sources.layers(net)
+            layer = layer or next(iter(self._layers))
+            state = {"positions": self._stretch(layer), "size": MAX_SIZE, **state}
+        self._layer = layer
+        super().__init__(**state)
+
+    def _stretch(self, layer):
+        """Which of 32 weights in a row stay when a tenth of a layer's does: from the first one that stays on."""
+        if layer not in self._layers:
+            raise NetError(f"no layer {layer!r}; there are {', '.join(self._layers)}")
+        weights = self._layers[layer].reshape(-1)
+        mask = np.abs(weights) >= threshold_from_density(weights, 0.1)
+        at = max(0, min(int(mask.argmax()) - 1, mask.size - MAX_SIZE))
+        return np.flatnonzero(mask[at : at + MAX_SIZE]).tolist()
+
+    def _choose_layer(self, change):
+        with self.hold_trait_notifications():
+            self.positions, self.size, self.step = self._stretch(change["new"]), MAX_SIZE, 0
 
     def build(self):
         self.view = IndexStrip()
@@ -115,14 +142,12 @@ class RelativeIndexLab(Lab):
                 *((self.view, "entries"), (self.view, "step"), (self.play, "high")),
             ],
         )
-        return [
-            row(self.text, self.figure_2),
-            row(self.bits_slider, self.size_slider),
-            self.view,
-            self.play,
-            self.table,
-            self.film,
-        ]
+        first = [self.text, self.figure_2]
+        if self._layers is not None:
+            choice = widgets.Dropdown(options=choices(self._layers), value=self._layer, description="layer")
+            choice.observe(self.guard(self._choose_layer), "value")
+            first.insert(0, choice)
+        return [row(*first), row(self.bits_slider, self.size_slider), self.view, self.play, self.table, self.film]
 
     def update(self):
         kept = [position for position in self.positions if position < self.size]

@@ -19,11 +19,13 @@ from dcviz.labkit.histograms import clustered_histogram
 from dcviz.labkit.inline import choice_buttons, inline_slider
 from dcviz.labkit.linked_picture import LinkedPicture
 from dcviz.labkit.markup import drawn, visible
-from dcviz.pipeline import shipped
+from dcviz.pipeline import shipped, sources
 
 MOST_K = 64
 """The largest k of the slider."""
 VALUE_BITS = 32  # a weight before sharing: float32
+MOST = 1 << 22
+"""Weights of a layer that are shared here; of a larger one every second, third ... stands for all."""
 
 
 class SharingLab(Lab):
@@ -34,7 +36,8 @@ class SharingLab(Lab):
         SharingLab("alexnet-cifar10-pruned", layer="classifier.6")
         SharingLab("mine", weights={"fc1": array})
 
-    net       a shipped net's name;  pruned: its surviving weights after pruning, or all of the dense net
+    net       a shipped net's name;  pruned: its surviving weights after pruning, or all of the dense net;
+              or any torch module, state dict, or path of a .safetensors, .pt or .dcz file
     weights   {layer: array} to look at instead of a net: their non-zero values are shared
     lloyd     show the centroids after k-means instead of where they start;  seed: the draw of "forgy"
 
@@ -56,6 +59,9 @@ class SharingLab(Lab):
     log_y = traitlets.Bool(False)
 
     def __init__(self, net="lenet-300-100", pruned=True, layer=None, *, weights=None, **more):
+        if weights is None and sources.is_source(net):
+            weights = sources.layers(net)
+            net = sources.called(net, weights)
         if weights is None and net in shipped.ALEXNETS:
             weights = shipped.stored_weights(net)
         if weights is not None:
@@ -303,7 +309,8 @@ class SharingLab(Lab):
     def _lloyd(self):
         key = self.pruned, self.layer
         if key not in self._values:
-            weights = np.asarray(self._weights(self.pruned)[self.layer])
+            weights = np.asarray(self._weights(self.pruned)[self.layer]).reshape(-1)
+            weights = weights[:: -(-weights.size // MOST)]
             self._values[key] = Lloyd(weights[weights != 0])
         return self._values[key]
 

@@ -16,7 +16,7 @@ from dcviz.labkit.base import Lab, html, row
 from dcviz.labkit.histograms import short
 from dcviz.labkit.inline import LogSlider, inline_slider
 from dcviz.labkit.linked_picture import LinkedPicture
-from dcviz.labkit.markup import counted
+from dcviz.labkit.markup import counted, visible
 from dcviz.labkit.table_film import TableFilm, assembled
 
 VALUE_BITS = 32
@@ -41,6 +41,15 @@ def _layers():
 
 
 LAYERS = _layers()
+
+
+def _layers_of(net):
+    """{layer: (weights, 5 bits)} of any net, as ``pipeline.sources`` opens it; only shapes are read."""
+    from dcviz.pipeline import sources
+
+    shapes = sources.layers(net).shapes
+    sizes = {name: min(max(math.prod(shape), LOW), HIGH) for name, shape in shapes.items()}
+    return {"a layer of your own": None} | {f"{visible(name, 40)}, {n:,} weights": (n, 5) for name, n in sizes.items()}
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,7 @@ class CodebookLab(Lab):
 
         CodebookLab()                      # Fig. 3's 16 weights and 4 values
         CodebookLab(n=3_400_000, bits=5)   # AlexNet's largest layer, pruned
+        CodebookLab(net="model.safetensors")    # its layers; a torch module, a state dict, a .dcz file, too
 
     `rate`, `overhead` (codebook / all bits), `code_bytes` and `codebook_bytes` give what the views show.
     """
@@ -106,8 +116,14 @@ class CodebookLab(Lab):
 
     rate, overhead, code_bytes, codebook_bytes = map(_of_now, ("rate", "overhead", "code_bytes", "codebook_bytes"))
 
+    def __init__(self, *, net=None, **state):
+        self.layers = LAYERS if net is None else _layers_of(net)
+        if net is not None and not state:
+            state = dict(zip(("n", "bits"), list(self.layers.values())[1], strict=True))
+        super().__init__(**state)
+
     def build(self):
-        self.choice = widgets.Dropdown(options=list(LAYERS), description="layer", layout={"width": "340px"})
+        self.choice = widgets.Dropdown(options=list(self.layers), description="layer", layout={"width": "340px"})
         self.choice.value = self._named()
         self.choice.observe(self.guard(self._choose), "value")
         self.n_slider = LogSlider("n, weights", self.n, LOW, HIGH)
@@ -185,12 +201,15 @@ class CodebookLab(Lab):
         return figure
 
     def _named(self):
-        return next((name for name, at in LAYERS.items() if at == (self.n, self.bits)), next(iter(LAYERS)))
+        chosen = self.choice.value
+        if self.layers.get(chosen) == (self.n, self.bits):  # of two layers of one size the chosen one
+            return chosen
+        return next((name for name, at in self.layers.items() if at == (self.n, self.bits)), next(iter(self.layers)))
 
     def _choose(self, change):
-        if LAYERS[change["new"]] is not None:
+        if self.layers[change["new"]] is not None:
             with self.hold_trait_notifications():
-                self.n, self.bits = LAYERS[change["new"]]
+                self.n, self.bits = self.layers[change["new"]]
 
 
 def _curves(axes):

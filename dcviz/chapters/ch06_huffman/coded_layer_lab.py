@@ -1,11 +1,17 @@
 """What the two Huffman labs share: choosing a layer's symbols, and naming them."""
 
-import ipywidgets as widgets
+from collections.abc import Mapping
+from pathlib import Path
 
-from dcviz.archive import coders
+import ipywidgets as widgets
+import numpy as np
+
+from dcviz.archive import Coding, Layer, StoredNet, coders, load
 from dcviz.archive.coders import Stream
 from dcviz.errors import CodeError, NetError
 from dcviz.ideas.bits import check_integers
+from dcviz.ideas.kmeans import assign, kmeans
+from dcviz.ideas.pruning import mask_from_density
 from dcviz.labkit.controls import choices
 
 LARGEST = 1 << 52
@@ -13,9 +19,10 @@ LARGEST = 1 << 52
 
 
 class Source:
-    """{layer: {stream name: Stream}} of a shipped net, a ``StoredNet``, or arrays of symbols.
+    """{layer: {stream name: Stream}} of a shipped net, a .dcz file, arrays of symbols, or any net at all.
 
-    Layers that are not pruned and shared are left out. Raises NetError when nothing is left.
+    Layers of a file that are not pruned and shared are left out; those of another net are pruned and shared in one
+    shot (``OneShot``). Raises NetError when nothing is left.
     """
 
     def __init__(self, net, symbols=None):
@@ -24,15 +31,22 @@ class Source:
             self.net = str(net)
             self.layers = {name: {"symbols": _stream(name, values)} for name, values in symbols.items()}
         else:
-            from dcviz.pipeline import shipped
+            from dcviz.pipeline import shipped, sources
 
-            stored = shipped.compressed(net) if isinstance(net, str) else net
-            self.net = net if isinstance(net, str) else stored.name
-            for layer in stored.layers:
-                try:
-                    self.layers[layer.name] = coders.streams(layer)
-                except CodeError:
-                    continue
+            stored = shipped.compressed(net) if not sources.is_source(net) else getattr(net, "stored", net)
+            if isinstance(stored, str | Path) and str(stored).endswith(".dcz"):
+                stored = load(stored)
+            if isinstance(stored, StoredNet):
+                self.net = net if isinstance(net, str) else stored.name
+                for layer in stored.layers:
+                    try:
+                        if isinstance(layer, Layer):
+                            self.layers[layer.name] = coders.streams(layer)
+                    except CodeError:
+                        continue
+            else:
+                found = sources.layers(stored)
+                self.net, self.layers = sources.called(net, found), OneShot(found)
         if not self.layers:
             raise NetError(f"{self.net} has no layer with weight codes and gaps: prune and share it first")
 
@@ -51,6 +65,47 @@ class Source:
         stream = next(iter(self.layers.get(layer, [""]))) if stream is None else stream
         self.stream(layer, stream)
         return layer, stream
+
+
+class OneShot(Mapping):
+    """{layer: streams} of a net that is not coded yet: a tenth of each layer kept, in 31 values, 5-bit gaps.
+
+    Made when a layer is looked at; of one with more than ``MOST`` weights only the first rows.
+    """
+
+    DENSITY, K, GAP_BITS, MOST = 0.1, 31, 5, 1 << 20
+
+    def __init__(self, found):
+        self._found, self._made = found, {}
+
+    def __getitem__(self, layer):
+        """The streams of a layer."""
+        if layer not in self._made:
+            weights = self._found[layer]
+            rows = max(1, self.MOST // max(1, weights[0].size))
+            weights = np.asarray(weights[:rows], np.float32)
+            kept = mask_from_density(weights, max(self.DENSITY, 1 / weights.size)) & (weights != 0)
+            if not kept.any():
+                raise NetError(f"layer {layer!r} holds zeros alone")
+            values = weights[kept]
+            centroids = kmeans(values, min(self.K, len(np.unique(values)))).centroids.astype(np.float32)
+            shared = np.zeros_like(weights)
+            shared[kept] = centroids[assign(values, centroids)]
+            coding = Coding(index_bits=self.GAP_BITS, codebook=np.unique(shared[kept]), huffman=True)
+            self._made[layer] = coders.streams(Layer(layer, shared, None, coding, bare=True))
+        return self._made[layer]
+
+    def __contains__(self, layer):
+        """Whether there is such a layer; makes nothing."""
+        return layer in self._found
+
+    def __iter__(self):
+        """The names."""
+        return iter(self._found)
+
+    def __len__(self):
+        """How many layers."""
+        return len(self._found)
 
 
 def names(stream, kinds):

@@ -47,7 +47,8 @@ class HuffmanLab(Lab):
         HuffmanLab("mine", symbols={"message": array_of_integers})
         HuffmanLab(code_lengths=my_code_lengths)                  # your lengths beside the best ones
 
-    net            a shipped net's name, or a StoredNet
+    net            a shipped net's name, a .dcz file; or any torch module, state dict or checkpoint, which is pruned and
+                   shared in one shot (`coded_layer_lab.OneShot`)
     symbols        {name: vector of integers} to look at instead of a net
     code_lengths   function(counts) -> lengths, drawn beside ours once it returns something
 

@@ -170,3 +170,17 @@ def journey_bits(axes, one):
                 axes.text(x + bit + 0.5, y + 0.48, text, ha="center", va="center", fontsize=theme.FONT, **ink)
     axes.set(xlim=(-6.5, 45), ylim=(-1.8, 1.6))
     axes.axis("off")
+
+
+def tensor_bytes(axes, names, before, after):
+    """Bytes of tensors in the net and, where they are known, in the file: a pair of bars each, on a log scale."""
+    rows = np.arange(len(names))
+    axes.barh(rows - 0.2, before, 0.38, label="in the net", **theme.bar_style("dense"))
+    known = [(i, size) for i, size in zip(rows, after, strict=True) if size]
+    if known:
+        places, sizes = zip(*known, strict=True)
+        axes.barh(np.array(places) + 0.2, sizes, 0.38, label="in the file", **theme.bar_style("index bits"))
+    axes.set_yticks(rows, [drawn(name, 30) for name in names])
+    axes.invert_yaxis()
+    axes.set(xscale="log", xlabel="bytes (log scale)")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)

@@ -1,0 +1,189 @@
+"""A net of your own through the pipeline: from a file chooser, a path or a module to a report and a file."""
+
+import tempfile
+from pathlib import Path
+
+import ipywidgets as widgets
+import traitlets
+
+from dcviz import pipeline
+from dcviz.chapters.ch07_full_pipeline.figures import tensor_bytes
+from dcviz.errors import DataError
+from dcviz.ideas.sparse_formats import expected_bits
+from dcviz.labkit import theme
+from dcviz.labkit.base import FigureImage, Lab, RunButton, html, labelled_slider, row
+from dcviz.labkit.markup import visible
+from dcviz.pipeline import choosing, parameters, shipped, sources
+
+INDEX_BITS = 5
+LISTED = 20
+"""Tensors that the picture shows: the largest."""
+
+
+class OwnNetLab(Lab):
+    """Any net: say how dense and how many bits, read the size to expect, run, and read what became of every byte.
+
+        OwnNetLab()                                     # LeNet-300-100 as shipped, and a button to choose a file
+        OwnNetLab("model.safetensors")                  # also .pt, .pth, .dcz: one shot, as there are no data
+        OwnNetLab(net, data=loader, loss=loss, evaluate=error)
+
+    net         a torch module, a state dict, a path, or the name of a shipped LeNet
+    data, loss, step, evaluate   as for ``pipeline.compress``; without data nothing is retrained
+
+    ``run()`` runs now and waits; ``result`` is then the ``pipeline.Compressed`` (None before): ``result.save(path)``,
+    ``result.report``. ``expected`` is the size in bytes that is said before, for weights kept at random places.
+    """
+
+    heading = html("Your own net <small>choose how dense, read what to expect, press Run</small>")
+    state_names = ("net", "density", "bits", "epochs")
+
+    net = traitlets.Unicode("lenet-300-100")
+    density = traitlets.Float(0.1, min=0.01, max=1.0)
+    bits = traitlets.Int(4, min=2, max=8)
+    epochs = traitlets.Int(2, min=0, max=30)
+
+    def __init__(self, net="lenet-300-100", *, data=None, loss=None, step=None, evaluate=None, **state):
+        self.result, self._made_by, self._opened = None, None, {}
+        super().__init__(net=self._open(net, data=data, loss=loss, step=step, evaluate=evaluate), **state)
+
+    def _open(self, source, name=None, **options):
+        """Take a source and what it is trained on; returns the name that the lab goes by."""
+        if isinstance(source, str):
+            name = name or source
+        module = shipped.dense(source) if not sources.is_source(source) else sources.module(source)
+        name = name or getattr(module, "name", type(module).__name__)
+        self._opened[name] = module, {"data": None, **options}
+        self._take(name)
+        return name
+
+    def _take(self, name):
+        """Make a net that was opened the one on show; one that was not is opened."""
+        if name not in self._opened:
+            self._open(name)
+            return
+        self.module, self._options = self._opened[name]
+        self._sizes = choosing.worth_compressing(self.module)
+        targets = parameters.named(self.module, self._sizes)
+        self._before = {name: targets[name].weight.nbytes for name in self._sizes}
+        self._dense = parameters.dense_bytes(self.module)
+
+    # numbers -----------------------------------------------------------------------------------
+
+    @property
+    def trains(self):
+        """Whether there are data to retrain on."""
+        return self._options["data"] is not None
+
+    @property
+    def recipe(self):
+        """The ``Recipe`` that the controls describe."""
+        epochs = self.epochs if self.trains else 0
+        return choosing.recipe_for(self.module, density=round(self.density, 4), bits=self.bits, epochs=epochs)
+
+    @property
+    def expected(self):
+        """Bytes to expect before Huffman coding, fillers and codebooks included, all else kept as it is."""
+        weights = sum(self._sizes.values())
+        bits = weights * self.bits
+        if self.density < 1:
+            bits = sum(expected_bits(self.density, n, self.bits, INDEX_BITS) for n in self._sizes.values())
+        kept = self._dense - sum(self._before.values())
+        return round(bits / 8 + len(self._sizes) * 4 * 2**self.bits + kept)
+
+    # views -------------------------------------------------------------------------------------
+
+    def build(self):
+        self.upload = widgets.FileUpload(
+            accept=",".join(sources.ENDINGS[:4]),
+            description="Choose a file",
+            tooltip="a .safetensors, .pt or .dcz file",
+        )
+        self.upload.observe(self.guard(self._uploaded), "value")
+        density = labelled_slider("share of weights kept", self.density, 0.01, 1.0, 0.01)
+        bits = labelled_slider("bits per weight code", self.bits, 2, 8)
+        parts = [(density, "density"), (bits, "bits")]
+        if self.trains:
+            parts.append((labelled_slider("epochs of retraining", self.epochs, 0, 30), "epochs"))
+        for widget, name in parts:
+            self.bind(widget, name)
+        self.button = RunButton("Run the pipeline", self._work, self._done, self.fail)
+        self.picture_view = FigureImage(self.picture(), alt="bytes of each tensor in the file, and before")
+        return [row(self.upload), *(widget for widget, _ in parts), self.button, self.picture_view]
+
+    def run(self):
+        """Run the pipeline and wait for it; returns the lab, so that a cell can show it."""
+        self.button.start(wait=True)
+        return self
+
+    def _uploaded(self, change):
+        for file in change["new"]:
+            ending = next((end for end in sources.ENDINGS if file["name"].lower().endswith(end)), None)
+            if ending is None or ending == ".index.json":
+                raise DataError(f"{visible(file['name'], 80)}: choose a {', '.join(sources.ENDINGS[:4])} file")
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / f"chosen{ending}"
+                path.write_bytes(file["content"])
+                self.result = self._made_by = None
+                self.net = self._open(path, visible(file["name"], 80))
+            self.refresh()
+
+    def _work(self, progress):
+        recipe, module = self.recipe, self.module
+        stages = {"pruned": "pruning", "shared": "sharing", "coded": "writing the file"}
+
+        def report(stage, done, total):
+            progress((list(stages).index(stage) + done / max(total, 1)) / len(stages), stages[stage])
+
+        return recipe, pipeline.compress(module, recipe, progress=report, **self._options)
+
+    def _done(self, outcome):
+        self._made_by, self.result = outcome
+        self.refresh()
+        self.touch()
+
+    def update(self):
+        self._take(self.net)
+        if self._made_by is not None and self._made_by != self.recipe:
+            self.result = self._made_by = None
+        self.picture_view.adopt(self.picture())
+
+    def describe(self):
+        weights, named = sum(self._sizes.values()), len(self._sizes)
+        if self.result is None:
+            return html(
+                "<b>{net}</b>: {dense:,} bytes. {named} tensors with {weights:,} weights are compressed, the rest is "
+                "kept as it is. At {density:.0%} and {bits} bits expect about <b>{expected:,} bytes</b>, {ratio:.1f}x "
+                "smaller, before Huffman coding takes off some more. {training} Press <b>Run</b>.",
+                net=self.net,
+                dense=self._dense,
+                named=named,
+                weights=weights,
+                density=self.density,
+                bits=self.bits,
+                expected=self.expected,
+                ratio=self._dense / self.expected,
+                training="" if self.trains else "There are no data, so nothing is retrained.",
+            )
+        report, stages = self.result.report, self.result.stages
+        measured = ""
+        if stages[-1].measured is not None:
+            measured = html(
+                " Measured: {before:.4g} before, {after:.4g} after.",
+                before=stages[0].measured,
+                after=stages[-1].measured,
+            )
+        return html(
+            "<b>{net}: {sentence}.</b> Kept as they are: {kept:,} bytes. Expected were {expected:,}.{measured}",
+            net=self.net,
+            sentence=report.sentence,
+            kept=report.groups().get("kept as they are", 0),
+            expected=self.expected,
+            measured=measured,
+        )
+
+    def picture(self):
+        figure, axes = theme.figure(11, 1.8 + 0.34 * min(LISTED, len(self._sizes)))
+        after = {} if self.result is None else {row.name: row.file_bytes for row in self.result.report.layers}
+        names = sorted(self._sizes, key=lambda name: -self._sizes[name])[:LISTED]
+        tensor_bytes(axes, names, [self._before[name] for name in names], [after.get(name) for name in names])
+        return figure

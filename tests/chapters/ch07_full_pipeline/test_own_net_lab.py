@@ -1,0 +1,79 @@
+import datetime
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+import dcviz
+from dcviz.labkit.base import plain
+from dcviz.labs import OwnNetLab
+
+
+def own_net():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(40, 60), nn.BatchNorm1d(60), nn.ReLU(), nn.Linear(60, 30))
+
+
+def test_a_module_with_data_is_retrained_and_its_report_is_said(tmp_path):
+    data = [(torch.rand(32, 40), torch.randint(0, 30, (32,))) for _ in range(3)]
+    net = own_net()
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    lab = OwnNetLab(net, data=data, loss=nn.functional.cross_entropy, evaluate=lambda net: 7.25, density=0.2, epochs=1)
+    assert lab.net == "Sequential"
+    assert f"{lab.expected:,} bytes" in plain(lab.caption.value)
+    assert lab.result is None
+    lab.run()
+    assert lab.error == ""
+    report = lab.result.report
+    assert f"{report.file_bytes:,} bytes" in plain(lab.caption.value)
+    assert "7.25 before, 7.25 after" in plain(lab.caption.value)
+    assert 0.7 < report.file_bytes / lab.expected < 1.1
+    assert all(torch.equal(before[key], value) for key, value in net.state_dict().items())
+    lab.result.save(tmp_path / "own.dcz")
+    again = dcviz.open(tmp_path / "own.dcz", into=own_net())
+    assert np.count_nonzero(again[0].weight.detach().numpy()) == 480
+    lab.bits = 3
+    assert lab.result is None, "another recipe, another file"
+
+
+@pytest.mark.parametrize("kind", ["path", "state dict", "upload"])
+def test_a_file_goes_through_in_one_shot(tmp_path, kind):
+    state = own_net().state_dict()
+    path = tmp_path / "mine <b>.safetensors"
+    save_file(state, path)
+    if kind == "upload":
+        lab = OwnNetLab()
+        lab.upload.value = ({"name": path.name, "type": "", "size": 1, "content": memoryview(path.read_bytes()),
+                             "last_modified": datetime.datetime(2026, 1, 1)},)  # fmt: skip
+        assert lab.error == ""
+        assert lab.net == path.name
+        assert "mine &lt;b&gt;" in lab.caption.value
+    else:
+        lab = OwnNetLab(str(path) if kind == "path" else state)
+    assert "nothing is retrained" in plain(lab.caption.value)
+    lab.run()
+    assert lab.error == ""
+    found = lab.result.stored.state_dict()
+    assert sorted(found) == sorted(state)  # a .safetensors file has an order of its own
+    assert np.array_equal(found["1.running_var"], state["1.running_var"].numpy())
+    assert np.count_nonzero(found["0.weight"]) == 240
+    lab.reset()
+    assert lab.error == ""
+
+
+def test_a_file_that_is_none_is_said_in_the_lab():
+    lab = OwnNetLab()
+    for name in ("notes.txt", "model.safetensors"):
+        lab.upload.value = (
+            {
+                "name": name,
+                "type": "",
+                "size": 1,
+                "content": memoryview(b"no net"),
+                "last_modified": datetime.datetime(2026, 1, 1),
+            },
+        )
+        assert "DataError" in lab.error
+        assert lab.net == "lenet-300-100"
