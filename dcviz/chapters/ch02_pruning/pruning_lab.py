@@ -150,7 +150,7 @@ class PruningLab(ThresholdLab):
         return figure, moving
 
     def _levels(self):
-        levels = np.searchsorted(self.thresholds, np.abs(self.weights[self.layer]), side="right").astype(np.uint16)
+        levels = np.asarray(np.searchsorted(self.thresholds, np.abs(self.weights[self.layer]), side="right"), np.uint16)
         levels[self.weights[self.layer] == 0] = 0  # never kept
         return level_image(levels if levels.ndim in (2, 4) else levels.reshape(1, -1))
 
