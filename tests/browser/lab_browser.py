@@ -132,6 +132,50 @@ def watched(context):
     return foreign
 
 
+KINDS = (
+    "import numpy as np\nfrom dcviz.labs import DigitLab, GradientLab, HuffmanLab, JourneyLab, LloydLab, PruningLab",
+    "LloydLab(k=4)",
+    "HuffmanLab()",
+    "GradientLab()",
+    "JourneyLab(weight=5)",
+    "DigitLab()",
+    "weights = {'fc1': np.random.default_rng(1).normal(0, 0.1, (300, 784))}\n"
+    "PruningLab('mine', weights=weights, threshold=0.05)",
+)
+"""Cells of a notebook with a view of each kind. The last has the histogram, which needs the import only."""
+
+VIEWS = (
+    ".dcviz-PruningLab .dcviz-histogram canvas",
+    ".dcviz-PruningLab .dcviz-linked canvas[data-shapes]",
+    ".dcviz-LloydLab .dcviz-codebook canvas",
+    ".dcviz-LloydLab img.dcviz-figure[alt]",
+    ".dcviz-HuffmanLab .dcviz-tree .terminal.leaf >> nth=0",
+    ".dcviz-HuffmanLab .dcviz-linked canvas[data-shapes]",
+    ".dcviz-GradientLab .dcviz-gradient [data-cluster] >> nth=0",
+    ".dcviz-JourneyLab .dcviz-journey svg",
+    ".dcviz-DigitLab .dcviz-digit canvas.sheet",
+)
+"""Where the views of KINDS stand in the page, the histogram first."""
+
+
+def all_kinds_live(page):
+    """Assert that a page shows all the VIEWS of KINDS, that a film plays in it, and that a kernel answers."""
+    from playwright.sync_api import expect
+
+    for view in VIEWS:
+        expect(page.locator(view)).to_be_visible()
+    picture = page.locator(".dcviz-LloydLab img.dcviz-figure")
+    assert picture.evaluate("async image => { await image.decode(); return image.naturalWidth; }") > 100
+    # the first caption follows in the browser; the second lab has no film, so Python says what its caption says
+    for lab, handle in (("PruningLab", ".dcviz-histogram [role=slider]"), ("JourneyLab", ".noUi-handle")):
+        said = page.locator(f".dcviz-{lab} .dcviz-caption .dcviz-text")
+        expect(said).to_contain_text(" ")
+        before = said.inner_text()
+        page.locator(f".dcviz-{lab} {handle}").press("ArrowRight")
+        expect(said).not_to_have_text(before)
+    assert page.locator(".jupyter-widgets-error-widget").count() == 0
+
+
 class NotebookPage:
     """One notebook open in JupyterLab. Collects page errors and requests that left this machine."""
 

@@ -1,0 +1,96 @@
+"""A lab of each kind of view in JupyterLab and Notebook 7 (voila has a file of its own), and one notebook in two tabs.
+
+Nothing comes from another machine, anywidget's own JavaScript included.
+"""
+
+import pytest
+from lab_browser import KINDS, NotebookPage, Server, all_kinds_live, write_notebook
+from playwright.sync_api import expect
+
+TWO = "import numpy as np\nfrom dcviz.labs import PruningLab", KINDS[-1]
+
+
+@pytest.fixture(scope="module", params=["lab", "notebook"])
+def app(request, browser, tmp_path_factory):
+    """A server of JupyterLab, then of Notebook 7."""
+    if request.param == "notebook":
+        pytest.importorskip("notebook")
+    folder = tmp_path_factory.mktemp(request.param)
+    write_notebook(folder / "kinds.ipynb", *KINDS)
+    write_notebook(folder / "two.ipynb", *TWO)
+    server = Server(folder, tmp_path_factory.mktemp("jupyter"), request.param)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def context(browser):
+    context = browser.new_context(viewport={"width": 1400, "height": 1050})
+    yield context
+    context.close()
+
+
+def problems(page):
+    """What is wrong with the page, less what Notebook 7 says of itself: a plugin of its own without a schema."""
+    return [text for text in page.problems() if "(reading 'schema')" not in text]
+
+
+def test_a_lab_of_each_kind_lives_without_another_host(context, app, shots):
+    page = NotebookPage(context, app, "kinds.ipynb")
+    page.run_all()
+    all_kinds_live(page.page)
+    page.page.screenshot(path=shots / f"{app.place.replace('/', '-')}.png")
+    assert problems(page) == []
+    assert page.foreign == []
+    assert page.page.locator("body[data-jp-theme-light]").count() == 1, "what the theme of labs looks at"
+    page.close()
+
+
+def state(page):
+    """What a tab shows: threshold, caption, where the picture's parts stand."""
+    lab = page.page.locator(".dcviz-PruningLab")
+    return [
+        lab.locator(".dcviz-histogram [role=slider]").get_attribute("aria-valuenow"),
+        lab.locator(".dcviz-caption .dcviz-text").inner_text(),
+        lab.locator(".dcviz-linked canvas").get_attribute("data-shapes"),
+    ]
+
+
+def in_step(moved, other, before):
+    """Assert that two tabs show the same, and no longer `before`."""
+    expect(other.page.locator(".dcviz-histogram [role=slider]")).not_to_have_attribute("aria-valuenow", before[0])
+    expect(other.page.locator(".dcviz-caption .dcviz-text")).not_to_have_text(before[1])
+    expect(other.page.locator(".dcviz-linked canvas")).not_to_have_attribute("data-shapes", before[2])
+    for _ in range(100):
+        if state(moved) == state(other):
+            return
+        other.page.wait_for_timeout(100)
+    assert state(moved) == state(other)
+
+
+def test_one_notebook_in_two_tabs_stays_in_step(context, app):
+    """Both tabs show the one lab of the one kernel: what the mouse or a key moves in either moves in both."""
+    first = NotebookPage(context, app, "two.ipynb")
+    first.run_all()
+    expect(first.page.locator(".dcviz-histogram [role=slider]")).to_be_visible()
+    first.command("docmanager:save")
+    second = NotebookPage(context, app, "two.ipynb")
+    handle = second.page.locator(".dcviz-histogram [role=slider]")
+    expect(handle).to_be_visible()
+    expect(second.page.locator(".dcviz-linked canvas[data-shapes]")).to_be_visible()
+    before = state(second)
+
+    first.page.locator(".dcviz-histogram [role=slider]").press("ArrowRight")
+    in_step(first, second, before)
+
+    before, box = state(first), second.page.locator(".dcviz-histogram canvas").bounding_box()
+    mouse, y = second.page.mouse, box["y"] + box["height"] / 2
+    mouse.move(box["x"] + 0.6 * box["width"], y)
+    mouse.down()
+    mouse.move(box["x"] + 0.7 * box["width"], y, steps=12)
+    in_step(second, first, before)  # while the button is down
+    mouse.up()
+    in_step(second, first, before)
+    assert problems(first) == problems(second) == []
+    first.close()
+    second.page.close()
