@@ -163,8 +163,9 @@ def module(source):
     holder = torch.nn.Module()
     holder.name = name
     for key, tensor in state.items():
-        parent, *_, last = holder, *key.split(".")
-        for part in key.split(".")[:-1]:
+        *path, last = key.split(".")
+        parent = holder
+        for part in path:
             if part not in parent._modules:
                 parent.add_module(part, torch.nn.Module())
             parent = parent._modules[part]
