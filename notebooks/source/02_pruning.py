@@ -21,7 +21,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from dcviz import archive
-from dcviz.chapters.ch02_pruning import checks as check, figures, measure
+from dcviz.chapters.ch02_pruning import answers, checks as check, figures, measure
 from dcviz.evidence import paper, recordings
 from dcviz.ideas import pruning, sketch
 from dcviz.labkit import theme
@@ -169,19 +169,10 @@ sensitive.then(lambda: Picture(layers_lab.picture(), plain(layers_lab.caption.va
 # layer has cost all the error you allow; the bars at the right show how much of it must stay. **Move the slider**
 # and watch the bars.
 
-# %% [markdown] tags=["subslide", "more"]
-# Why is one layer so much more sensitive than another? Three things to ask of each:
-#
-# * **How large is it?** A small one has little to spare: `conv1` has 500 weights, `fc1` 800 times as many for one and the
-#   same image.
-# * **How hard do its weights work?** A filter of `conv1` is moved over 24×24 places, so one weight is used 576 times an
-#   image. A weight of `fc1` is used once.
-# * **Who comes after it?** What a layer gets wrong, everybody after it gets wrong.
+# %% tags=["subslide"]
+sensitive.then(answers.sensitive)
 
-# %% [markdown] tags=["notes", "more"]
-# On AlexNet NIPS'15 found the first convolution, which looks at the image itself, the most sensitive.
-
-# %% [markdown] tags=["subslide", "more"]
+# %% [markdown] tags=["subslide"]
 # Then press **Now all layers at once**. Each layer alone stays within the limit; together they do not. The
 # damages add up.
 
@@ -350,21 +341,8 @@ print("ours:  ", recorded.note)
 print("paper: ", paper.table("nips2015_pruning")["iterative"], "(quoted)")
 method.then(lambda: measure.reach_table(recorded.rows, limit=5.0))
 
-# %% [markdown] tags=["subslide"]
-# Read the picture from left to right.
-#
-# * **Without retraining** the net falls apart at once. Retraining is what makes pruning work at all.
-# * **As long as a tenth or more stays**, it does not matter how you cut; one cut is as good as any. (No curve
-#   gets back to the dense net's error: it learned from 55,000 digits, and here it retrains on 4,000.)
-# * **The harder the cut, the more the way counts.** Gradual cuts lead from 3 % on. At 1 % a single cut makes
-#   {{computed/ch02_pruning.times_the_errors(one cut; gradual; 0.01)|.1f}} times as many errors as gradual ones, and
-#   {{computed/ch02_pruning.times_the_errors(one cut; five cuts; 0.01)|.1f}} times as many as five cuts.
-
-# %% [markdown] tags=["notes", "more"]
-# Why? Magnitude is a guess at importance, made for the net *as it is*. After a small cut and some training the
-# survivors have new values, and the next guess is a better one. And with regrowth a wrong guess can be taken
-# back. The paper's own count (9 times instead of 5) includes one more thing that we took away: it retrains fully
-# after *every* cut, so its iterative nets trained longer.
+# %% tags=["subslide"]
+method.then(answers.method)
 
 # %% [markdown] tags=["slide"]
 # ## 5 · Which penalty, L1 or L2?
@@ -398,14 +376,8 @@ penalty.then(lambda: Picture(figure, said))
 print(penalties.note)
 penalty.then(lambda: measure.penalty_table(penalties.rows))
 
-# %% [markdown] tags=["subslide"]
-# **Before retraining** L1 does better between 10 % and 3 %, with either seed: its small weights were closer to zero,
-# so losing them hurts less. At 2 % both nets are broken. **After retraining** the gap closes, and L2 is ahead at most
-# densities, by a few digits of a thousand. That is less than two seeds differ, so on this small problem call it a draw.
-#
-# NIPS'15 found the same order on AlexNet, and there it counted: L1 is better right after pruning, **L2 gives the best
-# nets once retrained** (quoted). So the paper prunes nets trained with L2. The recording has one strength $\lambda$ for
-# each penalty, and both dense nets make about {{recorded/pruning_penalties.0.dense|.0f}} % errors; with other strengths the picture may shift.
+# %% tags=["subslide"]
+penalty.then(answers.penalty)
 
 # %% [markdown] tags=["slide"]
 # ## 6 · How far does it go?

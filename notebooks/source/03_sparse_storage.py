@@ -14,7 +14,7 @@
 # %%
 import numpy as np
 
-from dcviz.chapters.ch03_sparse_storage import checks as check, tables
+from dcviz.chapters.ch03_sparse_storage import answers, checks as check, tables
 from dcviz.chapters.ch03_sparse_storage.figures import gap_counts, kept_by_input
 from dcviz.evidence import paper, recordings
 from dcviz.ideas import relative_index, sparse_formats
@@ -141,7 +141,7 @@ entries.then(tables.figure_2)
 
 # %% [markdown] tags=["notes", "more"]
 # The program that the authors published settles it: it stores gap − 1, adds 1 while it sums, and starts at −1. dcviz
-# does the same. Both agree on the filler: position {{paper/figure2_relative_index_example.filler_at}}.
+# does the same. Both agree about fillers.
 
 # %% [markdown] tags=["subslide", "more"]
 # ### Build it yourself: encode
@@ -322,10 +322,8 @@ cluster.then(lambda: tables.fillers("lenet-300-100"))
 # %% tags=["subslide"]
 cluster.then(lambda: tables.fillers("lenet-5"))
 
-# %% [markdown] tags=["subslide"]
-# It is the same in every layer where fillers matter, and the reason is worth a minute. All gaps together are as long as the
-# layer: their *sum* is fixed. Where weights crowd together, gaps are short; then what of the gaps elsewhere? And fillers
-# only care about long gaps:
+# %% tags=["subslide"]
+cluster.then(answers.sum_of_gaps)
 
 # %%
 gaps = np.diff(np.flatnonzero(fc1), prepend=-1)
@@ -342,13 +340,12 @@ cluster.then(lambda: Picture(figure, said))
 # Look at both ends: at the short gaps, and at the very long ones. (The kink at 28 is the width of a digit's
 # picture: when a stroke goes down, the next kept pixel is one row below.)
 
-# %% [markdown] tags=["notes", "more"]
-# Only weights that are spread *more evenly* than at random would save fillers. Clusters help elsewhere: with many
-# short gaps, gap lengths are very unequally frequent, and Huffman coding lives on that (chapter 06).
+# %% tags=["subslide"]
+cluster.then(answers.even_masks)
 
-# %% [markdown] tags=["subslide", "more"]
-# The same holds for the net that the authors published themselves, SqueezeNet with 4-bit gaps (recorded; the file is
-# not part of this workbook):
+# %% [markdown] tags=["subslide"]
+# Is it so for the net that the authors published themselves, SqueezeNet with 4-bit gaps (recorded; the file is
+# not part of this workbook)?
 
 # %%
 print(recordings.load("squeezenet_fillers").note)
@@ -364,10 +361,10 @@ cluster.then(tables.squeezenet_fillers)
 tables.alexnet_entries()
 
 # %% [markdown] tags=["subslide"]
-# In `fc8` there are more entries than at random, as for our nets. In `fc6` and `fc7` there are **fewer**:
+# In `fc8` there are more entries than at random. In `fc6` and `fc7` there are **fewer**:
 # {{paper/derived_layer_checks.nets.AlexNet.rows[layer=fc6].entries_pct_implied_PQ}} %, where a random mask that keeps 9 % would
-# need about {{computed/ch03_sparse_storage.random_entries(9; 4)|.1f}} %. Clusters cannot explain that. Weights that are spread
-# unusually evenly could. So could a density that is really a bit lower than printed:
+# need about {{computed/ch03_sparse_storage.random_entries(9; 4)|.1f}} %. What could
+# explain that? A mask of another kind, perhaps; or a density that is really a bit lower than printed:
 
 # %%
 for percent in (8, 8.5, 9):

@@ -15,7 +15,7 @@
 # %% tags=["skip"]
 import numpy as np
 
-from dcviz.chapters.ch04_weight_sharing import checks as check, figures, measure
+from dcviz.chapters.ch04_weight_sharing import answers, checks as check, figures, measure
 from dcviz.evidence import paper, recordings
 from dcviz.ideas.kmeans import compression_rate, kmeans
 from dcviz.labkit import theme
@@ -65,11 +65,11 @@ two_values.tell()
 # **What the pictures show.** On top, the weights that pruning left: two humps, with a gap where the small ones used
 # to be. Bands of two blues are the clusters, diamonds are the centroids. Below on the left, how far off a weight is
 # when it is replaced by its centroid, by the size of the weight; on the right, the errors that you measure.
-#
-# Surprised? Untick **pruned net** and measure 2 values for the *unpruned* net too. It falls apart. A pruned net has
-# its zeros for free: with two centroids it has three values, and the gap between the humps is where it needed none.
 
-# %% [markdown] tags=["subslide", "more"]
+# %% tags=["subslide"]
+two_values.then(answers.two_values)
+
+# %% [markdown] tags=["subslide"]
 # ### The formula
 #
 # Clusters $C_1 \dots C_k$ with centroids $c_i$ should be tight. Equation 2 of the paper makes
@@ -152,10 +152,10 @@ SharingLab("lenet-300-100", layer="fc1", k=13, init="density", prediction=large_
 # %% tags=["fragment", "lecture"]
 large_ones.tell()
 
+# %% tags=["subslide"]
+large_ones.then(answers.large)
+
 # %% [markdown] tags=["subslide"]
-# Look at the lower left picture. A start that goes where the crowd is serves small weights to the third digit, and the few
-# large ones are **rounded away**. One that does not care how many weights there are serves every size alike.
-#
 # Section 3.2 chooses by that: large weights matter more than small ones, but there are few of them. Tick **after k-means**:
 # the crowd pulls. Is the start that was best still best?
 
@@ -303,15 +303,8 @@ figures.against_optimum(axes, rows)
 said = "; ".join(f"k = {r['k']}: " + ", ".join(f"{i} {r[i]:.2f}" for i in ("linear", "density", "forgy")) for r in rows)
 closest.then(lambda: Picture(figure, f"Inertia over the exact optimum, measured now. {said}."))
 
-# %% [markdown] tags=["subslide"]
-# (Bars of forgy: the mean of five draws.) A bar above 1 is a valley that is not the deepest. With 32 centroids the
-# start that the paper recommends ends **farthest** from the optimum of equation 2: its centroids in the empty
-# stretches own few weights, or none, and the crowd has to share the others.
-
-# %% [markdown] tags=["notes", "more"]
-# So is the paper wrong? Not so fast: *inertia counts weights, accuracy does not*. A thousand small weights served a
-# little better make the sum smaller; ten large ones served badly can change what the net answers. That has to be
-# measured on the net.
+# %% tags=["subslide"]
+closest.then(answers.closest)
 
 # %% [markdown] tags=["slide"]
 # ## 5 · Accuracy by bits and start

@@ -12,7 +12,7 @@
 import numpy as np
 
 from dcviz.chapters.ch04_weight_sharing.figures import errors_by_bits
-from dcviz.chapters.ch05_trained_quantization import checks as check, figures, measure
+from dcviz.chapters.ch05_trained_quantization import answers, checks as check, figures, measure
 from dcviz.evidence import paper, recordings
 from dcviz.ideas.kmeans import compression_rate
 from dcviz.labkit import theme
@@ -269,20 +269,10 @@ said = (
 )
 together.then(lambda: Picture(figure, said))
 
-# %% [markdown] tags=["subslide"]
-# **The paper's message, and ours.**
-#
-# * *Convolutional layers need more bits* than fully connected ones. AlexNet's fc layers get by with 3 bits
-#   ({{paper/figure7_bits_vs_accuracy.fc.top1_pruned_quant.2}} % right, of {{paper/text_numbers.alexnet_ref_top1_acc}}); at
-#   2 bits they lose {{computed/ch05_trained_quantization.figure7_loss(pruned; 2)|.1f}} points, and {{computed/ch05_trained_quantization.figure7_loss(unpruned; 2)|.1f}} where the
-#   net is not pruned. Its conv layers collapse below 4.
-# %% [markdown] tags=["more"]
-# * *Pruning and quantization do not disturb each other.* Where few bits begin to hurt, the pruned net even suffers
-#   **less**, in the paper and here: it has fewer weights to serve with its few values, and its zeros come free.
-# * With many bits our pruned curve stays a little above the other: that is the price of pruning, not of sharing.
-# * LeNet-5 is far more forgiving than AlexNet: ten classes, clean images. Do not take its low bits for a rule.
+# %% tags=["subslide"]
+together.then(answers.together)
 
-# %% [markdown] tags=["subslide", "more"]
+# %% [markdown] tags=["subslide"]
 # Table 6 of the paper picks three settings. The same bits on our pruned LeNet-5, shared and then fine-tuned for half
 # an epoch:
 

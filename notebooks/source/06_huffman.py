@@ -406,7 +406,7 @@ best_coder.then(lambda: figures.coders_picture(fc1, sizes, "fc1"))
 #   independent. Proof: shuffle them, and look again. Huffman and ANS do not care about the order:
 
 # %% tags=["nbval-ignore-output"]
-tables.shuffled(weight_codes)
+mean_length.then(lambda: tables.shuffled(weight_codes))
 
 # %% [markdown] tags=["subslide"]
 # And the file as a whole? In the *dense* net there is little to gain: of the four bytes of a float32 weight three are

@@ -20,7 +20,7 @@ import torch
 
 import dcviz
 from dcviz import archive, pipeline
-from dcviz.chapters.ch07_full_pipeline import checks as check, tables
+from dcviz.chapters.ch07_full_pipeline import answers, checks as check, tables
 from dcviz.chapters.ch07_full_pipeline.figures import byte_shares
 from dcviz.evidence import recordings
 from dcviz.ideas import pruning
@@ -67,10 +67,12 @@ lab.reset()
 lab.run()
 guess.then(lambda: Picture(lab.picture(), plain(lab.caption.value)))
 
+# %% tags=["subslide"]
+guess.then(answers.stage)
+
 # %% [markdown] tags=["subslide"]
-# Three things to see in the picture.
+# Two more things to see in the picture.
 #
-# * **Pruning and sharing do the heavy lifting**, and they multiply: fewer weights, and fewer bits for each.
 # * **Huffman coding is free.** The error under *shared* and *coded* is the same to the last digit, because the
 #   weights are the same to the last bit. The paper reports {{paper/text_numbers.huffman_saves_pct_of_storage.0}} to
 #   {{paper/text_numbers.huffman_saves_pct_of_storage.1}} % saved by it.

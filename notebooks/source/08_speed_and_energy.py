@@ -19,7 +19,9 @@
 # %% tags=["skip"]
 import torch
 
-from dcviz.chapters.ch08_speed_and_energy import checks as check, energy, figures, phones, sparse_kernels, tables, timing
+from dcviz.chapters.ch08_speed_and_energy import (
+    answers, checks as check, energy, figures, phones, sparse_kernels, tables, timing,
+)
 from dcviz.evidence import paper, recordings
 from dcviz.labkit import theme
 from dcviz.labkit.picture import Picture
@@ -254,9 +256,11 @@ dense_catches_up.then(lambda: SpeedLab(layer="vgg-16/fc8", batch=64, density=23.
 # compressed form from 4 to 32 is ours to answer for: below that, inputs go one by one; above, all together; in between
 # neither is good.)
 
-# %% [markdown] tags=["notes", "more"]
-# On one thread of our machine only the small, less pruned `fc8` layers get that far. The paper's machines crossed
-# much earlier (section 4). How much did each product gain there from 64 inputs at once?
+# %% tags=["subslide"]
+dense_catches_up.then(answers.batch)
+
+# %% [markdown] tags=["notes"]
+# How did the paper's machines do (section 4)? How much did each product gain there from 64 inputs at once?
 
 # %%
 i7 = paper.table("table8_time_us")["data"]["Core i7-5930k"]

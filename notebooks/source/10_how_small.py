@@ -449,7 +449,7 @@ bounds.by_compressor(small)
 
 # %% tags=["subslide"]
 rivals = recordings.load("nnc_sizes")
-tables.standard(rivals.rows)
+smallest.then(lambda: tables.standard(rivals.rows))
 
 # %%
 print(f"{rivals.rows[0]['coder']}; {rivals.note}")

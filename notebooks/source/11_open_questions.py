@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 
 from dcviz import archive
-from dcviz.chapters.ch11_open_questions import checks as check, figures, googlenet, measure, tables
+from dcviz.chapters.ch11_open_questions import answers, checks as check, figures, googlenet, measure, tables
 from dcviz.evidence import paper, recordings
 from dcviz.labkit import theme
 from dcviz.labkit.base import plain
@@ -97,21 +97,10 @@ recorded = recordings.load("transfer_errors")
 print(f"mean error in %, three draws of examples\n{recorded.note}")
 update_bytes.then(lambda: tables.transfer_table(recorded.rows))
 
-# %% [markdown] tags=["subslide"]
-# **What the table says**, row against row:
-#
-# * *Few examples: all roads are alike.* With 10 or 30 examples the spread of the draws is larger than the difference
-#   between the roads that know MNIST. What limits is not freedom, it is what so few pictures can teach. So send the
-#   shortest update.
-# * *Many examples: more free numbers help.* The codebook and the biases are a few hundred numbers, and from 300 examples on
-#   they get no better. The kept weights go on, and everything goes further still.
-# * *Most of what the codebook road achieves is the biases.* The shared values add a little to them, and only late.
-# %% [markdown] tags=["subslide", "more"]
-# * *Compression did not make the net unable to learn.* With everything free, the compressed net does as well as the
-#   dense one, or better. Its zeros can grow again.
-# * *The old task is worth a lot*: from scratch it takes about three times as many examples.
+# %% tags=["subslide"]
+update_bytes.then(answers.update)
 
-# %% [markdown] tags=["notes", "more"]
+# %% [markdown] tags=["notes"]
 # And an honest surprise: compare the update of the kept weights with the length of the whole compressed file.
 
 # %%
@@ -247,23 +236,10 @@ print(f"{starts.note}\n\n{'':<10}" + "".join(f"{f'k = {k}':>9}" for k in ks))
 for start, found in inertia.items():
     print(f"{start:<10}" + "".join(f"{mean / best[0]:>9.2f}" for (mean, *_), best in zip(found, inertia["optimal"])))
 
-# %% [markdown] tags=["subslide"]
-# **Two lessons.**
-#
-# * *The closest codebook is not always the best net.* With four values the optimum fits the weights far better than
-#   *linear* and yet answers no better: {{computed/ch11_open_questions.start_error(optimal; 4)|.2f}} against {{computed/ch11_open_questions.start_error(linear; 4)|.2f}}
-#   %, which is seven pictures of ten thousand, so call it a draw; with eight it leads by
-#   {{computed/ch11_open_questions.start_lead(8)|.2f}} points. Squared error counts every weight alike; but the few large
-#   weights do more for the answer, and *linear* keeps them: the paper's own argument.
-# %% [markdown] tags=["more"]
-# * *After fine-tuning it hardly matters.* What is left is about a tenth of a point, ten images of ten thousand, and who
-#   leads depends on k. All of them end below the dashed line: these few values trained on while the pruned net stood
-#   still. (Remember that for the next section.)
+# %% tags=["subslide"]
+best_start.then(answers.start)
 
-# %% [markdown] tags=["notes", "more"]
-# Our net is forgiving, and ten classes are few. Whether the start matters for AlexNet at 2 bits is still open.
-
-# %% [markdown] tags=["slide", "more"]
+# %% [markdown] tags=["slide"]
 # ## 3 · Can compression make a net better?
 #
 # In the paper's Table 1 and in many reports since, the compressed net is sometimes a little *better* than the dense
@@ -323,16 +299,10 @@ few_digits.then(lambda: Picture(figure, said))
 print(f"points by which the error falls against 'dense, longer': mean ± deviation of four runs\n{recorded.note}")
 few_digits.then(lambda: tables.gain_table(recorded.rows))
 
-# %% [markdown] tags=["subslide"]
-# **What came out: no gain that outgrows its own spread.** The story is tempting, and for this net and these digits we
-# cannot confirm it. Two things we can say:
-#
-# * *The less there is to learn, the less must be kept.* With few digits four of five weights go for nothing; with
-#   4,000 the same cut costs. How far a net can be compressed is a fact about the net **and** its data.
-# * *Sharing costs nothing on top.* "Pruned + shared" (with its own short fine-tuning) is nowhere worse than "pruned"
-#   by more than the spread.
+# %% tags=["subslide"]
+few_digits.then(answers.regularisation)
 
-# %% [markdown] tags=["subslide", "more"]
+# %% [markdown] tags=["subslide"]
 # And the trap is real. Take 4,000 digits and a fifth of the weights, and compare with either rival:
 
 # %%

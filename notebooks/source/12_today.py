@@ -3,7 +3,7 @@
 #
 # *Pruning, sharing and Huffman coding, ten years on, in a language model that you can open.*
 #
-# **You will learn** why a chatbot is the paper's batch of one; how Huffman coding makes bfloat16 weights a third smaller
+# **You will learn** why a chatbot is the paper's batch of one; how Huffman coding makes bfloat16 weights smaller
 # without losing a bit; how to prune a net that nobody can afford to retrain; what became of weight sharing at 4, 3 and
 # 2 bits, and why plain grids so often win; and what the three ideas together still buy. You will write the steps
 # yourself.
@@ -24,7 +24,7 @@ import torch
 from dcviz import archive
 from dcviz.chapters.ch08_speed_and_energy import timing
 from dcviz.chapters.ch12_today import (
-    bfloat16, checks as check, figures, measure, roofline, scores, sharing, tables, together,
+    answers, bfloat16, checks as check, figures, measure, roofline, scores, sharing, tables, together,
 )
 from dcviz.evidence import recordings
 from dcviz.files import MODELS
@@ -143,19 +143,14 @@ exponent.then(lambda: print(said))
 # %%
 exponent.then(lambda: tables.compressors(bits))
 
-# %% [markdown] tags=["subslide"]
-# Two thirds, and nothing is lost: the model writes the same words. zip, xz and zstd look for repetitions and see noise
-# in every second byte; who knows what a float is takes the exponents out first.
-#
-# This is no toy result. **DFloat11** (Zhang and others, 2025) codes exponents of language models with Huffman and
-# reports about 70 % of the size; **ZipNN** (Hershcovitch and others, 2024) reports 33 % saved on popular models.
-# (*Quoted*, arXiv:2504.11651 and arXiv:2411.05239.) And the LeNet-300-100 of chapter 02?
+# %% tags=["subslide"]
+exponent.then(answers.exponent)
 
 # %%
 parameters = shipped.dense("lenet-300-100").named_parameters()
 lenet = [bfloat16.patterns(w.detach().bfloat16().float().numpy()) for name, w in parameters if name.endswith("weight")]
 lenet = np.concatenate(lenet)
-print({part: round(worth, 2) for part, worth in bfloat16.entropies(lenet).items()})
+exponent.then(lambda: print({part: round(worth, 2) for part, worth in bfloat16.entropies(lenet).items()}))
 
 # %% [markdown] tags=["subslide"]
 # **Why not everywhere, then?** A code word's place depends on all words before it. A processor that decodes one after
@@ -230,14 +225,10 @@ best_score.then(lambda: tables.pruning(rows.rows))
 # %% tags=["subslide"]
 print(rows.note)
 
-# %% [markdown]
-# **What the table says.** Half of the blocks' weights can go at once and few would hear it; below 40 % it hurts. Wanda
-# beats magnitude here, but by a hair, and rows are not better than the whole layer. On LeNet the gain was huge. Why? A
-# score that looks at the inputs can only use a *difference* between inputs. LeNet's corners are always black. Our model
-# scales its inputs to the same size before every layer, and is too small to grow the loud ones that large models have:
-# there magnitude pruning at 50 % is ruin and Wanda is not (quoted in the table below). **Here the toy misleads.**
+# %% tags=["subslide"]
+best_score.then(answers.wanda)
 
-# %% [markdown] tags=["subslide", "more"]
+# %% [markdown] tags=["subslide"]
 # ### Correct what stays
 #
 # Pruning changes outputs. Could the weights that stay make up for those that went? For one row $w$ and inputs $x$ the
@@ -503,10 +494,12 @@ print(transformer.write(small, "Her sister had", 40))
 
 # %%
 found = recordings.load("today_files")
-tables.files(found.rows, measure.weights())
+asked = {"bfloat16, exponents Huffman-coded": exponent, "shared: k-means, 3 bits, Huffman": three_bits}
+shown = [row for row in found.rows if row["name"] not in asked or asked[row["name"]].answered]
+tables.files(shown, measure.weights())
 
 # %% tags=["subslide"]
-figures.files_picture(found.rows)
+figures.files_picture(shown)
 
 # %%
 print(found.note)

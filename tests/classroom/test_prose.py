@@ -1,5 +1,6 @@
 """Numbers in the chapters' text: filled in from where they were measured, and typed nowhere beside such a twin."""
 
+import ast
 import functools
 import json
 import re
@@ -10,6 +11,14 @@ from dcviz.chapters import ROOMS
 from dcviz.classroom import editions
 from dcviz.evidence import paper, prose, recordings
 from dcviz.files import ROOT
+
+
+def afterwards(chapter):
+    """The texts of a chapter that wait for an answer: what its answers.py gives to `filled`."""
+    for path in (ROOT / "dcviz" / "chapters").glob(f"ch{chapter[:2]}_*/answers.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "filled":
+                yield node.args[0].value
 
 
 def test_tags_become_the_numbers_of_record_paper_and_computation(monkeypatch):
@@ -52,10 +61,14 @@ def test_a_tag_that_names_no_number_is_refused(tag, said):
 def test_every_tag_of_a_chapter_names_a_number(source):
     for kind, text, _ in editions.cells_of(source.read_text("utf-8")):
         assert "{{" not in prose.filled(text) or kind == "code" or "$" in text
+    for text in afterwards(source.stem):
+        assert "{{" not in prose.filled(text)
 
 
 def test_every_computed_number_is_used():
-    everything = "\n".join(path.read_text("utf-8") for path in editions.sources())
+    everything = "\n".join(
+        text for path in editions.sources() for text in (path.read_text("utf-8"), *afterwards(path.stem))
+    )
     names = [f"{chapter}.{name}" for chapter in ROOMS for name in prose.computed(chapter)]
     assert len(names) > 10
     assert [name for name in names if f"computed/{name}(" not in everything] == []
@@ -152,7 +165,8 @@ def twins():
 @pytest.mark.parametrize("source", editions.sources(), ids=lambda path: path.stem)
 def test_no_number_is_typed_that_a_recording_or_the_paper_holds(source):
     cells, held = editions.cells_of(source.read_text("utf-8")), twins()
-    typed = [number for kind, text, _ in cells if kind == "markdown" for number in telling(text)]
+    texts = [text for kind, text, _ in cells if kind == "markdown"] + list(afterwards(source.stem))
+    typed = [number for text in texts for number in telling(text)]
     assert [
         f"{number}: tag it, it is {held[number]}"
         for number in typed

@@ -9,6 +9,8 @@ import inspect
 import itertools
 import re
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import matplotlib.text
@@ -18,6 +20,7 @@ import pytest
 
 from dcviz import labs
 from dcviz.archive import coders
+from dcviz.chapters import ROOMS
 from dcviz.chapters.ch02_pruning import measure as pruning_measure
 from dcviz.chapters.ch03_sparse_storage import tables as storage_tables
 from dcviz.chapters.ch04_weight_sharing import measure as sharing_measure
@@ -26,7 +29,7 @@ from dcviz.chapters.ch06_huffman import tables as huffman_tables
 from dcviz.chapters.ch08_speed_and_energy import phones, tables as speed_tables
 from dcviz.chapters.ch09_other_roads import taylor
 from dcviz.chapters.ch11_open_questions import measure as open_measure, tables as open_tables
-from dcviz.chapters.ch12_today import bfloat16, roofline, scores
+from dcviz.chapters.ch12_today import bfloat16, measure as today_measure, roofline, scores
 from dcviz.classroom import editions
 from dcviz.evidence import memories, paper, recordings
 from dcviz.files import ROOT
@@ -90,6 +93,10 @@ def _three_bits_lose():
     setting = {"bits": 3, "method": "k-means", "group": "layer", "apart": 0.0}
     rows = [r for r in recordings.load("today_sharing").rows if r.items() >= setting.items()]
     return rows[0]["bits_per_character"] - recordings.load("today_pruning").rows[0]["bits_per_character"]
+
+
+def _file(name):
+    return next(row for row in recordings.load("today_files").rows if row["name"] == name)
 
 
 def _tokens(bits):
@@ -318,9 +325,38 @@ TWINS = {
             key=lambda row: row["init"] != "linear",
         )["error_percent"]
     ],
-    "ch10-smallest": lambda: [min(row["file_bytes"] for row in recordings.load("shipped_nets").rows)],
+    "ch06-mean-length": lambda: [coders.huffman_size(_streams()["weight codes"].symbols, 5).bytes],
+    "ch10-smallest": lambda: [
+        min(row["file_bytes"] for row in recordings.load("shipped_nets").rows),
+        next(r["huffman"] for r in recordings.load("nnc_sizes").rows if r["name"] == "lenet-5-tiny"),
+    ],
+    "ch12-exponent": lambda: [
+        8 * _file("bfloat16, exponents Huffman-coded")["bytes"] / today_measure.weights(),
+        _file("bfloat16, exponents Huffman-coded")["bytes"],
+    ],
+    "ch12-three-bits": lambda: [_file("shared: k-means, 3 bits, Huffman")["bits_per_character"]],
 }
-"""Other numbers that answer as well: of a run that was recorded, or bytes in place of a ratio."""
+"""Other numbers that answer as well: of a run that was recorded, or what one step of arithmetic makes the answer of."""
+SAID = {
+    "ch02-sensitive": r"the most sensitive|conv1.{0,20}(?:suffers|must keep|hurts)",
+    "ch02-method": r"[Gg]radual cuts lead|as many errors as gradual",
+    "ch02-penalty": r"L[12] (?:does|is|leaves the) (?:better|lower)",
+    "ch03-entries": r"filler: position|filler at",
+    "ch03-cluster": r"more evenly\*? than|as for our nets|Clusters cannot|The same holds",
+    "ch04-two-values": r"Surprised\?",
+    "ch04-large": r"rounded away",
+    "ch04-optimum": r"ends \*\*(?:farthest|closest|nearest)",
+    "ch05-together": r"the pruned net even suffers|where the\s+net is not pruned",
+    "ch07-stage": r"heavy lifting",
+    "ch08-batch": r"get that far",
+    "ch11-update-bytes": r"a few hundred numbers",
+    "ch11-start": r"yet answers no better",
+    "ch11-regularisation": r"no gain that outgrows|go for nothing",
+    "ch12-exponent": r"[Tt]wo thirds|a third (?:smaller|of bfloat16)(?! is air)",
+    "ch12-wanda": r"Wanda\s+beats|rows are not better",
+}
+"""Words that give a question's answer; they may stand in its chapter's last section only."""
+LAST = r"^## (?:What to take home|Summary|5 · The whole workbook)"
 WORDS = {"ch03-best": r"best b fc1", "ch03-cluster": r"shuffled [\d,]+|were it random"}
 """What stands above numbers that answer."""
 SUBJECTS = {
@@ -384,6 +420,39 @@ def test_no_text_of_its_chapter_tells_a_number(question):
     near = range(question.cell - 2, question.cell + 3)
     told = {at: text for at, text in prose.items() if tells(text, guess, right, 2 if at in near else 3)}
     assert told == {}
+
+
+@each
+def test_no_text_of_its_chapter_says_the_answer_in_words(question):
+    cells = book(question.path.stem).cells
+    last = next(at for at, cell in enumerate(cells) if re.search(LAST, cell.source, re.M))
+    said = SAID.get(question.key, r"(?!)")
+    # a text that waits would tell as well in the code of its cell
+    assert {at: cell.source for at, cell in enumerate(cells[:last]) if re.search(said, cell.source)} == {}
+
+
+def test_a_text_that_waits_is_shown_with_the_answer_and_has_its_numbers():
+    used, known = set(), set()
+    for path in editions.sources():
+        found = re.findall(r"^(\w+)\.then\(answers\.(\w+)\)$", path.read_text("utf-8"), re.M)
+        chapter = next((name for name in ROOMS if name.startswith(f"ch{path.stem[:2]}")), None)
+        if chapter and find_spec(f"dcviz.chapters.{chapter}.answers"):
+            module = import_module(f"dcviz.chapters.{chapter}.answers")
+            known |= {(chapter, name) for name, one in vars(module).items() if inspect.isfunction(one)} - {
+                (chapter, "filled")
+            }
+            used |= {(chapter, name) for _, name in found}
+            for _, name in found:
+                guess = Prediction("?", options=["a", "b"], truth="a")
+                assert guess.then(getattr(module, name)) is None
+                guess.commit("b")
+                shown = guess.then(getattr(module, name))
+                assert shown.data.strip()
+                assert "{{" not in shown.data
+    assert used == known
+    everything = "\n".join(path.read_text("utf-8") for path in (ROOT / "dcviz" / "chapters").glob("*/answers.py"))
+    waiting = {"ch03-entries", "ch12-exponent", "ch03-cluster"}
+    assert [key for key, words in SAID.items() if key not in waiting and not re.search(words, everything)] == []
 
 
 SETTINGS = {
