@@ -18,8 +18,11 @@ function render({ model, el }) {
     box.append(node);
   };
   button("Reset", true, () => model.send({ do: "reset" }));
-  button("Copy link", false, () => copy(model.get("link")).then(
-    () => say("copied: paste it into a cell"), () => say(model.get("link"))));
+  button("Copy link", false, () => {
+    const link = model.get("link");
+    if (!link) return say("its names are too long for a link");
+    return copy(link).then(() => say("copied: paste it into a cell"), () => say(link));
+  });
   button("Save picture", true, () => model.send({ do: "picture" }));
   model.on("msg:custom", (message, buffers) => {
     if (message.picture === undefined) return say(message.said ?? "");

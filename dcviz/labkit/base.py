@@ -104,6 +104,9 @@ __all__ = [
 MOST_OF_AN_ERROR = 2000
 """Characters of an error's message that a lab shows."""
 
+MOST_OF_A_LINK = 2500
+"""Characters of a deep link that can be copied: a longer one has a name in it that nobody would paste."""
+
 BOUND = "application/vnd.dcviz.bound+json"
 """Beside a lab in an export: {state's name: [[model id, trait], ...]}, what `Lab.bind` bound."""
 
@@ -254,7 +257,8 @@ class Lab(widgets.VBox):
         A lab that waits keeps what it showed when it opened.
         """
         with LOCK:
-            self.bar.link = repr(self)
+            link = repr(self)
+            self.bar.link = link if len(link) <= MOST_OF_A_LINK else ""
             if self.waits and self._opening:
                 self._opening = "older"
                 self.add_class("dcviz-older")  # controls that code has moved above a picture that may not follow yet
