@@ -7,12 +7,13 @@ import traitlets
 
 from dcviz import pipeline
 from dcviz.chapters.ch07_full_pipeline.figures import byte_shares, waterfall
+from dcviz.chapters.ch07_full_pipeline.own_net_lab import OwnNetLab
 from dcviz.ideas.kmeans import INITS
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, Stopped, html, joined, labelled_slider, row
 from dcviz.labkit.buttons import Download, Play
 from dcviz.nets import datasets
-from dcviz.pipeline import recipes, shipped
+from dcviz.pipeline import recipes, shipped, sources
 
 LAST = 3
 """Number of the last stage; 0 is the dense net."""
@@ -23,6 +24,7 @@ class PipelineLab(Lab):
 
         PipelineLab()                                   # LeNet-300-100 at the paper's densities
         PipelineLab(net="lenet-5", scale=0.5, bits=4)
+        PipelineLab(my_net, data=loader, loss=loss)     # any other net: an ``OwnNetLab``, see there
 
     State: ``net``; ``scale``, every layer's density over the paper's; ``bits`` of a weight code, ``index_bits`` of a
     gap, ``init`` of the centroids, ``epochs`` of retraining; ``stage``, the last one shown, 0 to 3. ``run()`` runs now
@@ -42,6 +44,12 @@ class PipelineLab(Lab):
     init = traitlets.Enum(INITS, "linear")
     epochs = traitlets.Int(4, min=1, max=30)
     stage = traitlets.Int(LAST, min=0, max=LAST)
+
+    def __new__(cls, net="lenet-300-100", **options):
+        """A net that is none of the paper's two LeNets has no densities to scale: its lab is ``OwnNetLab``."""
+        if not isinstance(net, str) or sources.is_source(net):
+            return OwnNetLab(net, **options)
+        return super().__new__(cls)
 
     def __init__(self, net="lenet-300-100", **state):
         self.result = None

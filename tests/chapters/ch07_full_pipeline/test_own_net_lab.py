@@ -7,8 +7,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 import dcviz
+from dcviz.errors import NetError
 from dcviz.labkit.base import plain
-from dcviz.labs import OwnNetLab
+from dcviz.labs import OwnNetLab, PipelineLab
 
 
 def own_net():
@@ -77,3 +78,12 @@ def test_a_file_that_is_none_is_said_in_the_lab():
         )
         assert "DataError" in lab.error
         assert lab.net == "lenet-300-100"
+
+
+def test_the_pipeline_lab_of_another_net_is_this_one(tmp_path):
+    torch.save(own_net().state_dict(), tmp_path / "own.pt")
+    for source in (own_net(), own_net().state_dict(), str(tmp_path / "own.pt")):
+        assert type(PipelineLab(source, density=0.5)) is OwnNetLab
+    assert type(PipelineLab("lenet-5")) is PipelineLab
+    with pytest.raises(NetError):
+        PipelineLab(5)
