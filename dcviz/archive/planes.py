@@ -22,7 +22,7 @@ _WORTH = 0.99  # a plane is coded if that may save a hundredth of it
 
 def pattern_type(dtype):
     """The NumPy unsigned integers that hold the bit patterns of a dtype of ``FORMATS``."""
-    return np.dtype(f"<u{(1 + sum(FORMATS[dtype])) // 8}")
+    return np.dtype(f"u{(1 + sum(FORMATS[dtype])) // 8}").newbyteorder("<")
 
 
 def write_planes(writer, patterns, dtype):

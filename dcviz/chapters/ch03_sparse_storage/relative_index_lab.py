@@ -20,7 +20,6 @@ from dcviz.labkit.table_film import TableFilm, assembled
 
 MAX_SIZE = 32
 FIGURE_2 = (1, 4, 15)
-_CELL = "padding: 2px 14px; text-align: right; white-space: nowrap"
 WORDS = {
     "nothing": "Nothing is written yet: the reader stands before the layer, at −1. ",
     "real": "Entry {step}: from {before} a gap of {gap} to the weight at {position}; stored <b>{stored}</b>. ",
@@ -31,8 +30,8 @@ WORDS = {
     "the {size} dense weights take {size} × 32 = {dense}.",
     "weight": "w",
     "zero": "0, filler",
-    "cell": f"<td style='{_CELL}'>{{cell}}</td>",
-    "row": f"<tr><th style='{_CELL}; text-align: left'>{{name}}</th>{{cells}}</tr>",
+    "cell": "<td style='padding: 2px 14px; text-align: right; white-space: nowrap'>{cell}</td>",
+    "row": "<tr><th style='padding: 2px 14px; white-space: nowrap; text-align: left'>{name}</th>{cells}</tr>",
     "table": "<div style='overflow-x: auto'><table style='border-collapse: collapse; font-size: 19px'>{rows}</table>"
     "</div>",
 }
