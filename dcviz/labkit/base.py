@@ -134,6 +134,7 @@ class Lab(widgets.VBox):
     _made = ()
     _guarding = False
     _on_page = False
+    _note = ""  # what the alert says when nothing went wrong
 
     def __init__(self, *, prediction=None, **state):
         unknown = set(state) - set(self.state_names)
@@ -237,7 +238,7 @@ class Lab(widgets.VBox):
                     if outermost:
                         self._guarding = False
                         if not self.error:
-                            self.alert.value = ""
+                            self.alert.value = self._note
 
         return guarded
 
@@ -290,6 +291,12 @@ class Lab(widgets.VBox):
         self.used = True
         if self.prediction is not None:
             self.prediction.reveal(self)
+
+    def set_aside(self):
+        """Say, from now on, that this lab's cell was run again in another tab, which shows a lab of its own."""
+        self._note = self.alert.value = html(
+            "<b>Not in step.</b> This cell was run again in another tab. To have its lab here, save there and reload."
+        )
 
     def close(self):
         """Take the lab off the page and free it, with all that it made; a run that goes on is asked to stop."""

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from IPython import get_ipython
 from ipywidgets.widgets import widget as registry
 
-_shown = {}  # {cell's id: (the run, widgets that it showed)}; None for a front end that gives cells no id
+_shown = {}  # {cell's id: (the run, its tab, widgets that it showed)}; None for a front end that gives cells no id
+_aside = {}  # {cell's id: widgets that another tab may still show}: of the last run in another tab than the last run's
 
 
 _number = itertools.count(1)
@@ -58,27 +59,34 @@ def _weakly(method):
 def hold_shown(widget):
     """Keep ``widget`` until the cell that shows it now is run again; what an earlier run showed is let go.
 
-    Outside a notebook nothing is kept.
+    Outside a notebook nothing is kept. Where the earlier run was another tab's, that tab still shows it: it is told so,
+    by its ``set_aside()``, and kept until a run changes the tab once more. A page loaded anew counts as another tab.
     """
     kernel = getattr(get_ipython(), "kernel", None)
     if kernel is None:
         return
     parent = kernel.get_parent()
-    cell, run = parent.get("metadata", {}).get("cellId"), parent.get("header", {}).get("msg_id")
-    before, held = _shown.get(cell, (run, []))
+    header = parent.get("header", {})
+    cell, run, tab = parent.get("metadata", {}).get("cellId"), header.get("msg_id"), header.get("session")
+    before, its, held = _shown.get(cell, (run, tab, []))
     if cell is not None and before != run:
-        _forget_output([old for old in held if old is not widget])
+        old = [one for one in held if one is not widget]
+        _forget_output(old)
+        if its != tab:
+            _aside[cell] = old
+            for one in old:
+                getattr(one, "set_aside", lambda: None)()
         held = []
-    if not any(old is widget for old in held):
+    if not any(one is widget for one in held):
         held.append(widget)
-    _shown[cell] = run, held
+    _shown[cell] = run, tab, held
 
 
 def let_go(widget):
     """No cell holds ``widget`` any more: for one that was closed."""
     if sys.is_finalizing():  # at a script's end nothing is left to take it out of
         return
-    for _, held in list(_shown.values()):
+    for held in [*(held for _, _, held in _shown.values()), *_aside.values()]:
         held[:] = [old for old in held if old is not widget]
     _forget_output([widget])
 

@@ -47,12 +47,12 @@ def test_a_lab_of_each_kind_lives_without_another_host(context, app, shots):
 
 
 def state(page):
-    """What a tab shows: threshold, caption, where the picture's parts stand."""
+    """What a tab shows once it has drawn: threshold, caption, where the picture's parts stand."""
     lab = page.page.locator(".dcviz-PruningLab")
     return [
-        lab.locator(".dcviz-histogram [role=slider]").get_attribute("aria-valuenow"),
+        lab.locator(".dcviz-histogram [role=slider][aria-valuenow]").get_attribute("aria-valuenow"),
         lab.locator(".dcviz-caption .dcviz-text").inner_text(),
-        lab.locator(".dcviz-linked canvas").get_attribute("data-shapes"),
+        lab.locator(".dcviz-linked canvas[data-shapes]").get_attribute("data-shapes"),
     ]
 
 
@@ -68,8 +68,8 @@ def in_step(moved, other, before):
     assert state(moved) == state(other)
 
 
-def test_one_notebook_in_two_tabs_stays_in_step(context, app):
-    """Both tabs show the one lab of the one kernel: what the mouse or a key moves in either moves in both."""
+def test_one_notebook_in_two_tabs_stays_in_step_or_says_that_it_does_not(context, app):
+    """Both tabs show the one lab of the one kernel, until one of them runs the cell again."""
     first = NotebookPage(context, app, "two.ipynb")
     first.run_all()
     expect(first.page.locator(".dcviz-histogram [role=slider]")).to_be_visible()
@@ -92,5 +92,19 @@ def test_one_notebook_in_two_tabs_stays_in_step(context, app):
     mouse.up()
     in_step(second, first, before)
     assert problems(first) == problems(second) == []
+
+    second.run_all()  # makes a lab of its own
+    said = first.page.locator(".dcviz-PruningLab .dcviz-alert .dcviz-text")
+    expect(said).to_contain_text("Not in step")
+    first.page.locator(".dcviz-histogram [role=slider]").press("ArrowRight")
+    expect(first.page.locator(".dcviz-caption .dcviz-text")).not_to_have_text(state(second)[1])
+    assert problems(second) == []
+    second.command("docmanager:save")
+    first.page.reload()
+    first.wait_idle()
+    expect(said).to_be_hidden()  # an alert without words
+    before = state(first)
+    second.page.locator(".dcviz-histogram [role=slider]").press("ArrowRight")
+    in_step(second, first, before)
     first.close()
     second.page.close()

@@ -115,10 +115,11 @@ def test_closing_stops_the_run_that_goes_on():
     assert run.wait(30)
 
 
-def execute(client, code, cell):
-    """Run a cell as JupyterLab does, with its id; what it printed."""
+def execute(client, code, cell, tab=None):
+    """Run a cell as JupyterLab does, with its id, perhaps in another tab; what it printed."""
     content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False}
     message = client.session.msg("execute_request", content, metadata={"cellId": cell})
+    message["header"]["session"] = tab or message["header"]["session"]
     client.shell_channel.send(message)
     text = ""
     while True:
@@ -177,6 +178,19 @@ def test_what_is_on_the_screen_or_has_a_name_lives_on(kernel):
     execute(kernel, "shown().learning_rate = 0.5", "move")
     execute(kernel, "labs.GradientLab()", "shows")
     assert execute(kernel, alive, "look") == "False True"
+
+
+def test_a_cell_run_in_another_tab_leaves_the_first_tab_its_lab_which_says_so(kernel):
+    says = "print(*('Not in step' in one().alert.value if one() else 'gone' for one in (first, second)))"
+    execute(kernel, "first = weakref.ref(lab := labs.GradientLab()); display(lab); del lab", "both")
+    execute(kernel, "second = weakref.ref(lab := labs.GradientLab()); display(lab); del lab", "both", tab="another")
+    assert execute(kernel, f"gc.collect(); {says}", "look") == "True False"
+    execute(kernel, "first()._changed(None)", "move")
+    assert execute(kernel, says, "look") == "True False", "it says so for as long as it is shown"
+    execute(kernel, "labs.GradientLab()", "both")  # the first tab's output is replaced, the second's is the older now
+    assert execute(kernel, f"gc.collect(); {says}", "look") == "gone True"
+    execute(kernel, "second().close()", "closes")
+    assert execute(kernel, f"gc.collect(); {says}", "look") == "gone gone"
 
 
 def test_a_closed_lab_leaves_the_history_of_outputs(kernel):
