@@ -64,6 +64,7 @@ KEYS = {
     "checkbox": ["Space"],
     "radio": ["ArrowDown"],
     "text": ["1", "Enter"],
+    "application": ["ArrowRight", "Space"],  # the sheet that a digit is drawn on
 }
 
 SPEAKING = """lab => {

@@ -15,10 +15,9 @@ function render({ model, el }) {
   input.addEventListener("keydown", (event) => event.stopPropagation());
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (input.value.trim()) {
-      model.set("typed", [...model.get("typed"), input.value]);
-      model.save_changes();
-    }
+    if (!input.value.trim()) return; // the focus stays on the button: Tab must lead on
+    model.set("typed", [...model.get("typed"), input.value]);
+    model.save_changes();
     input.value = "";
     input.focus();
   });
