@@ -1,6 +1,8 @@
 """A learner plays with every lab of a chapter as invited, and then goes on: the rest of the chapter must run.
 
-Each lab gets 200 random changes of its controls, runs and stops. How long a run trains is a setting, here a small one.
+Each lab gets random changes of its controls, runs and stops. How long a run trains is a setting, here a small one.
+All chapters, 200 changes a lab: DCVIZ_CHANGES=200 pytest tests/chapters/test_played_chapters.py; it takes a quarter of
+an hour of processor time, so the whole suite plays with two chapters, and more briefly.
 """
 
 import contextlib
@@ -18,8 +20,8 @@ from dcviz.classroom import editions
 from dcviz.labkit.base import Lab, LabelledSlider, RunButton, plain
 from dcviz.labkit.controls import LOCK, NumberEntry
 
-CHAPTERS = [path.stem for path in editions.sources()]
-CHANGES = int(os.environ.get("DCVIZ_CHANGES", "200"))
+CHANGES = int(os.environ.get("DCVIZ_CHANGES", "0"))
+CHAPTERS = [path.stem for path in editions.sources() if CHANGES or path.stem.startswith(("03", "06"))]
 REFUSALS = (
     "there is no CUDA device",
     "does not occur in",
@@ -33,7 +35,7 @@ SHORT = {"epochs": 1, "images": 50}
 
 
 @pytest.mark.parametrize("stem", CHAPTERS)
-def test_after_two_hundred_changes_of_each_lab_the_chapter_goes_on(stem, monkeypatch, tmp_path):
+def test_after_many_changes_of_each_lab_the_chapter_goes_on(stem, monkeypatch, tmp_path):
     shorten(monkeypatch)
     monkeypatch.chdir(tmp_path)
     played = []
@@ -44,7 +46,7 @@ def test_after_two_hundred_changes_of_each_lab_the_chapter_goes_on(stem, monkeyp
             play(lab, chance, 3)
         for lab in labs:
             played.append(lab)
-            play(lab, chance, CHANGES)
+            play(lab, chance, CHANGES or 40)
             lab.reset()
             assert lab.state() == lab._start
 
