@@ -41,7 +41,7 @@ CELLS = (
     "coding.streams_picture(coders.streams(net.layers[0]), NAMES[0])",
     "lab = PruningLab(NET, layer=NAMES[2], weights=WEIGHTS)\nlab.layer = NAMES[0] + '?'\nlab",
 )
-LABS, ALIVE = 7, 5  # in a page without a kernel: those with a view of the browser's, and a picture
+LABS, ALIVE = 7, 6  # in a page without a kernel: those with a view of the browser's, and a picture
 
 
 def test_nothing_runs_in_jupyterlab(open_notebook, server):
@@ -55,7 +55,7 @@ def test_nothing_runs_in_jupyterlab(open_notebook, server):
     )
     for place in page.locator(".terminal").all()[:4]:  # a tree says what is pointed at
         place.dispatch_event("pointerenter")
-    assert page.locator(".jp-OutputArea img").count() >= 8
+    assert page.locator(".jp-OutputArea :is(img, canvas)").count() >= 8
     assert page.evaluate(RAN) == 0
     assert page.locator(".jp-OutputArea :is(script, iframe, [onerror], [onload], [onmouseover])").count() == 0
     assert (
