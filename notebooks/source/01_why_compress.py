@@ -149,7 +149,7 @@ watts.tell()
 
 # %% [markdown] tags=["subslide"]
 # **Two factors multiply.** Compression means fewer bits to fetch: {{paper/table1_overview[net=AlexNet].ratio}} times. And because the net is smaller it may
-# move into SRAM, where each fetch is {{computed/ch01_why_compress.sram_reads()|.0f}} times cheaper. Together that is more than a factor of four thousand, for the
+# move into SRAM, where each fetch is {{computed/ch01_why_compress.sram_reads()|.0f}} times cheaper. The lab shows what that makes together, for the
 # same answers. This is why *fitting on the chip* matters so much.
 #
 # **Be fair about it.** This is arithmetic on a table, not a measurement. It assumes that each weight is fetched
