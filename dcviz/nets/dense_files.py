@@ -12,14 +12,18 @@ NETS = ("lenet-300-100", "lenet-5")
 
 
 @functools.cache
-def weights(net):
-    """{layer: float32 weights} of a dense net, in the net's own order; read only. NetError if it cannot be read."""
+def state(net):
+    """{key: float32 array} of a dense net, weights and biases; read only. NetError if it cannot be read."""
     path = MODELS / f"{net}.safetensors"
     try:
         tensors = load_file(path)
     except (OSError, SafetensorError) as error:
         raise NetError(f"the dense weights of {net} cannot be read from {path}: {error}") from error
-    found = {key.removesuffix(".weight"): values for key, values in tensors.items() if key.endswith(".weight")}
-    for values in found.values():
+    for values in tensors.values():
         values.setflags(write=False)
-    return found
+    return tensors
+
+
+def weights(net):
+    """{layer: float32 weights} of a dense net, in the net's own order; errors as ``state``."""
+    return {key.removesuffix(".weight"): values for key, values in state(net).items() if key.endswith(".weight")}

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dcviz.ideas import pruning
-from dcviz.nets import datasets
-from dcviz.pipeline import shipped
+from dcviz.nets import datasets, dense_files
 
 SIDE = 28
 INK = 15  # the highest level
@@ -42,10 +41,10 @@ class Layer:
 @functools.cache
 def layers(net="lenet-300-100"):
     """The layers of a shipped net of fully connected layers, weights rounded to 16 bits -> tuple of Layer."""
-    state = shipped.dense(net).state_dict()
+    state = dense_files.state(net)
     found = []
-    for name in dict.fromkeys(key.partition(".")[0] for key in state):
-        weights, bias = (state[f"{name}.{part}"].numpy().astype(np.float64) for part in ("weight", "bias"))
+    for name in dense_files.weights(net):
+        weights, bias = (state[f"{name}.{part}"].astype(np.float64) for part in ("weight", "bias"))
         step = float(np.abs(weights).max()) / (2**15 - 1)
         found.append(Layer(name, np.round(weights / step).astype(np.int16), step, bias))
     return tuple(found)
