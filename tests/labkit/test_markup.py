@@ -52,8 +52,14 @@ def trusted(tree):
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id in kinds
-        and not isinstance(node.args[0], kinds[node.func.id])
+        and not isinstance(_table(node.args[0]), kinds[node.func.id])
     ]
+
+
+def _table(node):
+    """Of a template out of a table in capitals, WORDS["all"], the table: a constant of its module."""
+    inside = isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id.isupper()
+    return node.value if inside else node
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
@@ -83,7 +89,8 @@ def test_what_is_no_markup_is_left_alone():
     assert not unsafe_markup(ast.parse("f'{a} < {b}'; f'{a}'; '<b>' '</b>'; html('<b>{}</b>', name); 'a < %d' % 3"))
     assert trusted(ast.parse("Markup(name)"))
     assert trusted(ast.parse("html(f'{name}')"))
-    assert not trusted(ast.parse("Markup(''); html('{}', name)"))
+    assert trusted(ast.parse("html(state['name'])"))
+    assert not trusted(ast.parse("Markup(''); html('{}', name); html(WORDS['all'], name)"))
 
 
 def test_scripts_take_text_as_text():
