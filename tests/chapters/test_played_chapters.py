@@ -13,8 +13,7 @@ import time
 
 import ipywidgets as widgets
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
-from traitlets.config import Config
+from notebook_shell import notebook_shell
 
 from dcviz.classroom import editions
 from dcviz.labkit.base import Lab, LabelledSlider, RunButton, plain
@@ -64,20 +63,18 @@ def shorten(monkeypatch):
 
 def run_chapter(stem, after):
     """Run a chapter's cells, with their solutions, and call ``after`` with the labs that each cell made or showed."""
-    source = (editions.SOURCES / f"{stem}.py").read_text("utf-8")
-    config = Config()
-    config.HistoryManager.enabled = False
-    shell, seen = InteractiveShell(config=config), set()
-    for kind, text, _ in editions.cells_of(source, "instructor"):
-        if kind != "code":
-            continue
-        with contextlib.redirect_stdout(io.StringIO()):
-            done = shell.run_cell(text)
-        done.raise_error()
-        shown = [*shell.user_ns.values(), done.result]
-        labs = [value for value in shown if isinstance(value, Lab) and id(value) not in seen]
-        seen |= {id(lab) for lab in labs}
-        after(list({id(lab): lab for lab in labs}.values()))
+    source, seen = (editions.SOURCES / f"{stem}.py").read_text("utf-8"), set()
+    with notebook_shell() as shell:
+        for kind, text, _ in editions.cells_of(source, "instructor"):
+            if kind != "code":
+                continue
+            with contextlib.redirect_stdout(io.StringIO()):
+                done = shell.run_cell(text)
+            done.raise_error()
+            shown = [*shell.user_ns.values(), done.result]
+            labs = [value for value in shown if isinstance(value, Lab) and id(value) not in seen]
+            seen |= {id(lab) for lab in labs}
+            after(list({id(lab): lab for lab in labs}.values()))
 
 
 def play(lab, chance, changes):

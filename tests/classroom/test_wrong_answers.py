@@ -8,7 +8,7 @@ import ast
 
 import numpy as np
 import pytest
-from IPython.core.interactiveshell import InteractiveShell
+from notebook_shell import notebook_shell
 
 from dcviz.classroom import editions
 from dcviz.labkit.check import Result
@@ -65,11 +65,9 @@ def shell(tmp_path, monkeypatch):
     monkeypatch.delenv("DCVIZ_CHECKS", raising=False)
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.chdir(tmp_path)
-    made = InteractiveShell()
-    made.history_manager.enabled = False
-    made.display_formatter.active_types = made.display_formatter.format_types
-    yield made
-    made.reset(new_session=False)
+    with notebook_shell() as made:
+        made.display_formatter.active_types = made.display_formatter.format_types
+        yield made
 
 
 def done(shell, code, where):
