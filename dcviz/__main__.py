@@ -32,7 +32,7 @@ def main(argv=None):
             stream.reconfigure(errors="backslashreplace")
     try:
         try:
-            arguments = _parser().parse_args(argv)
+            arguments = _arguments(argv)
             arguments.run(arguments)
         finally:
             if sys.stdout is not None:
@@ -49,6 +49,17 @@ def main(argv=None):
         place = f"{error.filename}: " if error.filename else ""
         return _say(f"{place}{error.strerror or error}", 1)
     return 0
+
+
+def _arguments(argv):
+    """What was asked for. A program with a command line of its own (``options``) gets what is not known here."""
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and "options" not in arguments:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        arguments.options = [*arguments.options, *rest]
+    return arguments
 
 
 def _say(why, status):
@@ -130,12 +141,11 @@ def _parser():
     alexnet.add_argument("step", choices=ALEXNET)
     alexnet.add_argument("options", nargs=argparse.REMAINDER, help="options of that step; --help lists them")
     alexnet.set_defaults(run=_alexnet)
-    vgg = commands.add_parser("vgg", help="train VGG-16 on CIFAR-10: hours, resumable")
-    vgg.add_argument("options", nargs=argparse.REMAINDER, help="options; --help lists them")
-    vgg.set_defaults(run=_vgg)
-    block = commands.add_parser("block", help="LeNet-5 with few live neurons in a very small file: minutes, resumable")
-    block.add_argument("options", nargs=argparse.REMAINDER, help="options; --help lists them")
-    block.set_defaults(run=_block)
+    vgg = commands.add_parser("vgg", help="train VGG-16 on CIFAR-10: hours, resumable", add_help=False)
+    vgg.set_defaults(run=_vgg, options=[])
+    about = "LeNet-5 with few live neurons in a very small file: minutes, resumable"
+    block = commands.add_parser("block", help=about, add_help=False)
+    block.set_defaults(run=_block, options=[])
     api = commands.add_parser("api", help="pages of everything public, made from the docstrings")
     api.add_argument("out", type=Path)
     api.set_defaults(run=_api)

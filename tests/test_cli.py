@@ -110,6 +110,25 @@ def test_a_path_in_a_message_is_one_line(capsys, tmp_path):
     assert "\x1b" not in err
 
 
+@pytest.mark.parametrize("program", ["vgg", "block"])
+def test_a_program_gets_its_own_options_whichever_comes_first(program, capsys, monkeypatch):
+    with pytest.raises(SystemExit) as end:
+        main([program, "--help"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: python -m dcviz {program} ")
+    with pytest.raises(SystemExit) as end:
+        main([program, "--seed", "1", "--no-such-option"])
+    assert end.value.code == 2
+    assert "unrecognized arguments: --no-such-option" in capsys.readouterr().err
+
+
+def test_other_commands_take_no_unknown_option(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["table1", "--no-such-option"])
+    assert end.value.code == 2
+    assert "unrecognized arguments: --no-such-option" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("step", ["train", "compress", "measure"])
 def test_each_step_of_alexnet_has_its_options(step, capsys):
     with pytest.raises(SystemExit) as stop:
