@@ -194,28 +194,51 @@ class _Value:
 
 
 def _walked(net, example, tied):
+    named = [*net.named_parameters(remove_duplicate=False), *net.named_buffers(remove_duplicate=False)]
     try:
         net = copy.deepcopy(net).eval()  # a module may count its calls, or keep what it saw
         graph = fx.symbolic_trace(net)
     except Exception as error:  # torch.fx raises all kinds of things
-        raise NetError(
-            f"which layers of {type(net).__name__} feed which cannot be proved, so its neurons must stay where they "
-            f"are: torch.fx cannot write down what it does ({_short(error)})"
-        ) from error
+        raise _unproved(net, f"torch.fx cannot write down what it does ({_short(error)})") from error
     errors = []
     for given in _examples(net) if example is None else [example]:
-        walk = _Walk(graph, net, tied)
+        given = given if isinstance(given, tuple) else (given,)
+        walk = _Walk(graph, net, tied, named)
         try:
-            with torch.no_grad():
-                walk.run(*(given if isinstance(given, tuple) else (given,)))
+            written, said = (_answer(run, given) for run in (walk.run, net))
         except Exception as error:  # the net's own code, with inputs it may not be made for
             errors.append(_short(error))
             continue
+        if not _alike(written, said):
+            raise _unproved(net, "what torch.fx writes down answers otherwise than the net, whose path depends on more")
         return walk.closed()
-    raise NetError(
+    why = "it cannot take the example" if example is not None else "it needs an example of what it is called with"
+    raise _unproved(net, why + (f" ({errors[-1]})" if errors else ""))
+
+
+def _unproved(net, why):
+    return NetError(
         f"which layers of {type(net).__name__} feed which cannot be proved, so its neurons must stay where they are: "
-        + ("it cannot take the example" if example is not None else "it needs an example of what it is called with")
-        + (f" ({errors[-1]})" if errors else "")
+        f"{why}"
+    )
+
+
+@torch.no_grad()
+def _answer(run, given):
+    """All tensors that come out, from an input of its own and the same random numbers each time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        out = run(*tree_map(lambda one: one.clone() if isinstance(one, torch.Tensor) else one, given))
+    leaves = tree_leaves(out, is_leaf=lambda one: isinstance(one, _Value))
+    return [one.real if isinstance(one, _Value) else one for one in leaves]
+
+
+def _alike(ones, others):
+    """Whether two nets answer the same, up to rounding."""
+    tensors = [[one for one in answer if isinstance(one, torch.Tensor)] for answer in (ones, others)]
+    return len(tensors[0]) == len(tensors[1]) and all(
+        one.shape == other.shape and one.dtype == other.dtype and torch.allclose(one, other, 1e-4, 1e-6, True)
+        for one, other in zip(*tensors, strict=True)
     )
 
 
@@ -225,17 +248,21 @@ def _short(error):
 
 def _examples(net):
     """Tensors that nets of this kind usually take."""
+    draw = torch.Generator().manual_seed(0)
     for module in net.modules():
         if isinstance(module, nn.Linear):
-            like = module.weight
-            yield from (like.new_zeros(1, module.in_features), like.new_zeros(1, 8, module.in_features))
+            for shape in ((1, module.in_features), (1, 8, module.in_features)):
+                yield torch.randn(shape, generator=draw, device="cpu").to(module.weight)
             break
         if type(module) in (CONVOLUTIONS | TRANSPOSED):
             n = (CONVOLUTIONS | TRANSPOSED)[type(module)]
-            yield from (module.weight.new_zeros(1, module.in_channels, *[side] * n) for side in SIZES_TRIED[n])
+            for side in SIZES_TRIED[n]:
+                yield torch.randn(1, module.in_channels, *[side] * n, generator=draw, device="cpu").to(module.weight)
             break
         if isinstance(module, nn.Embedding):
-            yield from (torch.zeros(1, length, dtype=torch.long, device=module.weight.device) for length in (8, 64))
+            for length in (8, 64):
+                words = torch.randint(module.num_embeddings, (1, length), generator=draw, device="cpu")
+                yield words.to(module.weight.device)
             break
 
 
@@ -267,17 +294,16 @@ def _name(target):
 class _Walk(fx.Interpreter):
     """Runs a graph and labels what comes by; ``spots`` holds what was learnt about every parameter."""
 
-    def __init__(self, graph, net, tied):
+    def __init__(self, graph, net, tied, named):
         super().__init__(graph)
         self.tied, self.spots, self._foreign, self._step = tied, {}, set(), 0
         self._parent, self._neurons, self._forms = [PINNED], {}, {}
-        self._first = self._tensors(net)
+        self._first = self._tensors(named)
 
-    def _tensors(self, net):
+    def _tensors(self, named):
         """{key: the first key of the same tensor}; two views of one storage that differ are foreign."""
         first, seen = {}, {}
-        everything = [*net.named_parameters(remove_duplicate=False), *net.named_buffers(remove_duplicate=False)]
-        for key, tensor in everything:
+        for key, tensor in named:
             where = tensor.untyped_storage().data_ptr() if tensor.numel() else key
             view = (tensor.storage_offset(), tensor.shape, tensor.stride())
             other, as_seen = seen.setdefault(where, (key, view))
@@ -352,7 +378,11 @@ class _Walk(fx.Interpreter):
         is_value = lambda v: isinstance(v, _Value)  # noqa: E731
         real_args, real_kwargs = tree_map(plain, (args, kwargs), is_leaf=is_value)
         values = [v for v in tree_leaves((args, kwargs), is_leaf=is_value) if is_value(v)]
+        versions = [value.real._version for value in values]
         out = getattr(self, n.op)(n.target, real_args, real_kwargs)
+        for value, version in zip(values, versions, strict=True):
+            if value.real._version != version:
+                self._changed(value)
         labelled = None
         if n.op == "get_attr":
             self._foreign.add(self._first.get(n.target, n.target))
@@ -369,6 +399,16 @@ class _Walk(fx.Interpreter):
                 self._pin(value)
             labelled = tree_map(lambda one: self._pinned(one) if isinstance(one, torch.Tensor) else one, out)
         return labelled
+
+    def _changed(self, value):
+        """A value was overwritten in place: others that show a part of the same memory are no longer what they were."""
+        memory, lies = value.real.untyped_storage().data_ptr(), lambda t: (t.data_ptr(), t.shape, t.stride())
+        others = tree_leaves(list(self.env.values()), is_leaf=lambda one: isinstance(one, _Value))
+        others = [one for one in others if isinstance(one, _Value)]
+        for other in others:
+            if other.real.untyped_storage().data_ptr() == memory and lies(other.real) != lies(value.real):
+                self._pin(other)
+                self._pin(value)
 
     @staticmethod
     def _pinned(out):
@@ -438,6 +478,9 @@ class _Walk(fx.Interpreter):
         is_value = lambda v: isinstance(v, _Value)  # noqa: E731
         swap = lambda of: tree_map(lambda v: getattr(v, of) if is_value(v) else v, (args, kwargs), is_leaf=is_value)  # noqa: E731
         if any(isinstance(v, torch.Tensor) for v in tree_leaves((args, kwargs))):
+            return None
+        rest = (args[1:], {key: v for key, v in kwargs.items() if key not in ("input", "tensors")})
+        if any(map(is_value, tree_leaves(rest, is_leaf=is_value))):  # places that are numbers of the net, such as x[i]
             return None
         results = []
         for of in ("label", "path"):

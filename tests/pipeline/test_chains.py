@@ -288,6 +288,112 @@ def test_what_cannot_be_proved_is_refused():
         chains.drop_dead(nn.Sequential(nn.Linear(4, 3), nn.Linear(4, 2)))
 
 
+class Layers(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(6, 8), nn.Linear(8, 8), nn.Linear(8, 5)
+        self.register_buffer("order", torch.tensor([3, 1, 2, 0, 7, 6, 5, 4]))
+        self.register_buffer("some", torch.tensor([True, False] * 4))
+        self.relu = nn.ReLU(inplace=True)
+
+
+class ByNumbers(Layers):
+    """Neurons picked by numbers that are a tensor of the net."""
+
+    def forward(self, x):
+        return self.c(torch.relu(self.a(x))[:, self.order])
+
+
+class ByMask(Layers):
+    def forward(self, x):
+        x = torch.relu(self.a(x))
+        return self.c(torch.cat([x[:, self.some], x[:, ~self.some]], 1))
+
+
+class PartInPlace(Layers):
+    """A part of a layer's output overwritten where it lies."""
+
+    def forward(self, x):
+        x = self.a(x)
+        x[:, :2].mul_(3)
+        return self.c(x)
+
+
+class PartInPlaceByModule(Layers):
+    def forward(self, x):
+        x = self.a(x)
+        self.relu(x[:, :4])
+        return self.c(x)
+
+
+class HalfInPlace(Layers):
+    def forward(self, x):
+        x = self.a(x)
+        x.chunk(2, 1)[0].relu_()
+        return self.c(x)
+
+
+@pytest.mark.parametrize("kind", [ByNumbers, ByMask, PartInPlace, PartInPlaceByModule, HalfInPlace])
+def test_neurons_that_a_net_tells_apart_stay_where_they_are(kind):
+    example = torch.rand(3, 6) - 0.5
+    net = made(kind)
+    assert chains.hidden(net, example) == []
+    with torch.no_grad():
+        net.c.weight[:, 1] = 0.0
+    before = answers(net, example)
+    assert chains.drop_dead(net, example) == 0
+    torch.testing.assert_close(answers(net, example), before)
+
+
+def test_a_whole_output_overwritten_in_place_is_no_hindrance():
+    class Whole(Layers):
+        def forward(self, x):
+            return self.c(self.relu(self.a(x)))
+
+    assert [len(neurons) for neurons in chains.hidden(made(Whole), torch.rand(3, 6))] == [8]
+
+
+def test_two_weights_in_one_memory_stay_where_they_are():
+    class Turned(Layers):
+        def __init__(self):
+            super().__init__()
+            self.d = nn.Linear(8, 8)
+            self.d.weight = nn.Parameter(self.b.weight.data.t())
+
+        def forward(self, x):
+            return self.c(torch.relu(self.d(torch.relu(self.b(torch.relu(self.a(x)))))))
+
+    torch.manual_seed(0)
+    net, example = Turned(), torch.rand(3, 6)
+    with torch.no_grad():
+        net.d.weight[:, 3] = 0.0
+    before = answers(net, example)
+    chains.drop_dead(net, example)
+    torch.testing.assert_close(answers(net, example), before)
+
+
+class Optional(Layers):
+    """Without a second input another way is taken, which torch.fx does not see."""
+
+    def forward(self, x, mask=None):
+        x = torch.relu(self.a(x))
+        return self.c(x.cumsum(1) if mask is None else x)
+
+
+@pytest.mark.parametrize("example", [None, torch.rand(3, 6)])
+def test_a_net_that_answers_otherwise_than_its_graph_is_refused(example):
+    for proved in (chains.hidden, chains.drop_dead):
+        with pytest.raises(NetError, match="answers otherwise than the net"):
+            proved(made(Optional), example)
+
+
+def test_random_numbers_of_the_caller_are_not_touched():
+    net = nn.Sequential(nn.Linear(4, 5), nn.Linear(5, 2))
+    before = torch.get_rng_state()
+    chains.hidden(net)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_hooks_masks_and_parametrizations_stay_where_they_are():
     def net():
         torch.manual_seed(0)
