@@ -20,14 +20,14 @@
 import torch
 
 from dcviz.chapters.ch08_speed_and_energy import (
-    answers, checks as check, energy, figures, phones, sparse_kernels, tables, timing,
+    answers, checks as check, energy, figures, phones, tables, timing,
 )
 from dcviz.evidence import paper, recordings
 from dcviz.labkit import theme
 from dcviz.labkit.picture import Picture
 from dcviz.labs import PhoneLab, Prediction, SpeedLab
 from dcviz.nets import datasets
-from dcviz.pipeline import shipped
+from dcviz.pipeline import shipped, sparse_kernels
 
 # %% [markdown] tags=["slide"]
 # ## 1 · Eleven times fewer weights
@@ -121,7 +121,7 @@ check.least_time(my_least_time)
 #
 # So far the compressed file had to be unpacked into floats before anyone could compute. Must it? The authors built a
 # chip, EIE, that multiplies from codes and gaps. The same idea in software goes **column by column**. Here is a layer
-# of 5 outputs and 3 inputs, in the layout of `dcviz.chapters.ch08_speed_and_energy.sparse_kernels`:
+# of 5 outputs and 3 inputs, in the layout of `dcviz.pipeline.sparse_kernels`:
 
 # %%
 weight = torch.tensor([[0.0, 0.5, 0.0], [0.0, 0.0, 0.0], [-1.0, 0.0, 0.5], [0.5, 0.0, 0.0], [0.0, 0.5, -1.0]])

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from torch.utils import benchmark
 
-from dcviz.chapters.ch08_speed_and_energy import sparse_kernels
 from dcviz.chapters.ch08_speed_and_energy.timing_layers import (
     FcLayer,
     Forms,
@@ -29,6 +28,7 @@ from dcviz.chapters.ch08_speed_and_energy.timing_layers import (
     six_layers,
 )
 from dcviz.errors import NetError, WeightError
+from dcviz.pipeline import sparse_kernels
 
 __all__ = [
     "BATCHES",

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from dcviz.chapters.ch08_speed_and_energy import sparse_kernels
 from dcviz.errors import WeightError
 from dcviz.evidence import paper, recordings
 from dcviz.ideas import sparse_formats
 from dcviz.nets import models
+from dcviz.pipeline import sparse_kernels
 
 _LARGE = ("alexnet", "vgg-16")
 _NETS = (*_LARGE, "lenet-300-100", "lenet-5")  # the large ones first: speed is about them

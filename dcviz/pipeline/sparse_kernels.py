@@ -174,7 +174,7 @@ def product(layer, x, kernel=None):
         return x.new_zeros(0, layer.shape[0])
     if kernel == "torch":
         return _torch(layer, x)
-    from dcviz.chapters.ch08_speed_and_energy import sparse_kernels_numba as compiled
+    from dcviz.pipeline import sparse_kernels_numba as compiled
 
     inputs = x.detach().numpy().reshape(-1, layer.shape[1])
     if len(inputs) == 1 or np.count_nonzero(inputs) < _PASSES * layer.shape[1]:

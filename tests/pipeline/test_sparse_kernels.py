@@ -5,9 +5,9 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 
-from dcviz.chapters.ch08_speed_and_energy import sparse_kernels
 from dcviz.errors import CodebookError, CodeError, WeightError
 from dcviz.ideas import relative_index
+from dcviz.pipeline import sparse_kernels
 
 KERNELS = [k for k in sparse_kernels.KERNELS if k != "numba" or sparse_kernels.has_numba()]
 
