@@ -5,7 +5,7 @@ takes. ``training.fit`` knows two kinds of lesson, this one and the digits, by t
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch.nn import functional as F
@@ -31,19 +31,15 @@ class Batches:
                 "batches are walked once an epoch, and an iterator can be walked only once: give the DataLoader or "
                 "a list itself"
             )
-        try:
-            iter(batches)
-        except TypeError as error:
-            raise DataError(
-                f"batches must be a DataLoader or another iterable, not {type(batches).__name__}"
-            ) from error
+        if not isinstance(batches, Iterable) and not hasattr(batches, "__getitem__"):
+            raise DataError(f"batches must be a DataLoader or another iterable, not {type(batches).__name__}")
         self.batches, self._loss, self._step = batches, loss, step
         self._length = None
 
-    def check(self, net, schedule, device="cpu"):
+    def check(self, net, schedule, device="cpu", teacher=None):
         """DataError unless ``net`` can learn from the first batch; RecipeError for a schedule made for digits.
 
-        ``net`` is called once, in evaluation mode, and gets no gradient.
+        ``net``, and a teacher, are called once, in evaluation mode, and get no gradient.
         """
         if schedule.shift:
             raise RecipeError("shift moves digits by pixels; distort pictures of your own in your data set")
@@ -53,7 +49,7 @@ class Batches:
         net.eval()
         try:
             with torch.no_grad():
-                self.loss(net, self.first(), schedule, None, device)
+                self._loss_of(net, self.first(), schedule, teacher if schedule.teacher_weight else None, device)
         except DcvizError:
             raise
         except Exception as error:  # the net's own code, the loss's or the data set's
@@ -64,9 +60,18 @@ class Batches:
 
     def first(self):
         """The first batch; DataError if there is none."""
-        for batch in self.batches:
+        for batch in self.walk():
             return batch
         raise DataError("there are no batches to learn from")
+
+    def walk(self):
+        """All batches, from the start; DataError where the iterable fails."""
+        try:
+            yield from self.batches
+        except DcvizError:
+            raise
+        except Exception as error:  # the data set's own code
+            raise DataError(f"the batches cannot be read: {type(error).__name__}: {error}") from error
 
     def example(self):
         """What the net is called with, one input of the first batch, as a tuple; None if only a step knows."""
@@ -80,19 +85,32 @@ class Batches:
         if self._length is None:
             try:
                 self._length = len(self.batches)
-            except TypeError:  # a DataLoader over an iterable data set has none
-                self._length = sum(1 for _ in self.batches)
+            except (TypeError, NotImplementedError):  # a DataLoader over an iterable data set has none
+                self._length = sum(1 for _ in self.walk())
             if not self._length:
                 raise DataError("there are no batches to learn from")
         return self._length
 
     def epoch(self, schedule, generator):
         """The batches of one walk; what they draw at random comes from torch's global generator."""
-        yield from self.batches
+        yield from self.walk()
         raise DataError(f"the batches ended early: there were {self._length} of them before")
 
     def loss(self, net, batch, schedule, teacher, device="cpu"):
-        """The loss of one batch, a finite scalar tensor; DataError for anything else."""
+        """The loss of one batch, a finite scalar tensor; DataError for anything else, and where net or loss fail.
+
+        What a step of the caller's own raises goes on as it is.
+        """
+        if self._step is not None:
+            return self._loss_of(net, batch, schedule, teacher, device)
+        try:
+            return self._loss_of(net, batch, schedule, teacher, device)
+        except DcvizError:
+            raise
+        except Exception as error:  # the net's own code, or the loss's
+            raise DataError(f"the net cannot learn from a batch: {type(error).__name__}: {error}") from error
+
+    def _loss_of(self, net, batch, schedule, teacher, device):
         if self._step is not None:
             loss = self._step(net, batch)
         else:
@@ -108,8 +126,8 @@ class Batches:
                 with torch.no_grad():
                     wanted = _call(teacher, given)
                 loss = taught(loss, output, wanted, schedule)
-        if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
-            raise DataError(f"a loss is a tensor of one number, not {type(loss).__name__}")
+        if not isinstance(loss, torch.Tensor) or loss.numel() != 1 or loss.is_complex():
+            raise DataError(f"a loss is a tensor of one real number, not {type(loss).__name__}")
         if not math.isfinite(loss.item()):
             raise DataError(f"the loss is {loss.item()}: train with a lower lr, or look at the data")
         if torch.is_grad_enabled() and not loss.requires_grad:

@@ -134,7 +134,7 @@ class Digits:
         self.split = split
         self._images, self._labels = torch.as_tensor(np.array(split.images)), torch.as_tensor(np.array(split.labels))
 
-    def check(self, net, schedule, device="cpu"):
+    def check(self, net, schedule, device="cpu", teacher=None):
         """DataError unless the net can take the images and knows the labels."""
         check_split(self.split, classes_of(net, self.split, device))
 
@@ -215,7 +215,7 @@ def fit(
     data = lesson(data)
     with threads(n_threads), evaluating(teacher):
         with dropout_from(seed, device):
-            data.check(net.to(device), schedule, device)
+            data.check(net.to(device), schedule, device, teacher)
             data.steps_per_epoch(schedule)  # counted, where need be, before anything is drawn
         with dropout_from(seed, device):
             return _fit(net, data, schedule, constraint, teacher, seed, device, report, stop, checkpoint)

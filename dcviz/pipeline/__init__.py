@@ -1,6 +1,5 @@
 """Prune, share, Huffman-code: a recipe turns a trained net into a file, stage by stage (Fig. 1 of the paper)."""
 
-import copy
 import functools
 import hashlib
 import sys
@@ -194,6 +193,8 @@ class Bars:
             bar.close()
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()
 def compress(
     net,
     recipe,
@@ -230,16 +231,16 @@ def compress(
     """
     _check(net, recipe, device)
     given, net = net, parameters.working_copy(net)
-    original = given if all(p.dtype == torch.float32 for p in given.parameters()) else parameters.working_copy(given)
-    lesson = _lesson(net, recipe, data, loss, step, test, device)
-    teacher = teacher if teacher is not None else original
-    if torch.device(device).type != "cpu":
-        teacher = copy.deepcopy(teacher).to(device)
-    if example is None and lesson is not None:
-        example = lesson.example()
-    if not any(p.requires_grad for p in net.parameters()):
-        lesson = None  # all of it is frozen
-    steps = {of: _steps(lesson, schedule) for of, schedule in (("pruned", recipe.retrain), ("shared", recipe.finetune))}
+    if any(schedule.epochs and schedule.teacher_weight for schedule in (recipe.retrain, recipe.finetune)):
+        teacher = parameters.copied(given if teacher is None else teacher).to(device)  # it may count its calls
+    with training.dropout_from(recipe.seed, device):
+        lesson = _lesson(net, recipe, data, loss, step, test, device, teacher)
+        if example is None and lesson is not None and (recipe.drop_dead or recipe.reorder):
+            example = lesson.example()
+        if not any(p.requires_grad for p in net.parameters()):
+            lesson = None  # all of it is frozen
+        stages_of = (("pruned", recipe.retrain), ("shared", recipe.finetune))
+        steps = {stage: _steps(lesson, schedule) for stage, schedule in stages_of}
     kept = None if checkpoint is None else _Kept(checkpoint, net, recipe)
     progress = progress or Bars()
     stages = []
@@ -249,7 +250,7 @@ def compress(
         if test is not None or evaluate is not None:
             twin = restore(stored, into=parameters.working_copy(given)).float().to(device)
             error = measured = None if test is None else training.error_percent(twin, test, device)
-            measured = measured if evaluate is None else _number(evaluate(twin))
+            measured = measured if evaluate is None else measure(evaluate, twin)
         source = archive.dumps(stored) if stages else stored
         size = len(source) if stages else archive.file_bytes(stored)
         stages.append(Stage(name, source, size, error, measured))
@@ -302,10 +303,12 @@ def _steps(lesson, schedule):
     return round(schedule.epochs * lesson.steps_per_epoch(schedule)) if lesson is not None and schedule.epochs else 0
 
 
-def _number(value):
+def measure(evaluate, net):
+    """What a function of a net says, as a float; DataError if that is no number."""
+    value = evaluate(net)
     try:
-        return float(value)
-    except (TypeError, ValueError) as error:
+        return float(value.detach() if isinstance(value, torch.Tensor) else value)
+    except Exception as error:  # as many kinds as there are things that are no numbers
         raise DataError(f"evaluate(net) must give a number, not {type(value).__name__}") from error
 
 
@@ -360,10 +363,12 @@ def _check(net, recipe, device):
         raise RecipeError(f"the recipe does not fit the net: {error}") from error
     for name, target in targets.items():
         check_weights(target.weight, name)
+        if target.bias is not None and target.bias.numel():
+            check_weights(target.bias, f"the bias of {name}")
     return targets
 
 
-def _lesson(net, recipe, data, loss, step, test, device):
+def _lesson(net, recipe, data, loss, step, test, device, teacher):
     """What the recipe's schedules learn from, looked at before any work; None where they have no epochs."""
     trains = recipe.retrain.epochs > 0 or recipe.finetune.epochs > 0
     if trains and data is None:
@@ -374,8 +379,8 @@ def _lesson(net, recipe, data, loss, step, test, device):
         lesson = Batches(data, loss, step) if own else training.Digits(data)
         for schedule in (recipe.retrain, recipe.finetune):
             if schedule.epochs:
-                with training.dropout_from(recipe.seed, device):
-                    lesson.check(net, schedule, device)
+                with training.evaluating(teacher):
+                    lesson.check(net, schedule, device, teacher)
     if test is not None:
         check_split(test)
         check_split(test, classes_of(net, test, device))
@@ -474,7 +479,10 @@ def stored_net(net, recipe=None, stage="dense", copied=True, like=None):
 
 
 def _name(net):
-    name = getattr(net, "name", None)
+    try:
+        name = net.name
+    except Exception:  # the module's own code, or none
+        name = None
     return name if isinstance(name, str) else type(net).__name__
 
 
@@ -509,7 +517,9 @@ def _layer(target, given, state, copied):
 def _kept(key, given, value, copied, recipe, stage):
     """The record of a tensor that no recipe names: exactly as it was given, if its numbers still are the same."""
     if value.dtype != given.dtype:
-        value = given if torch.equal(given.to(value.dtype), value.to(given.device)) else value.to(given.dtype)
+        before, now = given.to(value.dtype), value.to(given.device)
+        still = bool(((before == now) | (before.isnan() & now.isnan())).all())
+        value = given if still else value.to(given.dtype)
     numbers = parameters.array(value)
     if recipe is not None and recipe.norms_dtype and stage in ("shared", "coded") and _is_norm(value):
         return Layer(key, numbers, None, Coding(dtype=recipe.norms_dtype), bare=True)

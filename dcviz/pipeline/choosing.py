@@ -6,6 +6,7 @@ the curves, where there are data to measure them on, share it out (``sensitivity
 
 import itertools
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
@@ -13,10 +14,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from dcviz.archive import FLOATS
 from dcviz.errors import DataError, RecipeError
 from dcviz.nets.batches import Batches
-from dcviz.nets.training import Schedule, error_percent, evaluating, is_finite, threads
-from dcviz.pipeline import LayerRecipe, Recipe, compress, parameters, restore, sensitivity
+from dcviz.nets.training import Schedule, dropout_from, error_percent, evaluating, is_finite, threads
+from dcviz.pipeline import LayerRecipe, Recipe, compress, measure, parameters, restore, sensitivity
 
 SMALLEST = 1_000
 """Tensors of fewer weights are left alone: they cost more to describe than to keep."""
@@ -38,14 +40,17 @@ def worth_compressing(net, only=None, skip=()):
     which one must, or none may, fit; ``only`` also brings back what would be left alone. RecipeError if nothing is
     left, NetError as ``parameters.tensors``.
     """
-    patterns = {"only": (only,) if isinstance(only, str) else only, "skip": (skip,) if isinstance(skip, str) else skip}
+    patterns = {"only": _patterns(only), "skip": _patterns(skip)}
     state = parameters.tensors(net)
-    tied, delicate = parameters.ties(state), _delicate(net)
+    tied, delicate, modules = parameters.ties(state), _delicate(net), dict(net.named_modules())
     found = {}
     for key, tensor in state.items():
         name = key.removesuffix(".weight")
-        if key in tied or not isinstance(tensor, nn.Parameter) or not tensor.is_floating_point() or tensor.dim() < 2:
+        plain = isinstance(tensor, nn.Parameter) and parameters.dtype_name(tensor) in FLOATS
+        if key in tied or not plain or tensor.dim() < 2:
             continue
+        if name not in modules:  # a key that the net's own state_dict made up
+            name = key
         fits = lambda of: any(fnmatchcase(text, of) for text in (name, key))  # noqa: B023, E731
         if patterns["only"] is None:
             wanted = tensor.numel() >= SMALLEST and key not in delicate
@@ -59,6 +64,15 @@ def worth_compressing(net, only=None, skip=()):
             "is delicate, or does not fit the patterns; only='*' takes every matrix"
         )
     return found
+
+
+def _patterns(given):
+    """Patterns of names as a tuple; None stays None."""
+    if given is None or isinstance(given, str):
+        return given if given is None else (given,)
+    if not isinstance(given, Iterable) or not all(isinstance(pattern, str) for pattern in given):
+        raise RecipeError(f'only and skip are patterns of names such as "encoder.*", not {given!r:.80}')
+    return tuple(given)
 
 
 def _delicate(net):
@@ -192,10 +206,10 @@ def _judge(data, loss, step, evaluate):
     if evaluate is not None:
 
         def judged(net):
-            value = evaluate(net)
-            if not is_finite(np.asarray(value).item() if np.ndim(value) == 0 else value):
-                raise DataError(f"evaluate(net) must give a finite number, not {value!r}")
-            return float(value)
+            value = measure(evaluate, net)
+            if not math.isfinite(value):
+                raise DataError(f"evaluate(net) must give a finite number, not {value}")
+            return value
 
         return judged
     if data is None:
@@ -205,10 +219,10 @@ def _judge(data, loss, step, evaluate):
     batches = Batches(data, loss, step)
 
     def mean_loss(net):
-        with torch.no_grad(), evaluating(net), threads(1):
+        # the same batches and random numbers for every net that is compared
+        with torch.no_grad(), evaluating(net), threads(1), dropout_from(0):
             losses = [
-                batches.loss(net, batch, Schedule(), None).item()
-                for batch in itertools.islice(batches.batches, BATCHES)
+                batches.loss(net, batch, Schedule(), None).item() for batch in itertools.islice(batches.walk(), BATCHES)
             ]
         if not losses:
             raise DataError("there are no batches to judge by")

@@ -45,11 +45,13 @@ def tensors(net, numbers=True):
     """{key: parameter or buffer} of a module, those of its state dict, not copied.
 
     numbers: refuse the meta device, where tensors have none. NetError for what no file could give back: lazy modules
-    that were not called yet, weights that a hook or a parametrization computes, sparse or quantised tensors, states
-    that are no tensors.
+    that were not called yet, compiled TorchScript, weights that a hook or a parametrization computes, sparse or
+    quantised tensors, states that are no tensors, and parameters or buffers that ``state_dict`` leaves out or copies.
     """
     if not isinstance(net, nn.Module):
         raise NetError(f"a net is a torch.nn.Module, not {type(net).__name__}")
+    if isinstance(net, torch.jit.ScriptModule):
+        raise NetError("a TorchScript module cannot be worked on: give the module that it was made from")
     for name, module in net.named_modules():
         _check_plain(name or "(the net itself)", module)
     try:
@@ -60,7 +62,23 @@ def tensors(net, numbers=True):
         _check_tensor(key, value, numbers)
     if not state:
         raise NetError(f"{type(net).__name__} has no parameters and no buffers: there is nothing to store")
+    held = {id(value) for value in state.values()}
+    lost = [key for key, value in _own(net) if id(value) not in held]
+    if lost:
+        raise NetError(
+            f"state_dict() of {type(net).__name__} leaves out or copies {', '.join(map(repr, lost[:8]))}"
+            f"{', ...' if len(lost) > 8 else ''}: a file would not have what the net computes with"
+        )
     return state
+
+
+def _own(net):
+    """(Key, tensor) of what belongs into a state dict, whatever the net's own ``state_dict`` says."""
+    for name, module in net.named_modules():
+        kept = {key: value for key, value in module._buffers.items() if key not in module._non_persistent_buffers_set}
+        for key, value in (module._parameters | kept).items():
+            if value is not None:
+                yield f"{name}.{key}" if name else key, value
 
 
 def _check_plain(where, module):
@@ -85,6 +103,8 @@ def _check_tensor(key, value, numbers):
         raise NetError(f"{key!r} belongs to a lazy module that has no shape yet: call the net once first")
     if not isinstance(value, torch.Tensor):
         raise NetError(f"{key!r} of the state dict is no tensor but {type(value).__name__}, which a file would lose")
+    if value.is_nested:
+        raise NetError(f"{key!r} is a nested tensor: only plain ones can be stored")
     if value.is_meta and numbers:
         raise NetError(f"the net is on the meta device: {key!r} has a shape, but no numbers to compress")
     if value.layout != torch.strided or value.is_quantized or dtype_name(value) not in DTYPES:
@@ -178,18 +198,29 @@ def _near(unknown, modules, state):
 def working_copy(net):
     """A copy of a module to work on: floats as float32, tensors in rows, frozen ones frozen; ``net`` stays as it is.
 
-    NetError for what ``tensors`` refuses, and for a module that cannot be copied.
+    Parameters that are one view of one memory are one there. NetError as ``tensors`` and ``copied``.
     """
-    tensors(net)
-    try:
-        made = copy.deepcopy(net).float()
-    except Exception as error:  # the module's own code
-        raise NetError(f"{type(net).__name__} cannot be copied: {type(error).__name__}: {error}") from error
+    tied = ties(tensors(net))
+    made = copied(net)
     for parameter in made.parameters():
         parameter.grad = None
         if not parameter.is_contiguous():
             parameter.data = parameter.data.contiguous()
+    state = tensors(made)
+    one = {id(state[key]): state[other] for key, other in tied.items() if state[key] is not state[other]}
+    for module in made.modules():
+        for key, value in [*module._parameters.items(), *module._buffers.items()]:
+            if id(value) in one:
+                setattr(module, key, one[id(value)])
     return made
+
+
+def copied(net):
+    """A copy of a module whose floats are float32; NetError if it cannot be copied."""
+    try:
+        return copy.deepcopy(net).float()
+    except Exception as error:  # the module's own code
+        raise NetError(f"{type(net).__name__} cannot be copied: {type(error).__name__}: {error}") from error
 
 
 def array(tensor):
@@ -210,7 +241,8 @@ def load_into(net, stored):
     """Bring a module, in place, to exactly the tensors of a ``StoredNet``: their numbers, types and ties.
 
     Parameters stay frozen or not, and tensors stay on the device on which they are. NetError, before anything is
-    changed, that names tensors which are missing in the file, unexpected in the net, or of another shape.
+    changed, that names tensors which are missing in the file, unexpected in the net, of another shape, or two in the
+    file and one in the net; and after it for a net whose ``load_state_dict`` makes other tensors of them.
     """
     state, dtypes, tied = stored.state_dict(), stored.dtypes(), stored.ties()
     own = tensors(net, numbers=False)
@@ -232,6 +264,7 @@ def load_into(net, stored):
     ]
     if wrong:
         raise NetError("; ".join(wrong))
+    _check_places(net, state, tied)
     made: dict[str, torch.Tensor] = {}
     for key, numbers in state.items():
         other = tied.get(key)
@@ -247,4 +280,25 @@ def load_into(net, stored):
         net.load_state_dict(made, assign=True)
     except RuntimeError as error:
         raise NetError(str(error)) from error
+    changed = [key for key, value in tensors(net).items() if not _same(value, made[key])]
+    if changed:
+        raise NetError(f"load_state_dict() of {type(net).__name__} makes other tensors of {', '.join(changed[:8])}")
     return net
+
+
+def _check_places(net, state, tied):
+    """NetError for two keys of one place in the net, a module that stands there twice, with different numbers."""
+    places: dict[tuple, str] = {}
+    for name, module in net.named_modules(remove_duplicate=False):
+        for local in (*module._parameters, *module._buffers):
+            key = f"{name}.{local}" if name else local
+            other = places.setdefault((id(module), local), key)
+            differ = tied.get(key, key) != tied.get(other, other) and key in state and other in state
+            if differ and state[key].tobytes() != state[other].tobytes():
+                raise NetError(f"{other} and {key} are one tensor in the net, and two in the file")
+
+
+def _same(one, other):
+    return one is other or (
+        one.dtype == other.dtype and one.shape == other.shape and array(one).tobytes() == array(other).tobytes()
+    )

@@ -137,7 +137,7 @@ def test_an_error_is_kept_to_on_held_out_data():
         ({"epochs": -1}, RecipeError, "epochs"),
         ({"bits": 99}, RecipeError, "bits"),
         ({"data": [(X, Y)]}, DataError, "one of the two"),
-        ({"evaluate": lambda net: None, "density": 0.1}, DataError, "finite number"),
+        ({"evaluate": lambda net: None, "density": 0.1}, DataError, "must give a number, not NoneType"),
     ],
 )
 def test_impossible_aims_are_refused(options, error, message):
