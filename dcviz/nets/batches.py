@@ -127,7 +127,7 @@ class Batches:
                     wanted = _call(teacher, given)
                 loss = taught(loss, output, wanted, schedule)
         if not isinstance(loss, torch.Tensor) or loss.numel() != 1 or loss.is_complex():
-            raise DataError(f"a loss is a tensor of one real number, not {type(loss).__name__}")
+            raise DataError(f"a loss is a real tensor of one number, not {type(loss).__name__}")
         if not math.isfinite(loss.item()):
             raise DataError(f"the loss is {loss.item()}: train with a lower lr, or look at the data")
         if torch.is_grad_enabled() and not loss.requires_grad:

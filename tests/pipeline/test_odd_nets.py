@@ -281,7 +281,7 @@ class Fails:
     [
         ([(X, Y), (X[:3, :5], Y[:3])], F.mse_loss, "cannot learn from a batch: RuntimeError: mat1 and mat2"),
         (Fails(), F.mse_loss, "the batches cannot be read: OSError: the disk is gone"),
-        ([(X, Y)], lambda output, target: 1j * output.sum(), "one real number"),
+        ([(X, Y)], lambda output, target: 1j * output.sum(), "real tensor of one number"),
         ([(X, Y)], broken, "cannot learn from the first batch: ZeroDivisionError: mine"),
     ],
 )
