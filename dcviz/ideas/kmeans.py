@@ -55,8 +55,8 @@ class Lloyd:
     def __init__(self, values):
         self.values = _sorted(values)
         # running sums of centred values, so that a large common offset does not eat the digits
-        self._centre = self.values.mean()
-        centred = self.values - self._centre
+        self.centre = self.values.mean()
+        centred = self.values - self.centre
         self._sums = np.concatenate([[0.0], np.cumsum(centred)])
         self._squares = np.concatenate([[0.0], np.cumsum(np.square(centred))])
 
@@ -76,7 +76,7 @@ class Lloyd:
         first, last, sizes = edges[:-1], edges[1:], np.diff(edges)
         full = sizes > 0
         moved = centroids.copy()
-        means = (self._sums[last] - self._sums[first])[full] / sizes[full] + self._centre
+        means = (self._sums[last] - self._sums[first])[full] / sizes[full] + self.centre
         # rounding must not push a mean out of its own cluster
         moved[full] = np.clip(means, self.values[first[full]], self.values[last[full] - 1])
         return moved
@@ -93,7 +93,7 @@ class Lloyd:
         From running sums, so it costs k steps, not n; ``inertia`` adds up the squares themselves.
         """
         edges = self.edges(_check_centroids(centroids))
-        centred = np.asarray(centroids, np.float64) - self._centre
+        centred = np.asarray(centroids, np.float64) - self.centre
 
         def cost(cluster, first, last):
             c = centred[cluster]
@@ -104,6 +104,14 @@ class Lloyd:
         positions = np.asarray(positions)
         cluster = np.clip(np.searchsorted(edges, positions, side="right") - 1, 0, centred.size - 1)
         return whole[cluster] + cost(cluster, edges[cluster], positions)
+
+    def below(self, limits):
+        """How many weights are at most each limit, their sum, their squares' sum (about ``centre``) -> three arrays.
+
+        What lies between two limits is a difference of two of them: size, mean and inertia of any cluster.
+        """
+        counts = np.searchsorted(self.values, limits, side="right")
+        return counts, self._sums[counts], self._squares[counts]
 
     def start(self, k, method="linear", seed=0):
         """Starting centroids, as `initialise` gives them."""

@@ -1,5 +1,6 @@
 // The weights of a layer in the colours of their clusters, the codebook on top, and the cumulative distribution.
-// A drag of a centroid is drawn at once, clusters and all; Python hears of it at most every 50 ms and on release.
+// A drag of a centroid is drawn at once, clusters and all; Python hears of it at most every 50 ms and on release. What
+// moves stops at multiples of `grid`: of these a film knows what follows.
 
 const MARGIN = { left: 84, right: 30, top: 76, bottom: 62 };
 
@@ -9,7 +10,7 @@ function render({ model, el }) {
   el.append(root);
 
   let s = { counts: [], sums: [0], low: -1, high: 1, top: 1 };
-  let marks = [], handles = [], dragging = null, keyTimer = 0, moved = false;
+  let marks = [], handles = [], dragging = null, keyTimer = 0;
   const view = stage(root, {
     colours: ["kept", "pruned", "centroid", "paper", "muted"], height: () => model.get("height"), draw, after: placeHandles,
   });
@@ -25,15 +26,18 @@ function render({ model, el }) {
   }
 
   function readMarks() {
-    if (dragging === null) { marks = [...model.get("centroids")]; moved = false; }
+    if (dragging === null) marks = [...model.get("centroids")];
     makeHandles();
     schedule();
   }
 
+  const snap = (x, round = Math.round) => { const grid = model.get("grid"); return grid ? round(x / grid) * grid : x; };
+
   function move(i, x) { // centroids stay in order
-    const low = i ? marks[i - 1] : s.low, high = i + 1 < marks.length ? marks[i + 1] : s.high;
-    marks[i] = Math.min(Math.max(x, low), high);
-    moved = true;
+    marks = marks.map((mark) => snap(mark));
+    const low = i ? marks[i - 1] : snap(s.low, Math.ceil);
+    const high = i + 1 < marks.length ? marks[i + 1] : snap(s.high, Math.floor);
+    marks[i] = Math.min(Math.max(snap(x), low), high);
     schedule();
     mouse.move({ dragged: [...marks] });
   }
@@ -57,8 +61,8 @@ function render({ model, el }) {
   const middles = () => marks.slice(1).map((x, i) => (x + marks[i]) / 2);
 
   function empties() {
-    const sizes = model.get("sizes"); // exact, counted by Python, once it has seen these centroids
-    if (!moved && sizes.length === marks.length) return sizes.map((n) => n === 0);
+    const sizes = model.get("sizes"), own = model.get("centroids"); // counted by Python, or its film, for these centroids
+    if (sizes.length === marks.length && marks.every((x, i) => x === own[i])) return sizes.map((n) => n === 0);
     const cuts = [0, ...middles().map(below), s.sums.at(-1)];
     return marks.map((_, i) => cuts[i + 1] - cuts[i] < 0.5);
   }
@@ -281,7 +285,7 @@ function render({ model, el }) {
   }
 
   function onKey(event, i) {
-    const target = keyTarget(event, marks[i], (s.high - s.low) / 400, s.low, s.high);
+    const target = keyTarget(event, marks[i], model.get("grid") || (s.high - s.low) / 400, s.low, s.high);
     if (target === undefined) return;
     move(i, target);
     clearTimeout(keyTimer);
@@ -314,7 +318,7 @@ function render({ model, el }) {
   const listeners = {
     "change:counts change:low change:high": readCounts,
     "change:centroids change:draggable": readMarks,
-    "change:sizes change:before change:log_y change:show_cdf change:label": () => { moved &&= dragging !== null; schedule(); },
+    "change:sizes change:before change:log_y change:show_cdf change:label": schedule,
     "change:centroids_label change:before_label": schedule,
   };
   for (const [events, listener] of Object.entries(listeners)) model.on(events, listener);

@@ -18,6 +18,8 @@ class CodebookView(anywidget.AnyWidget):
         view.observe(moved, "dragged")        # the centroids as the mouse left them, at most every 50 ms
         view.observe(let_go, "released")      # a counter: grows when the mouse or key is let go
 
+    What the mouse moves stops at multiples of `grid`, with all centroids, if there is one: for films of it.
+
     A centroid that owns no weight is drawn hollow, and the legend counts them. `before` are values drawn as
     crosses. `show_cdf` adds the cumulative distribution, with each centroid's place in it.
     """
@@ -34,6 +36,7 @@ class CodebookView(anywidget.AnyWidget):
     dragged = synced(traitlets.List(traitlets.Float()))
     released = synced(traitlets.Int(0))
     draggable = synced(traitlets.Bool(False))
+    grid = synced(traitlets.Float(0.0))
     log_y = synced(traitlets.Bool(False))
     show_cdf = synced(traitlets.Bool(False))
     label = synced(traitlets.Unicode("weight"))

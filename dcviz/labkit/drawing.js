@@ -22,6 +22,12 @@ function percent(x) { // as dcviz.labkit.markup.percent: never 0 or 100 where it
   while (places < 8 && [0, 100].includes(Number((100 * x).toFixed(places)))) places++;
   return (100 * x).toFixed(places) + "%";
 }
+function general(x, digits) { // as Python's format(x, f".{digits}g")
+  const [, mantissa, exponent] = x.toExponential(digits - 1).match(/(.*)e(.*)/), e = Number(exponent);
+  const trimmed = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
+  if (e >= -4 && e < digits) return trimmed(x.toFixed(Math.max(0, digits - 1 - e)));
+  return `${trimmed(mantissa)}e${e < 0 ? "-" : "+"}${String(Math.abs(e)).padStart(2, "0")}`;
+}
 const three = (x) => (x === 0 ? "0" : Number(x.toPrecision(3)).toString());
 const short = (x) => (x >= 1e6 ? three(x / 1e6) + "M" : x >= 1e3 ? three(x / 1e3) + "k" : String(Math.round(x)));
 

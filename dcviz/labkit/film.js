@@ -30,6 +30,8 @@ function project(model, frameOf) {
     if (playing) return;
     playing = true;
     set(drivers.get(name), state[name]); // a slider and its entry
+    for (const [other, value] of Object.entries(model.get("resets")?.[name] ?? {}))
+      set(drivers.get(other), (state[other] = value));
     playing = false;
     if (!heard()) coming = [...(frameOf(state) ?? coming)];
     show();

@@ -43,6 +43,8 @@ class Film(anywidget.AnyWidget):
     followers have from Python; `Lab.refresh` sets it. The browser shows Python's values when it is at that state, so
     what only Python knows (a typed number between two rows) needs no frame; while Python is behind, the frame stays.
 
+    `resets` says which drivers another one sets when it moves, {name: {other: value}}: a new start goes to step 0.
+
     Where states cannot be listed, a subclass has a script of its own instead of reel.js, which adds up what Python
     tabulated: ``project(model, frameOf)`` of film.js with its own ``frameOf(state) -> values``.
     """
@@ -51,6 +53,7 @@ class Film(anywidget.AnyWidget):
     drivers = synced(traitlets.Dict())
     followers = synced(traitlets.List())
     heard = synced(traitlets.Dict())
+    resets = synced(traitlets.Dict())
     reel = synced(traitlets.Bytes(b""))
 
     def __init__(self, drivers, followers, **more):

@@ -1,4 +1,5 @@
-// The frames of a film that are put together: `frameOf(table, state)` stands before this, the table comes from Python.
+// The frames of a film that are put together: `frameOf(table, state, alone)` stands before this, the table comes from
+// Python. `alone`: there is no Python that answers what the table does not hold.
 
 // a template of Python's with {name}s in it
 function fill(template, words) {
@@ -8,7 +9,7 @@ function fill(template, words) {
 function render({ model, el }) {
   el.hidden = true;
   let table = null, run = 0;
-  const film = project(model, (state) => table && frameOf(table, state));
+  const film = project(model, (state) => table && frameOf(table, state, model.alone || el.closest(".dcviz-asleep")));
   async function load() {
     const mine = ++run, bytes = model.get("reel");
     table = null; // what was written of another layer is wrong for this

@@ -8,7 +8,9 @@ from dcviz.labkit.film import Film
 
 
 def assembled(*paths):
-    """The script of a TableFilm; the last of the files defines ``frameOf(table, state)`` -> a value for each follower.
+    """The script of a TableFilm; the last file defines ``frameOf(table, state, alone)`` -> a value for each follower.
+
+    ``alone``: no Python answers, now or later.
 
     It adds up and picks out. Words and numbers are Python's: ``fill(template, words)`` puts them together.
     """

@@ -133,7 +133,9 @@ def watched(context):
 
 
 KINDS = (
-    "import numpy as np\nfrom dcviz.labs import DigitLab, GradientLab, HuffmanLab, JourneyLab, LloydLab, PruningLab",
+    "import numpy as np\nfrom dcviz.labs import DigitLab, EnergyLab, GradientLab, HuffmanLab, JourneyLab\n"
+    "from dcviz.labs import LloydLab, PruningLab",
+    "EnergyLab()",
     "LloydLab(k=4)",
     "HuffmanLab()",
     "GradientLab()",
@@ -148,7 +150,7 @@ VIEWS = (
     ".dcviz-PruningLab .dcviz-histogram canvas",
     ".dcviz-PruningLab .dcviz-linked canvas[data-shapes]",
     ".dcviz-LloydLab .dcviz-codebook canvas",
-    ".dcviz-LloydLab img.dcviz-figure[alt]",
+    ".dcviz-EnergyLab img.dcviz-figure[alt]",
     ".dcviz-HuffmanLab .dcviz-tree .terminal.leaf >> nth=0",
     ".dcviz-HuffmanLab .dcviz-linked canvas[data-shapes]",
     ".dcviz-GradientLab .dcviz-gradient [data-cluster] >> nth=0",
@@ -164,7 +166,7 @@ def all_kinds_live(page):
 
     for view in VIEWS:
         expect(page.locator(view)).to_be_visible()
-    picture = page.locator(".dcviz-LloydLab img.dcviz-figure")
+    picture = page.locator(".dcviz-EnergyLab img.dcviz-figure")
     assert picture.evaluate("async image => { await image.decode(); return image.naturalWidth; }") > 100
     # the first caption follows in the browser; the second lab has no film, so Python says what its caption says
     for lab, handle in (("PruningLab", ".dcviz-histogram [role=slider]"), ("JourneyLab", ".noUi-handle")):

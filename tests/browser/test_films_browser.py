@@ -17,6 +17,7 @@ LABS = {
     "PruningLab": {"net": "mine", "weights": True, "threshold": 0.02},
     "BigNetLab": {"layer": "classifier.1"},
     "SharingLab": {"net": "mine", "weights": True, "k": 9, "init": "density"},
+    "LloydLab": {"net": "mine", "weights": True, "layer": "conv", "k": 5, "init": "density"},
 }
 """What the page shows; a test drags each to 50 places and asks the same lab in Python."""
 
@@ -118,3 +119,47 @@ def test_k_and_the_start_chosen_without_a_kernel_show_what_python_shows(page):
         assert entries == [python.k]
         centroids = lab.locator(".dcviz-codebook canvas").get_attribute("data-centroids").split()
         assert [float(c) for c in centroids] == pytest.approx(python.centroids, rel=1e-4)
+
+
+def near(shapes):
+    """Shapes whose numbers may differ by a tenth of a pixel, rounded here and there."""
+    return [pytest.approx(shape, abs=0.11) if all(isinstance(x, float) for x in shape) else shape for shape in shapes]
+
+
+def same_start(lab, python):
+    """Whether page and Python show the same words, centroids and picture for the same start and step."""
+    caption, (shapes,), _ = shown(lab)
+    assert same_words(caption, python.caption.value)
+    assert shapes == near(python.figure_view.shapes)
+    centroids = lab.locator(".dcviz-codebook canvas").get_attribute("data-centroids").split()
+    assert [float(c) for c in centroids] == pytest.approx(python.centroids, rel=1e-4)
+    assert int(lab.locator(".dcviz-codebook canvas").get_attribute("data-empty")) == python.empty
+
+
+def test_steps_and_dragged_centroids_without_a_kernel_show_what_python_shows(page):
+    lab, python = lab_in(page, "LloydLab")
+    play = lab.get_by_role("button", name="play the steps")
+    for name, step in (("One step", python.step), ("One step", python.step), ("Until nothing moves", python.finish)):
+        lab.get_by_role("button", name=name).click()
+        step()
+        same_start(lab, python)
+    expect(play).to_be_enabled()
+    canvas, handles = lab.locator(".dcviz-codebook canvas"), lab.locator("[role=slider]")
+    canvas.scroll_into_view_if_needed()
+    rng, seen = np.random.default_rng(4), set()
+    for x, y in places(canvas, (0.12, 0.9)):
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.up()
+        if rng.random() < 0.3:  # one centroid onto another: one of them owns nothing
+            handles.nth(int(rng.integers(5))).press(str(rng.choice(["Home", "End", "Shift+ArrowLeft"])))
+        shown(lab)  # once it is drawn
+        told = handles.evaluate_all("all => all.map(e => Number(e.getAttribute('aria-valuenow')))")
+        start = [round(c / python.view.grid) * python.view.grid for c in told]
+        assert start == pytest.approx(told, rel=1e-3)
+        python.view.dragged = start
+        same_start(lab, python)
+        seen.add(tuple(start))
+    assert len(seen) > STATES * 0.8
+    expect(play).to_be_disabled()  # where these starts lead only Python knows
+    expect(play).to_contain_text("needs the notebook")

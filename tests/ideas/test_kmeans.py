@@ -275,3 +275,11 @@ def test_running_sums_give_the_inertia_of_any_stretch(k, init):
     squares = np.square(values - centroids[km.assign(values, centroids)])
     at = np.array([0, 1, 700, 1500, 2999, 3000])
     np.testing.assert_allclose(lloyd.inertia_below(centroids, at), [squares[:n].sum() for n in at], rtol=1e-9)
+
+
+def test_below_gives_size_sum_and_squares_of_what_lies_under_each_limit():
+    values = np.random.default_rng(6).normal(3, 1, 500)
+    lloyd = km.Lloyd(values)
+    for limit, n, total, squares in zip([2.5, 9.0, -9.0], *lloyd.below([2.5, 9.0, -9.0]), strict=True):
+        under = values[values <= limit] - lloyd.centre
+        assert (n, total, squares) == (under.size, pytest.approx(under.sum()), pytest.approx(np.square(under).sum()))

@@ -61,31 +61,53 @@ def inertia_axes(axes):
     (dot,) = axes.plot([], [], color="black", marker="o", markersize=11, linestyle="")
     style = theme.line_style("ours", marker="", linestyle="--", label="exact optimum")
     optimum = axes.axhline(1, visible=False, **style)
-    axes.set(xlabel="step", ylabel="inertia", ylim=(0, 1))
+    axes.set(xlabel="step", ylabel="inertia", ylim=(0, 0.000125))  # its widest numbers first: they are given room
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
     axes.grid(axis="y")
+    axes.legend(handles=[path], loc="upper right")
     return path, dot, optimum
 
 
 def show_inertia(artists, inertias, best=None):
     """Fill what inertia_axes returned: inertias after 0, 1, ... steps, and the optimum's, if it is to be seen.
 
-    Returns True if the axes' limits or legend changed, so that everything has to be drawn anew.
+    Returns True if the legend changed, so that everything has to be drawn anew.
     """
     path, dot, optimum = artists
     axes = path.axes
     path.set_data(range(len(inertias)), inertias)
     dot.set_data([len(inertias) - 1], [inertias[-1]])
-    limits = (
-        roomy(axes.get_xlim(), (-0.5, max(10, len(inertias)) + 0.5)),
-        roomy(axes.get_ylim(), (0, 1.1 * max(inertias))),
-    )
-    changed = limits != (axes.get_xlim(), axes.get_ylim()) or optimum.get_visible() != (best is not None)
+    axes.set(xlim=(-0.5, step_top(len(inertias) - 1) + 0.5), ylim=(0, round_top(max(inertias))))
+    changed = optimum.get_visible() != (best is not None)
     optimum.set(visible=best is not None, ydata=[best or 0] * 2)
     if changed:
-        axes.set(xlim=limits[0], ylim=limits[1])
         axes.legend(handles=[path, optimum][: 2 if best is not None else 1], loc="upper right")
     return changed
+
+
+def show_sizes(bars, crosses, sizes):
+    """Fill what cluster_bars returned: how many weights each cluster owns."""
+    shares = 100 * np.asarray(sizes) / np.sum(sizes)
+    for bar, share in zip(bars, shares, strict=True):
+        bar.set_height(share)
+    empty, top = np.flatnonzero(shares == 0), share_top(shares.max())
+    crosses.axes.set_ylim(0, top)
+    crosses.set_data(empty, np.full(empty.size, CROSS * top))
+
+
+CROSS = 0.04
+"""How high in its axes an empty cluster's cross stands."""
+
+
+def share_top(percent):
+    """Where an axis of shares ends that shows up to so many percent."""
+    return min(round_top(percent), 100.0)
+
+
+def step_top(steps):
+    """Where an axis of steps ends that shows so many."""
+    return round_top(max(9, steps))
 
 
 def round_top(reached):
@@ -99,12 +121,12 @@ def round_top(reached):
     return float(next(m * power for m in (1, 1.5, 2, 3, 5, 7.5, 10) if m * power >= 1.02 * reached))
 
 
-def roomy(limits, wanted):
-    """The limits to use: the present ones while ``wanted`` ends between 40 and 100% of them, else a bit more.
-
-    Axes that stand still while a slider moves need no drawing anew, and are easier to read.
-    """
-    return limits if 0.4 * limits[1] <= wanted[1] <= limits[1] else (wanted[0], 1.2 * wanted[1] or 1.0)
+def round_tops(lowest, highest):
+    """All that `round_top` gives for what lies between the two, ascending."""
+    tops = [round_top(lowest)]
+    while tops[-1] < round_top(highest):
+        tops.append(round_top(1.001 * tops[-1]))
+    return tops
 
 
 def against_optimum(axes, rows):

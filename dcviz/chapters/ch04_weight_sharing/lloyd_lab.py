@@ -1,25 +1,54 @@
 """Lloyd's algorithm, one step at a time, from any start: also from one that the mouse chose."""
 
+import math
+from pathlib import Path
+
 import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from dcviz.chapters.ch04_weight_sharing.figures import cluster_bars, inertia_axes, roomy, show_inertia
+from dcviz.chapters.ch04_weight_sharing.figures import (
+    CROSS,
+    cluster_bars,
+    inertia_axes,
+    round_tops,
+    show_inertia,
+    show_sizes,
+)
 from dcviz.errors import NetError
 from dcviz.ideas.kmeans import INITS, Lloyd, initialise
 from dcviz.ideas.kmeans_optimal import MAX_DISTINCT, optimal
 from dcviz.ideas.pruning import check_layers
 from dcviz.labkit import theme
-from dcviz.labkit.base import FigureImage, Lab, html, row
+from dcviz.labkit.base import Lab, html, row
 from dcviz.labkit.buttons import Play
 from dcviz.labkit.codebook_view import CodebookView
 from dcviz.labkit.controls import choices
 from dcviz.labkit.histograms import clustered_histogram
 from dcviz.labkit.inline import choice_buttons, inline_slider
+from dcviz.labkit.linked_picture import LinkedPicture
 from dcviz.labkit.markup import drawn, visible
+from dcviz.labkit.table_film import TableFilm, assembled
 from dcviz.pipeline import shipped
 
 MOST_STEPS = 300
+PLACES = 512
+"""A dragged centroid stops at so many places of the axis at least, and at less than twice as many."""
+WORDS = (
+    "<b>{layer}</b>, {size} weights, {k} centroids from {which}: step "
+    "<b>{steps}</b>, inertia <b>{now}</b> (at the start {first}), {empty}.{settled}{optimum}"
+)
+OWN, NAMED = "a start of your own", "<b>{init}</b>"
+EMPTY, NONE_EMPTY = "<b>{n} empty</b>", "none empty"
+SETTLED = " Nothing moves any more: a local optimum."
+OPTIMUM = " The exact optimum is {best}: this is <b>{above}%</b> above it."
+"""What the caption says; the browser fills in the same words."""
+
+
+class LloydFilm(TableFilm):
+    """A dragged start from running sums of the weights; the steps of the start that the lab was shown with."""
+
+    _esm = assembled(Path(__file__).parent / "lloyd_film.js")
 
 
 class LloydLab(Lab):
@@ -61,7 +90,7 @@ class LloydLab(Lab):
             weights = weights_of(pruned_net(net))
         weights = check_layers(weights)
         self.weights, self._lloyds, self._optima, self._shown, self._from = weights, {}, {}, None, None
-        self._bars_k, self._drawn = None, None
+        self._drawn = None
         layer = layer or next(iter(weights))
         if layer not in weights:
             raise NetError(f"no layer {layer!r}; there are {', '.join(weights)}")
@@ -144,37 +173,47 @@ class LloydLab(Lab):
         ):
             self.bind(widget, name)
         self.observe(self.guard(self._begin), ["layer", "k", "init", "seed"])
-        self.play = Play(label="play the steps", interval=900, value=self.steps)
+        labels = ["One step", "Until nothing moves", "Back to the start"]
+        self.play = Play(label="play the steps", interval=900, steps=labels, value=self.steps)
         self.bind(self.play, "steps")
         buttons = []
-        for text, action, style in (
-            ("One step", self.step, "primary"),
-            ("Until nothing moves", self.finish, ""),
-            ("Back to the start", self.back, ""),
-            ("Another forgy draw", self.draw, ""),
-        ):
-            buttons.append(widgets.Button(description=text, button_style=style))
+        for text, action in (("Forget the dragged start", self.forget), ("Another forgy draw", self.draw)):
+            buttons.append(widgets.Button(description=text))
             buttons[-1].on_click(self.guard(lambda _, action=action: action()))
-        self.figure_view = FigureImage(*self._make_figure(), alt="sizes of the clusters; inertia by step")
+        self.figure_view = LinkedPicture(*self._make_figure(), alt="sizes of the clusters; inertia by step")
+        self.film = LloydFilm(
+            {"start": (self.view, "dragged"), "steps": (self.play, "value")},
+            [
+                (self.caption, "value"),
+                *((self.view, name) for name in ("centroids", "sizes", "before")),
+                (self.figure_view, "shapes"),
+                (self.play, "high"),
+                (self.play, "value"),
+            ],
+            resets={"start": {"steps": 0}},
+        )
         return [
             row(self.layer_choice, self.k_slider, self.init_choice),
-            row(*buttons, self.play, self.optimum_box, self.log_box),
+            row(self.play, *buttons, self.optimum_box, self.log_box),
             self.view,
             self.figure_view,
+            self.film,
         ]
 
     def _make_figure(self):
         figure, (left, right) = theme.figure(11, 3.6, columns=2)
         self.bars, self.crosses = cluster_bars(left, self.k)
-        self.inertia_artists, self._bars_k = inertia_axes(right), self.k
-        return figure, [*self.bars, self.crosses, *self.inertia_artists]
+        self.inertia_artists = inertia_axes(right)
+        return figure, [left.yaxis, right.xaxis, right.yaxis, *self.bars, self.crosses, *self.inertia_artists]
 
     def update(self):
         if self._shown != self.layer:
             self.view.show(self.values)
             self.view.label = f"weight w of {visible(self.layer, 40)}"
+            self.view.grid = 2.0 ** math.floor(math.log2((self.view.high - self.view.low) / PLACES))
             self._shown = self.layer
         self._advance()
+        self.view.dragged = self.start
         self.play.high = self.steps if self.converged else MOST_STEPS
         state = (*self.state().values(), tuple(self.centroids))
         if state == self._drawn:  # several traits changed in one go
@@ -184,51 +223,114 @@ class LloydLab(Lab):
         self.view.codebook(self.centroids, self.sizes)
         self.view.before = [] if self.steps == 0 else [float(c) for c in self.history[0]]
         self.view.before_label = "where they started"
-        fresh = self._bars_k != self.k
-        if fresh:
+        if len(self.bars) != self.k:
             self.figure_view.adopt(*self._make_figure())
-        for bar, size in zip(self.bars, self.sizes, strict=True):
-            bar.set_height(100 * size / self.values.size)
-        at = np.flatnonzero(self.sizes == 0)
-        left = self.crosses.axes
-        limits = roomy(left.get_ylim(), (0, 105 * self.sizes.max() / self.values.size))
-        fresh |= limits != left.get_ylim()
-        left.set_ylim(limits)
-        self.crosses.set_data(at, np.full(at.size, 0.04 * limits[1]))
-        fresh |= show_inertia(self.inertia_artists, self.inertias[: self.steps + 1], self._best_shown())
-        if fresh:
-            self.figure_view.redraw()
-        else:
-            self.figure_view.refresh()
+        show_sizes(self.bars, self.crosses, self.sizes)
+        changed = show_inertia(self.inertia_artists, self.inertias[: self.steps + 1], self._best_shown())
+        (self.figure_view.redraw if changed else self.figure_view.refresh)()
 
     def _best_shown(self):
-        return self.best.inertia if self.show_optimum and self.best is not None else None
+        return self.best.inertia if self.show_optimum and self.best is not None and self.best.inertia else None
+
+    # what the film needs -----------------------------------------------------------------------
+
+    def tabulate(self):
+        key = self.layer, self.k, self.init, self.seed, self.show_optimum
+        self.film.shoot(key, self._table)
+
+    def _table(self):
+        lloyd, grid = self._lloyd(), self.view.grid
+        first, last = math.ceil(self.view.low / grid), math.floor(self.view.high / grid)
+        below = lloyd.below(np.arange(2 * first, 2 * last + 1) * (grid / 2))  # where two neighbours can meet
+        steps = self._rows()
+        return {
+            "grid": grid,
+            "first": 2 * first,
+            "below": [sums.tolist() for sums in below],
+            "centre": lloyd.centre,
+            "n": self.values.size,
+            "k": self.k,
+            "of": self.start,
+            "steps": steps,
+            "most": MOST_STEPS,
+            "best": self._best_shown(),
+            "words": WORDS,
+            "layer": self._layer_words(),
+            "which": {"own": OWN, "named": html(NAMED, init=self.init)},
+            "empty": [_empty_words(n) for n in range(self.k + 1)],
+            "settled": SETTLED,
+            "optimum": OPTIMUM,
+            **self._picture_places(lloyd, steps),
+        }
+
+    def _rows(self):
+        """What each step from the present start gives, until nothing moves or for MOST_STEPS."""
+        lloyd, rows, following = self._lloyd(), [], self.history[0]
+        for step in range(MOST_STEPS + 1):
+            now, known = following, step < len(self.history)
+            following = self.history[step + 1] if step + 1 < len(self.history) else lloyd.step(now)
+            inertia = self.inertias[step] if known else lloyd.inertia_below(now, [self.values.size])[0]
+            still = np.array_equal(now, following)
+            sizes = lloyd.assign_sizes(now)
+            rows.append({"centroids": now.tolist(), "sizes": sizes.tolist(), "inertia": inertia, "still": still})
+            if still:
+                break
+        return rows
+
+    def _picture_places(self, lloyd, steps):
+        """Where the picture's parts stand in the browser, for all that a start can give; its axes stay as they were."""
+        view = self.figure_view
+        left, right = self.crosses.axes, self.inertia_artists[0].axes
+        before = left.get_ylim(), right.get_xlim(), right.get_ylim()
+
+        def ending(part, set_limits, low, top):
+            set_limits(low, top - low)
+            return {"top": top, "ticks": view.where()[part]}
+
+        shares = round_tops(100 / self.k, 100)
+        worst = max(lloyd.inertia(np.full(self.k, end)) for end in (self.view.low, self.view.high))
+        least = 1e-6 * worst
+        tables = {
+            "left": {
+                "tops": [ending(0, left.set_ylim, 0, min(top, 100.0)) for top in shares],
+                "bars": [view.places(left, [(b.get_x(), 0), (b.get_x() + b.get_width(), 0)])[::2] for b in self.bars],
+                "y": view.places(left, [(0, 0), (0, left.get_ylim()[1])])[1::2],
+                "cross": view.places(left, [(0, CROSS * left.get_ylim()[1])])[1],
+            },
+            "right": {
+                "tops": [ending(2, right.set_ylim, 0, top) for top in round_tops(least, worst)],
+                "least": least,
+                "y": view.places(right, [(0, 0), (0, right.get_ylim()[1])])[1::2],
+                "x": view.places(right, [(right.get_xlim()[0], 0), (right.get_xlim()[1], 0)])[::2],
+                "across": [
+                    {**ending(1, right.set_xlim, -0.5, top), "x": view.places(right, [(0, 0), (top, 0)])[::2]}
+                    for top in round_tops(9, max(9, len(steps) - 1))
+                ],
+            },
+        }
+        left.set_ylim(before[0])
+        right.set(xlim=before[1], ylim=before[2])
+        return tables
+
+    # words -------------------------------------------------------------------------------------
+
+    def _layer_words(self):
+        return {"layer": html("{}", self.layer), "size": f"{self.values.size:,}", "k": self.k}
 
     def describe(self):
-        now = self.inertias[self.steps]
-        which = "a start of your own" if self.start else html("<b>{init}</b>", init=self.init)
-        empty = html("<b>{empty} empty</b>", empty=self.empty) if self.empty else "none empty"
-        settled = " Nothing moves any more: a local optimum." if self.converged else ""
-        text = html(
-            "<b>{layer}</b>, {size:,} weights, {k} centroids from {which}: step "
-            "<b>{steps}</b>, inertia <b>{now:.4g}</b> (at the start {inertias:.4g}), {empty}.{settled}",
-            layer=self.layer,
-            size=self.values.size,
-            k=self.k,
-            which=which,
+        now, best = self.inertias[self.steps], self._best_shown()
+        above = {} if best is None else {"best": f"{best:.4g}", "above": f"{100 * (now / best - 1):.1f}"}
+        return html(
+            WORDS,
+            **self._layer_words(),
+            which=OWN if self.start else html(NAMED, init=self.init),
             steps=self.steps,
-            now=now,
-            inertias=self.inertias[0],
-            empty=empty,
-            settled=settled,
+            now=f"{now:.4g}",
+            first=f"{self.inertias[0]:.4g}",
+            empty=_empty_words(self.empty),
+            settled=SETTLED if self.converged else "",
+            optimum=html(OPTIMUM, **above) if above else "",
         )
-        if self.show_optimum and self.best is not None:
-            text += html(
-                " The exact optimum is {inertia:.4g}: this is <b>{now:.1f}%</b> above it.",
-                inertia=self.best.inertia,
-                now=100 * (now / self.best.inertia - 1),
-            )
-        return text
 
     def picture(self):
         figure, (left, right) = theme.figure(13, 4.6, columns=2, gridspec_kw={"width_ratios": [1.6, 1]})
@@ -248,12 +350,10 @@ class LloydLab(Lab):
         """Lloyd steps until nothing moves (at most 300)."""
         self.steps = MOST_STEPS
 
-    def back(self):
-        """To step 0; from there, to the named start if the mouse or you had chosen another."""
-        if self.steps:
-            self.steps = 0
-        else:
-            self.start = []
+    def forget(self):
+        """Back to the named start, if the mouse or you had chosen another."""
+        with self.hold_trait_notifications():
+            self.start, self.steps = [], 0
 
     def draw(self):
         """Start from another random draw of k weights."""
@@ -262,10 +362,13 @@ class LloydLab(Lab):
 
     def _begin(self, _):
         """Another layer, k or start: back to step 0, the mouse's centroids forgotten."""
-        with self.hold_trait_notifications():
-            self.start, self.steps = [], 0
+        self.forget()
 
     def _dragged(self, change):
-        if len(change["new"]) == self.k:
+        if len(change["new"]) == self.k and change["new"] != self.start:
             with self.hold_trait_notifications():
                 self.start, self.steps = change["new"], 0
+
+
+def _empty_words(empty):
+    return html(EMPTY, n=empty) if empty else NONE_EMPTY

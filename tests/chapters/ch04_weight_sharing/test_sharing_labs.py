@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dcviz import labs
-from dcviz.chapters.ch04_weight_sharing.figures import error_by_size, roomy
+from dcviz.chapters.ch04_weight_sharing.figures import error_by_size, round_top, round_tops, share_top
 from dcviz.chapters.ch04_weight_sharing.lloyd_lab import LloydLab
 from dcviz.chapters.ch04_weight_sharing.sharing_lab import SharingLab
 from dcviz.errors import NetError
@@ -153,8 +153,8 @@ def test_lloyd_plays_until_nothing_moves():
         lab.play.value += 1
     assert lab.converged
     assert lab.steps == lab.play.high == len(lab.history) - 1
-    lab.back()
-    assert lab.play.value == 0 < lab.play.high
+    lab.play.value = 0
+    assert lab.steps == 0 < lab.play.high
 
 
 def test_lloyd_empty_clusters_stay_and_are_marked():
@@ -166,19 +166,38 @@ def test_lloyd_empty_clusters_stay_and_are_marked():
     assert f"{lab.empty} empty" in plain(lab.caption.value)
 
 
-def test_lloyd_dragging_is_a_new_start_and_back_forgets_it():
+def test_lloyd_dragging_is_a_new_start_that_can_be_forgotten():
     lab = lloyd(k=3, steps=4)
     lab.view.dragged = [-0.4, 0.0, 0.4]
     assert (lab.start, lab.steps) == ([-0.4, 0.0, 0.4], 0)
     assert "a start of your own" in plain(lab.caption.value)
     again = labs.recreate(repr(lab), weights=WEIGHTS)
     np.testing.assert_allclose(again.centroids, lab.centroids)
-    lab.back()
+    lab.forget()
+    assert lab.view.dragged == []
     np.testing.assert_allclose(lab.centroids, initialise(KEPT, 3))
     lab.view.dragged = [0.1, 0.2, 0.3]
     lab.k = 4
     assert (lab.start, lab.centroids.size, len(lab.bars)) == ([], 4, 4)
     assert lab.error == ""
+
+
+def test_lloyd_s_film_has_the_steps_from_here_and_the_sums_for_every_start():
+    lab = lloyd(k=4, init="forgy", seed=2, steps=1)
+    lab.tabulate()
+    table = lab.film.table()
+    lab.finish()
+    assert [row["still"] for row in table["steps"]] == [False] * lab.steps + [True]
+    assert [row["centroids"] for row in table["steps"]] == [list(c) for c in lab.history]
+    assert [row["inertia"] for row in table["steps"]] == pytest.approx(lab.inertias)
+    grid, counts, sums = lab.view.grid, *map(np.array, table["below"][:2])
+    own = np.sort(np.random.default_rng(1).integers(round(KEPT[0] / grid), round(KEPT[-1] / grid), 4))
+    cuts = np.concatenate([own[1:] + own[:-1] - table["first"], [-1]])
+    lab.view.dragged = (own * grid).tolist()
+    assert np.diff(counts[cuts], prepend=0).tolist() == lab.sizes.tolist()
+    means = np.diff(sums[cuts], prepend=0) / lab.sizes + table["centre"]
+    lab.step()
+    np.testing.assert_allclose(means, lab.centroids)
 
 
 def test_lloyd_takes_a_start_and_ignores_one_that_is_not_written():
@@ -215,10 +234,13 @@ def test_error_by_size_is_the_rounding_error():
     np.testing.assert_allclose(sizes, [0.325, 0.775])
 
 
-def test_roomy_axes_stand_still_until_they_must_not():
-    assert roomy((0, 10), (0, 8)) == (0, 10)
-    assert roomy((0, 10), (0, 3)) == (0, pytest.approx(3.6))
-    assert roomy((0, 10), (0, 20)) == (0, 24)
+def test_axes_end_at_a_few_round_values():
+    assert [round_top(0.013), round_top(9.9), round_top(0)] == [0.015, 15, 1]
+    assert [share_top(74), share_top(99.9)] == [100, 100]
+    tops = round_tops(0.02, 4)
+    assert [round_top(x) for x in np.geomspace(0.02, 4, 500)] == pytest.approx(
+        [min(top for top in tops if top >= 1.02 * x) for x in np.geomspace(0.02, 4, 500)]
+    )
 
 
 def test_the_stored_picture_has_the_lower_half_of_the_lab():
