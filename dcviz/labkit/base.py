@@ -76,6 +76,7 @@ from dcviz.labkit.controls import (
 )
 from dcviz.labkit.figure_image import FigureImage, encode
 from dcviz.labkit.film import Film, ends
+from dcviz.labkit.ghost import Ghost
 from dcviz.labkit.lifetime import collect_now_and_then, held_weakly, hold_shown, let_go
 from dcviz.labkit.markup import drawn, html, joined, visible, words
 from dcviz.labkit.prediction import Prediction
@@ -285,6 +286,9 @@ class Lab(widgets.VBox):
             with self.hold_trait_notifications():
                 for name, value in wrong.items():
                     setattr(self, name, value)
+        for part in self._parts:
+            if isinstance(part, Ghost):
+                part.clear()
 
     def touch(self):
         """Note that the lab was used, and reveal the prediction; changes of state do it by themselves."""

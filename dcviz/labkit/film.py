@@ -66,6 +66,11 @@ class Film(anywidget.AnyWidget):
         self.add_class("dcviz-film")
         self.key = None
 
+    @property
+    def settings(self):
+        """[(widget, trait)] of the drivers."""
+        return list(self._sources.values())
+
     def hear(self):
         """Note that the followers have Python's values for where the drivers are now."""
         self.heard = {name: getattr(widget, trait) for name, (widget, trait) in self._sources.items()}

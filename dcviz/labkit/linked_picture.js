@@ -134,7 +134,48 @@ function render({ model, el }) {
       DRAW[style.kind](c, style, points);
       c.restore();
     });
+    drawGhost(c, shapes);
     view.canvas.dataset.shapes = JSON.stringify(shapes);
+  }
+
+  // where another setting's shapes stood, in grey; an axis that has moved since takes them along
+  function drawGhost(c, shapes) {
+    const ghost = model.get("ghost") ?? [], styles = model.get("styles");
+    view.canvas.dataset.ghost = ghost.length;
+    styles.forEach((style, i) => {
+      const old = ghost[i] ?? [];
+      if (!old.length || ["levels", "axis"].includes(style.kind) || JSON.stringify(old) === JSON.stringify(shapes[i])) return;
+      const points = [...old];
+      styles.forEach((axis, j) => {
+        if (axis.kind !== "axis" || JSON.stringify(axis.clip) !== JSON.stringify(style.clip)) return;
+        const from = scale(ghost[j]), to = scale(shapes[j]);
+        if (from && to) for (let k = axis.across ? 0 : 1; k < points.length; k += 2)
+          points[k] = to.start + (points[k] - from.start) * (to.one / from.one);
+      });
+      c.save();
+      const [x0, y0, x1, y1] = style.clip;
+      c.beginPath();
+      if (style.clip.length) { c.rect(x0, y0, x1 - x0, y1 - y0); c.clip(); }
+      c.strokeStyle = c.fillStyle = "#808080";
+      c.lineWidth = 1.5;
+      if (style.kind === "patch" || style.stroke) {
+        path(c, points, style.kind === "patch");
+        c.stroke();
+      } else for (let k = 0; k < points.length; k += 2) {
+        c.beginPath();
+        c.arc(points[k], points[k + 1], 3, 0, 7);
+        c.fill();
+      }
+      c.restore();
+    });
+  }
+
+  // where 0 of an axis stands, and how far 1 is from it, from its first and last number
+  function scale(ticks) {
+    if (!ticks || ticks.length < 4) return null;
+    const low = Number(ticks[1].replace("−", "-")), high = Number(ticks.at(-1).replace("−", "-"));
+    const one = (ticks.at(-2) - ticks[0]) / (high - low);
+    return Number.isFinite(one) ? { start: ticks[0] - low * one, one } : null;
   }
 
   function readWords() {
@@ -143,7 +184,7 @@ function render({ model, el }) {
 
   const listeners = {
     "change:background change:size": readBackground, "change:pixels": readPixels,
-    "change:shapes change:styles": view.schedule, "change:alt": readWords,
+    "change:shapes change:styles change:ghost": view.schedule, "change:alt": readWords,
   };
   for (const [events, listener] of Object.entries(listeners)) model.on(events, listener);
   readBackground();

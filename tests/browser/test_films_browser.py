@@ -163,3 +163,35 @@ def test_steps_and_dragged_centroids_without_a_kernel_show_what_python_shows(pag
     assert len(seen) > STATES * 0.8
     expect(play).to_be_disabled()  # where these starts lead only Python knows
     expect(play).to_contain_text("needs the notebook")
+
+
+def test_the_setting_before_stays_as_a_ghost_and_one_can_be_pinned(page):
+    lab, python = lab_in(page, "PruningLab")
+    canvas, picture = lab.locator(".dcviz-histogram canvas"), lab.locator(".dcviz-linked canvas")
+    ghost, pin = lab.locator(".dcviz-ghost p"), lab.locator(".dcviz-ghost button")
+    at = list(places(canvas))[:4]
+
+    def drag(place):
+        page.wait_for_timeout(600)  # at rest
+        caption, shapes, _ = shown(lab)
+        page.mouse.move(*place)
+        page.mouse.down()
+        page.mouse.up()
+        shown(lab)
+        return " ".join(caption.split()), shapes
+
+    canvas.scroll_into_view_if_needed()
+    before, _ = drag(at[0])
+    expect(ghost).to_have_text(f"Before: {before}")
+    assert picture.get_attribute("data-ghost") == str(len(python.figure_view.shapes))
+    before, _ = drag(at[1])
+    expect(ghost).to_have_text(f"Before: {before}")
+    pin.click()
+    expect(pin).to_have_attribute("aria-pressed", "true")
+    pinned, _ = drag(at[2])
+    expect(ghost).to_have_text(f"Pinned: {pinned}")
+    before, _ = drag(at[3])
+    expect(ghost).to_have_text(f"Pinned: {pinned}")
+    assert ghost.get_attribute("role") == "status"
+    pin.click()
+    expect(ghost).to_have_text(f"Before: {before}")

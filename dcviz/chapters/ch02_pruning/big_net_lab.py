@@ -73,10 +73,10 @@ class BigNetLab(ThresholdLab):
         figure, axes = theme.figure(11, 3.6)
         self.bars = self._density_bars(axes)
         self.figure_view = LinkedPicture(figure, self.bars, alt="share of weights kept, layer by layer")
-        film = self.film_of(
+        film_and_ghost = self.film_of(
             (self.caption, "value"), (self.figure_view, "shapes"), (self.view, "exact"), (self.quality_entry, "value")
         )
-        return [*controls, row(self.quality_entry), self.figure_view, film]
+        return [*controls, row(self.quality_entry), self.figure_view, *film_and_ghost]
 
     def update(self):
         self.check_layer(self.layer)

@@ -124,13 +124,13 @@ class PruningLab(ThresholdLab):
         self.figure_view = LinkedPicture(
             *self._make_figure(), alt="mask, bytes, and error against weights kept", levels=self._levels()
         )
-        film = self.film_of(
+        film_and_ghost = self.film_of(
             (self.caption, "value"),
             (self.figure_view, "shapes"),
             (self.view, "exact"),
             *((entry, "value") for entry in self.entries),
         )
-        parts = [*controls, row(*self.entries), self.figure_view, film]
+        parts = [*controls, row(*self.entries), self.figure_view, *film_and_ghost]
         if self.evaluate is not None:
             self.run = RunButton("Measure the error", self._measure, self._done, self.fail)
             self.auto_box = widgets.Checkbox(value=True, description="when I let go", indent=False)

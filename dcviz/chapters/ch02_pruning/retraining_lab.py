@@ -14,6 +14,7 @@ from dcviz.ideas import pruning
 from dcviz.labkit import theme
 from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, joined, row
 from dcviz.labkit.buttons import Play
+from dcviz.labkit.ghost import Ghost
 from dcviz.labkit.inline import inline_slider
 from dcviz.nets import datasets, training
 from dcviz.pipeline import retraining, shipped
@@ -137,6 +138,8 @@ class RetrainingLab(Lab):
         self.run = RunButton("Cut and retrain", self._work, lambda _: None, self.fail)
         self.forget_button = widgets.Button(description="Forget the runs")
         self.forget_button.on_click(self.guard(lambda _: self.forget()))
+        choices = (self.net_choice, "index"), (self.method_choice, "index"), (self.density_slider, "value")
+        self.ghost = Ghost(choices, self.caption)  # in the picture an earlier run keeps its line
         self.figure_view = FigureImage(*self._make_figure(), alt="three weight histograms; error over steps")
         return [
             row(self.net_choice, self.layer_choice, self.method_choice),
@@ -144,6 +147,7 @@ class RetrainingLab(Lab):
             row(self.run, self.forget_button),
             self.figure_view,
             row(self.play, self.moment_slider),
+            self.ghost,
         ]
 
     def _axes(self):

@@ -9,6 +9,7 @@ import traitlets
 from dcviz.errors import NetError
 from dcviz.labkit.base import Lab, labelled_entry, row
 from dcviz.labkit.film import Film
+from dcviz.labkit.ghost import Ghost
 from dcviz.labkit.views import HistogramView
 
 ROWS = 512
@@ -93,9 +94,10 @@ class ThresholdLab(Lab):
         return entry
 
     def film_of(self, *followers):
-        """The film of the drag; give it to `build`'s list."""
+        """[the film of the drag, the ghost of the setting before]; give them to `build`'s list."""
         self.film = Film({"threshold": (self.view, "threshold")}, followers)
-        return self.film
+        self.ghost = Ghost(self.film.settings, self.caption, self.figure_view)
+        return [self.film, self.ghost]
 
     # what happens ------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from dcviz.labkit.base import Lab, RunButton, html, row
 from dcviz.labkit.codebook_view import CodebookView
 from dcviz.labkit.controls import choices
 from dcviz.labkit.film import Film
+from dcviz.labkit.ghost import Ghost
 from dcviz.labkit.histograms import clustered_histogram
 from dcviz.labkit.inline import choice_buttons, inline_slider
 from dcviz.labkit.linked_picture import LinkedPicture
@@ -167,7 +168,8 @@ class SharingLab(Lab):
             parts.append(self.run)
         else:
             right.set_visible(False)
-        return [*parts, self.figure_view, self.film]
+        self.ghost = Ghost(self.film.settings, self.caption, self.figure_view)
+        return [*parts, self.figure_view, self.film, self.ghost]
 
     def update(self):
         self._check(self.layer, self.pruned)

@@ -34,10 +34,11 @@ LEGEND = {
 }
 
 
-def waterfall(axes, stages, dense_bytes, shown=None):
+def waterfall(axes, stages, dense_bytes, shown=None, before=()):
     """Bars of file bytes on a log scale, one a stage, with bytes, ratio and error above. Returns the bars.
 
     stages: [(name, bytes, error in percent or None)], of which the first ``shown`` are drawn, None for all
+    before: bytes of the stages of an earlier run, outlined in grey
     """
     places = np.arange(len(stages))
     bars = []
@@ -48,8 +49,10 @@ def waterfall(axes, stages, dense_bytes, shown=None):
         if error is not None:
             text += f"\nerror {error:.2f}%"
         axes.annotate(text, (place, size), (0, 6), textcoords="offset points", ha="center", va="bottom")
+    for place, size in enumerate(before[:shown]):
+        axes.bar(place, size, 0.74, fill=False, edgecolor=theme.GREY, linewidth=1.5)
     axes.set_yscale("log")
-    sizes = [size for _, size, _ in stages]
+    sizes = [*(size for _, size, _ in stages), *before]
     axes.set(ylim=(min(sizes) / 4, max(sizes) * 12), xlim=(-0.55, len(stages) - 0.45))
     axes.set_xticks(places, [name for name, _, _ in stages], fontsize=theme.FONT)
     axes.set_ylabel("bytes in the file (log scale)")

@@ -12,6 +12,7 @@ from dcviz.ideas.kmeans import INITS
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, Stopped, html, joined, labelled_slider, row
 from dcviz.labkit.buttons import Download, Play
+from dcviz.labkit.ghost import Ghost
 from dcviz.nets import datasets
 from dcviz.pipeline import recipes, shipped, sources
 
@@ -52,7 +53,7 @@ class PipelineLab(Lab):
         return super().__new__(cls)
 
     def __init__(self, net="lenet-300-100", **state):
-        self.result = None
+        self.result = self._before = None
         self._made_by = None
         super().__init__(net=net, **state)
 
@@ -80,12 +81,14 @@ class PipelineLab(Lab):
         for widget in (self.play, self.stage_slider):
             self.bind(widget, "stage")
         self.download = Download(label="Download my .dcz")
+        self.ghost = Ghost([(self.download, "data")], self.caption)
         return [
             row(net, init),
             *(scale, bits, index_bits, epochs),
             row(self.button, self.download),
             row(self.play, self.stage_slider),
             self.picture_view,
+            self.ghost,
         ]
 
     @property
@@ -140,9 +143,16 @@ class PipelineLab(Lab):
         return recipe, pipeline.compress(net, recipe, digits.train, test=digits.test, progress=report)
 
     def _done(self, outcome):
-        self._made_by, self.result = outcome
+        before, (self._made_by, self.result) = self.result, outcome
+        self._before = before if before and before.dense_bytes == self.result.dense_bytes else None  # of the same net
         self.refresh()
         self.touch()
+
+    def reset(self):
+        """Back to how the cell made the lab; the last run stays, the one before goes."""
+        self._before = None
+        super().reset()
+        self.refresh()
 
     def update(self):
         file = b"" if self.result is None else self.result.stages[LAST].source
@@ -203,7 +213,8 @@ class PipelineLab(Lab):
             return figure
         figure, (left, right) = theme.figure(13, 4.6, columns=2, width_ratios=(1.15, 1))
         stages = [(s.name, s.file_bytes, s.error_percent) for s in self.result.stages]
-        waterfall(left, stages, self.result.dense_bytes, self.stage + 1)
+        before = [] if self._before is None else [s.file_bytes for s in self._before.stages]
+        waterfall(left, stages, self.result.dense_bytes, self.stage + 1, before)
         if self.stage == LAST:
             byte_shares(right, self.result.report)
         else:

@@ -86,3 +86,14 @@ def test_stop_leaves_the_lab_as_it_was_and_ready_for_another_run():
         lab.compressed()
     del lab.button.progress
     assert lab.run().result is not None
+
+
+def test_the_run_before_stays_as_an_outline_until_reset(lab):
+    def outlines():
+        return sum(not bar.get_fill() for bar in lab.picture().axes[0].patches)
+
+    assert outlines() == 0
+    lab._done((lab._made_by, lab.result))
+    assert outlines() == len(lab.result.stages)
+    lab.reset()
+    assert outlines() == 0
