@@ -273,3 +273,50 @@ def write_notebook(path, *cells):
     book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(book, path)
     return path
+
+
+SEEN = """lab => [...lab.querySelectorAll(".dcviz-text, .dcviz-ghost p, canvas, svg, table, input, select, button")]
+    .filter(e => !("played" in e.dataset)).map(e => e.toDataURL?.() ?? e.value + e.outerHTML)"""
+"""What a lab shows apart from the control that was moved, a string for each part."""
+
+MOVE = """e => {
+    const tell = (...names) => names.forEach((name) => e.dispatchEvent(new Event(name, { bubbles: true })));
+    if (e.tagName === "SELECT") { e.selectedIndex = (e.selectedIndex + 1) % e.options.length; tell("change"); }
+    else if (e.type === "range") { e.value = e.value === e.max ? e.min : e.max; tell("input", "change"); }
+    else if (e.tagName === "BUTTON" || e.type === "checkbox" || e.type === "radio") e.click();
+    else {
+        const value = Number(e.value);
+        e.value = e.type === "number" ? (value > 1 ? value - 1 : value + 1) : "2, 3";
+        tell("input", "change");
+        e.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+    }
+}"""
+
+
+def dead_controls(lab):
+    """Controls of a lab in an exported page that change nothing, or are off and do not say why: a list of strings.
+
+    lab     the lab's locator; it is played with, so look at nothing else in it afterwards
+    """
+    found, controls = [], lab.locator("input, select, button")
+    for i in reversed(range(controls.count())):  # what stands first often switches off what follows
+        control = controls.nth(i)
+        name = control.evaluate("e => e.ariaLabel || e.textContent || e.closest('div')?.textContent || e.type")
+        if control.is_disabled():
+            why = control.evaluate("e => `${e.closest('[title]')?.title} ${e.ariaLabel} ${e.textContent}`")
+            resting = control.evaluate("e => e.closest('.dcviz-play') !== null")  # a step that cannot be made now
+            if "needs the notebook" not in why and not resting:
+                found.append(f"off without a word: {name}")
+        elif control.is_visible() and not control.evaluate("e => e.classList.contains('mod-active')"):  # chosen already
+            control.evaluate("e => { e.dataset.played = ''; }")
+            before = lab.evaluate(SEEN)
+            control.evaluate(MOVE)
+            lab.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            after = lab.evaluate(SEEN)
+            if before == after and control.evaluate("e => e.closest('.dcviz-play') !== null"):
+                lab.page.wait_for_timeout(1500)  # what plays goes on
+                after = lab.evaluate(SEEN)
+            control.evaluate("e => { delete e.dataset.played; }")
+            if before == after:
+                found.append(f"changes nothing: {name}")
+    return found

@@ -5,6 +5,7 @@ import inspect
 import nbformat
 import numpy as np
 import pytest
+from lab_browser import dead_controls
 from playwright.sync_api import expect
 
 from dcviz import labs
@@ -195,3 +196,10 @@ def test_the_setting_before_stays_as_a_ghost_and_one_can_be_pinned(page):
     assert ghost.get_attribute("role") == "status"
     pin.click()
     expect(ghost).to_have_text(f"Before: {before}")
+
+
+@pytest.mark.parametrize("name", LABS)
+def test_no_control_is_dead_without_a_word(page, name):
+    lab = page.locator(f".dcviz-alive .dcviz-{name}")
+    expect(lab.locator(".dcviz-film[data-frames]").first).to_be_attached(timeout=30_000)
+    assert dead_controls(lab) == []

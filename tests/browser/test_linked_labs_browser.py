@@ -3,6 +3,7 @@
 import nbformat
 import numpy as np
 import pytest
+from lab_browser import dead_controls
 from playwright.sync_api import expect
 
 from dcviz import labs
@@ -223,3 +224,10 @@ def test_entries_play_one_after_another_without_a_kernel(page):
     expect(caption).to_contain_text("Entry 2:")
     lab.get_by_role("button", name="pause").click()
     expect(lab.get_by_role("button", name="play the entries")).to_be_visible()
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_no_control_is_dead_without_a_word(page, name):
+    lab = page.locator(f".dcviz-alive .dcviz-{name}")
+    expect(lab.locator(".dcviz-film[data-frames]").first).to_be_attached(timeout=30_000)
+    assert dead_controls(lab) == []

@@ -76,7 +76,8 @@ function render({ model, el }) {
   }
 
   const weights = entries("weights", "weight");
-  for (const input of weights.inputs) input.disabled = Boolean(model.alone); // k-means is Python's
+  if (model.alone) // k-means is Python's
+    for (const input of weights.inputs) Object.assign(input, { disabled: true, title: "needs the notebook" });
   const gradients = entries("gradients", "gradient");
   const codes = cells(4), groups = make("div", "rows");
   const centroids = cells(2), reduced = cells(2), tuned = cells(2);

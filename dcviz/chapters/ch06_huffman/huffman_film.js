@@ -4,5 +4,5 @@ function frameOf(t, { symbol, step, canonical }) {
   const chosen = t.symbols[symbol], merging = !canonical && step < t.steps.length;
   if (symbol >= 0 && !chosen) return null;
   const words = t.layer + (merging ? t.steps[step] : "") + (chosen ? chosen.words[Number(canonical)] : "");
-  return [words, chosen ? chosen.shapes : t.none, merging ? step : -1, t.paths[Number(canonical)]];
+  return [words, chosen ? chosen.shapes : t.none, merging ? step : -1, t.paths[Number(canonical)], canonical];
 }

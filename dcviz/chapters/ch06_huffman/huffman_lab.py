@@ -137,6 +137,7 @@ class HuffmanLab(Lab):
         self.play = Play(label="play the merges", value=merges, high=merges)
         for control in (self.step_slider, self.play):
             control.observe(self.guard(self._stepped), "value")
+        self._bound["step"] = [(self.step_slider, "value"), (self.play, "value")]  # no link: the state's last is -1
         self.rare_slider = labelled_slider(
             "close branches below", float(self.rare), 0.0, 5.0, 0.1, unit="%", width="170px"
         )
@@ -150,7 +151,10 @@ class HuffmanLab(Lab):
                 "step": (self.step_slider, "value"),
                 "canonical": (self.order_box, "value"),
             },
-            [(self.caption, "value"), (self.figure_view, "shapes"), (self.view, "step"), (self.view, "word")],
+            [
+                *((self.caption, "value"), (self.figure_view, "shapes")),
+                *((self.view, "step"), (self.view, "word"), (self.play, "disabled")),
+            ],
         )
         self.trees = Film(
             {"canonical": (self.order_box, "value"), "rare": (self.rare_slider, "value")}, [(self.view, "tree")]

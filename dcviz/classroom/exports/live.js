@@ -92,7 +92,8 @@
 
     // Controls that are bound to the same state as a view, or that drive a film, move with it and move it.
     link(ends) {
-      if (!ends.some(([id]) => this.states[id]?._esm || this.drives(id))) return;
+      const drawn = (state) => state?._esm && !state._dom_classes?.includes("dcviz-number"); // an entry is a control, too
+      if (!ends.some(([id]) => drawn(this.states[id]) || this.drives(id))) return;
       for (const [id, trait] of ends) {
         const off = this.place.querySelector(`[data-model="${id}"]`);
         off?.classList.remove("dcviz-off");
