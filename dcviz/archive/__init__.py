@@ -27,6 +27,7 @@ from dcviz.archive.types import (
     VERSION,
     Breakdown,
     Coding,
+    Entries,
     Kept,
     Layer,
     LayerBreakdown,
@@ -52,6 +53,7 @@ __all__ = [
     "ArchiveError",
     "Breakdown",
     "Coding",
+    "Entries",
     "Kept",
     "Layer",
     "LayerBreakdown",
@@ -96,16 +98,17 @@ def save_records(path, name, count, records):
 
 
 @contextmanager
-def open_records(path, *, max_bytes=None):
+def open_records(path, *, max_bytes=None, entries=False):
     """The ``Records`` of the file at ``path``: each is read when its turn comes, and only one is in memory.
 
         with archive.open_records("net.dcz") as records:
             for record in records: ...
 
+    entries: give float32 matrices that are stored as gaps and codes as ``Entries``: their weights are not expanded.
     ArchiveError and ``max_bytes`` as for ``load``, when the place in question is reached.
     """
     with opened(path) as file:
-        yield Records(file, path, max_bytes)
+        yield Records(file, path, max_bytes, entries)
 
 
 def load(path, *, max_bytes=None):

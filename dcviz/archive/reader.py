@@ -45,6 +45,7 @@ from dcviz.archive.types import (
     VERSION,
     Breakdown,
     Coding,
+    Entries,
     Kept,
     Layer,
     LayerBreakdown,
@@ -91,11 +92,13 @@ def read_breakdown(file, where, max_bytes=None):
 class Records:
     """The records of a file given as a ``Reader``, each read when its turn comes; all rules are checked on the way.
 
-    ``name`` of the net, ``count`` of its records, format ``version``.
+    ``name`` of the net, ``count`` of its records, format ``version``. entries: give float32 matrices that are stored
+    as gaps and codes as ``Entries``, not as ``Layer``.
     """
 
-    def __init__(self, file, where, max_bytes=None):
+    def __init__(self, file, where, max_bytes=None, entries=False):
         self._file, self._where, self._max_bytes, self._taken = file, where, max_bytes, 0
+        self._entries = entries
         with _named(where):
             self._contents = _contents(file, max_bytes, self._allow)
             self.version, self.name, self.count = next(self._contents)
@@ -110,7 +113,10 @@ class Records:
 
     def __next__(self):
         with _named(self._where):
-            return next(self._contents).record()
+            content = next(self._contents)
+            if self._entries and isinstance(content, _Content) and content.is_sparse_matrix:
+                return content.entries()
+            return content.record()
 
 
 def _within(size, max_bytes):
@@ -550,6 +556,28 @@ class _Content:
         bias = None if self.bias is None else self.bias.array()
         said = self.record_
         return Layer(said.name, self._weight(), bias, self.coding, bool(said.flags & BARE), said.dtype)
+
+    @property
+    def is_sparse_matrix(self):
+        """Whether ``entries`` can tell all of it."""
+        said = self.record_
+        coded = self.gaps is not None and self.weights.codes is not None
+        return coded and said.dtype == "float32" and len(said.shape) == 2 and said.size < 2**31
+
+    def entries(self):
+        """The ``Entries``."""
+        said, codes, codebook = self.record_, self.weights.codes.symbols, self.weights.codebook
+        used = codebook != 0  # a filler is a zero
+        at, last, ends = 0, -1, sum(np.count_nonzero(used[codes[block]]) for block in blocks(len(codes)))
+        rows, columns, kept = np.empty(ends, np.int32), np.empty(ends, np.int32), np.empty(ends, codes.dtype)
+        for block in blocks(len(codes)):
+            positions = last + np.cumsum(self.gaps.symbols[block].astype(np.int64) + 1)
+            last, real = positions[-1], used[codes[block]]
+            here = slice(at, at + np.count_nonzero(real))
+            rows[here], columns[here] = np.unravel_index(positions[real], said.shape, self.coding.order)
+            kept[here], at = codes[block][real], here.stop
+        bias = None if self.bias is None else self.bias.array()
+        return Entries(said.name, said.shape, rows, columns, kept, codebook, bias, bool(said.flags & BARE))
 
     def _weight(self):
         shape, n, order = self.record_.shape, len(self.weights), self.coding.order

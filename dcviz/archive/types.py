@@ -102,6 +102,31 @@ class Layer:
 
 
 @dataclass(frozen=True, eq=False)
+class Entries:
+    """A float32 matrix as its gaps and codes say, for who computes with these: no array of its weights is made.
+
+    name, bias, bare: as in ``Layer``; shape: (rows, columns) of the matrix
+    rows, columns: int32 (n,), of each weight that is not zero, in walking order; codes: integers (n,), their places in
+    ``codebook``, float32 (k,).
+    """
+
+    name: str
+    shape: tuple[int, int]
+    rows: np.ndarray
+    columns: np.ndarray
+    codes: np.ndarray
+    codebook: np.ndarray
+    bias: np.ndarray | None = None
+    bare: bool = False
+
+    def layer(self):
+        """The ``Layer``, its weights as plain floats."""
+        weight = np.zeros(self.shape, np.float32)
+        weight[self.rows, self.columns] = self.codebook[self.codes]
+        return Layer(self.name, weight, self.bias, bare=self.bare)
+
+
+@dataclass(frozen=True, eq=False)
 class Kept:
     """A tensor that is stored as it is, bit for bit: its state-dict key, and an array of 0 to 8 dimensions.
 

@@ -4,6 +4,7 @@ import functools
 import hashlib
 import sys
 from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from dcviz.ideas.pruning import check_weights
 from dcviz.nets import models, resuming, training
 from dcviz.nets.batches import Batches
 from dcviz.nets.training import Schedule, check_seed, check_split, classes_of, is_finite, is_whole
-from dcviz.pipeline import chains, parameters, reordering, trained_quantization
+from dcviz.pipeline import chains, parameters, reordering, running, trained_quantization
 from dcviz.pipeline.report import Report
 from dcviz.pipeline.retraining import Gradual, check_cuts
 from dcviz.pipeline.trained_quantization import SharedWeights
@@ -589,34 +590,64 @@ def as_after(stage, stored):
     return replace(stored, layers=tuple(map(changed, stored.layers)))
 
 
-def restore(stored, into=None):
+def restore(stored, into=None, compressed=False):
     """The torch net that a ``StoredNet`` holds, in evaluation mode: every tensor, its type, and what is tied.
 
     into: a module of your own, which is changed in place and given back; without one the stored net's name must be one
-    of ``models.NETS``. NetError if the name is unknown, or tensors are missing, unexpected or of another shape; then
-    nothing was changed.
+    of ``models.NETS``. compressed: let its Linear layers, or only those named, multiply from codes and gaps without a
+    tensor of weights (``running``): the same outputs within float32 rounding, in less memory, and for answers only.
+    NetError if the name is unknown, tensors are missing, unexpected or of another shape, or nothing can run
+    compressed; then nothing was changed.
     """
     if not stored.layers:
         raise NetError(f"the stored net {stored.name!r} has no layers")
     net = into
     if net is None:
-        options = {}
-        if stored.name not in ("lenet-300-100", "lenet-5"):
-            weights = [array for array in stored.state_dict().values() if array.ndim > 1]
-            options["num_classes"] = weights[-1].shape[0] if weights else 1
-        with torch.device("meta"):  # no memory, and no random weights that are thrown away
-            net = models.build(stored.name, **options)
-    try:
+        net = _built(stored.name, [array.shape for array in stored.state_dict().values()])
+    with _fits(stored.name, into):
+        if compressed:
+            return running.load_into(net, stored.name, running.read(stored.layers), compressed)
         return parameters.load_into(net, stored).eval()
+
+
+def _built(name, shapes):
+    """The net of ``models.NETS`` with tensors of these shapes, on the meta device."""
+    options = {}
+    if name not in ("lenet-300-100", "lenet-5"):
+        options["num_classes"] = next((shape[0] for shape in reversed(shapes) if len(shape) > 1), 1)
+    with torch.device("meta"):  # no memory, and no random weights that are thrown away
+        return models.build(name, **options)
+
+
+@contextmanager
+def _fits(name, into):
+    """A NetError says which net the stored layers do not fit."""
+    try:
+        yield
     except NetError as error:
-        which = f"the net {stored.name!r}" if into is None else f"the {type(net).__name__} given"
+        which = f"the net {name!r}" if into is None else f"the {type(into).__name__} given"
         raise NetError(f"the stored layers do not fit {which}: {error}") from error
 
 
-def open_net(path, into=None, *, max_bytes=None):
+def open_net(path, into=None, *, max_bytes=None, compressed=False):
     """The torch net in the .dcz file at ``path``, in evaluation mode: ``dcviz.open("mine.dcz", into=MyNet())``.
 
-    into: the module that the tensors are for, as for ``restore``; a net of ``models.NETS`` needs none. ArchiveError for
+    into: the module that the tensors are for, as for ``restore``; a net of ``models.NETS`` needs none. compressed: as
+    for ``restore``, and weights that stay compressed are not expanded while the file is read, either. ArchiveError for
     a damaged file and for one that takes more than ``max_bytes``; NetError as ``restore``.
     """
-    return restore(archive.load(path, max_bytes=max_bytes), into)
+    if not compressed:
+        return restore(archive.load(path, max_bytes=max_bytes), into)
+    with archive.open_records(path, max_bytes=max_bytes, entries=True) as records:
+        found = running.read(records)
+        name = records.name
+    net = into
+    if net is None:
+        shapes = [
+            shape
+            for record, packed in found
+            for shape in ([array.shape for array in record.tensors().values()] if packed is None else [packed.shape])
+        ]
+        net = _built(name, shapes)
+    with _fits(name, into):
+        return running.load_into(net, name, found, compressed)
