@@ -1,5 +1,6 @@
 """Shared by all tests: one torch thread, so that parallel jobs do not fight and results repeat; no deadlines."""
 
+import gc
 import os
 import socket
 
@@ -9,6 +10,12 @@ from hypothesis import HealthCheck, settings
 # A loaded machine is no bug: how long an example takes is not what the tests are about.
 settings.register_profile("dcviz", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("dcviz")
+
+
+def pytest_collection_finish():
+    """What is there by now stays; the collector of garbage need not look at it again each time a test calls it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -74,7 +74,7 @@ from dcviz.labkit.controls import (
     labelled_slider,
     row,
 )
-from dcviz.labkit.figure_image import FigureImage, encode
+from dcviz.labkit.figure_image import FigureImage, drawn_once, encode
 from dcviz.labkit.film import Film, ends
 from dcviz.labkit.ghost import Ghost
 from dcviz.labkit.lifetime import collect_now_and_then, held_weakly, hold_shown, let_go
@@ -143,7 +143,7 @@ class Lab(widgets.VBox):
             known = ", ".join(self.state_names)
             raise TypeError(f"{type(self).__name__} has no {', '.join(sorted(unknown))}; its state is {known}")
         collect_now_and_then()
-        with held_weakly() as self._made:
+        with held_weakly() as self._made, drawn_once():
             self._make(prediction, state)
 
     def _make(self, prediction, state):
@@ -265,7 +265,8 @@ class Lab(widgets.VBox):
                 self._opening = "older"
                 self.add_class("dcviz-older")  # controls that code has moved above a picture that may not follow yet
                 return
-            self.update()
+            with drawn_once():
+                self.update()
             self.caption.value = self.describe()
             self._opening = True
             self.remove_class("dcviz-older")

@@ -2,8 +2,11 @@
 
 A full draw of a figure costs some 35 ms and each text in it 15 more; drawing only what moved over a saved
 background costs less than one. So name the artists that move, keep text out of them, and call `refresh`.
+What changes many things at once does it within `drawn_once`.
 """
 
+import contextlib
+import contextvars
 import io
 import itertools
 
@@ -13,6 +16,34 @@ from PIL import Image
 from dcviz.labkit.controls import LOCK
 
 _numbers = itertools.count(1)
+_waiting: contextvars.ContextVar[list | None] = contextvars.ContextVar("views to be drawn", default=None)
+
+
+@contextlib.contextmanager
+def drawn_once():
+    """What is drawn anew within the block is drawn once, at its end, as it is then; after an error not at all."""
+    if _waiting.get() is not None:
+        yield
+        return
+    token = _waiting.set([])
+    try:
+        yield
+        views = _waiting.get()
+    finally:
+        _waiting.reset(token)
+    for view in views:
+        view.redraw()
+
+
+def waits(view, anew=False):
+    """Whether a view is to be drawn at the end of a `drawn_once`; `anew`: it is from now on, if there is one."""
+    views = _waiting.get()
+    if views is None:
+        return False
+    known = any(view is one for one in views)
+    if anew and not known:
+        views.append(view)
+    return anew or known
 
 
 class FigureImage(widgets.Image):
@@ -47,6 +78,8 @@ class FigureImage(widgets.Image):
 
     def redraw(self):
         """Draw everything anew: after a change of axes, labels or texts."""
+        if waits(self, anew=True):
+            return
         with LOCK:
             self.figure.canvas.draw()
             self._background = self.figure.canvas.copy_from_bbox(self.figure.bbox)
@@ -54,6 +87,8 @@ class FigureImage(widgets.Image):
 
     def refresh(self):
         """Draw the moving artists over the background and send the picture."""
+        if waits(self):
+            return
         with LOCK:
             canvas = self.figure.canvas
             if self.moving:

@@ -7,7 +7,7 @@ import numpy as np
 import traitlets
 
 from dcviz.labkit.controls import DRAWING, HERE, LOCK, css, script, synced
-from dcviz.labkit.figure_image import encode
+from dcviz.labkit.figure_image import encode, waits
 
 ABSENT = 0xFFFF
 """The level of what is no weight: the gaps between filters."""
@@ -58,12 +58,15 @@ class LinkedPicture(anywidget.AnyWidget):
             if levels is not None:
                 self._levels = np.shape(levels)
                 self.pixels = zlib.compress(np.ascontiguousarray(levels, "<u2").tobytes(), 1)
+            if any(map(_is_axis, self.moving)):  # other numbers on it must not move the axes
+                figure.canvas.draw()
+                figure.set_layout_engine("none")
             self.redraw()
-        if any(map(_is_axis, self.moving)):  # other numbers on it must not move the axes
-            figure.set_layout_engine("none")
 
     def redraw(self):
         """Draw everything anew: after a change of axes, labels or texts."""
+        if waits(self, anew=True):
+            return
         with LOCK, self.hold_sync():
             self.figure.canvas.draw()
             for axis in filter(_is_axis, self.moving):  # its name stays
@@ -75,6 +78,8 @@ class LinkedPicture(anywidget.AnyWidget):
 
     def refresh(self):
         """Send where the moving artists stand and how they look, after a change of their data or style."""
+        if waits(self):
+            return
         with LOCK, self.hold_sync():
             self.styles, self.shapes = self.looks(), self.where()
 

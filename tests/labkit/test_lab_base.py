@@ -6,12 +6,15 @@ import threading
 import numpy as np
 import pytest
 import traitlets
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from dcviz import labs
 from dcviz.errors import LinkError
 from dcviz.labkit import learner, theme
 from dcviz.labkit.base import FigureImage, Lab, Prediction, RunButton, html, labelled_slider, parse, plain, row
+from dcviz.labkit.figure_image import drawn_once
+from dcviz.labkit.linked_picture import LinkedPicture
 
 
 class TinyLab(Lab):
@@ -399,3 +402,35 @@ def test_a_lab_that_code_moves_while_it_waits_says_so():
     assert "dcviz-older" in lab._dom_classes
     lab.prediction.commit(5)
     assert "dcviz-older" not in lab._dom_classes
+
+
+@pytest.mark.parametrize("kind", [FigureImage, LinkedPicture])
+def test_within_drawn_once_a_view_is_drawn_once_and_after_an_error_not_at_all(kind):
+    figure, axes = theme.figure(4, 2)
+    (line,) = axes.plot([0, 1], [0, 1])
+    drawn = []
+    figure.canvas.draw, draw = lambda: (drawn.append(axes.get_title()), draw())[1], figure.canvas.draw
+    view = kind(figure, [line])
+    assert drawn == [""]
+    with drawn_once():
+        with drawn_once():
+            axes.set_title("first")
+            view.redraw()
+            view.refresh()
+        axes.set_title("second")
+        view.redraw()
+        assert drawn == [""]
+    assert drawn == ["", "second"]
+    with pytest.raises(KeyError), drawn_once():
+        view.redraw() or {}["an error"]
+    assert drawn == ["", "second"]
+    view.redraw()
+    assert len(drawn) == 3
+
+
+@pytest.mark.parametrize("name", ["LloydLab", "FinetuneLab", "PhoneLab", "TokenLab"])
+def test_a_lab_draws_each_of_its_figures_once_when_it_opens(name, monkeypatch):
+    drawn, draw = [], FigureCanvasAgg.draw
+    monkeypatch.setattr(FigureCanvasAgg, "draw", lambda canvas: (drawn.append(id(canvas)), draw(canvas))[1])
+    getattr(labs, name)()
+    assert 0 < len(drawn) == len(set(drawn))
