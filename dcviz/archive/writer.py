@@ -193,6 +193,8 @@ def _kept(record):
     head.byte(list(DTYPES).index(record.dtype))
     _write_shape(head, array.shape)
     flat = np.ascontiguousarray(array, held).reshape(-1)
+    if record.dtype == "bool" and flat.size and flat.view(np.uint8).max() > 1:
+        raise WeightError(f"{where} has truth values other than 0 and 1")
     return head, memoryview(flat.view(np.uint8).data) if flat.size else b""
 
 

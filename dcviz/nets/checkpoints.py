@@ -6,8 +6,10 @@ and refuses everything else.
 
 import contextlib
 import json
+import math
 import struct
 import warnings
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from dcviz.errors import DataError
-from dcviz.files import read_json, replacing
+from dcviz.files import read_json, regular, replacing
 
 NAMES = {
     "BF16": torch.bfloat16,
@@ -42,6 +44,12 @@ TYPES = {dtype: name for name, dtype in NAMES.items()}
 INDEX = ".safetensors.index.json"
 STATES = ("state_dict", "model_state_dict", "model", "net")
 """Where a training script may keep the state dict among other things."""
+
+
+MOST_TENSORS, MOST_DIMENSIONS, MOST_NUMBERS = 1 << 16, 8, 1 << 40
+"""Of a checkpoint, and of a tensor in it: no more than a .dcz file holds."""
+MOST_BYTES, BYTES_PER_BYTE = 1 << 30, 1 << 12
+"""Bytes that the tensors of a .pt file, some of which may lie in the same memory, take: so many, or so many a byte."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,7 @@ def opened(path):
     """A ``Checkpoint`` of a .safetensors file, of an index of several or the folder with it, or of a .pt or .pth file.
 
     DataError for anything else, for a damaged file, for objects other than tensors that would have to be unpickled,
-    and for types that no file of ours holds (complex, sparse, quantized).
+    for types that no file of ours holds (complex, sparse, quantized), and for more than ``MOST_TENSORS`` and its like.
     """
     path = Path(path)
     with contextlib.ExitStack() as stack:
@@ -129,22 +137,55 @@ def _safetensors(path, parts, stack):
     entries, home = [], {}
     for part in parts.values():
         try:
+            regular(part).close()
             file = stack.enter_context(safe_open(part, "pt"))
             keys = file.offset_keys() if hasattr(file, "offset_keys") else file.keys()
+            if len(keys) + len(entries) > MOST_TENSORS:
+                raise DataError(f"{part}: more than {MOST_TENSORS:,} tensors")
             for key in keys:
                 view = file.get_slice(key)
                 if view.get_dtype() not in NAMES:
                     raise DataError(f"{part}: tensor {key!r} is of the type {view.get_dtype()}, which is not supported")
                 if key in home:
                     raise DataError(f"{part}: tensor {key!r} is in another file of this checkpoint too")
-                entries.append(Entry(key, NAMES[view.get_dtype()], tuple(view.get_shape())))
+                entries.append(_entry(part, key, NAMES[view.get_dtype()], tuple(view.get_shape())))
                 home[key] = file
         except (SafetensorError, OSError) as error:
             raise DataError(f"{part} cannot be read as a .safetensors file: {error}") from error
     return Checkpoint(path, entries, lambda key: home[key].get_tensor(key))
 
 
+def _entry(path, key, dtype, shape, same=None):
+    """An ``Entry``; DataError for a key or a shape that no .dcz file could hold."""
+    try:
+        key.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"{path}: the key {key!r} is no Unicode text") from error
+    if len(shape) > MOST_DIMENSIONS or math.prod(size for size in shape if size) > MOST_NUMBERS:
+        raise DataError(
+            f"{path}: tensor {key!r} has {len(shape)} dimensions, {shape[:MOST_DIMENSIONS]}; at most {MOST_DIMENSIONS} "
+            f"and {MOST_NUMBERS:,} numbers are possible"
+        )
+    return Entry(key, dtype, shape, same)
+
+
+def _check_packed(path):
+    """DataError for what is no regular file, and for parts that are packed: a few bytes may ask for all memory."""
+    try:
+        with regular(path) as file:
+            packed = zipfile.is_zipfile(file) and any(
+                part.compress_type != zipfile.ZIP_STORED for part in zipfile.ZipFile(file).infolist()
+            )
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError, struct.error) as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    if packed:
+        raise DataError(
+            f"{path}: its parts are packed, as those of no state dict are: a few bytes could ask for all memory"
+        )
+
+
 def _pytorch(path):
+    _check_packed(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about old formats: they are read all the same
@@ -160,12 +201,16 @@ def _pytorch(path):
     state, left_out = _state_of(found, path)
     entries, seen = [], {}
     for key, tensor in state.items():
-        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_meta or tensor.dtype not in TYPES:
+        plain = tensor.layout == torch.strided and not (tensor.is_quantized or tensor.is_nested or tensor.is_meta)
+        if not plain or tensor.dtype not in TYPES:
             raise DataError(f"{path}: tensor {key!r} is {tensor.dtype}, {tensor.layout}: not supported")
         where = (tensor.data_ptr(), tensor.dtype, tensor.shape, tensor.stride())
         same = seen.setdefault(where, key) if tensor.numel() else key
-        entries.append(Entry(key, tensor.dtype, tuple(tensor.shape), None if same == key else same))
-    return Checkpoint(path, entries, state.__getitem__, left_out)
+        entries.append(_entry(path, key, tensor.dtype, tuple(tensor.shape), None if same == key else same))
+    checkpoint = Checkpoint(path, entries, state.__getitem__, left_out)
+    if len(entries) > MOST_TENSORS or checkpoint.dense_bytes > max(MOST_BYTES, BYTES_PER_BYTE * path.stat().st_size):
+        raise DataError(f"{path}: {len(entries):,} tensors of {checkpoint.dense_bytes:,} bytes in so small a file")
+    return checkpoint
 
 
 def _state_of(found, path):
@@ -178,17 +223,23 @@ def _state_of(found, path):
     if not isinstance(found, Mapping):
         raise DataError(f"{path} holds no state dict, but {type(found).__name__}")
     tensors = {key: value for key, value in found.items() if isinstance(value, torch.Tensor) and isinstance(key, str)}
+    tensors = {key: value.detach() for key, value in tensors.items()}
     left_out += sorted(str(key) for key in found if key not in tensors)
     if not tensors:
         raise DataError(f"{path} holds no tensors by name (among {', '.join(left_out[:5]) or 'nothing'})")
     return tensors, left_out
 
 
+BLOCK = 1 << 20
+"""Bytes that are copied at a time."""
+
+
 def write(path, entries, pieces):
     """Write a .safetensors file in one step; returns its length in bytes.
 
     entries: (key, name in ``NAMES``, shape) of every tensor in order; pieces: the bytes of all tensors, one after the
-    other, in pieces of any length, so that no more than one piece is in memory. DataError if they do not add up.
+    other, in pieces of any length, so that no more than one piece is in memory. A piece that is the key of an earlier
+    tensor stands for all its bytes. DataError if they do not add up.
     """
     header, at = {"__metadata__": {"format": "pt"}}, 0
     for key, name, shape in entries:
@@ -197,9 +248,17 @@ def write(path, entries, pieces):
         at = end
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    with replacing(path) as scratch, open(scratch, "wb") as file:
+    with replacing(path) as scratch, open(scratch, "w+b") as file:
         file.write(struct.pack("<Q", len(text)) + text)
-        written = sum(file.write(piece) for piece in pieces)
+        written = 0
+        for piece in pieces:
+            first, last = header[piece]["data_offsets"] if isinstance(piece, str) else (0, 0)
+            for begin in range(first, last, BLOCK):
+                file.seek(8 + len(text) + begin)
+                block = file.read(min(BLOCK, last - begin))
+                file.seek(0, 2)
+                written += file.write(block)
+            written += 0 if isinstance(piece, str) else file.write(piece)
         if written != at:
             raise DataError(f"{path}: {written:,} bytes of tensors where {at:,} were announced")
         return 8 + len(text) + at

@@ -278,7 +278,7 @@ def load_into(net, stored):
             made[key] = nn.Parameter(made[key], requires_grad=learns)
     try:
         net.load_state_dict(made, assign=True)
-    except RuntimeError as error:
+    except Exception as error:  # of torch, and the module's own code
         raise NetError(str(error)) from error
     changed = [key for key, value in tensors(net).items() if not _same(value, made[key])]
     if changed:

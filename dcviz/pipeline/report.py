@@ -29,9 +29,9 @@ class Report(Breakdown):
         """
         import pandas as pd
 
-        rows = {}
+        rows = []
         for layer in self.layers:
-            rows[layer.name] = {
+            row = {
                 "shape": " x ".join(map(str, layer.shape)),
                 "weights": layer.weights,
                 "kept %": 100 * layer.nonzeros / max(layer.weights, 1),
@@ -40,7 +40,8 @@ class Report(Breakdown):
                 "bits a position": layer.index_bits,
                 "bytes": layer.file_bytes,
             }
-        table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("tensor")
+            rows.append(row)
+        table = pd.DataFrame(rows, index=[layer.name for layer in self.layers]).rename_axis("tensor")
         weights = sum(layer.weights for layer in self.layers)
         whole = {
             "shape": "",

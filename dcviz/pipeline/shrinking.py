@@ -18,7 +18,8 @@ import zstandard
 
 from dcviz import archive
 from dcviz.archive import Coding, Kept, Layer, Lossless, More, Tie
-from dcviz.errors import RecipeError
+from dcviz.archive.streams import ARRAYS_PER_BYTE, MAX_ARRAYS
+from dcviz.errors import ArchiveError, OutputError, RecipeError
 from dcviz.ideas.kmeans import assign, kmeans
 from dcviz.ideas.pruning import mask_from_density
 from dcviz.nets import checkpoints
@@ -73,12 +74,14 @@ def shrink(source, target, *, density=1.0, bits=6, only=(), skip=(), lossless=Fa
     of keys with ``*`` and ``?``. Without ``only``, tensors of floats with two dimensions or more, and 1,024 numbers or
     more, are compressed; all else is kept as it is, and counts. progress(done, total) is told bytes.
     The file is written in one step or not at all.
-    RecipeError for impossible settings and for a pattern that no key fits; DataError for what is no checkpoint.
+    RecipeError for impossible settings and for a pattern that no key fits; DataError for what is no checkpoint;
+    OutputError if ``target`` is the checkpoint itself.
     """
     if not (is_finite(density) and 0 < density <= 1):
         raise RecipeError(f"density must be above 0 and at most 1, not {density!r}")
     if not is_whole(bits, 1 + (density < 1), 16):
         raise RecipeError(f"bits must be {1 + (density < 1)} to 16 at density {density}, not {bits!r}")
+    _check_other(source, target)
     with checkpoints.opened(source) as checkpoint:
         chosen = _chosen(checkpoint.entries, tuple(only), tuple(skip), lossless)
         rows: list[Row] = []
@@ -108,12 +111,20 @@ def shrink(source, target, *, density=1.0, bits=6, only=(), skip=(), lossless=Fa
         return Shrunk(Path(target), size, checkpoint.dense_bytes, tuple(rows), checkpoint.left_out)
 
 
+def _check_other(source, target):
+    """OutputError if the file to be written is the one to be read."""
+    if Path(target).exists() and Path(source).exists() and Path(target).samefile(source):
+        raise OutputError(f"{target}: that is the file to be read; give the new one another name")
+
+
 def expand(source, target, *, progress=None):
     """Write the tensors of a .dcz file, of any version, as a .safetensors file: -> its length in bytes.
 
     Tied tensors are written under each of their keys, since a .safetensors file has no ties. progress(done, total) is
-    told records. ArchiveError for what is no .dcz file; the new file is written in one step or not at all.
+    told records. ArchiveError for what is no .dcz file, and for one that would take more than 1 GiB, or 4,096 bytes for
+    each of its own; the new file is written in one step or not at all. OutputError as ``shrink``.
     """
+    _check_other(source, target)
     entries: dict[str, tuple] = {}
     with archive.open_records(source) as net:
         total = net.count
@@ -128,21 +139,19 @@ def expand(source, target, *, progress=None):
     def pieces():
         with archive.open_records(source) as net:
             for done, record in enumerate(net, 1):
-                arrays = _arrays(source, record.other) if isinstance(record, Tie) else record.tensors().values()
-                for array in arrays:
+                if isinstance(record, Tie):
+                    yield record.other
+                for array in record.tensors().values():
                     yield np.ascontiguousarray(array).data.cast("B") if array.size else b""
                 if progress is not None:
                     progress(done, total)
 
-    named = [(key, checkpoints.TYPES[getattr(torch, dtype)], shape) for key, (dtype, shape) in entries.items()]
+    types = {key: getattr(torch, dtype) for key, (dtype, _) in entries.items()}
+    size = sum(types[key].itemsize * math.prod(shape) for key, (_, shape) in entries.items())
+    if size > max(MAX_ARRAYS, ARRAYS_PER_BYTE * Path(source).stat().st_size):
+        raise ArchiveError(f"{source}: with tied tensors written each by itself it would take {size:,} bytes")
+    named = [(key, checkpoints.TYPES[types[key]], shape) for key, (_, shape) in entries.items()]
     return checkpoints.write(target, named, pieces())
-
-
-def _arrays(source, key):
-    """The arrays of the tensor ``key``, piece by piece."""
-    with archive.open_records(source) as net:
-        for record in net:
-            yield from (array for name, array in record.tensors().items() if name == key)
 
 
 def beside(source):

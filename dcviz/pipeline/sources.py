@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from dcviz import archive
-from dcviz.archive import StoredNet
+from dcviz.archive import FLOATS, StoredNet
 from dcviz.errors import NetError
 from dcviz.ideas.pruning import check_weights
 
@@ -112,38 +112,59 @@ def _module(net):
 
 def _state(name, state):
     """Of {key: tensor or array}."""
-    keys = {}
-    for key, value in state.items():
-        if isinstance(key, str) and hasattr(value, "shape") and _is_layer(str(value.dtype), value.shape):
-            keys[key.removesuffix(".weight")] = key
+    keys = _names(
+        key
+        for key, value in state.items()
+        if isinstance(key, str) and hasattr(value, "dtype") and _is_layer(str(value.dtype), value.shape)
+    )
     shapes = {layer: tuple(state[key].shape) for layer, key in keys.items()}
     return Layers(name, shapes, lambda layer: state[keys[layer]])
 
 
+def _names(keys):
+    """{name of a layer: its key}: that of its module, unless another tensor has the module's name for a key."""
+    keys = dict.fromkeys(keys)
+    for key in keys:
+        if not _is_text(key):
+            raise NetError(f"the key {key!r} is no Unicode text")
+    names = {}
+    for key in keys:
+        module = key.removesuffix(".weight")
+        names[key if module in keys else module] = key
+    return names
+
+
+def _is_text(key):
+    try:
+        key.encode()
+    except UnicodeEncodeError:  # a half of a pair of surrogates, which no message to a browser can hold
+        return False
+    return True
+
+
 def _stored(stored):
-    arrays = {}
-    for record in stored.layers:
-        for key, array in getattr(record, "arrays", record.tensors)().items():
-            if _is_layer(str(array.dtype), array.shape):
-                arrays[key] = array
-    return _state(stored.name, arrays)
+    state, types, tied = stored.state_dict(), stored.dtypes(), stored.ties()
+    keys = _names(
+        key
+        for key, array in state.items()
+        if key not in tied and types[key] in FLOATS and _is_layer("float", array.shape)
+    )
+    shapes = {layer: state[key].shape for layer, key in keys.items()}
+    return Layers(stored.name, shapes, lambda layer: archive.widened(state[keys[layer]], types[keys[layer]]))
 
 
 def _checkpoint(path):
     from dcviz.nets import checkpoints
 
     with checkpoints.opened(path) as found:
-        keys = {
-            entry.key.removesuffix(".weight"): entry
-            for entry in found.entries
-            if entry.same is None and _is_layer(str(entry.dtype), entry.shape)
-        }
+        entries = {e.key: e for e in found.entries if e.same is None and _is_layer(str(e.dtype), e.shape)}
+        keys = _names(entries)
 
     def load(layer):
         with checkpoints.opened(path) as found:
-            return found.tensor(keys[layer].key).clone()
+            return found.tensor(keys[layer]).clone()
 
-    return Layers(path.name, {layer: entry.shape for layer, entry in keys.items()}, load)
+    return Layers(path.name, {layer: entries[key].shape for layer, key in keys.items()}, load)
 
 
 def _is_layer(dtype, shape):
@@ -165,21 +186,29 @@ def module(source):
     for key, tensor in state.items():
         *path, last = key.split(".")
         parent = holder
-        for part in path:
-            if part not in parent._modules:
-                parent.add_module(part, torch.nn.Module())
-            parent = parent._modules[part]
+        for part in path:  # past add_module and its like, which refuse names that a module has already, such as "type"
+            parent = parent._modules.setdefault(part, torch.nn.Module())
         if tensor.is_floating_point():
-            parent.register_parameter(last, torch.nn.Parameter(tensor))
+            parent._parameters[last] = torch.nn.Parameter(tensor)
         else:
-            parent.register_buffer(last, tensor)
+            parent._buffers[last] = tensor
     return holder
+
+
+def _tensor(key, value):
+    """A value of a state dict as a tensor; NetError for what is none."""
+    import torch
+
+    try:
+        if isinstance(key, str):
+            return torch.as_tensor(value).detach()
+    except Exception as error:  # as many kinds as there are things that are no tensors
+        raise NetError(f"{key!r} of the state dict is no tensor but {type(value).__name__}") from error
+    raise NetError(f"the key {key!r} of the state dict is no text")
 
 
 def _tensors(source):
     """(name, {key: torch tensor}) of a state dict, a checkpoint, or a file of ours."""
-    import torch
-
     from dcviz.nets import checkpoints
     from dcviz.pipeline import parameters
 
@@ -187,12 +216,17 @@ def _tensors(source):
         path = Path(source)
         if path.suffix != ".dcz":
             with checkpoints.opened(path) as found:
-                return path.name.partition(".")[0], {e.key: found.tensor(e.key).clone() for e in found.entries}
+                state = {e.key: found.tensor(e.key).clone() for e in found.entries if e.same is None}
+                return path.name.partition(".")[0], {e.key: state[e.same or e.key] for e in found.entries}
         source = archive.load(path)
     source = getattr(source, "stored", source)
     if isinstance(source, StoredNet):
-        types = source.dtypes()
-        return source.name, {key: parameters.tensor(array, types[key]) for key, array in source.state_dict().items()}
+        types, tied, arrays = source.dtypes(), source.ties(), source.state_dict()
+        state = {key: parameters.tensor(array, types[key]) for key, array in arrays.items() if key not in tied}
+        return source.name, {key: state[tied.get(key, key)] for key in arrays}
     if isinstance(source, Mapping) and source:
-        return "a state dict", {key: torch.as_tensor(value).clone() for key, value in source.items()}
+        state = {key: _tensor(key, value) for key, value in source.items()}
+        tied = parameters.ties(state)
+        copies = {key: value.clone() for key, value in state.items() if key not in tied}
+        return "a state dict", {key: copies[tied.get(key, key)] for key in state}
     raise NetError(f"a net is a torch module, a state dict, or the path of a file, not {type(source).__name__}")

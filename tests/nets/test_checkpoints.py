@@ -1,6 +1,8 @@
 """Checkpoints of strangers: every type and form that is read, and every one that is refused, by name."""
 
 import json
+import os
+import zipfile
 
 import pytest
 import torch
@@ -49,7 +51,17 @@ def test_several_files_by_their_index_or_folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "weight_map", [{"a": "../m-1.safetensors"}, {"a": 3}, {"c": "m-1.safetensors"}, {"a": "none.safetensors"}, [], None]
+    "weight_map",
+    [
+        {"a": "../m-1.safetensors"},
+        {"a": "\ud800"},
+        {"a": ".."},
+        {"a": 3},
+        {"c": "m-1.safetensors"},
+        {"a": "none.safetensors"},
+        [],
+        None,
+    ],
 )
 def test_a_wrong_index_is_refused(weight_map, tmp_path):
     save_file({"a": torch.ones(2)}, tmp_path / "m-1.safetensors")
@@ -78,6 +90,17 @@ def not_tensors(path):
     torch.save(torch.nn.Linear(2, 2), path)  # a whole module: reading it would run code
 
 
+def packed(path):
+    """A few bytes that ask for a hundred times as many."""
+    torch.save({"w": torch.zeros(1000)}, path)
+    with zipfile.ZipFile(path) as file:
+        parts = {part.filename: file.read(part) for part in file.infolist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, data in parts.items():
+            file.writestr(name, data + bytes(10_000_000 if name.endswith("data.pkl") else 0))
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
 @pytest.mark.parametrize(
     "make",
     [
@@ -87,6 +110,11 @@ def not_tensors(path):
         lambda path: torch.save({"w": torch.ones(2, dtype=torch.complex64)}, path),
         lambda path: torch.save({"w": torch.eye(3).to_sparse()}, path),
         lambda path: torch.save({"w": torch.ones(2, device="meta")}, path),
+        lambda path: torch.save({"w": torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])}, path),
+        lambda path: torch.save({"w": torch.zeros(1).expand(2**20, 2**20)}, path),
+        lambda path: torch.save({"w\ud800": torch.ones(2)}, path),
+        lambda path: torch.save({"w": torch.ones([1] * 9)}, path),
+        lambda path: packed(path),
         lambda path: path.write_bytes(b""),
         lambda path: path.write_bytes(b"PK\x03\x04 and nothing more"),
         lambda path: path.mkdir(),
@@ -108,6 +136,46 @@ def test_broken_safetensors_are_refused(data, tmp_path):
         contents(path)
     with pytest.raises(DataError, match="checkpoint"):
         contents(tmp_path / "net.txt")
+
+
+def raw_safetensors(path, header, data):
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+
+
+@pytest.mark.parametrize("shape", [[0, 2**62], [0, 2**63], [2**64 - 1, 0], [1] * 9])
+def test_shapes_that_no_array_has_are_refused_where_they_stand(shape, tmp_path):
+    data = bytes(4 * (0 not in shape))
+    header = {"a": {"dtype": "F32", "shape": shape, "data_offsets": [0, len(data)]}}
+    raw_safetensors(tmp_path / "net.safetensors", header, data)
+    with pytest.raises(DataError, match=r"net\.safetensors: tensor 'a' has \d dimensions"):
+        contents(tmp_path / "net.safetensors")
+
+
+def test_more_tensors_than_a_file_of_ours_holds_are_refused_before_they_are_looked_at(monkeypatch, tmp_path):
+    monkeypatch.setattr(checkpoints, "MOST_TENSORS", 2)
+    save_file({str(i): torch.ones(1) for i in range(3)}, tmp_path / "net.safetensors")
+    torch.save({str(i): torch.ones(1) for i in range(3)}, tmp_path / "net.pt")
+    for name in ("net.safetensors", "net.pt"):
+        with pytest.raises(DataError, match="tensors"):
+            contents(tmp_path / name)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names here")
+@pytest.mark.parametrize("name", ["net.safetensors", "net.pt", "m.safetensors.index.json"])
+def test_a_pipe_is_refused_and_not_waited_for(name, tmp_path):
+    os.mkfifo(tmp_path / "net.safetensors")
+    if name == "net.pt":
+        os.mkfifo(tmp_path / name)
+    if name.endswith("json"):
+        (tmp_path / name).write_text(json.dumps({"weight_map": {"a": "net.safetensors"}}))
+    with pytest.raises(DataError, match="not a regular file"):
+        contents(tmp_path / name)
+
+
+def test_parameters_are_read_as_tensors(tmp_path):
+    torch.save({"w": torch.nn.Parameter(torch.ones(3))}, tmp_path / "net.pt")
+    assert not contents(tmp_path / "net.pt")["w"].requires_grad
 
 
 def test_what_is_written_piece_by_piece_others_can_read(tmp_path):

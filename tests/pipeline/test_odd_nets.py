@@ -9,10 +9,12 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
-from dcviz import pipeline
+from dcviz import archive, pipeline
+from dcviz.archive import Kept, Layer, StoredNet
 from dcviz.errors import DataError, NetError, RecipeError, WeightError
 from dcviz.pipeline import LayerRecipe, Recipe, Schedule, parameters
 from dcviz.pipeline.choosing import recipe_for, worth_compressing
+from dcviz.pipeline.report import Report
 
 NONE, ONE = Schedule(epochs=0), Schedule(epochs=1)
 X, Y = torch.randn(64, 40, generator=torch.Generator().manual_seed(1)), torch.linspace(-1, 1, 64)[:, None]
@@ -316,3 +318,9 @@ def test_a_measure_may_come_with_its_gradient_and_must_be_a_number():
             compress(plain(), SHOT, evaluate=lambda net: wrong)  # noqa: B023
         with pytest.raises(DataError, match="evaluate"):
             recipe_for(plain(), density=0.3, evaluate=lambda net: wrong, only="*")  # noqa: B023
+
+
+def test_the_table_of_a_report_has_a_row_for_each_record_whatever_their_names():
+    layers = (Layer("fc", np.ones((3, 3), np.float32)), Kept("fc", np.ones(4)), Kept("the file", np.ones(5)))
+    table = Report.of(archive.breakdown(StoredNet("net", layers))).table()
+    assert list(table["weights"]) == [9, 4, 5, 18]

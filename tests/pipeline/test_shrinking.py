@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 
 from dcviz import archive
 from dcviz.__main__ import main
-from dcviz.errors import ArchiveError, DataError, RecipeError
+from dcviz.archive import Kept, StoredNet, Tie
+from dcviz.errors import ArchiveError, DataError, OutputError, RecipeError, WeightError
 from dcviz.pipeline import shrinking
 
 DRAW = torch.Generator().manual_seed(7)
@@ -138,6 +139,56 @@ def test_damaged_files_are_refused_and_leave_the_old_one(checkpoint, tmp_path):
     assert large.read_bytes() == b"old"
     assert small.read_bytes() == bytes(data)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net.dcz", "net.pt", "net.safetensors"]
+
+
+def test_a_file_is_not_written_over_itself(checkpoint, tmp_path):
+    before = checkpoint.read_bytes()
+    with pytest.raises(OutputError, match="the file to be read"):
+        shrinking.shrink(checkpoint, tmp_path / "." / checkpoint.name)
+    assert checkpoint.read_bytes() == before
+    small = tmp_path / "net.dcz"
+    shrinking.shrink(checkpoint, small)
+    with pytest.raises(OutputError, match="the file to be read"):
+        shrinking.expand(small, small)
+
+
+def test_parameters_that_learn_are_shrunk(tmp_path):
+    torch.save({"w": torch.nn.Parameter(weights(64, 64, dtype=torch.float16))}, tmp_path / "net.pt")
+    _, back = there_and_back(tmp_path / "net.pt")
+    assert len(back["w"].unique()) <= 64
+
+
+def test_truth_values_that_are_neither_are_refused_by_the_writer(tmp_path):
+    torch.save({"odd": torch.full((2000,), 7, dtype=torch.uint8).view(torch.bool)}, tmp_path / "net.pt")
+    with pytest.raises(WeightError, match="'odd' has truth values other than 0 and 1"):
+        shrinking.shrink(tmp_path / "net.pt", tmp_path / "net.dcz")
+
+
+def test_tied_tensors_are_copied_and_not_read_again(tmp_path, monkeypatch):
+    """Each record is read twice, once for the header and once for the numbers, however many keys are tied to it."""
+    records = [Kept(f"{i}", np.full((3, 5), i, np.float32)) for i in range(20)]
+    records += [Tie(f"tied {i}", f"{i % 20}") for i in range(200)]
+    archive.save(tmp_path / "net.dcz", StoredNet("net", tuple(records)))
+    opened = []
+    monkeypatch.setattr(archive, "open_records", lambda path, real=archive.open_records: opened.append(1) or real(path))
+    monkeypatch.setattr(shrinking.checkpoints, "BLOCK", 7)
+    shrinking.expand(tmp_path / "net.dcz", tmp_path / "net.safetensors")
+    assert len(opened) == 2
+    back = load_file(tmp_path / "net.safetensors")
+    assert len(back) == 220
+    assert all(torch.equal(back[f"tied {i}"], torch.full((3, 5), float(i % 20))) for i in range(200))
+
+
+def test_ties_without_end_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(shrinking, "MAX_ARRAYS", 100_000)
+    monkeypatch.setattr(shrinking, "ARRAYS_PER_BYTE", 10)
+    ties = [Tie(f"tied {i}", "0") for i in range(200)]
+    archive.save(tmp_path / "net.dcz", StoredNet("net", (Kept("0", np.zeros(1000)), *ties)))
+    with pytest.raises(
+        ArchiveError, match=r"net\.dcz: with tied tensors written each by itself it would take 1,608,000"
+    ):
+        shrinking.expand(tmp_path / "net.dcz", tmp_path / "net.safetensors")
+    assert not (tmp_path / "net.safetensors").exists()
 
 
 def test_a_shipped_net_expands_to_its_state_dict(tmp_path):

@@ -6,7 +6,7 @@ from torch import nn
 
 from dcviz import archive, pipeline
 from dcviz.errors import ArchiveError, DataError, NetError, WeightError
-from dcviz.pipeline import LayerRecipe, Recipe, Schedule, sources
+from dcviz.pipeline import LayerRecipe, Recipe, Schedule, parameters, shrinking, sources
 
 
 def own_net():
@@ -75,6 +75,60 @@ def test_what_was_looked_at_does_not_fill_the_memory(monkeypatch):
     for name in found:
         assert found[name].shape == (4, 5)
     assert len(found._held) == 2
+
+
+@pytest.mark.parametrize("lossless", [True, False])
+def test_a_shrunk_checkpoint_is_looked_at_whole(tmp_path, monkeypatch, lossless):
+    monkeypatch.setattr(shrinking, "PIECE", 700)
+    state = {"long": torch.rand(100, 50).bfloat16(), "few": torch.rand(4, 4).bfloat16(), "again": None}
+    state["again"] = state["long"]
+    torch.save(state, tmp_path / "net.pt")
+    shrinking.shrink(tmp_path / "net.pt", tmp_path / "net.dcz", lossless=lossless, bits=8)
+    found = sources.layers(tmp_path / "net.dcz")
+    assert found.shapes == {"long": (100, 50), "few": (4, 4)}
+    assert np.array_equal(found["few"], state["few"].float().numpy())
+    assert np.allclose(found["long"], state["long"].float().numpy(), atol=0 if lossless else 0.05)
+
+
+ODD_KEYS = ("", ".", "a..b", "fc", "fc.weight", "type", "forward.weight", "name.weight", "T", "_parameters", "<b>\n")
+
+
+@pytest.mark.parametrize("kind", ["state dict", "safetensors", "dcz"])
+def test_keys_of_any_kind_are_layers_and_make_a_module(tmp_path, kind):
+    source = {key: torch.full((3, 5), float(i)) for i, key in enumerate(ODD_KEYS)}
+    if kind != "state dict":
+        save_file(source, tmp_path / "net.safetensors")
+        shrinking.shrink(tmp_path / "net.safetensors", tmp_path / "net.dcz")
+    given = source if kind == "state dict" else tmp_path / f"net.{kind}"
+    found = sources.layers(given)
+    assert sorted(weights[0, 0] for weights in found.values()) == list(range(len(ODD_KEYS)))
+    assert {"fc", "fc.weight", "forward", "name"} < set(found)
+    module = sources.module(given)
+    assert module.state_dict().keys() == source.keys()
+    assert all(torch.equal(value, source[key]) for key, value in module.state_dict().items())
+    assert pipeline.stored_net(module).state_dict().keys() == source.keys()
+
+
+def test_tied_tensors_of_a_source_are_tied_in_its_module(tmp_path):
+    weight = torch.rand(6, 5)
+    state = {"a": weight, "b": weight, "c": weight.clone()}
+    torch.save(state, tmp_path / "net.pt")
+    shrinking.shrink(tmp_path / "net.pt", tmp_path / "net.dcz")
+    for source in (state, tmp_path / "net.pt", tmp_path / "net.dcz"):
+        assert parameters.dense_bytes(sources.module(source)) == 2 * 120
+
+
+@pytest.mark.parametrize(
+    "state", [{"w": torch.ones(3, 3), "epoch": "seven"}, {"w": {"v": torch.ones(3, 3)}}, {3: torch.ones(3, 3)}]
+)
+def test_a_module_is_not_made_of_what_is_no_tensor(state):
+    with pytest.raises(NetError, match="state dict is no t(ensor|ext)"):
+        sources.module(state)
+
+
+def test_keys_that_are_no_text_are_refused():
+    with pytest.raises(NetError, match="no Unicode text"):
+        sources.layers({"w\ud800": np.ones((3, 3))})
 
 
 @pytest.mark.parametrize("bad", [3, None, [], {}, {"a": np.arange(4)}, {"a.weight": np.ones(3)}, nn.ReLU()])
