@@ -122,7 +122,7 @@ def test_tied_tensors_of_a_source_are_tied_in_its_module(tmp_path):
     "state", [{"w": torch.ones(3, 3), "epoch": "seven"}, {"w": {"v": torch.ones(3, 3)}}, {3: torch.ones(3, 3)}]
 )
 def test_a_module_is_not_made_of_what_is_no_tensor(state):
-    with pytest.raises(NetError, match="state dict is no t(ensor|ext)"):
+    with pytest.raises(NetError, match=r"state dict is no t(ensor|ext)"):
         sources.module(state)
 
 
