@@ -17,7 +17,7 @@ from dcviz.errors import NetError
 from dcviz.files import MODELS, atomic_write, check_writable, read
 from dcviz.ideas.sketch import from_bytes
 from dcviz.nets import datasets, dense_files, models, training
-from dcviz.pipeline import Bars, LayerRecipe, Recipe, Schedule, compress, restore
+from dcviz.pipeline import Bars, LayerRecipe, Recipe, Schedule, as_after, compress, restore
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,18 @@ def dense(name):
 def dense_weights(name):
     """{layer: float32 weights} of a shipped dense net; read only, and without torch, as ``stored_weights``."""
     return dense_files.weights(reference(name).net)
+
+
+@functools.cache
+def bytes_after(name, stage):
+    """Bytes of a shipped net at a stage -> int: the length of a .dcz file of that stage.
+
+    All stages hold the same net, the shipped compressed one, and all index bits are counted. NetError as
+    ``compressed_path``.
+    """
+    if stage == "coded":
+        return compressed_path(name).stat().st_size
+    return archive.file_bytes(as_after(stage, compressed(name)))
 
 
 def compressed_path(name):

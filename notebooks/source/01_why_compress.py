@@ -16,11 +16,10 @@
 from dcviz.chapters.ch01_why_compress import checks as check
 from dcviz.chapters.ch01_why_compress.figures import operation_bars, pruning_pairs
 from dcviz.chapters.ch03_sparse_storage import tables
-from dcviz.evidence import memories, paper
+from dcviz.evidence import budgets, memories, paper
 from dcviz.labkit import theme
 from dcviz.labkit.picture import Picture
 from dcviz.labs import EnergyLab, FitLab, Prediction
-from dcviz.pipeline import budgets
 
 # %% [markdown] tags=["slide"]
 # ## 1 · Memory: will it fit?

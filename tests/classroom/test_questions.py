@@ -31,14 +31,14 @@ from dcviz.chapters.ch09_other_roads import taylor
 from dcviz.chapters.ch11_open_questions import measure as open_measure, tables as open_tables
 from dcviz.chapters.ch12_today import bfloat16, measure as today_measure, roofline, scores
 from dcviz.classroom import editions
-from dcviz.evidence import memories, paper, recordings
+from dcviz.evidence import budgets, memories, paper, recordings
 from dcviz.files import ROOT
 from dcviz.ideas import relative_index, sparse_formats
 from dcviz.ideas.kmeans import compression_rate
 from dcviz.labkit.base import plain
 from dcviz.labkit.prediction import ASKED, Prediction
 from dcviz.nets import transformer
-from dcviz.pipeline import budgets, shipped
+from dcviz.pipeline import shipped
 
 
 def _energies():

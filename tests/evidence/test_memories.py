@@ -5,9 +5,9 @@ import json
 import pytest
 
 from dcviz import archive, pipeline
-from dcviz.errors import DataError
-from dcviz.evidence import memories, paper
-from dcviz.pipeline import budgets, shipped
+from dcviz.errors import DataError, NetError
+from dcviz.evidence import budgets, memories, paper
+from dcviz.pipeline import shipped
 
 
 def test_memories_are_sorted_sourced_and_of_known_kinds():
@@ -52,14 +52,15 @@ def test_paper_sizes_are_the_printed_ones():
 
 @pytest.mark.parametrize("net", ["lenet-300-100", "lenet-5"])
 def test_our_sizes_are_files_that_shrink_from_stage_to_stage(net):
-    sizes = [budgets.our_bytes(net, stage) for stage in pipeline.STAGES]
+    sizes = [shipped.bytes_after(net, stage) for stage in pipeline.STAGES]
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[-1] == archive.describe(shipped.compressed_path(net)).file_bytes
     assert 0 < sizes[0] - shipped.compressed(net).dense_bytes() < 200
 
 
 def test_no_file_no_size():
-    assert budgets.our_bytes("vgg-16", "dense") is None
+    with pytest.raises(NetError, match="vgg-16"):
+        shipped.bytes_after("vgg-16", "dense")
 
 
 def test_energy_of_the_papers_example():

@@ -5,11 +5,10 @@ import traitlets
 
 from dcviz.chapters.ch01_why_compress.figures import inference_bars, operation_bars
 from dcviz.errors import NetError
-from dcviz.evidence import paper
+from dcviz.evidence import budgets, paper
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, html, labelled_entry, labelled_slider, row
 from dcviz.labkit.markup import number
-from dcviz.pipeline import budgets
 
 ROWS = (
     ("arithmetic, dense", "muted"),

@@ -5,11 +5,11 @@ import traitlets
 
 from dcviz.chapters.ch01_why_compress.figures import memory_bars, show_sizes
 from dcviz.errors import NetError
-from dcviz.evidence import paper
+from dcviz.evidence import budgets, paper
 from dcviz.evidence.memories import memories, size_text
+from dcviz.files import MODELS
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, html, joined, labelled_entry, row
-from dcviz.pipeline import budgets
 
 NETS = {**{key: name for key, (name, _) in paper.NETS.items()}, "own": "a net of your own"}
 STAGES = {
@@ -66,10 +66,7 @@ class FitLab(Lab):
         if self.net == "own":
             self.sizes = {"paper": budgets.guessed_bytes(self.millions * 1e6, self.stage), "ours": None}
         else:
-            self.sizes = {
-                "paper": budgets.paper_bytes(self.net, self.stage),
-                "ours": budgets.our_bytes(self.net, self.stage),
-            }
+            self.sizes = {"paper": budgets.paper_bytes(self.net, self.stage), "ours": _our_bytes(self.net, self.stage)}
         show_sizes(self.artists, self.memories, self.sizes)
         self.figure_view.refresh()
 
@@ -80,7 +77,7 @@ class FitLab(Lab):
 
     def first_on_chip(self, net, who="paper"):
         """The first stage at which a net of the paper fits into any SRAM here -> its label, or 'never'."""
-        size = {"paper": budgets.paper_bytes, "ours": budgets.our_bytes}[who]
+        size = {"paper": budgets.paper_bytes, "ours": _our_bytes}[who]
         largest = max(memory.bytes for memory in self.memories if memory.kind == "SRAM")
         return next((label for stage, label in STAGES.items() if size(net, stage) <= largest), "never")
 
@@ -134,3 +131,12 @@ class FitLab(Lab):
             raise NetError(f"no net {self.net!r}; there are {', '.join(NETS)}")
         if self.stage not in STAGES:
             raise NetError(f"no stage {self.stage!r}; there are {', '.join(STAGES)}")
+
+
+def _our_bytes(net, stage):
+    """Bytes of our own file of a net at a stage; None if none ships."""
+    if not (MODELS / f"{net}.dcz").is_file():
+        return None
+    from dcviz.pipeline import shipped  # with it comes torch, which takes seconds: the first lab is there before
+
+    return shipped.bytes_after(net, stage)

@@ -1,7 +1,6 @@
 """Numbers in this chapter's text that no record holds by itself; see `dcviz.evidence.prose`. Arguments are texts."""
 
-from dcviz.evidence import memories, paper
-from dcviz.pipeline import budgets
+from dcviz.evidence import budgets, memories, paper
 
 
 def sram_reads():

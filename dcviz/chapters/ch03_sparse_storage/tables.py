@@ -3,9 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from dcviz.evidence import memories, paper, recordings
+from dcviz.evidence import budgets, memories, paper, recordings
 from dcviz.ideas import pruning, relative_index, sparse_formats
-from dcviz.pipeline import budgets, shipped
 
 PAPER, HERE = "paper (quoted)", "this workbook (computed now)"
 FIVE_BITS = 5  # what the paper's Tables 2 and 3 use in every layer
@@ -13,6 +12,8 @@ FIVE_BITS = 5  # what the paper's Tables 2 and 3 use in every layer
 
 def paper_masks(net):
     """{layer: mask} of a shipped dense net, cut to the paper's densities: largest magnitudes stay."""
+    from dcviz.pipeline import shipped  # with it comes torch: chapter 01 uses other tables of these
+
     weights = shipped.dense_weights(net)
     return {name: pruning.mask_from_density(weights[name], kept) for name, kept in paper.densities(net).items()}
 

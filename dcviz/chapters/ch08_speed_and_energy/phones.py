@@ -13,10 +13,9 @@ import torch
 
 from dcviz.chapters.ch08_speed_and_energy.timing_layers import paper_layers
 from dcviz.errors import DataError, NetError
-from dcviz.evidence import paper
+from dcviz.evidence import budgets, paper
 from dcviz.files import DATA, shipped_json
 from dcviz.nets import models
-from dcviz.pipeline import budgets
 
 FORMS = ("dense", "compressed")
 NETS = ("alexnet", "vgg-16")

@@ -1,14 +1,10 @@
-"""What a net costs: bytes at every stage, the paper's and ours apart; joules and watts for one inference.
+"""What a net costs by the paper: bytes at every stage; joules and watts for one inference.
 
-The paper's sizes follow from its Tables 1 to 5 and are quoted. Ours are lengths of files that decode back,
-written here and now. Energy is arithmetic on the paper's 45 nm table: nothing of it is measured.
+The sizes follow from its Tables 1 to 5 and are quoted. Energy is arithmetic on its 45 nm table: nothing is measured.
+Lengths of our own files are in `pipeline.shipped`.
 """
 
-import functools
-
-from dcviz import archive
 from dcviz.evidence import paper
-from dcviz.pipeline import as_after, shipped
 
 _UNITS = {"KB": 1e3, "MB": 1e6}
 
@@ -27,19 +23,6 @@ def paper_bytes(net, stage):
         "shared": dense / total["ratio_PQ"],
         "coded": _bytes(row["compressed"]["size"]),
     }[stage]
-
-
-@functools.cache
-def our_bytes(net, stage):
-    """Bytes of a shipped net at a stage -> int: the length of a .dcz file of that stage; None if none ships.
-
-    All stages hold the same net, the shipped compressed one, and all index bits are counted.
-    """
-    if net not in shipped.REFERENCES or not shipped.compressed_path(net).exists():
-        return None
-    if stage == "coded":
-        return shipped.compressed_path(net).stat().st_size
-    return archive.file_bytes(as_after(stage, shipped.compressed(net)))
 
 
 def guessed_bytes(parameters, stage, like="alexnet"):
