@@ -200,7 +200,7 @@ def _inspect(arguments):
         return
     print(f"{visible(arguments.file)}: {visible(breakdown.net, 60)}, {breakdown.sentence}\n")
     for part, size in breakdown.parts.items():
-        print(f"  {part:20}{size:>12,}  {100 * size / breakdown.file_bytes:6.2f} %")
+        print(f"  {part:20}{size:>12,}  {100 * size / breakdown.file_bytes:6.2f}%")
     print(f"  {'all':20}{sum(breakdown.parts.values()):>12,}\n")
     print(
         f"  {'layer':12}{'weights':>12}{'kept %':>8}{'fillers':>9}{'values':>8}{'weight bits':>13}"
@@ -288,7 +288,7 @@ def _reproduce(arguments):
     print(f"trained on {result['trained_on']}; errors on {result['errors_on']}")
     for stage in result["stages"]:
         bits = stage.get("bits_per_character")
-        error = f"{stage['error_percent']:.2f} %" if bits is None else f"{bits:.3f} bits a character"
+        error = f"{stage['error_percent']:.2f}%" if bits is None else f"{bits:.3f} bits a character"
         print(f"  {stage['stage']:8}{stage['file_bytes']:>12,} bytes   error {error}")
     print(f"  ratio {result['ratio']:.1f}x")
     for path, sha256 in result["files"].items():

@@ -1,9 +1,14 @@
 """Spelling, links, docstrings, style and types of the whole project; no network."""
 
 import ast
+import io
+import itertools
+import json
 import re
 import subprocess
 import sys
+import tokenize
+from pathlib import Path
 from urllib.parse import unquote
 
 import nbformat
@@ -45,6 +50,53 @@ def test_spelling():
 def test_a_misspelling_would_be_found(tmp_path):
     (tmp_path / "page.md").write_text("We recie" + "ve it.")
     assert "receive" in tool("codespell_lib", str(tmp_path / "page.md"))
+
+
+GAP = re.compile(r"(?<=[0-9}]) %(?![a-z(%])")
+PROSE = {tokenize.STRING, tokenize.COMMENT, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
+
+
+def apart(text, suffix):
+    """Where a space stands before a percent sign, as `markup.percent` never writes it; of Python strings and comments."""
+    if suffix != ".py":
+        return [text[max(0, found.start() - 30) : found.end()] for found in GAP.finditer(text)]
+    lines = text.splitlines(keepends=True)
+    starts = list(itertools.accumulate(map(len, lines), initial=0))
+    spans = [
+        (starts[token.start[0] - 1] + token.start[1], starts[token.end[0] - 1] + token.end[1])
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type in PROSE
+    ]
+    return [text[max(0, a - 1) : b] for a, b in spans if GAP.search(text[max(0, a - 1) : b])]
+
+
+def test_percent_is_written_in_one_way():
+    found = {}
+    for name in tracked(".py", ".md", ".ipynb"):
+        text, suffix = (ROOT / name).read_text("utf-8"), Path(name).suffix
+        if suffix == ".ipynb":  # its code is in its source
+            cells = json.loads(text)["cells"]
+            prose = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+            text = "\n".join(
+                [*prose, *(words for cell in cells for out in cell.get("outputs", []) for words in words_of(out))]
+            )
+        if places := apart(text, suffix):
+            found[name] = places
+    assert found == {}
+
+
+def words_of(output):
+    """The texts of a stored output."""
+    data = [value for kind, value in output.get("data", {}).items() if kind.startswith("text/")]
+    return ["".join(value) for value in (*data, output.get("text", ""))]
+
+
+def test_a_percent_that_stands_apart_would_be_found():
+    comment, string, code = "x = 5 # 5" + " %", "f'{x}" + " % of it'", "7" + " % 3"
+    assert apart("5" + " % of it", ".md")
+    assert apart(comment, ".py")
+    assert apart(string, ".py")
+    assert not apart(code, ".py")
 
 
 def test_style():

@@ -66,7 +66,7 @@ class Decision(Check):
             self._reject(function, cases, answers, f"{error}")
         text = f"{self.score} {found.file_bytes:,} bytes (at most {self.budget:,})"
         if self.limit is not None:
-            text += f", the error is {found.error_percent:.1f} % (at most {self.limit:.1f} %)"
+            text += f", the error is {found.error_percent:.1f}% (at most {self.limit:.1f}%)"
         if found.file_bytes > self.budget or (self.limit is not None and found.error_percent > self.limit):
             self._reject(function, cases, answers, text)
         return Scored(self.name, True, f"{text}.", score=int(found.file_bytes))

@@ -38,7 +38,7 @@ class _Pictures(nn.Module):
 class AlexNet(_Pictures):
     """5 convolutions, 3 fully connected layers: 61,100,840 parameters for 1,000 classes (Table 4).
 
-    96 % of them are in the fully connected layers, ``classifier.1``, ``.4`` and ``.6``: the paper's fc6,
+    96% of them are in the fully connected layers, ``classifier.1``, ``.4`` and ``.6``: the paper's fc6,
     fc7 and fc8. This is the one-column form; the net of Table 4 has 60,965,224 parameters, as its conv2,
     conv4 and conv5 work in two groups. Pictures need 63 pixels or more.
     """

@@ -42,7 +42,7 @@ def pixels_at(epoch, phases):
 
 
 def learning_rate(step, total, peak, warmup):
-    """Linear rise to ``peak`` in ``warmup`` steps, then half a cosine down to 1 % of it at ``total``."""
+    """Linear rise to ``peak`` in ``warmup`` steps, then half a cosine down to 1% of it at ``total``."""
     if step < warmup:
         return peak * (step + 1) / warmup
     x = min(1.0, (step - warmup) / max(1, total - warmup))

@@ -184,7 +184,7 @@ def _too_low(most):
 
 
 def _aimed(recipe, reached, which, failure):
-    """The recipe with the largest, or the smallest, budget that reaches an aim, to about 5 %. RecipeError if none."""
+    """The recipe with the largest, or the smallest, budget that reaches an aim, to about 5%. RecipeError if none."""
     low, high = math.log(LOWEST), 0.0
     best = recipe(math.exp(low if which == "largest" else high))
     if not reached(best):

@@ -60,8 +60,8 @@ Picture(figure, "twelve digits, and under each what the dense net and the net fr
 
 # %% tags=["nbval-ignore-output"]
 held_out = datasets.digits().test
-print(f"dense net        {training.error_percent(dense, held_out):.1f} % wrong")
-print(f"compressed file  {training.error_percent(small, held_out):.1f} % wrong")
+print(f"dense net        {training.error_percent(dense, held_out):.1f}% wrong")
+print(f"compressed file  {training.error_percent(small, held_out):.1f}% wrong")
 
 # %% [markdown] tags=["subslide"]
 # And this is what every byte of the file is for. By the end of the workbook you will know each colour:

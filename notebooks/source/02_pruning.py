@@ -83,7 +83,7 @@ formula = (
 one_sigma.then(lambda: Markdown(formula))
 
 # %% [markdown] tags=["subslide"]
-# A true bell curve (a Gaussian) would lose {{computed/ch02_pruning.gaussian_below_sigma()|*100 .1f}} % at one standard deviation. Trained layers lose more: their peak
+# A true bell curve (a Gaussian) would lose {{computed/ch02_pruning.gaussian_below_sigma()|*100 .1f}}% at one standard deviation. Trained layers lose more: their peak
 # is narrower and their tails are longer than a Gaussian's. That is good news for pruning. Much of the spread
 # comes from few large weights, and the crowd is close to zero.
 #
@@ -186,13 +186,13 @@ sensitive.then(lambda: measure.layer_shares("lenet-5", layers_lab.keeps("lenet-5
 # %% [markdown] tags=["slide"]
 # ## 3 · Retrain: the survivors take over
 #
-# Prune all layers of LeNet-300-100 as far as the paper did, to {{paper/table2_lenet300[layer=ip1].weights_pct_P}} %,
-# {{paper/table2_lenet300[layer=ip2].weights_pct_P}} % and {{paper/table2_lenet300[layer=ip3].weights_pct_P}} %, and the net is broken:
+# Prune all layers of LeNet-300-100 as far as the paper did, to {{paper/table2_lenet300[layer=ip1].weights_pct_P}}%,
+# {{paper/table2_lenet300[layer=ip2].weights_pct_P}}% and {{paper/table2_lenet300[layer=ip3].weights_pct_P}}%, and the net is broken:
 
 # %% tags=["nbval-ignore-output"]
 cut = measure.densities("lenet-300-100", 0.08)
 error = sensitivity.error_together(shipped.dense("lenet-300-100"), datasets.digits().test, cut)
-print(f"density {cut}: {error:.1f} % of 1,000 held-out digits wrong")
+print(f"density {cut}: {error:.1f}% of 1,000 held-out digits wrong")
 
 # %% [markdown] tags=["subslide"]
 # **See it happen to a digit of your own.** Draw one on the sheet below, with the mouse or a finger. Two nets read it while
@@ -268,8 +268,8 @@ middle = np.abs(edges[1:] + edges[:-1]) / 2
 for when, counts in (("right after the cut", after_cut), ("after retraining", now)):
     small, large = counts[middle < 0.9 * threshold].sum(), counts[middle > 2 * threshold].sum()
     print(
-        f"{when:20} {100 * small / counts.sum():5.1f} % of fc1's survivors well inside the gap, "
-        f"{100 * large / counts.sum():4.1f} % beyond twice the threshold"
+        f"{when:20} {100 * small / counts.sum():5.1f}% of fc1's survivors well inside the gap, "
+        f"{100 * large / counts.sum():4.1f}% beyond twice the threshold"
     )
 
 # %% [markdown] tags=["subslide"]
@@ -309,12 +309,12 @@ check.masked_step(my_masked_step)
 
 # %% [markdown] tags=["notes", "more"]
 # Choose a method in the lab, press the button, choose the next: up to four runs stay in the picture. Cut hard, to
-# 2 %: at 10 % you will hardly see a difference.
+# 2%: at 10% you will hardly see a difference.
 
 # %% tags=["subslide"]
 recorded = recordings.load("pruning_methods")
 method = Prediction(
-    "Only 2 % of fc1 stay. Which way leaves the lowest error?",
+    "Only 2% of fc1 stay. Which way leaves the lowest error?",
     options=list(measure.METHODS),
     key="ch02-method",
     truth=lambda lab: measure.best(recorded.rows, 0.02),
@@ -334,7 +334,7 @@ method.tell()
 figure, axes = theme.figure(11, 5)
 figures.by_method(axes, recorded.rows)
 axes.set_title("LeNet-300-100, 1,000 held-out digits (recorded)", loc="left")
-method.then(lambda: Picture(figure, f"lowest error with 1 % of fc1 left: {measure.best(recorded.rows, 0.01)}"))
+method.then(lambda: Picture(figure, f"lowest error with 1% of fc1 left: {measure.best(recorded.rows, 0.01)}"))
 
 # %% tags=["subslide"]
 print("ours:  ", recorded.note)
@@ -410,7 +410,7 @@ measure.beside_nips2015()
 # %% [markdown] tags=["subslide", "more"]
 # ### You decide: three densities for a budget
 #
-# Cut LeNet-300-100 once, without retraining. At most 5 % of the 1,000 held-out digits may go wrong, and the file may
+# Cut LeNet-300-100 once, without retraining. At most 5% of the 1,000 held-out digits may go wrong, and the file may
 # have at most 300,000 bytes (the dense net has {{recorded/other_roads[road=dense].file_bytes|,}}). The check cuts the net, **writes the file**, reads it back
 # and measures. What did section 2 say about small layers and large ones? There are many right answers. Your smallest
 # file is kept, so try to beat it.
@@ -452,8 +452,8 @@ fc6_kept.tell()
 # %% [markdown] tags=["subslide"]
 # * **All layers look alike before pruning**: bells. Weights that lie like a bell leave the same share beyond one standard
 #   deviation, whatever the layer. (Section 1 has its rest.) So the same quality keeps about as much everywhere.
-# * **The paper's bars are not level.** It keeps {{paper/table4_alexnet[layer=conv1].weights_pct_P}} % of conv1 and
-#   {{paper/table4_alexnet[layer=fc6].weights_pct_P}} % of fc6. The threshold of each layer was set by its
+# * **The paper's bars are not level.** It keeps {{paper/table4_alexnet[layer=conv1].weights_pct_P}}% of conv1 and
+#   {{paper/table4_alexnet[layer=fc6].weights_pct_P}}% of fc6. The threshold of each layer was set by its
 #   *sensitivity* (section 2), not by its bell.
 # * **fc6 and fc7 decide.** Ninety-five of a hundred weights are in them. Whatever is done to the convolutions hardly
 #   shows in the megabytes.

@@ -74,7 +74,7 @@ print(
 # ## 2 · Count the steps, not the houses
 #
 # Kept weights are near each other. So do not write *where* the next weight is, but *how far* it is from the last one.
-# In a layer of which {{paper/table2_lenet300[layer=ip1].weights_pct_P}} % are kept, the next one is about 12 places away: a small number. That is the **relative
+# In a layer of which {{paper/table2_lenet300[layer=ip1].weights_pct_P}}% are kept, the next one is about 12 places away: a small number. That is the **relative
 # index**.
 #
 # Small numbers fit into few bits, but not every gap is small. When a gap is too large for its bits, the paper puts in
@@ -197,7 +197,7 @@ check.decode(my_decode)
 
 # %%
 best = Prediction(
-    "fc1 keeps 8 % of its weights, 6 bits each. Which number of bits per gap makes it smallest?",
+    "fc1 keeps 8% of its weights, 6 bits each. Which number of bits per gap makes it smallest?",
     low=1,
     high=16,
     unit="bits",
@@ -216,7 +216,7 @@ best.tell()
 # Move **b** and read the line below. The bars make a **U**: at the left the fillers (crosses) tower, at the right the
 # gaps (slanted lines) grow by one bit per weight and step. Then:
 #
-# * Lower **kept** to 2 %. On average gaps get four times as long, two bits more. The best b moves by more than that:
+# * Lower **kept** to 2%. On average gaps get four times as long, two bits more. The best b moves by more than that:
 #   section 4 tells why.
 # * Raise **bits per weight** to 32. A filler stores a weight too, so fillers get dear and the best b grows.
 # * Walk by **columns**: same weights, other gaps, another best b.
@@ -362,14 +362,14 @@ tables.alexnet_entries()
 
 # %% [markdown] tags=["subslide"]
 # In `fc8` there are more entries than at random. In `fc6` and `fc7` there are **fewer**:
-# {{paper/derived_layer_checks.nets.AlexNet.rows[layer=fc6].entries_pct_implied_PQ}} %, where a random mask that keeps 9 % would
-# need about {{computed/ch03_sparse_storage.random_entries(9; 4)|.1f}} %. What could
+# {{paper/derived_layer_checks.nets.AlexNet.rows[layer=fc6].entries_pct_implied_PQ}}%, where a random mask that keeps 9% would
+# need about {{computed/ch03_sparse_storage.random_entries(9; 4)|.1f}}%. What could
 # explain that? A mask of another kind, perhaps; or a density that is really a bit lower than printed:
 
 # %%
 for percent in (8, 8.5, 9):
     needed = 100 * sparse_formats.expected_entries(percent / 100, 4)
-    print(f"random mask that keeps {percent:>3} %: {needed:.1f} % entries")
+    print(f"random mask that keeps {percent:>3}%: {needed:.1f}% entries")
 
 # %% [markdown]
 # From the paper alone it cannot be decided. That is what checking numbers looks like: most fit, a few do not, and one

@@ -196,8 +196,8 @@ check.density_init(my_density_init)
 # %% [markdown] tags=["subslide"]
 # ### You decide: k and start, layer by layer
 #
-# Share the weights of the *unpruned* LeNet-300-100, without fine-tuning. At most 3 % of the 1,000 held-out digits may go
-# wrong (the dense net: {{recorded/other_roads[road=dense].held_out_percent|.1f}} %), and the file may have at most 70,000 bytes. $k$ need not be a power of 2: the file's codes
+# Share the weights of the *unpruned* LeNet-300-100, without fine-tuning. At most 3% of the 1,000 held-out digits may go
+# wrong (the dense net: {{recorded/other_roads[road=dense].held_out_percent|.1f}}%), and the file may have at most 70,000 bytes. $k$ need not be a power of 2: the file's codes
 # are Huffman-coded (chapter 06), so every value counts. Your smallest file is kept.
 
 

@@ -280,7 +280,7 @@ tables.layers("lenet-5")
 # ### The whole file
 #
 # Section 4 of the paper says that Huffman coding saves {{paper/text_numbers.huffman_saves_pct_of_storage.0}} to
-# {{paper/text_numbers.huffman_saves_pct_of_storage.1}} % of the storage. A file holds more than codes:
+# {{paper/text_numbers.huffman_saves_pct_of_storage.1}}% of the storage. A file holds more than codes:
 # codebooks, biases, tables. What will be left of the saving?
 
 # %%
@@ -440,7 +440,7 @@ pd.DataFrame(recorded.rows).set_index("file")
 # %% [markdown] tags=["slide", "more"]
 # ## 7 · Never below one bit
 #
-# Huffman has one weakness. A word has at least one bit, even for a symbol that comes 99 % of the time and
+# Huffman has one weakness. A word has at least one bit, even for a symbol that comes 99% of the time and
 # deserves 0.01.
 #
 # Take the simplest way to say which weights were kept: one bit for each, 1 for kept and 0 for pruned. At the

@@ -3,7 +3,7 @@
 #
 # *A smaller file is nice. Is it also a faster net, and a cooler phone?*
 #
-# **You will learn** why a layer with 9 % of its weights is not eleven times faster, how to multiply *straight from
+# **You will learn** why a layer with 9% of its weights is not eleven times faster, how to multiply *straight from
 # the compressed form* without ever writing down a float weight, when it pays and when it does not (the batch!), how
 # to read a roofline, and how to tell a measured joule from a counted one. You will write the compressed product
 # yourself.
@@ -32,7 +32,7 @@ from dcviz.pipeline import shipped, sparse_kernels
 # %% [markdown] tags=["slide"]
 # ## 1 · Eleven times fewer weights
 #
-# AlexNet's first fully connected layer, `fc6`, has 9,216 inputs and 4,096 outputs. The paper keeps 9 % of its
+# AlexNet's first fully connected layer, `fc6`, has 9,216 inputs and 4,096 outputs. The paper keeps 9% of its
 # weights. The usual way to compute with such a matrix is **CSR**, compressed sparse rows: for each row the values
 # that are not zero, and the column of each. Libraries have it ready; the authors used it too.
 
@@ -44,7 +44,7 @@ times = recordings.load("layer_times")
 seconds = {(r["layer"], r["method"], r["batch"]): r["seconds"] for r in times.rows}
 faster = seconds["alexnet/fc6", "dense", 1] / seconds["alexnet/fc6", "csr", 1]
 csr_faster = Prediction(
-    "9 % of the weights stay. One input at a time, how many times faster is CSR than dense?",
+    "9% of the weights stay. One input at a time, how many times faster is CSR than dense?",
     low=0.5, high=15.0, unit="times", key="ch08-csr", truth=round(faster, 2),
     at={"layer": "alexnet/fc6", "density": 9.0, "active": 37.6},
 )
@@ -64,14 +64,14 @@ csr_faster.tell()
 # * what **your** machine takes, after you press the button. It draws a random layer of that size and density: for
 #   time it matters where weights are, not what they are.
 #
-# Try `vgg-16/fc6`, then `alexnet/fc8`, then `batch` 64. Then pull **weights kept** up to 50 %, and press the button.
+# Try `vgg-16/fc6`, then `alexnet/fc8`, then `batch` 64. Then pull **weights kept** up to 50%, and press the button.
 
 # %% [markdown] tags=["subslide", "more"]
 # **What to see**
 #
 # * **Dense is memory-bound at batch 1.** Its point lies on the slope of the roofline (right): each weight is fetched,
 #   used once, and forgotten. Half an operation per byte; the arithmetic units wait.
-# * **CSR fetches 8 bytes for each kept weight**, 4 for the value and 4 for its column. With 9 % kept that is not 11
+# * **CSR fetches 8 bytes for each kept weight**, 4 for the value and 4 for its column. With 9% kept that is not 11
 #   but 5.6 times fewer bytes. And it looks up inputs all over the place, which no memory likes.
 # * **The compressed form fetches 2 bytes**, one for the gap and one for the code, and passes over inputs that are
 #   zero.
@@ -149,7 +149,7 @@ for j in range(layer.shape[1]):
 # %% tags=["nbval-ignore-output"]
 pictures = torch.tensor(datasets.digits().test.images)[:, None].float() / 255
 for name, share in timing.activity(shipped.dense("lenet-300-100"), pictures).items():
-    print(f"{name}: {100 * share:.0f} % of the inputs are not zero")
+    print(f"{name}: {100 * share:.0f}% of the inputs are not zero")
 
 # %% [markdown] tags=["subslide"]
 # In the compressed AlexNets that ship with this workbook, which look at CIFAR-10 pictures, we counted:
@@ -158,7 +158,7 @@ for name, share in timing.activity(shipped.dense("lenet-300-100"), pictures).ite
 recorded = recordings.load("alexnet_activity")
 print(recorded.note)
 for row in recorded.rows:
-    print(f"{row['net']}, inputs of {row['layer']}: {100 * row['active']:.0f} % are not zero")
+    print(f"{row['net']}, inputs of {row['layer']}: {100 * row['active']:.0f}% are not zero")
 
 # %% [markdown] tags=["subslide"]
 # The lab and all recorded times of this chapter take the counts of `alexnet-cifar10-paper`, the net with the paper's
@@ -170,12 +170,12 @@ activity = recordings.load("layer_activity")
 figure, axes = theme.figure(11, 4.8)
 lines = figures.activity_curves(axes, activity.rows, [r["active"] for r in recorded.rows])
 ours, csr = (dict(zip(*lines[method].get_data())) for method in ("compressed", "csr"))
-Picture(figure, "; ".join(f"{share:.0f} % active: {ours[share]:.1f}x" for share in ours) + f"; CSR {csr[100]:.1f}x")
+Picture(figure, "; ".join(f"{share:.0f}% active: {ours[share]:.1f}x" for share in ours) + f"; CSR {csr[100]:.1f}x")
 
 # %% tags=["subslide"]
 print("share active   compressed form   CSR       (times faster than dense, geometric mean of six layers)")
 for share in ours:
-    print(f"{share:9.0f} %{ours[share]:14.1f}x{csr[share]:13.1f}x")
+    print(f"{share:9.0f}%{ours[share]:14.1f}x{csr[share]:13.1f}x")
 print(activity.note)
 
 # %% [markdown]
@@ -235,7 +235,7 @@ tables.table(timing.measure(fc1, active=0.2, readings=5))
 
 # %% tags=["question"]
 dense_catches_up = Prediction(
-    "VGG-16 fc8 (23 % kept) with CSR: from which batch on is dense at least as fast?",
+    "VGG-16 fc8 (23% kept) with CSR: from which batch on is dense at least as fast?",
     options=["2", "16", "128", "never up to 128"],
     key="ch08-batch",
     truth=tables.crossover(times.rows, "vgg-16/fc8", "csr"),
@@ -288,10 +288,10 @@ figure, axes = theme.figure(11, 4.6)
 figures.density_curves(axes, densities.rows)
 rows = {(r["density"], r["method"]): r["seconds"] for r in densities.rows}
 pays = {m: max(d for d, n in rows if n == m and rows[d, m] < rows[d, "dense"]) for m in timing.METHODS[1:]}
-Picture(figure, "; ".join(f"{figures.METHODS[m]} beats dense up to {100 * d:.0f} % kept" for m, d in pays.items()))
+Picture(figure, "; ".join(f"{figures.METHODS[m]} beats dense up to {100 * d:.0f}% kept" for m, d in pays.items()))
 
 # %%
-print("; ".join(f"{figures.METHODS[m]} beats dense up to {100 * d:.0f} % kept" for m, d in pays.items()))
+print("; ".join(f"{figures.METHODS[m]} beats dense up to {100 * d:.0f}% kept" for m, d in pays.items()))
 print(densities.note)
 
 # %% [markdown] tags=["subslide"]
@@ -337,7 +337,7 @@ csr_faster.then(lambda: Picture(figure, said))
 # machine does in {{recorded/layer_times[layer=vgg-16/fc6; method=dense; batch=1].seconds|*1e3 .1f}} ms, theirs in
 # {{paper/table8_time_us.data.Core i7-5930k.dense_b1.3|/1e3 .1f}}. A speed-up has two ends. And CSR is slow there: a kept weight
 # costs {{computed/ch08_speed_and_energy.nanoseconds_an_entry(vgg-16/fc6)|.2f}} ns in fc6, {{computed/ch08_speed_and_energy.nanoseconds_an_entry(vgg-16/fc7)|.2f}} in fc7,
-# though both keep 4 %. The likely cause: fc6's 25,088 inputs take 100 KB, twice what the fastest cache of our machine holds,
+# though both keep 4%. The likely cause: fc6's 25,088 inputs take 100 KB, twice what the fastest cache of our machine holds,
 # and CSR looks them up in no order; fc7's take 16 KB.
 
 # %% [markdown] tags=["subslide", "more"]

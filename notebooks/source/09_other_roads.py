@@ -245,16 +245,16 @@ tables.filters(pruned_filters.rows)
 # %% [markdown] tags=["subslide"]
 # Read this table twice; it is more honest than most.
 #
-# * **At once, before any retraining, random beats both rankings** at 60 and at 80 %:
-#   {{computed/ch09_other_roads.filters_at_once(random; 0.6)|.1f}} and {{computed/ch09_other_roads.filters_at_once(random; 0.8)|.1f}} % errors against *taylor*'s
+# * **At once, before any retraining, random beats both rankings** at 60 and at 80%:
+#   {{computed/ch09_other_roads.filters_at_once(random; 0.6)|.1f}} and {{computed/ch09_other_roads.filters_at_once(random; 0.8)|.1f}}% errors against *taylor*'s
 #   {{computed/ch09_other_roads.filters_at_once(taylor; 0.6)|.1f}} and {{computed/ch09_other_roads.filters_at_once(taylor; 0.8)|.1f}}. (Means of two draws, which
 #   lie far apart: {{recorded/other_roads_filters[criterion=random; fraction=0.6; seed=0].raw_percent|.1f}} and
-#   {{recorded/other_roads_filters[criterion=random; fraction=0.6; seed=1].raw_percent|.1f}} % at 60.) Layers compete here, and
+#   {{recorded/other_roads_filters[criterion=random; fraction=0.6; seed=1].raw_percent|.1f}}% at 60.) Layers compete here, and
 #   both rankings take nearly all from the neurons of `fc1`; random takes the same share everywhere.
 # %% [markdown] tags=["subslide", "more"]
-# * **Retraining forgives.** With 60 % of the channels gone, all three end close together. Whoever shows you a criterion
+# * **Retraining forgives.** With 60% of the channels gone, all three end close together. Whoever shows you a criterion
 #   without the random opponent shows you half of the experiment.
-# * **Where it gets tight, the loss knows best**: at 95 % the Taylor ranking is far ahead.
+# * **Where it gets tight, the loss knows best**: at 95% the Taylor ranking is far ahead.
 # * **Not every channel costs the same.** At equal *channels*, random does fewer multiplications than the clever ones,
 #   as those prefer to remove neurons, which are many and cheap. If time is what you want to save, the ranking must
 #   know the price: Molchanov and others subtract a little of each channel's cost from its score.
@@ -288,7 +288,7 @@ tables.alexnet_filters(cut_alexnet.rows)
 #
 # * **Here the ranking matters, and Molchanov's claim holds.** LeNet-5 forgave everything; AlexNet does not. With half of
 #   every layer's filters gone, the lesson brings *taylor* back to
-#   {{recorded/alexnet_filters[criterion=taylor; even=True; fraction=0.5].error_percent|.1f}} % (the whole net:
+#   {{recorded/alexnet_filters[criterion=taylor; even=True; fraction=0.5].error_percent|.1f}}% (the whole net:
 #   {{recorded/alexnet_filters[criterion=None].error_percent|.1f}}); *magnitude* stays behind it with
 #   {{recorded/alexnet_filters[criterion=magnitude; even=True; fraction=0.5].error_percent|.1f}}, *random* further with
 #   {{recorded/alexnet_filters[criterion=random; even=True; fraction=0.5].error_percent|.1f}}. The lesson is short, which is the hard case: the longer one trains, the
@@ -414,12 +414,12 @@ check.soften(my_soften)
 # %% tags=["nbval-ignore-output"]
 dense, test = shipped.dense("lenet-300-100"), datasets.digits().test
 size = len(archive.dumps(pipeline.stored_net(dense)))
-print(f"32 bits: {size:>9,} bytes, error {training.error_percent(dense, test):4.1f} %")
+print(f"32 bits: {size:>9,} bytes, error {training.error_percent(dense, test):4.1f}%")
 for bits in (8, 4, 3, 2):
     for per in int8.PER:
         stored = int8.store(dense, per, bits)
         row = comparison.entry("int", stored, 1, int8.restore, error_percent=test)
-        print(f"{bits:>2} bits: {row['file_bytes']:>9,} bytes, error {row['error_percent']:4.1f} %, a scale per {per}")
+        print(f"{bits:>2} bits: {row['file_bytes']:>9,} bytes, error {row['error_percent']:4.1f}%, a scale per {per}")
 
 # %% [markdown] tags=["subslide"]
 # At 8 bits nothing is lost, at a quarter of the bytes, for no effort at all: **the first thing to try in practice.**
@@ -450,20 +450,20 @@ axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 Picture(figure, "Test error against bytes in the file, a line for every road; left and low is good. Recorded.")
 
 # %% [markdown] tags=["subslide"]
-# * **On bytes nobody comes near Deep Compression.** With at most 2 % error the others are up to
+# * **On bytes nobody comes near Deep Compression.** With at most 2% error the others are up to
 #   {{computed/ch09_other_roads.best_of_the_others(2)|.1f}} times smaller, it is
 #   {{recorded/other_roads[road=Deep Compression; setting=1 x the paper's densities].ratio|.1f}}. (After a few epochs, that
 #   is. The shipped net, trained ten times as long, makes
-#   {{recorded/shipped_nets[name=lenet-300-100].test_error_percent|.2f}} % errors, the dense one
+#   {{recorded/shipped_nets[name=lenet-300-100].test_error_percent|.2f}}% errors, the dense one
 #   {{recorded/shipped_nets[name=lenet-300-100].dense_test_error_percent|.2f}}.)
 # * **On work it is the other way round.** Look at the column of multiplications: SVD, fewer neurons and small nets
 #   *do* less, on any machine. Deep Compression does less only where a sparse kernel skips the zeros (chapter 08).
 # %% [markdown] tags=["more"]
 # * **Cutting a large net beats training a small one, down to about 90 kB.** Compare SVD and *small net, labels* at about
 #   the same bytes. At the smallest sizes it turns around: rank 8 makes
-#   {{recorded/other_roads[road=SVD; setting=rank 8 and 8].error_percent|.1f}} % errors in
+#   {{recorded/other_roads[road=SVD; setting=rank 8 and 8].error_percent|.1f}}% errors in
 #   {{recorded/other_roads[road=SVD; setting=rank 8 and 8].file_bytes|,}} bytes, the net with 12 and 12 neurons
-#   {{recorded/other_roads[road=small net, labels; setting=12 and 12 neurons].error_percent|.1f}} % in
+#   {{recorded/other_roads[road=small net, labels; setting=12 and 12 neurons].error_percent|.1f}}% in
 #   {{recorded/other_roads[road=small net, labels; setting=12 and 12 neurons].file_bytes|,}}.
 # %% [markdown] tags=["subslide", "more"]
 # * **The teacher did not help the small nets here.** With 55,000 labels there is little left to add, and the small nets
@@ -512,7 +512,7 @@ tables.roads(recorded.rows, combined=True)
 # ({{recorded/other_roads[road=SVD, then Deep Compression].file_bytes|,}} against
 # {{recorded/other_roads[road=Deep Compression; setting=0.5 x the paper's densities].file_bytes|,}}), fewer errors
 # ({{recorded/other_roads[road=SVD, then Deep Compression].error_percent|.2f}} against
-# {{recorded/other_roads[road=Deep Compression; setting=0.5 x the paper's densities].error_percent|.2f}} %) **and** a sixth of
+# {{recorded/other_roads[road=Deep Compression; setting=0.5 x the paper's densities].error_percent|.2f}}%) **and** a sixth of
 # the multiplications. That is the table's best deal. (To be fair: it had the factors' two
 # epochs on top, and a teacher. The row *distillation in Deep Compression* tells what the teacher is worth.)
 
@@ -535,7 +535,7 @@ tables.roads(recorded.rows, combined=True)
 # * **Always run the simple opponent too**: random filters, one more rank, a small net from scratch.
 
 # %% [markdown] tags=["subslide", "more"]
-# **Discuss:** A colleague shows a new criterion for filters with a table: theirs 1.3 %, magnitude 1.6 %, both after
+# **Discuss:** A colleague shows a new criterion for filters with a table: theirs 1.3%, magnitude 1.6%, both after
 # retraining. Which two rows would you ask for before you believe it?
 #
 # **One weight** on the road of Deep Compression, step by step: [its journey](07_full_pipeline.ipynb#The-journey-of-one-weight).

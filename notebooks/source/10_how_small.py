@@ -34,7 +34,7 @@ from dcviz.pipeline import sensitivity, shipped as reference
 # %% tags=["question"]
 shipped = recordings.load("shipped_nets")
 smallest = Prediction(
-    "The smallest `.dcz` file of LeNet-5 that ships, error at most 1.0 %: how many times smaller than dense?",
+    "The smallest `.dcz` file of LeNet-5 that ships, error at most 1.0%: how many times smaller than dense?",
     low=40, high=600, unit="x", key="ch10-smallest",
     truth=round(max(r["dense_bytes"] / r["file_bytes"] for r in shipped.rows), 1),
 )
@@ -68,7 +68,7 @@ figures.frontier_picture("LeNet-300-100", *points, low=15, high=300, errors=(1.0
 # %% [markdown] tags=["subslide"]
 # How to read it. **Up and left is better.** The thin grey lines start at the dense net's error, ours too
 # ({{recorded/shipped_nets[name=lenet-5].dense_test_error_percent|.2f}} and
-# {{recorded/shipped_nets[name=lenet-300-100].dense_test_error_percent|.2f}} %); who starts lower has it easier, and on
+# {{recorded/shipped_nets[name=lenet-300-100].dense_test_error_percent|.2f}}%); who starts lower has it easier, and on
 # both nets we start lower than all of them. Full squares are ratios of stored *bytes*, as ours are. Hollow squares only count *parameters* left: no
 # index, no codebook; they could not be loaded from a file of that size. Compare like with like.
 
@@ -98,7 +98,7 @@ print(seeds.note)
 # The size moves by a few percent: how many weights stay is fixed by the recipe, but sharing finds another codebook each
 # time. The error moves by a dozen or two among ten thousand digits. Differences below that are noise, here and in the
 # published tables. Of the paper's two nets seed 0 ships; of each small one the smallest file whose error on the
-# *held-out* digits is within its bar (1.58 and 1.9 %, 0.74 and 1.0 %). The test images had no say in it: where a triangle
+# *held-out* digits is within its bar (1.58 and 1.9%, 0.74 and 1.0%). The test images had no say in it: where a triangle
 # stands better than the large mark, it stays a triangle.
 
 # %% [markdown] tags=["slide", "more"]
@@ -120,12 +120,12 @@ print(seeds.note)
 # | **neurons**: dead ones go, the others take a better order | as they come | section 4 below |
 
 # %% [markdown] tags=["subslide", "more"]
-# The lab keeps 3 % of fc1's weights. Grey points: every recorded set of coding parts with this training. The green line
+# The lab keeps 3% of fc1's weights. Grey points: every recorded set of coding parts with this training. The green line
 # adds your parts one by one, from the training upwards. Predict first: which **coding** part alone saves most?
 
 # %%
 best_part = Prediction(
-    "One cut, 3 % of fc1, nothing else: which part alone makes the file smallest?",
+    "One cut, 3% of fc1, nothing else: which part alone makes the file smallest?",
     options=["4-bit codes (else 6)", "codes pay for their length", "gaps that fit (else 5 bits)",
              "float16, shared biases", "drop dead neurons, reorder"],
     key="ch10-part", truth=lambda lab: lab.best_coding(),
@@ -143,7 +143,7 @@ best_part.tell()
 # * Go through the trainings. Which way does the point move, up or left?
 # * Switch on all coding parts. Then switch each off again and read the caption: which two overlap, so that together
 #   they save less than the sum?
-# * Go to 1.5 % with the full training, and to the paper's 8 % with one cut. What does each halving of the weights buy,
+# * Go to 1.5% with the full training, and to the paper's 8% with one cut. What does each halving of the weights buy,
 #   and what does it cost?
 # * Some combinations were not recorded. Those you can run live.
 
@@ -170,9 +170,9 @@ best_part.then(lambda: tables.ablation(grid.rows))
 print(grid.note)
 
 # %% [markdown]
-# Two halves. **Training buys error, coding buys bytes.** Cutting to 3 % costs error; gradual cuts, regrowth and a teacher
+# Two halves. **Training buys error, coding buys bytes.** Cutting to 3% costs error; gradual cuts, regrowth and a teacher
 # bring it back at the same size. After that the error hardly moves and the file melts. One part of the coding
-# saves {{computed/ch10_how_small.least_and_most_saved(least)|*100 .0f}} to {{computed/ch10_how_small.least_and_most_saved(most)|*100 .0f}} % of what is left;
+# saves {{computed/ch10_how_small.least_and_most_saved(least)|*100 .0f}} to {{computed/ch10_how_small.least_and_most_saved(most)|*100 .0f}}% of what is left;
 # it is the product that counts.
 
 # %% [markdown] tags=["notes", "more"]
@@ -191,7 +191,7 @@ print(grid.note)
 
 # %% [markdown] tags=["subslide", "more"]
 # Assign with the lengths held fixed; count again; repeat. This is **entropy-constrained** quantization, the heart of
-# every modern codec. Try it on the largest 3 % of the dense net's fc1 and 15 values:
+# every modern codec. Try it on the largest 3% of the dense net's fc1 and 15 values:
 
 # %%
 fc1 = reference.dense("lenet-300-100").fc1.weight.detach().numpy()
@@ -223,8 +223,8 @@ check.assign_with_price(my_choice)
 # %% [markdown] tags=["subslide"]
 # ### You decide: a price, and how many values
 #
-# LeNet-300-100, cut to 20, 40 and 60 % and not retrained. Choose the price of a bit (in units of the layer's variance, as
-# in the recipe above) and $k$, the same in all layers: at most 3.5 % errors on the 1,000 held-out digits, in at most
+# LeNet-300-100, cut to 20, 40 and 60% and not retrained. Choose the price of a bit (in units of the layer's variance, as
+# in the recipe above) and $k$, the same in all layers: at most 3.5% errors on the 1,000 held-out digits, in at most
 # 34,700 bytes. With 31 values and no price the file has {{computed/ch10_how_small.file_at_no_price(31)|,}}. Your smallest file is kept.
 
 
@@ -243,7 +243,7 @@ check.price(my_price)
 #
 # With Huffman behind it, a quantizer may waste *levels* as long as they are rarely used. **Uniform bins**, equally wide,
 # put many levels in the empty tails and few in the middle; Choi and others found that they beat k-means once the codes
-# are Huffman-coded (their results stand in the LeNet-5 picture). Recorded on our net at 3 %, trained with all parts, the
+# are Huffman-coded (their results stand in the LeNet-5 picture). Recorded on our net at 3%, trained with all parts, the
 # rate and the order of neurons left out:
 
 # %%
@@ -347,7 +347,7 @@ figures.mask_picture(fc1)
 
 # %%
 for neighbours, (weights, chance) in bounds.chances(fc1).items():
-    print(f"{neighbours:>15} kept: {weights:>8,} such weights, {100 * chance:5.1f} % of them kept")
+    print(f"{neighbours:>15} kept: {weights:>8,} such weights, {100 * chance:5.1f}% of them kept")
 
 # %% [markdown] tags=["subslide"]
 # Who knows the neighbours is surprised less often. The right measure is the **conditional entropy**: the entropy within
@@ -456,7 +456,7 @@ print(f"{rivals.rows[0]['coder']}; {rivals.note}")
 
 # %% [markdown] tags=["subslide"]
 # On the LeNets the standard saves {{computed/ch10_how_small.standard_saves(lenet-5)|*100 .0f}} to
-# {{computed/ch10_how_small.standard_saves(lenet-5-tiny)|*100 .0f}} % of Huffman's bytes, most on the smallest file: it stores no tables. The four
+# {{computed/ch10_how_small.standard_saves(lenet-5-tiny)|*100 .0f}}% of Huffman's bytes, most on the smallest file: it stores no tables. The four
 # counters on this page get most of that. On AlexNet nothing is left of the advantage: two million bytes do not notice a
 # table, and gaps have a width of their own in every layer.
 
@@ -490,7 +490,7 @@ print(block.note)
 
 # %% [markdown] tags=["notes", "more"]
 # In the picture of section 1 this file stands at {{recorded/lenet_block[name=lenet-5-block].ratio|,.0f}}x and
-# {{recorded/lenet_block[name=lenet-5-block].test_error_percent|.2f}} %, beside MIRACLE (10 and 11), with nothing but cut
+# {{recorded/lenet_block[name=lenet-5-block].test_error_percent|.2f}}%, beside MIRACLE (10 and 11), with nothing but cut
 # weights, shared values and short codes. It is one net of one seed. And it is a form of its own, not a `.dcz` file: it
 # knows the shapes of two nets by their names, and no others.
 
@@ -498,7 +498,7 @@ print(block.note)
 # ## What to take home
 #
 # * Training buys error, coding buys bytes. Fewer weights at the same error is the big lever; each part of the coding
-#   saves {{computed/ch10_how_small.least_and_most_saved(least)|*100 .0f}} to {{computed/ch10_how_small.least_and_most_saved(most)|*100 .0f}} %, and they
+#   saves {{computed/ch10_how_small.least_and_most_saved(least)|*100 .0f}} to {{computed/ch10_how_small.least_and_most_saved(most)|*100 .0f}}%, and they
 #   multiply.
 # * Choose codes for their length, not only for their distance.
 # * The order of hidden neurons is free. Use it.

@@ -42,7 +42,7 @@ Picture(figure, "Above: twelve MNIST digits. Below: twelve of the other digits, 
 # %% tags=["nbval-ignore-output"]
 for name, net in (("dense", shipped.dense("lenet-5")), ("compressed", restore(shipped.compressed("lenet-5")))):
     familiar, new = (training.error_percent(net, split) for split in (datasets.digits().test, other.test))
-    print(f"{name:<12}error on MNIST's digits {familiar:5.1f} %      on the other digits {new:5.1f} %")
+    print(f"{name:<12}error on MNIST's digits {familiar:5.1f}%      on the other digits {new:5.1f}%")
 
 # %% [markdown] tags=["subslide"]
 # Both nets fail alike: this is no fault of compression. They have to learn. But a phone that keeps its file needs only
@@ -119,7 +119,7 @@ print(f"the whole of lenet-5.dcz, positions included: {shipped.compressed_path('
 # %% tags=["nbval-ignore-output"]
 framed = small_digits.digits(size=20)
 print(f"compressed LeNet-5, nothing trained, digits framed as in MNIST: "
-      f"{training.error_percent(restore(shipped.compressed('lenet-5')), framed.test):.1f} %")
+      f"{training.error_percent(restore(shipped.compressed('lenet-5')), framed.test):.1f}%")
 
 # %% [markdown] tags=["subslide"]
 # Zero bytes sent, zero examples used. Find in the table how many examples the codebook needs to get there. Five minutes
@@ -138,8 +138,8 @@ recorded = recordings.load("alexnet_transfer")
 before = {row["start"]: row for row in recorded.rows if row["road"] is None}
 for start, name in (("dense", "dense"), ("everything", "compressed")):
     row = before[start]
-    print(f"{name:<11}{row['bytes']:>12,} bytes, error on the old classes {row['old_error_percent']:.1f} %, "
-          f"on the new ones {row['error_percent']:.1f} %")
+    print(f"{name:<11}{row['bytes']:>12,} bytes, error on the old classes {row['old_error_percent']:.1f}%, "
+          f"on the new ones {row['error_percent']:.1f}%")
 print(f"error on 1,000 test pictures of the new classes, one draw of examples\n{recorded.note}")
 tables.transfer_table(recorded.rows)
 
@@ -147,7 +147,7 @@ tables.transfer_table(recorded.rows)
 # **What came out**, as far as one draw of examples can tell:
 #
 # * **Few numbers do not carry this far, and what they carry are the biases.** From ten pictures of each class the biases
-#   alone come to {{recorded/alexnet_transfer[road=biases; examples=50].error_percent|.1f}} % (guessing: 80), with the shared values to {{recorded/alexnet_transfer[road=codebook; examples=50].error_percent|.1f}}; with a hundred of each, to
+#   alone come to {{recorded/alexnet_transfer[road=biases; examples=50].error_percent|.1f}}% (guessing: 80), with the shared values to {{recorded/alexnet_transfer[road=codebook; examples=50].error_percent|.1f}}; with a hundred of each, to
 #   {{recorded/alexnet_transfer[road=biases; examples=500].error_percent|.1f}} and {{recorded/alexnet_transfer[road=codebook; examples=500].error_percent|.1f}}. The small digits were MNIST's ten classes in another hand. Here the *answers*
 #   are new, and a few shared numbers cannot say them.
 # %% [markdown] tags=["subslide", "more"]
@@ -161,7 +161,7 @@ tables.transfer_table(recorded.rows)
 # * **The update of the kept weights is again larger than the whole file.** The surprise was not LeNet's alone.
 # * **The old task helps**: from scratch, the same few steps end ten points or more behind the free roads, and about where
 #   the mask ends.
-# * **More examples did not help**, the biases even lose ({{recorded/alexnet_transfer[road=biases; examples=2000].error_percent|.1f}} % with 2,000): in 40 steps the *lesson* is what
+# * **More examples did not help**, the biases even lose ({{recorded/alexnet_transfer[road=biases; examples=2000].error_percent|.1f}}% with 2,000): in 40 steps the *lesson* is what
 #   limits, not the examples.
 
 # %% [markdown] tags=["notes", "more"]
@@ -273,7 +273,7 @@ check.mean_and_spread(my_mean_and_spread)
 # %% tags=["question"]
 recorded = recordings.load("small_sets")
 few_digits = Prediction(
-    "250 digits to learn from. Prune 80 % of the weights. Against the dense net that trained as long, the error...",
+    "250 digits to learn from. Prune 80% of the weights. Against the dense net that trained as long, the error...",
     options=["falls by more than a point", "stays within a point", "rises by more than a point"],
     key="ch11-regularisation",
     truth=tables.in_words(tables.gains(recorded.rows, 250)["pruned", 0.2][0]),
@@ -377,7 +377,7 @@ for ax, title, rows in zip(axes, titles, (own, blocked, squeezed.rows), strict=T
     ax.set_title(title)
 axes[0].legend(loc="upper right")
 text = "; ".join(
-    f"{title}: {100 * kept:.0f} % kept, weights {ratio:.1f} times smaller"
+    f"{title}: {100 * kept:.0f}% kept, weights {ratio:.1f} times smaller"
     for title, (ratio, kept) in zip(titles, map(googlenet.ratios, (own, blocked, squeezed.rows)), strict=True)
 )
 Picture(figure, f"{text}. LeNet-5: our file, measured now. SqueezeNet: the authors' weights as .dcz, {squeezed.note}.")
@@ -389,7 +389,7 @@ googlenet.filter_table({"LeNet-5": own, "GoogLeNet": blocked, "SqueezeNet": sque
 # %% [markdown] tags=["subslide"]
 # GoogLeNet is ours, on CIFAR-10 at 64 pixels, and trained for six epochs only. So do not compare its error with anybody
 # else's, but with the fair rival's, the dense net that trained on for as long as the other was pruned. It ends at
-# {{recorded/googlenet_layers[stage=dense, longer].error_percent|.1f}} %, the pruned net at
+# {{recorded/googlenet_layers[stage=dense, longer].error_percent|.1f}}%, the pruned net at
 # {{recorded/googlenet_layers[stage=pruned].error_percent|.1f}}: five points are lost. Half an epoch of retraining is short, and there is no large layer to take the weights from. Sharing costs next to nothing.
 
 # %% tags=["subslide"]

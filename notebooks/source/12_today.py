@@ -165,7 +165,7 @@ exponent.then(lambda: print({part: round(worth, 2) for part, worth in bfloat16.e
 # was: how far can one prune **at once**, with nothing but a few lines of text?
 
 # %% [markdown] tags=["subslide", "more"]
-# Start with a net that you know. LeNet-300-100, 8 % of `fc1` and `fc2` kept, nothing retrained (1,000 held-out digits,
+# Start with a net that you know. LeNet-300-100, 8% of `fc1` and `fc2` kept, nothing retrained (1,000 held-out digits,
 # the inputs of 500 others):
 
 # %% tags=["nbval-ignore-output"]
@@ -215,7 +215,7 @@ WandaLab(prediction=best_score)
 best_score.tell()
 
 # %% [markdown] tags=["subslide"]
-# **Try it:** keep 50 % and go through the scores; then 30 %. Where does the text begin to fall apart? Which numbers
+# **Try it:** keep 50% and go through the scores; then 30%. Where does the text begin to fall apart? Which numbers
 # tell you before your ear does?
 
 # %%
@@ -362,7 +362,7 @@ three_bits.tell()
 # * 4 bits, k-means, a table for each 32 neighbours. What is the file full of?
 # * A grid with one scale a layer, at 3 bits; then a scale for each 32. What does a group buy, what does it cost?
 # * Switch Huffman codes on. Which method gains more from it, and why? (Chapter 10, section 3.)
-# * Keep 0.5 % apart. Begin the sentence as you like, and press the button.
+# * Keep 0.5% apart. Begin the sentence as you like, and press the button.
 
 # %% tags=["subslide"]
 shares = recordings.load("today_sharing")
@@ -421,8 +421,8 @@ print(f"milliseconds a token (of the whole batch, divided by its size); {times.n
 # %% [markdown] tags=["subslide"]
 # * *One text at a time costs most.* A token of a batch of 64 takes a sixth of the time: each weight is fetched once for
 #   all.
-# * *Half of the weights are not half of the time.* At 50 % kept both sparse forms are slower than dense at a batch of
-#   one, at 20 % about twice as fast on the large matrix. CSR fetches 8 bytes for each kept weight; and the compressed
+# * *Half of the weights are not half of the time.* At 50% kept both sparse forms are slower than dense at a batch of
+#   one, at 20% about twice as fast on the large matrix. CSR fetches 8 bytes for each kept weight; and the compressed
 #   form has lost its second advantage: after a ReLU most inputs were zero, in a transformer hardly one is.
 # %% [markdown] tags=["more"]
 # * *Our small model is no judge of speed*: its matrices stay in the cache, and one text at a time most of it goes
@@ -507,9 +507,9 @@ print(found.note)
 # %% [markdown] tags=["subslide"]
 # **What does the paper's idea still buy?** From the 4-bit format of a local runner it goes down in three steps: a
 # codebook and Huffman codes in place of a grid save
-# {{computed/ch12_today.saves(shared: k-means, 4 bits, Huffman; grid, 4 bits, groups of 32)|*100 .0f}} %; half of the weights
+# {{computed/ch12_today.saves(shared: k-means, 4 bits, Huffman; grid, 4 bits, groups of 32)|*100 .0f}}%; half of the weights
 # pruned, the others corrected, save
-# {{computed/ch12_today.saves(all three: corrected, 50% kept, 4 bits; shared: k-means, 4 bits, Huffman)|*100 .0f}} % of the rest.
+# {{computed/ch12_today.saves(all three: corrected, 50% kept, 4 bits; shared: k-means, 4 bits, Huffman)|*100 .0f}}% of the rest.
 # But look at the points: around {{computed/ch12_today.bits_a_weight(all three: corrected, 50% kept, 4 bits)|.1f}} bits a weight, *three bits and no pruning* are just as good.
 # Pruning and few bits compete for the same slack. **Below two and a half bits a weight pruning wins**: half of the
 # weights with 3 bits each write better than all of them with 2. There the mask says more for its bits than a third code

@@ -125,7 +125,7 @@ def main():
         print(f"{module}: {len(run) - len(alive)} of {len(run)} killed, {len(after)} mutants in all", flush=True)
         for name in alive:
             print(mutmut(folder, "show", name), flush=True)
-    print(f"all: {killed} of {total} killed, {100 * killed / max(total, 1):.1f} %")
+    print(f"all: {killed} of {total} killed, {100 * killed / max(total, 1):.1f}%")
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ def page():
     for row in rows():
         table.append(row)
         lines.append(
-            "| {density} | {bits} | {bytes:,} | {ratio:.1f} | {median:.1f} | {mean:.1f} | {far:.0f} % |".format(**row)
+            "| {density} | {bits} | {bytes:,} | {ratio:.1f} | {median:.1f} | {mean:.1f} | {far:.0f}% |".format(**row)
         )
         print(lines[-1], flush=True)
     if lost := {row["density"] for row in table if row["far"] > 50}:

@@ -123,7 +123,7 @@ def main():
             command += ["--xz-megabytes", str(arguments.xz_megabytes)]
             out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             out_bytes, in_bytes, seconds, memory = json.loads(out)
-            ratio = f"{100 * out_bytes / in_bytes:6.1f} %" if not what.startswith("expand") else " " * 8
+            ratio = f"{100 * out_bytes / in_bytes:6.1f}%" if not what.startswith("expand") else " " * 8
             print(f"{what:32}{ratio}{in_bytes / 1e6 / seconds:8.0f} MB/s{memory / 1e6:8.0f} MB of memory")
             if (
                 what == "expand, lossless"

@@ -64,7 +64,7 @@ def layers_table(row):
         lines.append(
             f"  {r['layer']:13}{100 * r['active']:>6.1f}%  {LAYERS[r['method']]:24}{1e6 * r['seconds']:>7.0f} µs"
             f"  {quartiles:>18}  {dense[r['layer'], r['active']] / r['seconds']:>8.2f}"
-            f"  {r['resident_bytes']:>12,}  {100 * r['moved_bytes'] / speed / r['seconds']:>6.0f} %"
+            f"  {r['resident_bytes']:>12,}  {100 * r['moved_bytes'] / speed / r['seconds']:>6.0f}%"
         )
     ratio, full = row["ratio"], row["all_inputs_active"]
     lines += [
@@ -76,7 +76,7 @@ def layers_table(row):
 
 
 def _a_net(kept):
-    """One layer of 4,096 outputs, 9 % kept, 32 shared weights, coded as the paper does -> StoredNet."""
+    """One layer of 4,096 outputs, 9% kept, 32 shared weights, coded as the paper does -> StoredNet."""
     from dcviz import archive
 
     random = np.random.default_rng(0)

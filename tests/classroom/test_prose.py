@@ -25,8 +25,8 @@ def test_tags_become_the_numbers_of_record_paper_and_computation(monkeypatch):
     rows = [{"net": "a", "bytes": 12345, "error": 0.125}, {"net": "b", "bytes": 5, "error": 0.5}]
     monkeypatch.setattr(recordings, "load", lambda name: recordings.Recorded(name, "", "", "", rows))
     monkeypatch.setattr(prose, "computed", lambda chapter: {"sum": lambda *parts: sum(map(float, parts))})
-    text = "{{recorded/any[net=a].bytes|,}} bytes, {{recorded/any[net=a; bytes=12345].error|*100 .1f}} %"
-    assert prose.filled(text) == "12,345 bytes, 12.5 %"
+    text = "{{recorded/any[net=a].bytes|,}} bytes, {{recorded/any[net=a; bytes=12345].error|*100 .1f}}%"
+    assert prose.filled(text) == "12,345 bytes, 12.5%"
     assert prose.filled("{{recorded/any.1.bytes}}, {{recorded/any[net=a].bytes|/1e3 .2f}} kB") == "5, 12.35 kB"
     assert prose.filled("{{computed/ch09_other_roads.sum(1; 2)|.0f}}") == "3"
     hours = paper.table("nips2015_pruning")["alexnet_hours"]["train"]
@@ -96,7 +96,7 @@ MEANT = {  # (chapter, number): why it is no measurement although a recorded or 
     ("07", "9,216"): "the shape of AlexNet's fc6",
     ("08", "9,216"): "the shape of AlexNet's fc6",
     ("08", "4,096"): "the shape of AlexNet's fc6",
-    ("08", "5.6"): "4 bytes against 8 for 9 %",
+    ("08", "5.6"): "4 bytes against 8 for 9%",
     ("10", "3.5"): "limit of an exercise, chosen",
     ("12", "1,024"): "pieces of words, chosen",
     ("12", "4,096"): "the shape of a large model's matrix",
@@ -175,7 +175,7 @@ def test_no_number_is_typed_that_a_recording_or_the_paper_holds(source):
 
 
 def test_a_typed_twin_would_be_found():
-    assert list(telling("It takes 33,095 bytes, `12,345`, $0.91^{16}$, in 2016 or 10 of 1,000; 18.83 %.")) == [
+    assert list(telling("It takes 33,095 bytes, `12,345`, $0.91^{16}$, in 2016 or 10 of 1,000; 18.83%.")) == [
         "33,095",
         "18.83",
     ]
@@ -199,6 +199,6 @@ def test_the_readme_says_what_was_recorded():
     dense, small, printed = stages["dense"], stages["small, coded"], stages["paper, coded"]
     assert f"{small['ratio']:.0f} times smaller" in text
     assert (
-        f"({small['test_error_percent']:.1f} against {dense['test_error_percent']:.1f} % of the test pictures)" in text
+        f"({small['test_error_percent']:.1f} against {dense['test_error_percent']:.1f}% of the test pictures)" in text
     )
     assert f"{dense['file_bytes'] / 1e6:.0f} MB in {printed['file_bytes'] / 1e6:.1f}" in text

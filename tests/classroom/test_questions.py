@@ -635,7 +635,7 @@ def test_every_question_of_a_run_is_run_here():
 def test_what_tells():
     number, choice = Prediction("?", low=0, high=1000, unit="%"), Prediction("?", options=["linear", "density"])
     assert tells("it is 40.2 of them", number, 40.23)
-    assert tells("it is 40 %", number, 40.23)
+    assert tells("it is 40%", number, 40.23)
     assert not tells("layer 40, 41.2", number, 40.23)
     assert tells("best: linear", choice, "linear")
     assert not tells("linear, density", choice, "linear")

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 
 import ipywidgets as widgets
 import numpy as np
@@ -52,6 +53,7 @@ def test_the_caption_speaks_in_numbers(lab):
     assert len(plain(lab.caption.value)) > 40
     assert any(c.isdigit() for c in lab.caption.value)
     assert "nan" not in lab.caption.value.lower().split()
+    assert not re.search(r"\d %", plain(lab.caption.value)), "no space, as in markup.percent"
 
 
 def test_every_slider_has_a_numeric_entry(lab):

@@ -31,7 +31,7 @@ Read the picture from left to right.
 * **Without retraining** the net falls apart at once. Retraining is what makes pruning work at all.
 * **As long as a tenth or more stays**, it does not matter how you cut; one cut is as good as any. (No curve
   gets back to the dense net's error: it learned from 55,000 digits, and here it retrains on 4,000.)
-* **The harder the cut, the more the way counts.** Gradual cuts lead from 3 % on. At 1 % a single cut makes
+* **The harder the cut, the more the way counts.** Gradual cuts lead from 3% on. At 1% a single cut makes
   {{computed/ch02_pruning.times_the_errors(one cut; gradual; 0.01)|.1f}} times as many errors as gradual ones, and
   {{computed/ch02_pruning.times_the_errors(one cut; five cuts; 0.01)|.1f}} times as many as five cuts.
 
@@ -47,13 +47,13 @@ def penalty():
     """What the two penalties did, before and after retraining."""
     return Markdown(
         filled(r"""
-**Before retraining** L1 does better between 10 % and 3 %, with either seed: its small weights were closer to zero,
-so losing them hurts less. At 2 % both nets are broken. **After retraining** the gap closes, and L2 is ahead at most
+**Before retraining** L1 does better between 10% and 3%, with either seed: its small weights were closer to zero,
+so losing them hurts less. At 2% both nets are broken. **After retraining** the gap closes, and L2 is ahead at most
 densities, by a few digits of a thousand. That is less than two seeds differ, so on this small problem call it a draw.
 
 NIPS'15 found the same order on AlexNet, and there it counted: L1 is better right after pruning, **L2 gives the best
 nets once retrained** (quoted). So the paper prunes nets trained with L2. The recording has one strength $\lambda$ for
-each penalty, and both dense nets make about {{recorded/pruning_penalties.0.dense|.0f}} % errors; with other strengths
+each penalty, and both dense nets make about {{recorded/pruning_penalties.0.dense|.0f}}% errors; with other strengths
 the picture may shift.
 """)
     )

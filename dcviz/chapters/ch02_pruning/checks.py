@@ -178,7 +178,7 @@ def _cut(answers):
 
 densities = Decision(
     "densities",
-    spec="Return {layer: density} for LeNet-300-100, cut once and not retrained: at most 5 % errors on the 1,000 "
+    spec="Return {layer: density} for LeNet-300-100, cut once and not retrained: at most 5% errors on the 1,000 "
     "held-out digits, in a file of at most 300,000 bytes.",
     solution=by_layer(0.2, 0.4, 0.6),
     outcome=_cut,

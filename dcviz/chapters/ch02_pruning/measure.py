@@ -179,7 +179,7 @@ def reach_table(rows, limit):
     """``reach`` for a reader -> DataFrame: weights that stay in percent, and how many times fewer, per method."""
     rows = {
         method: {
-            f"weights kept with at most {limit:g} % error (recorded)": f"{100 * density:.1f} %",
+            f"weights kept with at most {limit:g}% error (recorded)": f"{100 * density:.1f}%",
             "times fewer (recorded)": f"{1 / density:.1f}x",
         }
         for method, density in reach(rows, limit).items()
@@ -205,7 +205,7 @@ def penalty_table(rows):
     table = {}
     for scale in dict.fromkeys(row["scale"] for row in rows):
         here = [row for row in rows if row["scale"] == scale]
-        table[f"{100 * scale:g} %"] = {
+        table[f"{100 * scale:g}%"] = {
             (title, penalty): round(error, 1)
             for title, when in (("not retrained (recorded)", "before"), ("retrained (recorded)", "after"))
             for penalty, error in _means(here, "penalty", when).items()

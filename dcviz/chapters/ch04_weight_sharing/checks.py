@@ -25,7 +25,7 @@ def _file(answers):
 codebooks = Decision(
     "codebooks",
     spec='Return {layer: (k, init)} for the unpruned LeNet-300-100; init is "linear", "density" or "forgy". Without '
-    "fine-tuning: at most 3 % errors on the 1,000 held-out digits, in a file of at most 70,000 bytes.",
+    "fine-tuning: at most 3% errors on the 1,000 held-out digits, in a file of at most 70,000 bytes.",
     solution=by_layer((4, "density"), (6, "density"), (8, "linear")),
     outcome=_file,
     budget=70_000,

@@ -55,18 +55,18 @@ def figure8_table(rows, bits=(3, 4, 5, 6, 8)):
         row = {}
         at = quoted["bits"].index(b)
         for init, name in names.items():
-            row[PAPER, f"{init} %"] = f"{100 - quoted['top1'][name][at]:.1f}"
+            row[PAPER, init + " %"] = f"{100 - quoted['top1'][name][at]:.1f}"
         for what in ("error_percent", "finetuned_error_percent"):
             for init in names:
                 found = [r[what] for r in rows if (r["net"], r["bits"], r["init"]) == ("dense", b, init)]
-                label = f"{init} %" if what == "error_percent" else f"{init}, fine-tuned %"
+                label = init + " %" if what == "error_percent" else f"{init}, fine-tuned %"
                 row[RECORDED, label] = f"{np.mean(found):.2f}"
         table[f"{b} bits"] = row
     return pd.DataFrame.from_dict(table, orient="index")
 
 
 def best_for_large(values, k):
-    """The start, before any k-means, that rounds the largest 1 % of the weights with the smallest rms error."""
+    """The start, before any k-means, that rounds the largest 1% of the weights with the smallest rms error."""
     large = np.abs(values) >= np.sort(np.abs(values))[-values.size // 100]
 
     def error(init):

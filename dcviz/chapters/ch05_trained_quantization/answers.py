@@ -12,7 +12,7 @@ def together():
 **The paper's message, and ours.**
 
 * *Convolutional layers need more bits* than fully connected ones. AlexNet's fc layers get by with 3 bits
-  ({{paper/figure7_bits_vs_accuracy.fc.top1_pruned_quant.2}} % right, of
+  ({{paper/figure7_bits_vs_accuracy.fc.top1_pruned_quant.2}}% right, of
   {{paper/text_numbers.alexnet_ref_top1_acc}}); at 2 bits they lose
   {{computed/ch05_trained_quantization.figure7_loss(pruned; 2)|.1f}} points, and
   {{computed/ch05_trained_quantization.figure7_loss(unpruned; 2)|.1f}} where the net is not pruned.

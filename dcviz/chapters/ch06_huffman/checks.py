@@ -265,7 +265,7 @@ gap_widths = Decision(
         "column by column makes fewer fillers, but the gaps of fc1 are more even then, and even gaps code badly": (
             by_layer(*[(8, "F")] * 3)
         ),
-        "6 bits are still too few for fc1 at 8 %": by_layer(*[(6, "C")] * 3),
+        "6 bits are still too few for fc1 at 8%": by_layer(*[(6, "C")] * 3),
         "each layer needs two choices, its bits and its walk": by_layer(8, 8, 8),
         "a gap has at most 16 bits": by_layer((20, "C"), (8, "F"), (5, "C")),
     },

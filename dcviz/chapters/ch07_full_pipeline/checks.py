@@ -75,7 +75,7 @@ def _trained(answers):
 recipe = Decision(
     "recipe",
     spec="Return {layer: (density, bits of a weight code)}. LeNet-300-100 goes through the whole pipeline, with two "
-    "passes of retraining over 4,000 digits: at most 5 % errors on the 1,000 held-out ones, in at most 15,000 bytes, "
+    "passes of retraining over 4,000 digits: at most 5% errors on the 1,000 held-out ones, in at most 15,000 bytes, "
     "71 times smaller than dense.",
     solution=by_layer((0.04, 3), (0.08, 3), (0.3, 4)),
     outcome=_trained,

@@ -229,7 +229,7 @@ def _stages(one):
     kept = one.kept
     gone = "0" if not kept else _signed(one.retrained)
     return [
-        ["dense", _signed(one.dense), f"larger than {100 * one.rank:.1f} %\nof the layer"],
+        ["dense", _signed(one.dense), f"larger than {100 * one.rank:.1f}%\nof the layer"],
         ["last cut", _signed(one.cut) if one.cut else "0", "stays" if one.cut else "pruned"],
         ["retrained", gone, f"{_signed(one.retrained - one.dense)}\nsince dense" if kept else "held at zero"],
         [

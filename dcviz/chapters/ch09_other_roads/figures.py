@@ -133,7 +133,7 @@ def soft_targets(axes, probabilities, label):
         getattr(bars[label], f"set_{key}")(value)
     axes.set(xscale="log", xlim=(1e-5, 1.5), ylim=(9.6, -0.6), yticks=range(10), ylabel="digit")
     axes.set_xlabel("probability (log scale)")
-    axes.set_xticks([1e-4, 1e-2, 1], ["0.01 %", "1 %", "100 %"])
+    axes.set_xticks([1e-4, 1e-2, 1], ["0.01%", "1%", "100%"])
     axes.grid(axis="x")
     return bars
 

@@ -90,7 +90,7 @@ def smallest_table(figure6, loss=0.5):
         row = {}
         for title, found in ((PAPER.replace("quoted", "read off Fig. 6"), points), (RECORDED, mine[name])):
             least = smallest(found, loss)
-            row[title] = "none" if least is None else f"{least:.1f} % of the dense size"
+            row[title] = "none" if least is None else f"{least:.1f}% of the dense size"
         table[name.replace("_", " ").replace("plus", "+")] = row
     return pd.DataFrame.from_dict(table, orient="index")
 
@@ -138,7 +138,7 @@ def factorisations(rows):
     for row in rows:
         table[row["layer"], row["road"], row["setting"]] = {
             "numbers stored for the layer": f"{row['numbers']:,}",
-            "of the weights missing": f"{100 * row['relative_error']:.1f} %",
+            "of the weights missing": f"{100 * row['relative_error']:.1f}%",
             "error of the net %": f"{row['error_percent']:.1f}",
         }
     return _recorded(table)

@@ -117,8 +117,8 @@ def _file(answers):
 
 price = Decision(
     "price",
-    spec="Return (price, k). LeNet-300-100 is cut to 20, 40 and 60 %, not retrained, and shares k values a layer, with "
-    "codes that pay `price` for a bit (in units of the layer's variance): at most 3.5 % errors on the 1,000 held-out "
+    spec="Return (price, k). LeNet-300-100 is cut to 20, 40 and 60%, not retrained, and shares k values a layer, with "
+    "codes that pay `price` for a bit (in units of the layer's variance): at most 3.5% errors on the 1,000 held-out "
     "digits, in at most 34,700 bytes.",
     solution=lambda: (0.2, 4),
     outcome=_file,

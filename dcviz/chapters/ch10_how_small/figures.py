@@ -75,8 +75,8 @@ def frontier_picture(model, shipped, before, seeds=(), low=15, high=1500, errors
     key.set_axis_off()
     lines = [f"{number:>2}  {row['method']}" for number, row in rows.items()]
     key.text(0, 1, "\n".join(lines), va="top", fontsize=theme.FONT_SMALL, linespacing=1.35, transform=key.transAxes)
-    text = "; ".join(f"{ratio:.0f}x at {error:.2f} %" for error, ratio in shipped)
-    return Picture(figure, f"{model}, ours, from {before:.2f} %: {text}; {len(rows)} published results beside them")
+    text = "; ".join(f"{ratio:.0f}x at {error:.2f}%" for error, ratio in shipped)
+    return Picture(figure, f"{model}, ours, from {before:.2f}%: {text}; {len(rows)} published results beside them")
 
 
 def steps_picture(steps):
@@ -102,7 +102,7 @@ def steps_picture(steps):
     right.grid(axis="x", color=theme.RC["grid.color"])
     left.invert_yaxis()
     left.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n / 1000:g} K"))
-    return Picture(figure, "; ".join(f"{idea}: {size:,} bytes, {error:.2f} %" for idea, size, error in steps))
+    return Picture(figure, "; ".join(f"{idea}: {size:,} bytes, {error:.2f}%" for idea, size, error in steps))
 
 
 ROLES = {

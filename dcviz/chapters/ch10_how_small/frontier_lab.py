@@ -28,7 +28,7 @@ MOST = 6.0
 class FrontierLab(Lab):
     """LeNet-300-100 by a recipe of your own: its file and its error, beside what others published.
 
-        FrontierLab()                                                  # the plain recipe at 3 % of fc1
+        FrontierLab()                                                  # the plain recipe at 3% of fc1
         FrontierLab(density=3.0, training="gradual + teacher", rate=True)
 
     State: ``density``, percent of fc1's weights kept; ``training``, how it is pruned and retrained; ``few_codes``,

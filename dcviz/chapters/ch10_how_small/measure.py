@@ -17,7 +17,7 @@ from dcviz.pipeline import chains, reordering, sensitivity, shipped as reference
 SEEDS = (0, 1, 2)
 GRID = [(3.0, parts) for parts in frontier.LADDER]
 GRID += [(8.0, ()), (8.0, frontier.LADDER[-1]), (1.5, frontier.LADDER[-1])]
-"""(density, training parts) of the recorded trainings: every step at 3 %, the ends of the frontier elsewhere."""
+"""(density, training parts) of the recorded trainings: every step at 3%, the ends of the frontier elsewhere."""
 
 
 def folder():
@@ -85,7 +85,7 @@ def grid():
     """Errors and files of all recorded recipes, 8 epochs each: a row a training.
 
     experiment "parts": density and training parts, and under "files" for every set of coding parts, joined by "+",
-    file bytes and error on the held-out digits. "no regrowth", "sensitivity": one recipe each at the density 3 %.
+    file bytes and error on the held-out digits. "no regrowth", "sensitivity": one recipe each at the density 3%.
     "dead only", "kmeans", "uniform": other ways to code the net that has all training parts.
     """
     return [*(run(density, parts) for density, parts in GRID), *variants()]

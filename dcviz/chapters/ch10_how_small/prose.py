@@ -15,7 +15,7 @@ from dcviz.pipeline.shipped import dense
 
 
 def priced(rate, what):
-    """Codes of 3 % of fc1 at a price of a bit: entropy in "bits", or root mean square "distance" in deviations."""
+    """Codes of 3% of fc1 at a price of a bit: entropy in "bits", or root mean square "distance" in deviations."""
     values, centroids = _kept()
     codes = rate_distortion.assign_by_rate(values, centroids, float(rate) * values.var())
     if what == "bits":

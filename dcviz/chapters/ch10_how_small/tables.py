@@ -133,7 +133,7 @@ def standard(rows):
             (RECORDED, "Huffman: the file"): f"{row['huffman']:,}",
             (RECORDED, "by neighbours"): f"{row['neighbours']:,}",
             (RECORDED, "NNC"): f"{row['nnc']:,}",
-            (RECORDED, "NNC to Huffman"): f"{100 * (row['nnc'] / row['huffman'] - 1):+.1f} %",
+            (RECORDED, "NNC to Huffman"): f"{100 * (row['nnc'] / row['huffman'] - 1):+.1f}%",
         }
     return pd.DataFrame.from_dict(table, orient="index")
 

@@ -33,7 +33,7 @@ def start():
 * *The closest codebook is not always the best net.* With four values the optimum fits the weights far better than
   *linear* and yet answers no better:
   {{computed/ch11_open_questions.start_error(optimal; 4)|.2f}} against
-  {{computed/ch11_open_questions.start_error(linear; 4)|.2f}} %, which is seven pictures of ten thousand, so call it a
+  {{computed/ch11_open_questions.start_error(linear; 4)|.2f}}%, which is seven pictures of ten thousand, so call it a
   draw; with eight it leads by
   {{computed/ch11_open_questions.start_lead(8)|.2f}} points. Squared error counts every weight alike; but the few large
   weights do more for the answer, and *linear* keeps them: the paper's own argument.

@@ -92,6 +92,6 @@ def gain_table(rows):
     table = {}
     for n in sizes(rows):
         for (net, density), (mean, deviation, _) in gains(rows, n).items():
-            row = table.setdefault((net, f"{100 * density:g} % kept"), {})
+            row = table.setdefault((net, f"{100 * density:g}% kept"), {})
             row[f"{n:,} digits"] = f"{mean:+.1f} ± {deviation:.1f}"
     return pd.DataFrame.from_dict({key: table[key] for key in sorted(table, key=lambda key: key[0])}, orient="index")

@@ -21,7 +21,7 @@ class BitsLab(Lab):
         BitsLab(bits=4, method="grid", group="32")             # what a local runner's format does
         BitsLab(bits=3, method="k-means, weighted", group="row", apart=True, begin="Mr. Darcy")
 
-    State: ``bits``, ``method``, ``group`` (who shares a table), ``apart`` (0.5 % of the weights keep their value),
+    State: ``bits``, ``method``, ``group`` (who shares a table), ``apart`` (0.5% of the weights keep their value),
     ``huffman`` (codes of varying length), ``begin`` (how the sentence begins). ``point`` is the recorded row, None
     where none was recorded; ``run()`` does it now, and ``live`` is the last run's (bytes, bits a character, sentence).
     """
@@ -53,7 +53,7 @@ class BitsLab(Lab):
                 value=self.group,
                 **choose,
             ),
-            "apart": widgets.Checkbox(self.apart, description="0.5 % kept apart", indent=False, **choose),
+            "apart": widgets.Checkbox(self.apart, description="0.5% kept apart", indent=False, **choose),
             "huffman": widgets.Checkbox(self.huffman, description="Huffman codes", indent=False, **choose),
             "begin": widgets.Text(self.begin, description="begin with", continuous_update=False, **choose),
         }

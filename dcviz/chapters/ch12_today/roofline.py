@@ -3,7 +3,7 @@
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 QUOTED = {"BF16 / FP16": 16.0, "DFloat11 (about)": 11.2, "Q8_0": 8.5, "Q4_0": 4.5}
 """{format: bits a weight, scales included}. Q8_0 and Q4_0: 34 and 18 bytes for 32 weights (llama.cpp, ggml-quants.h);
-DFloat11: about 70 % of bfloat16 (Zhang and others, arXiv:2504.11651)."""
+DFloat11: about 70% of bfloat16 (Zhang and others, arXiv:2504.11651)."""
 
 
 def tokens_per_second(weights, bits, bytes_per_second, operations_per_second, batch=1):

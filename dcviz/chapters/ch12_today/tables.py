@@ -15,7 +15,7 @@ RECORDED, NOW, QUOTED = "recorded", "measured now", "quoted"
 WANDA = "Sun and others, arXiv:2306.11695 (not yet compared with a copy at hand)"
 """Where the numbers of ``LLAMA`` are printed: LLaMA-7B, perplexity on WikiText."""
 LLAMA = {"not pruned": (5.68, 5.68), "magnitude": (17.29, 42.13), "SparseGPT": (7.22, 11.00), "Wanda": (7.26, 11.53)}
-"""{method: (perplexity at 50 % kept, at 2:4)}."""
+"""{method: (perplexity at 50% kept, at 2:4)}."""
 
 
 def compressors(bits):
@@ -83,7 +83,7 @@ def pruning(rows):
             table.setdefault(row["way"], {})[round(100 * row["density"])] = row["bits_per_character"]
     columns = sorted({kept for row in table.values() for kept in row}, reverse=True)
     named = {
-        way: {(RECORDED, f"{kept} % kept"): f"{row[kept]:.3f}" if kept in row else "" for kept in columns}
+        way: {(RECORDED, f"{kept}% kept"): f"{row[kept]:.3f}" if kept in row else "" for kept in columns}
         for way, row in table.items()
     }
     return pd.DataFrame.from_dict(named, orient="index")
@@ -126,12 +126,12 @@ def shared(rows, bits, dense):
 
 
 def apart(rows, dense):
-    """What keeping 0.5 % of the weights apart changes, one codebook or grid a layer: a DataFrame."""
+    """What keeping 0.5% of the weights apart changes, one codebook or grid a layer: a DataFrame."""
     table = {}
     for row in rows:
         if row["group"] == "layer" and row["bits"] < 8:
             name = f"{row['method']}, {row['bits']} bits"
-            key = "0.5 % apart" if row["apart"] else "all shared"
+            key = "0.5% apart" if row["apart"] else "all shared"
             table.setdefault(name, {})[RECORDED, f"lost, {key}"] = f"{row['bits_per_character'] - dense:+.3f}"
     return pd.DataFrame.from_dict(table, orient="index")
 
@@ -157,7 +157,7 @@ def tokens(rows, net):
     table = {}
     for row in rows:
         if row["net"] == net and not (row["method"] == "dense" and row["density"] < 1):
-            name = row["method"] if row["method"] == "dense" else f"{row['method']}, {100 * row['density']:.0f} % kept"
+            name = row["method"] if row["method"] == "dense" else f"{row['method']}, {100 * row['density']:.0f}% kept"
             table.setdefault(name, {})[RECORDED, f"batch {row['batch']}"] = f"{1e3 * row['seconds'] / row['batch']:.3f}"
     return pd.DataFrame.from_dict(table, orient="index")
 

@@ -15,7 +15,7 @@ MOST = 3.0
 class WandaLab(Lab):
     """The language model, pruned at once in the way that you choose: its error, and a sentence that it writes.
 
-        WandaLab()                                          # by magnitude, 80 % of the weights kept
+        WandaLab()                                          # by magnitude, 80% of the weights kept
         WandaLab(way="Wanda, each output", kept=50)
         WandaLab(way="corrected", two_of_four=True)
 

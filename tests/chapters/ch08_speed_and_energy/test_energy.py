@@ -146,7 +146,7 @@ def test_an_estimate_by_hand():
     assert (dense.file_bytes, dense.resident_bytes, dense.memory) == (240e6, 4 * 61_090_496, "DRAM")
     compressed = phones.estimate("alexnet", "compressed", slow_memory, take)
     assert compressed.file_bytes == 6.9e6
-    assert 6e6 < compressed.resident_bytes / 2 < 7e6  # two bytes for each of the 11 % that stay
+    assert 6e6 < compressed.resident_bytes / 2 < 7e6  # two bytes for each of the 11% that stay
     assert compressed.milliseconds < dense.milliseconds / 18
     assert compressed.millijoules < dense.millijoules
 

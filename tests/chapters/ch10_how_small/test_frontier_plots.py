@@ -19,7 +19,7 @@ def test_published_points_stand_where_they_were_published_and_say_what_they_coun
 
 def test_the_frontier_tells_our_points_in_words():
     picture = figures.frontier_picture("LeNet-300-100", [(1.2, 125.0), (1.1, 45.0)], 1.05, [(1.3, 124.0)])
-    assert "125x at 1.20 %" in repr(picture)
+    assert "125x at 1.20%" in repr(picture)
     axes = picture.figure.axes[0]
     ours = next(line for line in axes.lines if line.get_label() == "our shipped files")
     assert ours.get_ydata().tolist() == [125.0, 45.0]
@@ -33,7 +33,7 @@ def test_bars_and_errors_of_the_steps():
     left, right = picture.figure.axes
     assert [bar.get_width() for bar in left.patches] == [900, 500]
     assert right.lines[0].get_xdata().tolist() == [2.0, 1.5]
-    assert repr(picture) == "plain: 900 bytes, 2.00 %; less: 500 bytes, 1.50 %"
+    assert repr(picture) == "plain: 900 bytes, 2.00%; less: 500 bytes, 1.50%"
 
 
 def test_the_bars_of_the_bound_add_up():
