@@ -57,7 +57,7 @@ PROSE = {tokenize.STRING, tokenize.COMMENT, getattr(tokenize, "FSTRING_MIDDLE", 
 
 
 def apart(text, suffix):
-    """Where a space stands before a percent sign, as `markup.percent` never writes it; of Python strings and comments."""
+    """Where a space stands before a percent sign: `markup.percent` writes none. Of Python strings and comments only."""
     if suffix != ".py":
         return [text[max(0, found.start() - 30) : found.end()] for found in GAP.finditer(text)]
     lines = text.splitlines(keepends=True)
