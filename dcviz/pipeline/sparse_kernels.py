@@ -11,10 +11,12 @@ left for a column with input a is: multiply the few codebook values by a, then a
 ``y[row]``. The outputs are a few KB and stay in the first-level cache, the only large thing that is read is 2 bytes
 per entry. Columns that are skipped break up the reading, so the next one is asked for while this one is added.
 
-``product`` runs compiled code if Numba is installed (``pip install dcviz[fast]``), plain torch otherwise.
+``product`` runs compiled code if Numba is installed (``pip install dcviz[fast]``), plain torch otherwise. On a GPU it
+is a Triton kernel (``sparse_kernels_triton``), which comes with torch there.
 """
 
 import importlib.util
+import os
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,7 +27,7 @@ from dcviz.errors import CodebookError, CodeError, WeightError
 
 GAP_BITS = 8
 MAX_CODES = 2**8 - 1  # one of 256 places is for fillers
-KERNELS = ("numba", "torch")
+KERNELS = ("numba", "torch", "triton")
 _PASSES = 3  # a batch pays once its inputs, one by one, would take more than about three passes over all entries
 _BLOCK = 2**18  # entries that the torch kernel unpacks at a time: some MB
 
@@ -99,6 +101,25 @@ class CompressedLayer:
             self._tensors[device] = tuple(t.to(device) for t in (pairs, starts, torch.from_numpy(self.codebook)))
         return self._tensors[device]
 
+    def by_rows(self):
+        """The transposed matrix (columns, rows), packed: this one's entries row by row -> CompressedLayer."""
+        real = self.entries >> GAP_BITS != self.codebook.size - 1
+        rows = self.rows_of_entries()[real]
+        order = np.argsort(rows, kind="stable")
+        columns = np.repeat(np.arange(self.shape[1], dtype=np.int32), np.diff(self.starts.astype(np.int64)))[real]
+        codes = (self.entries >> GAP_BITS)[real]
+        counts = np.bincount(rows, minlength=self.shape[0])
+        return pack(columns[order], counts, codes[order], self.codebook[:-1], self.shape[::-1])
+
+    def row_tensors(self, device):
+        """``by_rows`` on a device: int16 entries (bits of uint16), int32 starts (rows + 1,), codebook; copied once."""
+        device = f"{device} by rows"
+        if device not in self._tensors:
+            turned = self.by_rows()
+            parts = turned.entries.view(np.int16), turned.starts.astype(np.int32), turned.codebook
+            self._tensors[device] = tuple(torch.from_numpy(part).to(device.split()[0]) for part in parts)
+        return self._tensors[device]
+
 
 def pack(rows, counts, codes, codebook, shape):
     """Kept weights of a matrix -> CompressedLayer; gaps beyond 256 rows get fillers.
@@ -149,9 +170,17 @@ def has_numba():
     return importlib.util.find_spec("numba") is not None
 
 
+def has_triton(device="cuda"):
+    """Whether the Triton kernel can be used on a device -> bool; on the CPU by its interpreter, TRITON_INTERPRET=1."""
+    here = importlib.util.find_spec("triton") is not None
+    return here and (torch.device(device).type == "cuda" or os.environ.get("TRITON_INTERPRET") == "1")
+
+
 def default_kernel(device="cpu"):
-    """The faster kernel at hand: "numba" on the CPU if it is installed, else "torch"."""
-    return "numba" if torch.device(device).type == "cpu" and has_numba() else "torch"
+    """The fastest kernel at hand: "triton" on a GPU, "numba" on the CPU if they are installed, else "torch"."""
+    if torch.device(device).type == "cpu":
+        return "numba" if has_numba() else "torch"
+    return "triton" if has_triton(device) else "torch"
 
 
 def product(layer, x, kernel=None):
@@ -159,7 +188,7 @@ def product(layer, x, kernel=None):
 
     layer: CompressedLayer of shape (rows, columns)
     x: float32 tensor (columns,) or (n, columns), finite; zeros in it save time
-    kernel: one of KERNELS; None takes default_kernel. "numba" works on one thread of the CPU.
+    kernel: one of KERNELS; None takes default_kernel. "numba" works on one thread of the CPU, "triton" on a GPU.
     -> float32 tensor (rows,) or (n, rows) on the device of x. Raises WeightError for another shape or type of x.
     """
     kernel = kernel or default_kernel(x.device)
@@ -170,10 +199,16 @@ def product(layer, x, kernel=None):
         )
     if kernel not in KERNELS:
         raise WeightError(f"no kernel {kernel!r}; there are {', '.join(KERNELS)}")
+    if kernel == "triton" and not has_triton(x.device):
+        raise WeightError(f"the kernel 'triton' needs Triton and a GPU, and the inputs are on {x.device}")
     if not len(x):
         return x.new_zeros(0, layer.shape[0])
     if kernel == "torch":
         return _torch(layer, x)
+    if kernel == "triton":
+        from dcviz.pipeline import sparse_kernels_triton
+
+        return sparse_kernels_triton.product(layer, x.detach())
     from dcviz.pipeline import sparse_kernels_numba as compiled
 
     inputs = x.detach().numpy().reshape(-1, layer.shape[1])

@@ -9,7 +9,7 @@ from dcviz.errors import CodebookError, CodeError, WeightError
 from dcviz.ideas import relative_index
 from dcviz.pipeline import sparse_kernels
 
-KERNELS = [k for k in sparse_kernels.KERNELS if k != "numba" or sparse_kernels.has_numba()]
+KERNELS = ["torch", *(["numba"] if sparse_kernels.has_numba() else [])]
 
 
 def matrix(rows, columns, density, values=(-0.5, 0.25, 1.0), seed=0):
@@ -92,8 +92,27 @@ def test_tensors_and_without_numba(monkeypatch):
     parameter = torch.nn.Parameter(torch.from_numpy(weight))
     assert np.array_equal(sparse_kernels.compress(parameter).dense(), weight)
     monkeypatch.setattr(sparse_kernels, "has_numba", lambda: False)
+    monkeypatch.setattr(sparse_kernels, "has_triton", lambda device: False)
     assert sparse_kernels.default_kernel("cpu") == "torch"
     assert sparse_kernels.default_kernel("cuda") == "torch"
+    monkeypatch.setattr(sparse_kernels, "has_triton", lambda device: True)
+    assert sparse_kernels.default_kernel("cpu") == "torch"
+    assert sparse_kernels.default_kernel("cuda") == "triton"
+    with pytest.raises(WeightError, match="needs Triton and a GPU"):
+        monkeypatch.setattr(sparse_kernels, "has_triton", lambda device: False)
+        sparse_kernels.product(sparse_kernels.compress(weight), torch.zeros(10), "triton")
+
+
+@pytest.mark.parametrize("shape", [(700, 5), (3, 900), (40, 40)])
+def test_by_rows_is_the_transposed_matrix(shape):
+    weight = matrix(*shape, 0.02)
+    turned = sparse_kernels.compress(weight).by_rows()
+    assert turned.shape == shape[::-1]
+    assert np.array_equal(turned.dense(), weight.T)
+    entries, starts, codebook = sparse_kernels.compress(weight).row_tensors("cpu")
+    assert np.array_equal(entries.numpy().view(np.uint16), turned.entries)
+    assert starts.tolist() == turned.starts.tolist()
+    assert np.array_equal(codebook, turned.codebook)
 
 
 def test_wrong_inputs_are_told():
