@@ -122,6 +122,8 @@ def _parser():
 
     record = commands.add_parser("record", help="measure again what a chapter shows as recorded")
     record.add_argument("name")
+    record.add_argument("--device", help="gpu_times: cuda (default), or cpu for a rehearsal with tiny layers")
+    record.add_argument("--seconds", type=float, help="gpu_times: what it may take at most (default: 480)")
     record.set_defaults(run=_record)
 
     edition = commands.add_parser("edition", help="make the notebooks of an edition from their sources")
@@ -298,8 +300,11 @@ def _reproduce(arguments):
 def _record(arguments):
     from dcviz.evidence import recordings
 
-    recorded = recordings.record(arguments.name)
-    print(f"{len(recorded.rows)} rows, {recorded.note}: {visible(recordings.path(arguments.name))}")
+    options = {option: getattr(arguments, option) for option in ("device", "seconds")}
+    options = {option: value for option, value in options.items() if value is not None}
+    recorded = recordings.record(arguments.name, **options)
+    place = recordings.path(arguments.name, arguments.device)
+    print(f"{len(recorded.rows)} rows, {recorded.note}: {visible(place)}")
 
 
 def _edition(arguments):

@@ -6,6 +6,7 @@ A chapter's measurements stand in its room, in `measure.py`; a measurement is a 
 """
 
 import datetime
+import inspect
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -31,6 +32,7 @@ RECORDINGS = {
     "shipped_nets": "ch10_how_small.measure:shipped",
     "shipped_seeds": "ch10_how_small.measure:seeds",
     "nnc_sizes": "ch10_how_small.measure:standard",
+    "alexnet_running": "ch08_speed_and_energy.running_nets:rows",
     "alexnet_activity": "ch08_speed_and_energy.measure:alexnet_activity",
     "other_roads": "ch09_other_roads.measure:all_roads",
     "other_roads_figure6": "ch09_other_roads.measure:figure6",
@@ -50,6 +52,9 @@ RECORDINGS = {
     "token_times": "ch08_speed_and_energy.measure:token_times",
 }
 """{name: "module:function"} of every measurement, the module inside `dcviz.chapters`."""
+
+OPTIONAL = {"gpu_times": "ch08_speed_and_energy.gpu_times:rows"}
+"""As ``RECORDINGS``, of what not every machine can measure: a chapter says so where no record is there (``find``)."""
 
 PROGRAMS = {
     "alexnet_training": "python -m dcviz alexnet train",
@@ -94,29 +99,43 @@ def load(name):
         ) from error
 
 
-def path(name):
+def find(name):
+    """The ``Recorded`` called ``name``, of OPTIONAL; None where nobody has measured it yet; DataError as ``load``."""
+    return load(name) if (FOLDER / f"{name}.json").exists() else None
+
+
+def path(name, device=None):
     """Where what is measured now is kept: data/recorded/NAME.json of a checkout, else in the folder of the caches.
 
-    What ships in an installed package stays as it is, and is what the chapters show.
+    What ships in an installed package stays as it is, and is what the chapters show. With ``device`` "cpu", a
+    rehearsal that chapters do not show, always beside the caches.
     """
+    if device == "cpu":
+        return cache_dir() / "recorded" / f"{name}-rehearsal.json"
     return (cache_dir() / "recorded" if INSTALLED else FOLDER) / f"{name}.json"
 
 
-def record(name):
-    """Measure now and keep it in ``path(name)``; returns the ``Recorded``. DataError for an unknown name.
+def record(name, **options):
+    """Measure now and keep it in ``path(name, device)``; returns the ``Recorded``.
 
-    OutputError, before anything is measured, where that file cannot be written.
+    options: for the measurement. DataError for an unknown name or option; OutputError, before anything is
+    measured, where that file cannot be written.
     """
-    if name not in RECORDINGS:
-        raise DataError(f"there is no measurement called {name!r}; known are {', '.join(RECORDINGS)}")
-    check_writable(path(name).parent)
-    module, function = RECORDINGS[name].split(":")
-    rows = getattr(import_module(f"dcviz.chapters.{module}"), function)()
-    return keep(name, f"python -m dcviz record {name}", rows)
+    known = RECORDINGS | OPTIONAL
+    if name not in known:
+        raise DataError(f"there is no measurement called {name!r}; known are {', '.join(known)}")
+    place = path(name, options.get("device"))
+    check_writable(place.parent)
+    module, function = known[name].split(":")
+    measure = getattr(import_module(f"dcviz.chapters.{module}"), function)
+    if wrong := set(options) - set(inspect.signature(measure).parameters):
+        raise DataError(f"the measurement {name!r} has no option {', '.join(sorted(wrong))}")
+    said = "".join(f" --{option} {value}" for option, value in options.items())
+    return keep(name, f"python -m dcviz record {name}{said}", measure(**options), place)
 
 
-def keep(name, command, rows):
-    """Keep in ``path(name)`` the rows that ``command`` measured just now; returns the ``Recorded``."""
+def keep(name, command, rows, place=None):
+    """Keep in ``path(name)``, or at ``place``, the rows that ``command`` measured just now -> the ``Recorded``."""
     recorded = Recorded(name, command, datetime.date.today().isoformat(), machine.name(), rows)
-    resumed.keep(path(name), vars(recorded))
+    resumed.keep(place or path(name), vars(recorded))
     return recorded

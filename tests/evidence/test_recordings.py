@@ -16,7 +16,32 @@ def test_every_recording_ships_with_its_command_date_and_machine(name):
 
 
 def test_nothing_is_shipped_that_no_command_makes():
-    assert {path.stem for path in recordings.FOLDER.glob("*.json")} == {*recordings.RECORDINGS, *recordings.PROGRAMS}
+    shipped = {path.stem for path in recordings.FOLDER.glob("*.json")}
+    assert shipped - set(recordings.OPTIONAL) == {*recordings.RECORDINGS, *recordings.PROGRAMS}
+
+
+def test_what_not_every_machine_can_measure_may_be_missing(monkeypatch, tmp_path):
+    monkeypatch.setattr(recordings, "FOLDER", tmp_path)
+    assert recordings.find("gpu_times") is None
+    (tmp_path / "gpu_times.json").write_text("{}")
+    with pytest.raises(DataError, match="cannot be read"):
+        recordings.find("gpu_times")
+
+
+def test_a_rehearsal_is_kept_beside_the_caches(monkeypatch, tmp_path):
+    monkeypatch.setattr(recordings, "FOLDER", tmp_path / "recorded")
+    monkeypatch.setattr(recordings, "cache_dir", lambda: tmp_path / "caches")
+    monkeypatch.setitem(recordings.RECORDINGS, "beads", "beads:count")
+    module = type("Module", (), {"count": lambda device="cuda": [{"beads": device}]})
+    monkeypatch.setattr(recordings, "import_module", lambda name: module)
+    recorded = recordings.record("beads", device="cpu")
+    assert recorded.rows == [{"beads": "cpu"}]
+    assert recorded.command == "python -m dcviz record beads --device cpu"
+    assert not list((tmp_path / "recorded").glob("*"))
+    assert recordings.path("beads", "cpu").parent.parent == tmp_path / "caches"
+    assert recordings.path("beads", "cpu").exists()
+    with pytest.raises(DataError, match="'beads' has no option seconds"):
+        recordings.record("beads", seconds=3)
 
 
 def test_recording_writes_what_was_measured(monkeypatch, tmp_path):

@@ -24,12 +24,13 @@ ASSUMED_CACHE = 8 * 2**20
 
 @dataclass(frozen=True)
 class Energy:
-    """Joules of one call, where the number comes from, and the model's parts in joules."""
+    """Joules of one call, where the number comes from, and the model's parts in joules; seconds of it if measured."""
 
     joules: float
     source: str
     measured: bool
     parts: dict = field(default_factory=dict)
+    seconds: float | None = None
 
 
 def caches(root=CPU):
@@ -110,10 +111,11 @@ def meter(device="cpu", root=POWERCAP):
     return f"RAPL: {', '.join(rapl(root))}" if rapl(root) else None
 
 
-def measure(call, device="cpu", seconds=1.0, root=POWERCAP):
+def measure(call, device="cpu", seconds=1.0, root=POWERCAP, together=1):
     """Energy of one call, by repeating it for ``seconds`` -> Energy, or None where there is no meter.
 
-    Everything the chip does meanwhile is counted in, idle power too, as the paper's meters did.
+    Everything the chip does meanwhile is counted in, idle power too, as the paper's meters did. together: calls after
+    which the clock is looked at, and a GPU waited for.
     """
     source = meter(device, root)
     if source is None:
@@ -124,10 +126,12 @@ def measure(call, device="cpu", seconds=1.0, root=POWERCAP):
     wait()
     calls, start, before = 0, time.perf_counter(), read()
     while calls == 0 or time.perf_counter() - start < seconds:
-        call()
+        for _ in range(together):
+            call()
         wait()
-        calls += 1
-    return Energy((read() - before) / calls, source, True)
+        calls += together
+    taken = time.perf_counter() - start
+    return Energy((read() - before) / calls, source, True, seconds=taken / calls)
 
 
 def paper_joules():

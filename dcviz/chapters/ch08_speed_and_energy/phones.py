@@ -16,15 +16,25 @@ from dcviz.errors import DataError, NetError
 from dcviz.evidence import budgets, paper
 from dcviz.files import DATA, shipped_json
 from dcviz.nets import models
+from dcviz.pipeline import shipped
 
 FORMS = ("dense", "compressed")
 NETS = ("alexnet", "vgg-16")
+TOKENS = "austen"  # chapter 12's language model: one inference is one token
+NPU = "int8"
+"""A form that only a chip with an NPU has: dense, a byte for each weight."""
+NPU_SHARE = 0.3
+"""Of an NPU's peak, what is reached: assumed as for convolutions on the processor."""
 ENTRY_BYTES = 2  # one byte of gap, one of code: the layout of sparse_kernels
 
 
 @dataclass(frozen=True)
 class Phone:
-    """A system on a chip: peak memory bandwidth, peak float32 operations per second, last cache, and the source."""
+    """A system on a chip: peak memory bandwidth, peak float32 operations per second, last cache, and the source.
+
+    checked: whether all numbers but operations per cycle stand in a text that was looked at; npu_ops: peak operations
+    per second on 8-bit integers of its NPU, None where no maker tells them; kind: "phone", "board" or "microcontroller"
+    """
 
     name: str
     bytes_per_second: float
@@ -32,6 +42,8 @@ class Phone:
     cache_bytes: int
     source: str
     checked: bool
+    npu_ops: float | None = None
+    kind: str = "phone"
 
 
 @dataclass(frozen=True)
@@ -82,6 +94,11 @@ class Estimate:
         return self.fc_milliseconds + self.conv_milliseconds
 
     @property
+    def per_second(self):
+        """Pictures, or tokens, a second -> float."""
+        return 1e3 / self.milliseconds
+
+    @property
     def millijoules(self):
         """Of the whole inference -> float."""
         return self.fetch_millijoules + self.arithmetic_millijoules
@@ -110,9 +127,16 @@ def phone(name):
 
 @functools.cache
 def works(net):
-    """Layers of AlexNet or VGG-16 at the paper's densities, for one picture of 224 x 224 -> list of Work."""
+    """Layers of AlexNet or VGG-16 at the paper's densities, for one picture of 224 x 224 -> list of Work.
+
+    Of TOKENS, for one token, as its shipped file keeps them; all inputs are active: no ReLU there.
+    """
+    if net == TOKENS:
+        found = {layer.name: layer.weight for layer in shipped.compressed(net).layers}
+        kept = {name: float((weight != 0).mean()) for name, weight in found.items()}
+        return [Work(n, w.size, kept[n], w.size, 1.0, True) for n, w in found.items()]
     if net not in NETS:
-        raise NetError(f"no net {net!r}; there are {', '.join(NETS)}")
+        raise NetError(f"no net {net!r}; there are {', '.join((*NETS, TOKENS))}")
     with torch.device("meta"):
         built = models.build(net)
         layers = models.weight_layers(built)
@@ -133,14 +157,16 @@ def estimate(net, form, phone, assumptions=None):
     """One inference of a net on a phone -> Estimate.
 
     form: "dense" (float32) or "compressed" (entries of two bytes; convolutions unpack theirs and compute as before,
-    fully connected layers work on entries and pass over zero inputs). Weights are read from DRAM in every
-    inference, unless all of them fit into the last cache. Raises NetError for another net or form.
+    fully connected layers work on entries and pass over zero inputs), or NPU where the phone has one. Weights are read
+    from DRAM in every inference, unless all of them fit into the last cache. Raises NetError for another net or form.
     """
-    if form not in FORMS:
-        raise NetError(f"no form {form!r}; there are {', '.join(FORMS)}")
-    take, dense = assumptions or Assumptions(), form == "dense"
+    if form not in (*FORMS, NPU) or (form == NPU and phone.npu_ops is None):
+        raise NetError(f"no form {form!r} on {phone.name}; there are {', '.join(FORMS)}, and {NPU} with an NPU")
+    take, dense = assumptions or Assumptions(), form != "compressed"
     layers = works(net)
-    sizes = [4 * w.weights if dense else ENTRY_BYTES * w.density * w.weights for w in layers]
+    bytes_each = {"dense": 4, NPU: 1}.get(form)
+    sizes = [bytes_each * w.weights if dense else ENTRY_BYTES * w.density * w.weights for w in layers]
+    peak = phone.npu_ops * NPU_SHARE if form == NPU else phone.flops * take.compute_share
     memory = "SRAM" if sum(sizes) <= phone.cache_bytes else "DRAM"
     bandwidth = phone.bytes_per_second * take.bandwidth_share if memory == "DRAM" else float("inf")
     seconds, fetched, pairs = {True: 0.0, False: 0.0}, 0.0, 0.0
@@ -148,20 +174,35 @@ def estimate(net, form, phone, assumptions=None):
         skipping = not dense and work.connected
         read = size * (work.active if skipping else 1)
         used = work.multiplications * (work.density * work.active if skipping else 1)
-        compute = used / take.entries_per_second if skipping else 2 * used / (phone.flops * take.compute_share)
+        compute = used / take.entries_per_second if skipping else 2 * used / peak
         seconds[work.connected] += max(read / bandwidth, compute)
         fetched += read / 4
         pairs += used
     fetch_pj = take.dram_pj if memory == "DRAM" else take.sram_pj
     return Estimate(
-        budgets.paper_bytes(net, "dense" if dense else "coded"),
+        _file_bytes(net, form, sizes),
         sum(sizes),
         memory,
         1e3 * seconds[True],
         1e3 * seconds[False],
         1e-9 * fetched * fetch_pj,
-        1e-9 * pairs * take.arithmetic_pj,
+        1e-9 * pairs * (int8_pj() if form == NPU else take.arithmetic_pj),
     )
+
+
+def _file_bytes(net, form, sizes):
+    """Of the file: what the paper prints, or of the language model what ships; dense, the weights alone."""
+    if form == NPU or (net == TOKENS and form == "dense"):
+        return float(sum(sizes))
+    if net == TOKENS:
+        return float(shipped.compressed_path(net).stat().st_size)
+    return budgets.paper_bytes(net, "dense" if form == "dense" else "coded")
+
+
+def int8_pj():
+    """Energy of an 8-bit multiplication and addition at 45 nm: the table's 32-bit integers, a multiplier squared."""
+    table = paper.table("energy_table_45nm_pj")
+    return table["int32_mult"] / 4**2 + table["int32_add"] / 4
 
 
 def energy_falls(net, name):

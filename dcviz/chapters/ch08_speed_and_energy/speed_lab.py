@@ -15,6 +15,8 @@ from dcviz.labkit.base import FigureImage, Lab, RunButton, html, joined, labelle
 
 LAYERS = tuple(timing.paper_layers())
 DEVICES = ("cpu", "cuda")
+CARD_METHODS = {"dense": "float32", "csr": "csr", "compressed": "compressed"}
+"""{method: what ``gpu_times`` calls it}."""
 
 
 class SpeedLab(Lab):
@@ -26,7 +28,7 @@ class SpeedLab(Lab):
     batch      inputs at a time
     density    percent of weights kept
     active     percent of inputs that are not zero
-    device     "cpu", or "cuda" where there is one: for timing here and now
+    device     "cpu", or "cuda" where there is one here, for timing here and now, or a recorded one (`card`)
 
     `times` {(method, source): microseconds}: "limit" is computed from bytes and operations and the recorded
     machine's roof, "recorded" is there for recorded settings, "now" after the button or `measure()`.
@@ -48,6 +50,7 @@ class SpeedLab(Lab):
         limits = recordings.load("speed_limits").rows[0]
         self.roof = limits["read_bytes_per_s"], limits["operations_per_s"]
         self.recorded = recordings.load("layer_times")
+        self.card = recordings.find("gpu_times")
         self._now, self._choosing = {}, False
         super().__init__(layer=layer, **(self._published(layer) | state))
 
@@ -71,16 +74,35 @@ class SpeedLab(Lab):
 
     @property
     def rows(self):
-        """Recorded rows of the layer at these settings, all batches; empty for other settings."""
-        return [r for r in self.recorded.rows if r["layer"] == self.layer] if self.is_published else []
+        """Recorded rows of the layer at these settings and on the device, all batches; empty for other settings."""
+        if not self.is_published:
+            return []
+        if self.device == "cpu":
+            return [r for r in self.recorded.rows if r["layer"] == self.layer]
+        ours = {theirs: method for method, theirs in CARD_METHODS.items()}
+        rows = self.card.rows if self.card else []
+        return [
+            row | {"method": ours[row["method"]]}
+            for row in rows
+            if row["what"] == "time"
+            and (row["layer"], row["caches"]) == (self.layer, "cold" if self.shape.cold else "warm")
+            and row["method"] in ours
+        ]
+
+    @property
+    def limits(self):
+        """(Bytes, operations) a second of the device whose times are shown; None of a GPU that nobody recorded."""
+        if self.device == "cpu":
+            return self.roof
+        found = [row for row in self.card.rows if row["what"] == "limits"] if self.card else []
+        return (found[0]["read_bytes_per_s"], found[0]["operations_per_s"]) if found else None
 
     @property
     def times(self):
         """{(method, source): microseconds}, see above."""
-        bandwidth, peak = self.roof
         found = {}
-        for method in timing.METHODS:
-            seconds = self.shape.least_seconds(method, bandwidth, peak, self.batch, self.active / 100)
+        for method in timing.METHODS if self.limits else ():
+            seconds = self.shape.least_seconds(method, *self.limits, self.batch, self.active / 100)
             found[method, "limit"] = 1e6 * seconds
         for recorded in self.rows:
             if recorded["batch"] == self.batch:
@@ -94,14 +116,15 @@ class SpeedLab(Lab):
         """{method: times faster than dense}, from what was measured now, else recorded, else {}."""
         for source in ("now", "recorded"):
             times = {m: t for (m, s), t in self.times.items() if s == source}
-            if times:
+            if "dense" in times:
                 return {method: times["dense"] / t for method, t in times.items()}
         return {}
 
     @property
     def crossover(self):
         """{method: smallest recorded batch at which dense is at least as fast, or None}; {} if not recorded."""
-        methods = ("csr", "compressed") if self.rows else ()
+        there = {row["method"] for row in self.rows}
+        methods = [method for method in ("csr", "compressed") if {"dense", method} <= there]
         return {method: timing.crossover_batch(self.rows, method) for method in methods}
 
     # views -------------------------------------------------------------------------------------
@@ -110,7 +133,8 @@ class SpeedLab(Lab):
         wide = {"layout": {"width": "260px"}}
         self.layer_choice = widgets.Dropdown(options=LAYERS, description="layer", **wide)
         self.batch_choice = widgets.Dropdown(options=timing.BATCHES, description="batch", layout={"width": "160px"})
-        self.device_choice = widgets.Dropdown(options=DEVICES, description="device", layout={"width": "160px"})
+        offered = self._devices()
+        self.device_choice = widgets.Dropdown(options=offered, description="device", layout={"width": "280px"})
         self.density_slider = labelled_slider("weights kept", self.density, 0.1, 100.0, log=True, unit="%")
         self.active_slider = labelled_slider("active inputs", self.active, 1.0, 100.0, 1.0, unit="%")
         for widget, name in (
@@ -137,6 +161,20 @@ class SpeedLab(Lab):
             self.crossover_view,
         ]
 
+    def _devices(self):
+        """[(words, device)] to choose from: the GPU here, or else the recorded one; or what a link asks for."""
+        offered = [("cpu", "cpu")]
+        if torch.cuda.is_available():
+            offered.append((f"cuda: {torch.cuda.get_device_name()}", "cuda"))
+        elif self.card:
+            offered.append((f"{self._card_name()} (recorded)", "cuda"))
+        elif self.device == "cuda":
+            offered.append(("cuda (there is none)", "cuda"))
+        return offered
+
+    def _card_name(self):
+        return next(row["name"] for row in self.card.rows if row["what"] == "device")
+
     def update(self):
         self._fill(self.bars, self.points, self.lines, self.at)
         self.figure_view.refresh()
@@ -149,13 +187,17 @@ class SpeedLab(Lab):
         times = self.times
         figures.show_times(bars, times)
         for method, point in points.items():
+            shown = [times[method, s] for s in ("now", "recorded", "limit") if (method, s) in times]
+            if self.device != "cpu" or not shown:  # the roof that is drawn is the processor's
+                point.set_data([], [])
+                continue
             used = self.shape.operations(method, self.batch, self.active / 100)
             intensity = self.shape.intensity(method, self.batch, self.active / 100)
-            micro = next(times[method, s] for s in ("now", "recorded", "limit") if (method, s) in times)
-            point.set_data([intensity], [used / micro / 1e3])
+            point.set_data([intensity], [used / shown[0] / 1e3])
         seconds = {(r["method"], r["batch"]): r["seconds"] for r in self.rows}
         for method, line in lines.items():
-            faster = {b: seconds["dense", b] / s for (m, b), s in seconds.items() if m == method}
+            both = ((b, s) for (m, b), s in seconds.items() if m == method and ("dense", b) in seconds)
+            faster = {b: seconds["dense", b] / s for b, s in both}
             line.set_data(list(faster), list(faster.values()))
         at.set_xdata([self.batch] * 2)
 
@@ -184,10 +226,13 @@ class SpeedLab(Lab):
         ]
         if self.speedup:
             faster = joined(
-                " and ", (html("{} <b>{:.2f}×</b>", kinds[m], self.speedup[m]) for m in ("csr", "compressed"))
+                " and ",
+                (html("{} <b>{:.2f}×</b>", kinds[m], times) for m, times in self.speedup.items() if m != "dense"),
             )
             source = "measured now" if self._settings() in self._now else "recorded"
             said.append(html("Times faster than dense ({}): {}.", source, faster))
+        elif self.limits is None:
+            said.append("No GPU was recorded: nothing is known of one, until you press the button where there is one.")
         else:
             said.append("These settings were not recorded: only the limit is known, until you press the button.")
         if self.crossover:
@@ -201,9 +246,12 @@ class SpeedLab(Lab):
             )
             said.append(html("Dense is as fast: {}.", when))
         cold = ", caches emptied before each call" if layer.cold else ""
-        return joined(" ", said) + html(
-            " <i>{note}; processor time of one thread{cold}.</i>", note=words(self.recorded.note), cold=cold
-        )
+        if self.device == "cpu":
+            how, note = "processor time of one thread", words(self.recorded.note)
+        else:
+            how = "time on the GPU, inputs that are zero are not passed over there"
+            note = words(f"{self._card_name()}, {self.card.note}" if self.card else "no GPU recorded")
+        return joined(" ", said) + html(" <i>{note}; {how}{cold}.</i>", note=note, how=how, cold=cold)
 
     def picture(self):
         figure, axes = theme.figure(13, 8.4, rows=2, columns=2, gridspec_kw={"width_ratios": [1.25, 1]})

@@ -7,9 +7,10 @@ from dataclasses import asdict
 
 import numpy as np
 
-from dcviz.chapters.ch08_speed_and_energy import energy, timing
+from dcviz.chapters.ch08_speed_and_energy import energy, gpu_times, phones, timing
 from dcviz.errors import DataError
 from dcviz.evidence import paper
+from dcviz.labkit.markup import number
 
 
 def geometric_mean_speedup(rows, method, batch=1):
@@ -122,3 +123,97 @@ def table_9(machine=CORE_I7):
         }
     frame = pd.DataFrame.from_dict(table, orient="index")
     return frame.round(1)
+
+
+TITAN = "Titan X"
+NO_GPU = (
+    "**No GPU stands here yet.** The machines on which this workbook was made have none, and none of its times are "
+    "guessed. `python -m dcviz record gpu_times` measures one in at most eight minutes (`--device cpu` rehearses that "
+    "on any machine); then its columns appear here."
+)
+
+
+def gpu(recorded, batch=1):
+    """Tables 8 and 9 for the paper's GPU beside a recorded one, cold caches: microseconds an input, and millijoules.
+
+    recorded: the ``Recorded`` of ``gpu_times``, or None: then the paper's columns stand alone. What was skipped is "".
+    """
+    import pandas as pd
+
+    quoted = {(r["layer"], r["case"]): r for r in energy.paper_joules() if r["machine"] == TITAN}
+    ours = f"{card(recorded)} (recorded)" if recorded else ""
+    table = {}
+    for name, label in zip(timing.six_layers(), paper.table("table8_time_us")["layers"], strict=True):
+        dense, sparse = (quoted[label, f"{form}_b{batch}"] for form in ("dense", "sparse"))
+        row = {
+            (f"{TITAN}, paper (quoted)", "dense µs"): dense["microseconds"],
+            (f"{TITAN}, paper (quoted)", "CSR µs"): sparse["microseconds"],
+            (f"{TITAN}, paper (quoted)", "CSR speed-up"): dense["microseconds"] / sparse["microseconds"],
+            (f"{TITAN}, from Tables 8, 9", "dense mJ"): dense["millijoules"],
+            (f"{TITAN}, from Tables 8, 9", "CSR mJ"): sparse["millijoules"],
+        }
+        for method in gpu_times.METHODS if recorded else ():
+            found = gpu_times.find(recorded, what="time", layer=name, batch=batch, method=method, caches="cold")
+            spent = gpu_times.find(recorded, what="energy", layer=name, batch=batch, method=method)
+            row[ours, f"{method} µs"] = 1e6 * found[0]["seconds"] / batch if found else np.nan
+            row[ours, f"{method} mJ"] = 1e3 * spent[0]["joules"] / batch if spent else np.nan
+        table[name] = row
+    frame = pd.DataFrame.from_dict(table, orient="index")
+    return frame.round(3).astype(object).where(frame.notna(), "")
+
+
+def card(recorded):
+    """The name of the GPU of a recording of ``gpu_times``."""
+    return gpu_times.find(recorded, what="device")[0]["name"]
+
+
+def launches(recorded, layer="alexnet/fc7", batch=1):
+    """One layer on a recorded GPU with cold caches, warm, and played back from a graph: DataFrame of microseconds."""
+    import pandas as pd
+
+    rows = gpu_times.find(recorded, what="time", layer=layer, batch=batch)
+    table = {m: {c: "" for c in gpu_times.CACHES} for m in dict.fromkeys(row["method"] for row in rows)}
+    for row in rows:
+        table[row["method"]][row["caches"]] = f"{1e6 * row['seconds']:.2f}"
+    return pd.DataFrame.from_dict(table, orient="index")
+
+
+def running(rows):
+    """AlexNet run expanded and compressed, as recorded (``running_nets.rows``): memory and time, a DataFrame."""
+    import pandas as pd
+
+    return pd.DataFrame.from_dict(
+        {
+            row["form"]: {
+                "fully connected layers, MB": round(row["linear_bytes"] / 1e6, 1),
+                "whole process, MB": round(row["held_bytes"] / 1e6),
+                "its peak, MB": round(row["peak_bytes"] / 1e6),
+                "before it was opened, MB": round(row["ready_bytes"] / 1e6),
+                "a picture, ms": round(1e3 * row["seconds"], 1),
+                "of these fully connected, ms": round(1e3 * row["linear_seconds"], 2),
+            }
+            for row in rows
+        },
+        orient="index",
+    )
+
+
+def viable():
+    """Every phone, form by form: pictures of AlexNet and tokens of chapter 12's model a second, and energy of each.
+
+    Estimated (``phones.estimate``). A DataFrame.
+    """
+    import pandas as pd
+
+    table = {}
+    for phone in phones.phones():
+        for form in (*phones.FORMS, *([phones.NPU] if phone.npu_ops else [])):
+            row = {}
+            for net, title, unit in (("alexnet", "AlexNet", "pictures"), (phones.TOKENS, "language model", "tokens")):
+                found = phones.estimate(net, form, phone)
+                row[title, f"{unit}/s"] = number(found.per_second)
+                row[title, "mJ each"] = number(found.millijoules)
+                row[title, "weights from"] = found.memory
+            row["", "chip's numbers"] = "seen in print" if phone.checked else "unconfirmed"
+            table[phone.name, form] = row
+    return pd.DataFrame.from_dict(table, orient="index")

@@ -5,9 +5,10 @@ import types
 
 import pytest
 
-from dcviz.chapters.ch08_speed_and_energy import energy, phones, timing
+from dcviz.chapters.ch08_speed_and_energy import energy, phones, tables, timing
 from dcviz.errors import DataError, NetError
 from dcviz.evidence import paper
+from dcviz.labkit.markup import number
 
 
 @pytest.fixture(scope="module")
@@ -166,13 +167,61 @@ def test_a_cache_that_holds_all_frees_from_bandwidth():
 def test_phones_are_sourced_and_errors_told():
     for phone in phones.phones():
         assert len(phone.source) > 20
-        assert 1e9 < phone.bytes_per_second < phone.flops < 1e13
+        least = 1e8 if phone.kind == "microcontroller" else 1e9
+        assert least < phone.bytes_per_second < phone.flops < 1e13
+        assert phone.npu_ops is None or phone.npu_ops > 10 * phone.flops
         assert phones.phone(phone.name) == phone
     with pytest.raises(NetError, match="no phone 'brick'"):
         phones.phone("brick")
     for wrong in (("lenet-5", "dense"), ("alexnet", "csr")):
         with pytest.raises(NetError):
             phones.estimate(*wrong, phones.phones()[0])
+
+
+def test_the_list_goes_on_to_today_and_has_a_microcontroller():
+    found = phones.phones()
+    assert sum(phone.kind == "phone" and phone.name[-5:-1] >= "2023" for phone in found) >= 4
+    (small,) = [phone for phone in found if phone.kind == "microcontroller"]
+    assert small.npu_ops
+    for phone in found:
+        assert not (phone.checked and "unconfirmed" in phone.source)
+
+
+def test_an_npu_by_hand():
+    chip = phones.Phone("made up", 1e6, 1e9, 10**6, "made up", False, npu_ops=2e18)
+    found = phones.estimate("alexnet", phones.NPU, chip, phones.Assumptions(bandwidth_share=0.5, dram_pj=320))
+    assert found.milliseconds == pytest.approx(1e3 * 61_090_496 / 0.5e6), "a byte a weight, and computing costs nothing"
+    assert found.per_second == pytest.approx(0.5e6 / 61_090_496)
+    assert found.fetch_millijoules == pytest.approx(1e3 * 61_090_496 / 4 * 320e-12)
+    multiplications = sum(work.multiplications for work in phones.works("alexnet"))
+    assert found.arithmetic_millijoules == pytest.approx(1e3 * multiplications * (3.1 / 16 + 0.1 / 4) * 1e-12)
+    assert found.resident_bytes == found.file_bytes == 61_090_496
+    with pytest.raises(NetError, match="no form 'int8' on slow"):
+        phones.estimate("alexnet", phones.NPU, phones.Phone("slow", 1e6, 1e9, 10**6, "made up", False))
+
+
+def test_a_token_of_the_language_model():
+    works = phones.works(phones.TOKENS)
+    assert sum(work.weights for work in works) == 1_310_720
+    assert all(work.connected and work.multiplications == work.weights for work in works)
+    chip = phones.Phone("made up", 1e6, 1e18, 10**6, "made up", False)
+    dense = phones.estimate(phones.TOKENS, "dense", chip, phones.Assumptions(bandwidth_share=1.0))
+    assert dense.milliseconds == pytest.approx(1e3 * 4 * 1_310_720 / 1e6)
+    assert dense.conv_milliseconds == 0
+    small = phones.estimate(phones.TOKENS, "compressed", chip)
+    assert small.file_bytes == 611_977
+    assert small.resident_bytes == sum(2 * work.weights * work.density for work in works)
+
+
+def test_every_phone_is_in_the_table():
+    table = tables.viable()
+    assert {name for name, _ in table.index} == {phone.name for phone in phones.phones()}
+    chip = phones.phone("Tegra K1 (2014)")
+    found = phones.estimate("alexnet", "compressed", chip)
+    assert table.loc[(chip.name, "compressed"), ("AlexNet", "pictures/s")] == number(found.per_second)
+    assert table.loc[(chip.name, "compressed"), ("AlexNet", "mJ each")] == number(found.millijoules)
+    assert table.loc[(chip.name, "dense"), ("", "chip's numbers")] == "unconfirmed"
+    assert {form for name, form in table.index if name.startswith("STM32")} == {"dense", "compressed", "int8"}
 
 
 def test_missing_phones_are_named(monkeypatch, tmp_path):

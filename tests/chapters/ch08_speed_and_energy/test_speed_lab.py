@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dcviz import labs
-from dcviz.chapters.ch08_speed_and_energy import timing
+from dcviz.chapters.ch08_speed_and_energy import tables, timing
 from dcviz.chapters.ch08_speed_and_energy.speed_lab import SpeedLab
 from dcviz.errors import NetError
 from dcviz.evidence import recordings
@@ -89,6 +89,87 @@ def test_no_gpu_is_told():
     lab = SpeedLab(layer="lenet-300-100/fc3", device="cuda")
     lab.measure()
     assert "no CUDA device" in lab.error
+
+
+def gpu_rows(name="vgg-16/fc7"):
+    """A recording of a made-up card: one layer, batches 1 and 64, compressed missing at 64."""
+    seconds = {
+        ("float32", 1): 40e-6,
+        ("csr", 1): 20e-6,
+        ("compressed", 1): 10e-6,
+        ("float32", 64): 80e-6,
+        ("csr", 64): 1e-4,
+    }
+    rows = [
+        {"what": "time", "layer": name, "method": m, "batch": b, "caches": c, "seconds": s * (2 if c == "warm" else 1)}
+        for (m, b), s in seconds.items()
+        for c in ("cold", "warm")
+    ]
+    return [
+        {"what": "device", "name": "Abacus 9000"},
+        {"what": "limits", "read_bytes_per_s": 1e12, "operations_per_s": 1e13},
+        {"what": "skipped", "of": name, "method": "compressed", "batch": 64, "why": "made up"},
+        {"what": "energy", "layer": name, "method": "csr", "batch": 1, "joules": 5e-3},
+        *rows,
+    ]
+
+
+@pytest.fixture
+def card(monkeypatch):
+    made = recordings.Recorded("gpu_times", "python -m dcviz record gpu_times", "2026-01-02", "a machine", gpu_rows())
+    monkeypatch.setattr(recordings, "find", lambda name: made)
+    return made
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
+def test_the_recorded_card_is_offered_where_there_is_none(card):
+    lab = SpeedLab(layer="vgg-16/fc7")
+    assert list(lab.device_choice.options) == [("cpu", "cpu"), ("Abacus 9000 (recorded)", "cuda")]
+    assert lab.times["dense", "recorded"] == pytest.approx(recorded("dense", 1))
+    lab.device = "cuda"
+    assert lab.times["dense", "recorded"] == pytest.approx(40)
+    assert lab.times["dense", "limit"] == pytest.approx(1e6 * (4 * 4096 * 4096 + 4 * 8192) / 1e12)
+    assert lab.speedup["compressed"] == pytest.approx(4)
+    text = plain(lab.caption.value)
+    assert "Abacus 9000, recorded 2026-01-02" in text
+    assert "processor time" not in text
+    assert not len(lab.points["dense"].get_xdata()), "the roof that is drawn is the processor's"
+    assert lab.crossover == {"csr": 64, "compressed": None}
+    lab.batch = 64
+    assert ("compressed", "recorded") not in lab.times
+    assert lab.speedup == {"dense": 1, "csr": pytest.approx(0.8)}
+    lab.density = 50.0
+    assert lab.rows == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
+def test_without_card_or_recording_only_the_processor_is_offered(monkeypatch):
+    monkeypatch.setattr(recordings, "find", lambda name: None)
+    assert list(SpeedLab(layer="vgg-16/fc7").device_choice.options) == [("cpu", "cpu")]
+    lab = SpeedLab(layer="vgg-16/fc7", device="cuda")  # a link from elsewhere
+    assert lab.times == lab.crossover == {}
+    assert "No GPU was recorded" in lab.caption.value
+    assert labs.recreate(repr(lab)).device == "cuda"
+
+
+def test_tables_of_a_recorded_card(card):
+    frame = tables.gpu(card)
+    row = frame.loc["vgg-16/fc7"]
+    assert row["Titan X, paper (quoted)", "dense µs"] == 243.0
+    assert row["Titan X, from Tables 8, 9", "CSR mJ"] == pytest.approx(39.8 * 166 / 1e3, abs=1e-3)
+    assert row["Abacus 9000 (recorded)", "compressed µs"] == 10
+    assert row["Abacus 9000 (recorded)", "csr mJ"] == 5
+    assert row["Abacus 9000 (recorded)", "2:4 µs"] == ""
+    assert frame.loc["alexnet/fc6"]["Abacus 9000 (recorded)", "csr µs"] == ""
+    assert tables.gpu(card, 64).loc["vgg-16/fc7"]["Abacus 9000 (recorded)", "float32 µs"] == pytest.approx(1.25)
+    shown = tables.launches(card, "vgg-16/fc7")
+    assert shown.loc["csr"].tolist() == ["20.00", "40.00", ""]
+
+
+def test_without_a_recording_the_paper_stands_alone():
+    frame = tables.gpu(None)
+    assert {source for source, _ in frame.columns} == {"Titan X, paper (quoted)", "Titan X, from Tables 8, 9"}
+    assert "none of its times are guessed" in tables.NO_GPU
 
 
 def test_repr_and_unknown_layer(lab):
