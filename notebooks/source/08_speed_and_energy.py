@@ -18,7 +18,9 @@
 
 # %% tags=["skip"]
 import torch
+from IPython.display import Markdown
 
+from dcviz import pipeline
 from dcviz.chapters.ch08_speed_and_energy import (
     answers, checks as check, energy, figures, phones, tables, timing,
 )
@@ -228,6 +230,35 @@ tables.table(timing.measure(fc1, active=0.2, readings=5))
 # The table above is measured here and now. The layer is small: dense it fits into a cache, and a microsecond goes
 # into calling anything at all. Compression pays where layers are *large*.
 
+# %% [markdown] tags=["subslide"]
+# ### A whole net that runs compressed
+#
+# One word to `restore`, or to `dcviz.open`, and the fully connected layers of a net keep their codes and gaps for good:
+
+# %%
+small = pipeline.restore(shipped.compressed("lenet-300-100"), compressed=True)
+expanded = pipeline.restore(shipped.compressed("lenet-300-100"))
+print("the same answers:", torch.allclose(small(pictures[:100]), expanded(pictures[:100]), atol=1e-4))
+print(small)
+
+# %% [markdown] tags=["subslide"]
+# It answers, and nothing else: no tensor of weights is there to train or to save, and the net says so if you try. For
+# AlexNet of the paper's size (1,000 classes, random weights at its densities) we recorded both, each in a process of
+# its own, one picture at a time:
+
+# %%
+alexnet = recordings.load("alexnet_running")
+print(alexnet.note + "; processor time of one thread")
+tables.running(alexnet.rows)
+
+# %% [markdown] tags=["subslide"]
+# The fully connected layers take {{recorded/alexnet_running[form=compressed].linear_bytes|/1e6 .1f}} MB where they took
+# {{recorded/alexnet_running[form=expanded].linear_bytes|/1e6 .1f}}, and
+# {{recorded/alexnet_running[form=compressed].linear_seconds|*1e3 .1f}} ms where they took
+# {{recorded/alexnet_running[form=expanded].linear_seconds|*1e3 .1f}}. The convolutions cost what they cost before. So the
+# whole process shrinks by less: most of it is Python, torch and the compiler of our kernel, none of which a phone needs, and
+some is what opening the file took and the system has not got back.
+
 # %% [markdown] tags=["slide", "more"]
 # ## 3 · The batch
 #
@@ -357,6 +388,36 @@ for machine, row in paper.table("derived_timing")["data"].items():
 # %%
 dense_catches_up.then(lambda: tables.table_8(times.rows, batch=64))
 
+# %% [markdown] tags=["subslide"]
+# ### And on a GPU?
+#
+# The paper timed a graphics card, too, a Titan X. Its columns of Tables 8 and 9, and beside them a card of today if one
+# has been recorded (batch 1):
+
+# %%
+card = recordings.find("gpu_times")
+tables.gpu(card)
+
+# %%
+Markdown(tables.NO_GPU if card is None else f"{tables.card(card)}, {card.note}")
+
+# %% [markdown] tags=["subslide"]
+# What will differ from 2016 can be computed before anyone measures. The Titan X read `fc6` at
+# {{computed/ch08_speed_and_energy.titan_gigabytes(alexnet/fc6)|.0f}} GB a second. A card that reads ten times as fast has
+# the dense layer in {{computed/ch08_speed_and_energy.titan_tenth(dense)|.0f}} µs, and the compressed one in
+# {{computed/ch08_speed_and_energy.titan_tenth(compressed)|.1f}}. So short a time is no longer that of the layer alone:
+# starting a program on the card takes time as well. Hence the record holds each layer three times: **cold**, as inside a
+# net; **warm**, call after call, launches and all; and from a **graph**, recorded once and played back without launches.
+
+# %%
+Markdown("(No card, no launches to compare.)") if card is None else tables.launches(card)
+
+# %% [markdown] tags=["subslide"]
+# On the card our form goes **row by row**. Column by column, as on the processor, thousands of threads would add to the
+# same few outputs and wait for each other. The price: an input that is zero is read like any other. A machine's best
+# layout depends on the machine, and so does what sparsity is worth. Does your machine have a card? Then the lab's
+# **device** offers it, and *Time it here, now* runs there.
+
 # %% [markdown] tags=["slide"]
 # ## 5 · Energy: measured or counted?
 #
@@ -468,6 +529,22 @@ viable.tell()
 # * **Energy falls a lot**, because fetching weights was most of it. Type 12 into the **cache** of the Tegra, then 16:
 #   see what moving into SRAM does.
 # * Set **compressed entries** to 50 million a second, a slow core: now unpacking costs more than fetching saved.
+
+# %% [markdown] tags=["subslide", "more"]
+# Ten years of phones, and one microcontroller of 2024 that has an NPU, a unit for 8-bit integers. Two nets: AlexNet, and one
+# token of the language model of [chapter 12](12_today.ipynb), as it ships. `int8` is dense, a byte for each weight, on the
+# NPU, where the maker tells how fast that is. Estimates all, and not every number of a chip could be seen in print:
+
+# %%
+viable.then(lambda: tables.viable())
+
+# %% [markdown] tags=["subslide"]
+# * **The NPU wins the race**: it multiplies so many bytes at once that a dense layer costs it nothing but the fetching.
+#   In energy our form stays ahead for AlexNet, of which pruning left few bytes to fetch.
+# * **The language model is not pruned**, only shared: every weight is an entry, and one core that unpacks 500 million a
+#   second is slower than a dense product from the cache. Fewer bits alone make no sparse kernel fast.
+# * **The microcontroller** reads weights from a flash chip outside, slowly. What fits into its own memory runs; the rest
+#   waits. Its core would not reach the 500 million entries that are assumed for phones: type a smaller number in the lab.
 
 # %% [markdown] tags=["slide", "more"]
 # ## What to take home
