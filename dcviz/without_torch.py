@@ -36,6 +36,9 @@ def _refuse(what):
 GOES_ON = "Without it nets do not run; the three ideas, .dcz files and the labs that read files do."
 
 
+_DECORATORS = ("torch.no_grad", "torch.enable_grad", "torch.inference_mode")
+
+
 class _StandIn(type):
     """Type of all stand-ins; what a class of ours makes of one as its base has it, too."""
 
@@ -45,7 +48,7 @@ class _StandIn(type):
         return _stand_in(f"{cls.of}.{name}")
 
     def __call__(cls, *_, **__):
-        if cls.of in ("torch.no_grad", "torch.inference_mode"):  # decorators are called when a module is imported
+        if cls.of in _DECORATORS:  # they are called when a module is imported
             return _Off()
         return _refuse(cls.of if cls.__name__ == cls.of.rpartition(".")[2] else cls.__name__)
 
