@@ -61,6 +61,10 @@ PROGRAMS = {
     "alexnet_cifar10": "python -m dcviz alexnet measure",
     "alexnet_bits": "python -m dcviz alexnet measure --bits",
     "lenet_block": "python -m dcviz block",
+    "checkpoint_shrunk": "python tests/benchmarks/shrink_checkpoint.py --keep",
+    "own_net": "python tests/benchmarks/own_net.py",
+    "published_nets": "python tests/benchmarks/pitch.py",
+    "large_layers": "python tests/benchmarks/large_layers.py",
 }
 """{name: command} of what programs of their own measured and kept."""
 

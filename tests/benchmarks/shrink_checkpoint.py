@@ -1,14 +1,15 @@
 """Shrink and expand a large checkpoint: speed, memory, and what zstd and xz make of the same bytes.
 
-    python tests/benchmarks/shrink_checkpoint.py [--gigabytes 1] [--dtype bfloat16] [--xz-megabytes 32]
+    python tests/benchmarks/shrink_checkpoint.py [--gigabytes 1] [--dtype bfloat16] [--xz-megabytes 32] [--keep]
 
 The weights are random, normal, of standard deviation 0.02, in matrices of 4,096 x 4,096: a stand-in for a trained net,
 whose exponents are about as uneven. Each step runs in a process of its own. Speed is megabytes of the checkpoint per
 second of processor time; memory is the process's own (RssAnon), without the pages of mapped files. xz is slow, so it
-gets the first megabytes only. Prints one row a step.
+gets the first megabytes only. Prints one row a step; with --keep records them and puts them into docs.
 """
 
 import argparse
+import filecmp
 import json
 import lzma
 import subprocess
@@ -23,10 +24,14 @@ import zstandard
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+import pages
+
+from dcviz.evidence import recordings
 from dcviz.nets import checkpoints
 from dcviz.pipeline import shrinking
 
 SIDE = 4096
+NAME, PAGE = "checkpoint_shrunk", pages.DOCS / "your-own-net.md"
 
 
 def make(path, gigabytes, dtype):
@@ -75,7 +80,7 @@ def streamed(source, coder, most=None):
 
 
 def step(what, source, small, back, xz_bytes):
-    """One step of the table: (bytes out, bytes in, seconds, memory)."""
+    """One step of the table as a dict."""
     full = source.stat().st_size
     work = {
         "shrink --lossless": lambda: shrinking.shrink(source, small, lossless=True).file_bytes,
@@ -87,7 +92,8 @@ def step(what, source, small, back, xz_bytes):
         "xz": lambda: streamed(source, lzma.LZMACompressor(), xz_bytes),
     }
     size, seconds, memory = measured(work[what])
-    return size, min(xz_bytes, full) if what == "xz" else full, seconds, memory
+    asked = min(xz_bytes, full) if what == "xz" else full
+    return {"bytes_in": asked, "bytes_out": size, "seconds": round(seconds, 1), "memory_bytes": memory}
 
 
 STEPS = (
@@ -101,11 +107,33 @@ STEPS = (
 )
 
 
+def line(row):
+    """A row of the table in docs."""
+    size = "" if row["step"].startswith("expand") else f"{100 * row['bytes_out'] / row['bytes_in']:.1f} %"
+    speed, memory = row["bytes_in"] / 1e6 / row["seconds"], row["memory_bytes"] / 1e6
+    return f"| {row['step']} | {size} | {speed:.0f} MB/s | {memory:.0f} MB |"
+
+
+def table(recorded):
+    """The lines of docs/your-own-net.md that a record makes."""
+    first, xz = recorded.rows[0], next(row for row in recorded.rows if row["step"] == "xz")
+    return [
+        f"A checkpoint of {first['checkpoint_bytes']:,} bytes of {first['dtype']} (random weights, normal; "
+        f"xz, which is slow, got the first {xz['bytes_in'] / 2**20:.0f} MiB). {pages.origin(recorded)}",
+        "",
+        "| step | size | speed | memory |",
+        "|---|---|---|---|",
+        *map(line, recorded.rows),
+    ]
+
+
 def main():
-    parser = argparse.ArgumentParser()
+    """Print the table, and keep it."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--gigabytes", type=float, default=1.0)
     parser.add_argument("--dtype", choices=("bfloat16", "float16", "float32"), default="bfloat16")
     parser.add_argument("--xz-megabytes", type=int, default=32)
+    parser.add_argument("--keep", action="store_true", help=f"record the rows and put them into {PAGE.name}")
     parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -114,6 +142,7 @@ def main():
         names = (arguments.folder / name for name in ("net.safetensors", "net.dcz", "back.safetensors"))
         print(json.dumps(step(arguments.step, *names, arguments.xz_megabytes << 20)))
         return
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "net.safetensors")
         size = make(source, arguments.gigabytes, getattr(torch, arguments.dtype))
@@ -122,14 +151,13 @@ def main():
             command = [sys.executable, __file__, "--step", what, "--folder", folder]
             command += ["--xz-megabytes", str(arguments.xz_megabytes)]
             out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            out_bytes, in_bytes, seconds, memory = json.loads(out)
-            ratio = f"{100 * out_bytes / in_bytes:6.1f}%" if not what.startswith("expand") else " " * 8
-            print(f"{what:32}{ratio}{in_bytes / 1e6 / seconds:8.0f} MB/s{memory / 1e6:8.0f} MB of memory")
-            if (
-                what == "expand, lossless"
-                and Path(folder, "back.safetensors").read_bytes()[-size // 2 :] != (source.read_bytes()[-size // 2 :])
-            ):
+            rows.append({"step": what, "dtype": arguments.dtype, "checkpoint_bytes": size} | json.loads(out))
+            print(line(rows[-1]), flush=True)
+            if what == "expand, lossless" and not filecmp.cmp(Path(folder, "back.safetensors"), source, shallow=False):
                 sys.exit("the tensors that came back are not those that went in")
+    if arguments.keep:
+        kept = recordings.keep(NAME, recordings.PROGRAMS[NAME], rows)
+        pages.put(PAGE, NAME, table(kept))
 
 
 if __name__ == "__main__":

@@ -86,10 +86,10 @@ def files():
     """
     torch.set_num_threads(1)
     net, (grams, felt) = language_model(), calibrated()
-    packed = bfloat16.pack({name: weight.detach().numpy() for name, weight in net.named_parameters()})
+    exact = bfloat16.stored("austen", {key: weight.detach().numpy() for key, weight in net.named_parameters()})
     rows = [
         _row("bfloat16", (MODELS / "austen.safetensors").stat().st_size, net),
-        _row("bfloat16, exponents Huffman-coded", len(packed), sharing.with_values(net, _modules(packed))),
+        _filed("bfloat16, exponents Huffman-coded", exact, net),
     ]
     for bits in BITS:
         rows.append(_written(f"grid, {bits} bits, groups of 32", sharing.share_net(net, bits, "grid", 32), net))
@@ -108,10 +108,6 @@ def files():
 
 def _named(way):
     return "corrected" if way == "corrected" else way.split(",")[0]
-
-
-def _modules(packed):
-    return {name.removesuffix(".weight"): value for name, value in bfloat16.unpack(packed).items()}
 
 
 def _written(name, shared, net, huffman=False):

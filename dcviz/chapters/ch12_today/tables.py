@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from dcviz.archive import coders
-from dcviz.chapters.ch12_today import bfloat16, roofline, scores, sharing
+from dcviz import archive
+from dcviz.archive import Lossless, StoredNet, coders
+from dcviz.chapters.ch12_today import roofline, scores, sharing
 from dcviz.nets import datasets, training
 from dcviz.pipeline import shipped
 
@@ -19,12 +20,13 @@ LLAMA = {"not pruned": (5.68, 5.68), "magnitude": (17.29, 42.13), "SparseGPT": (
 
 
 def compressors(bits):
-    """Bytes of bfloat16 bit patterns (n,) under general compressors and under ``bfloat16.encode``: a DataFrame.
+    """Bytes of bfloat16 bit patterns (n,) under general compressors and in a .dcz file: a DataFrame.
 
     Each is decoded again and compared.
     """
-    data, ours = bits.astype("<u2").tobytes(), bfloat16.encode(bits)
-    if not np.array_equal(bfloat16.decode(ours), bits):
+    data = bits.astype("<u2").tobytes()
+    ours = archive.dumps(StoredNet("bits", (Lossless("weights", bits, "bfloat16"),)))
+    if archive.loads(ours).state_dict()["weights"].tobytes() != data:
         raise AssertionError("the coded weights do not come back")  # pragma: no cover
     found = {"bfloat16, as it is": len(data)} | coders.files(data) | {"exponents Huffman-coded": len(ours)}
     return pd.DataFrame.from_dict(

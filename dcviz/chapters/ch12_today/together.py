@@ -3,12 +3,12 @@
 import copy
 
 import numpy as np
-import torch
 
 from dcviz import archive
 from dcviz.archive import Coding, Layer, StoredNet
 from dcviz.chapters.ch12_today import scores, sharing
 from dcviz.nets.models import weight_layers
+from dcviz.pipeline import restore
 
 GAPS = (1, 2, 3, 4, 5, 6)
 """Bits of a gap that are tried for every layer."""
@@ -57,12 +57,10 @@ def _shortest(layer):
 
 
 def opened(stored, net):
-    """A copy of ``net`` with the weights of a ``StoredNet`` of ours, codes and tables included."""
-    if any(layer.bare for layer in stored.layers):
+    """A copy of ``net`` with the weights of a ``StoredNet`` of ours, codes and tables included; in float32."""
+    if any(isinstance(layer, Layer) and layer.bare for layer in stored.layers):
         return sharing.with_values(net, sharing.read(stored))
-    net = copy.deepcopy(net)
-    net.load_state_dict({key: torch.from_numpy(np.array(value)) for key, value in stored.state_dict().items()})
-    return net
+    return restore(stored, into=copy.deepcopy(net)).float()
 
 
 def pruned(net, density, way, grams, pattern="free"):
