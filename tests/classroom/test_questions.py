@@ -155,7 +155,7 @@ OPTIONS = {
     "ch12-wanda": scores.WAYS[:-1],
 }
 """What a source computes to choose from."""
-RUNS = {"ch02-sensitive", "ch02-retrained", "ch04-two-values", "ch05-finetune", "ch07-stage"} | {
+RUNS = {"ch02-sensitive", "ch02-retrained", "ch04-two-values", "ch05-finetune", "ch07-stage", "ch07-own-net"} | {
     f"ch09-{name}" for name in ("rank", "criterion", "unseen")
 }
 """Answered by a run of their lab: there is no truth before it."""
@@ -348,6 +348,7 @@ SAID = {
     "ch04-optimum": r"ends \*\*(?:farthest|closest|nearest)",
     "ch05-together": r"the pruned net even suffers|where the\s+net is not pruned",
     "ch07-stage": r"heavy lifting",
+    "ch07-own-net": r"left alone now weighs",
     "ch08-batch": r"get that far",
     "ch11-update-bytes": r"a few hundred numbers",
     "ch11-start": r"yet answers no better",
@@ -475,6 +476,7 @@ SETTINGS = {
     "ch06-mean-length": {"net": "lenet-300-100", "layer": "fc1", "stream": "weight codes", "symbol": 15, "rare": 0.0},
     "ch06-whole-file": {"net": "lenet-300-100"},
     "ch07-stage": {"net": "lenet-300-100"},
+    "ch07-own-net": {"density": 0.1, "bits": 4, "epochs": 2},
     "ch08-csr": {"layer": "alexnet/fc6", "batch": 1, "density": 9.0, "active": 37.6},
     "ch08-phone": {"net": "alexnet", "phone": "Tegra K1 (2014)"},
     "ch09-rank": {"layer": "fc1"},
@@ -555,6 +557,7 @@ LAB_RUNS = {
     "ch04-two-values": ("measure", "run", {"k": 3, "lloyd": True}),
     "ch05-finetune": ("train", "run", {"epochs": 0.25}),
     "ch07-stage": ("run", "button", {"epochs": 1}),
+    "ch07-own-net": ("run", "button", {"bits": 3}),
     "ch09-rank": ("sweep", None, {"layer": "fc2"}),
     "ch09-criterion": ("sweep", "sweep_run", {"layer": "conv1"}),
     "ch09-unseen": ("teach", "run", {"temperature": 2.0}),
@@ -568,6 +571,9 @@ MEASURED = {
     "ch07-stage": lambda lab: max(
         ((before.file_bytes / after.file_bytes, after.name) for before, after in itertools.pairwise(lab.result.stages))
     )[1],
+    "ch07-own-net": lambda lab: round(
+        100 * lab.result.report.parts.get("kept", 0) / len(lab.result.stages[-1].source), 1
+    ),
     "ch09-rank": lambda lab: min(
         r for (layer, r), e in lab.errors.items() if layer == "fc1" and e <= lab.dense_error + 0.5
     ),

@@ -16,6 +16,7 @@ from dcviz.labkit.markup import visible
 from dcviz.pipeline import choosing, parameters, shipped, sources
 
 INDEX_BITS = 5
+KEPT = "kept as they are"
 LISTED = 20
 """Tensors that the picture shows: the largest."""
 
@@ -31,7 +32,8 @@ class OwnNetLab(Lab):
     data, loss, step, evaluate   as for ``pipeline.compress``; without data nothing is retrained
 
     ``run()`` runs now and waits; ``result`` is then the ``pipeline.Compressed`` (None before): ``result.save(path)``,
-    ``result.report``. ``expected`` is the size in bytes that is said before, for weights kept at random places.
+    ``result.report``; ``share_kept()`` says how much of the file was kept as it is. ``expected`` is the size in bytes
+    that is said before, for weights kept at random places.
     """
 
     heading = html("Your own net <small>choose how dense, read what to expect, press Run</small>")
@@ -77,8 +79,23 @@ class OwnNetLab(Lab):
     @property
     def recipe(self):
         """The ``Recipe`` that the controls describe."""
-        epochs = self.epochs if self.trains else 0
-        return choosing.recipe_for(self.module, density=round(self.density, 4), bits=self.bits, epochs=epochs)
+        return self._recipe()
+
+    def _recipe(self, **setting):
+        """The recipe of the controls, but for a setting {state: value}."""
+        density, bits, epochs = (setting.get(name, getattr(self, name)) for name in self.state_names[1:])
+        epochs = epochs if self.trains else 0
+        return choosing.recipe_for(self.module, density=round(density, 4), bits=bits, epochs=epochs)
+
+    def share_kept(self, **setting):
+        """Percent of the file that the tensors kept as they are take; None before a run.
+
+        With a setting {state: value}: None, too, if the run was made with another.
+        """
+        if self.result is None or self._made_by != self._recipe(**setting):
+            return None
+        report = self.result.report
+        return round(100 * report.groups().get(KEPT, 0) / report.file_bytes, 1)
 
     @property
     def expected(self):
@@ -176,7 +193,7 @@ class OwnNetLab(Lab):
             "<b>{net}: {sentence}.</b> Kept as they are: {kept:,} bytes. Expected were {expected:,}.{measured}",
             net=self.net,
             sentence=report.sentence,
-            kept=report.groups().get("kept as they are", 0),
+            kept=report.groups().get(KEPT, 0),
             expected=self.expected,
             measured=measured,
         )

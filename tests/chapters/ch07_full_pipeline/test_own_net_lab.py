@@ -32,6 +32,10 @@ def test_a_module_with_data_is_retrained_and_its_report_is_said(tmp_path):
     assert "7.25 before, 7.25 after" in plain(lab.caption.value)
     assert 0.7 < report.file_bytes / lab.expected < 1.1
     assert all(torch.equal(before[key], value) for key, value in net.state_dict().items())
+    norm = sum(row.parts["kept"] for row in report.layers if row.name.startswith("1."))
+    assert norm >= 4 * 4 * 60 + 8
+    assert lab.share_kept(density=0.2, epochs=1) == round(100 * norm / report.file_bytes, 1)
+    assert lab.share_kept(bits=5) is None
     lab.result.save(tmp_path / "own.dcz")
     again = dcviz.open(tmp_path / "own.dcz", into=own_net())
     assert np.count_nonzero(again[0].weight.detach().numpy()) == 480
