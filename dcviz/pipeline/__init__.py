@@ -285,7 +285,8 @@ def compress(
             kept.keep(net)
     finish("pruned", stored_net(net, recipe, "pruned", copied=False, like=given))
 
-    shared = SharedWeights(net, codebooks(net, recipe), rate=recipe.rate)
+    books = codebooks(net, recipe)
+    shared = SharedWeights(net, books, recipe.rate, still=[name for name in recipe.layers if name not in books])
     train("shared", recipe.finetune, shared)
     shared.round_to(recipe.dtype)
     round_biases(net, recipe)
@@ -412,7 +413,8 @@ def round_biases(net, recipe):
             if k:
                 centroids = kmeans(bias[used], k, init="density", seed=recipe.seed).centroids
                 bias[used] = centroids[assign(bias[used], centroids)]
-        _fill(target.bias, bias.astype(recipe.bias_dtype))
+        with np.errstate(over="ignore"):  # too large a bias is refused as infinite
+            _fill(target.bias, bias.astype(recipe.bias_dtype))
     if recipe.norms_dtype:
         done = {key for target in targets.values() for key in (target.key, target.bias_key)}
         for key, value in parameters.tensors(net).items():

@@ -73,12 +73,14 @@ class SharedWeights:
 
     ``codebooks``: {layer name: centroids (k,)}. Each non-zero weight gets its code once, here: the nearest centroid's,
     or with ``rate`` > 0 one that also has a short code word (``rate_distortion``). Exact zeros are pruned and stay
-    zero. Layers without a codebook are left as they are.
+    zero. Layers without a codebook are left as they are; of those, ``still`` names what training must not move
+    either: a norm's weights, pruned to nothing, would else learn as biases do.
     """
 
-    def __init__(self, net, codebooks, rate=0.0):
+    def __init__(self, net, codebooks, rate=0.0, still=()):
         self.net = net
         self._layers = []
+        self._still = {id(target.weight) for target in parameters.named(net, still).values()}
         layers = parameters.named(net, codebooks)
         for name, centroids in codebooks.items():
             weight = layers[name].weight
@@ -106,7 +108,7 @@ class SharedWeights:
 
     def parameters(self):
         """The centroids of every layer that is not frozen, and the biases."""
-        shared = {id(weight) for _, weight, _, _, _ in self._layers}
+        shared = {id(weight) for _, weight, _, _, _ in self._layers} | self._still
         return [c for _, weight, c, _, _ in self._layers if weight.requires_grad] + [
             p for p in self.net.parameters() if p.dim() == 1 and p.requires_grad and id(p) not in shared
         ]

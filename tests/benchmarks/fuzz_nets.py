@@ -3,9 +3,11 @@
     python tests/benchmarks/fuzz_nets.py [--runs 10000] [--seed 0]
 
 Each number makes one of the fifteen nets of tests/pipeline/some_nets.py, often with something done to it that people do
-to nets, and a recipe with odd values among its own. ``compress`` must end in a ``DcvizError`` or in a file that opens
-into another net of the same kind: the same tensors bit for bit, every byte charged, the net that was given untouched.
-Prints what came out; exit status 1 at the first broken promise, with its number.
+to nets, and a recipe with odd values among its own. In two runs of five it learns from a batch or two as well.
+``compress`` must end in a ``DcvizError`` or in a file that opens into another net of the same kind: the same tensors
+bit for bit, every byte charged, no layer denser than asked; what nobody may change is as it was, and so is the net that
+was given. Trained twice, it is the same file. Prints what came out; exit status 1 at the first broken promise, with its
+number.
 """
 
 import argparse
@@ -128,7 +130,46 @@ def layer_recipe(rng):
     return LayerRecipe(*values)
 
 
-def recipe(rng, net):
+def schedule(rng):
+    """A schedule of a few steps, or of none."""
+    epochs, lr = rng.choice([0, 0.5, 1, 1, 2]), rng.choice([1e-4, 1e-2, 1e-2, 1.0, 1e6])
+    more = {name: rng.choice([0.01, 1.0]) for name in ("l1", "l2", "teacher_weight") if rng.random() < 0.1}
+    if rng.random() < 0.02:
+        more[rng.choice(["epochs", "lr", "shift", "temperature", "batch_size"])] = rng.choice(ODD)
+    return Schedule(**({"epochs": epochs, "lr": lr} | more))
+
+
+def no_gradient(output, target):
+    return output.detach().sum()
+
+
+def not_finite(output, target):
+    return output.sum() / 0
+
+
+def raises(output, target):
+    raise KeyError("a mistake of the learner's")
+
+
+def lesson(rng, net, example):
+    """What a net learns from, as keywords of ``compress``, by the output that it has for an example."""
+    with torch.no_grad():
+        target = torch.randn_like(net(example))
+    batches = [(example, target)] * rng.choice([1, 2])
+    if rng.random() < 0.1:
+        batches = rng.choice([[], [example], [(example, target[:0])], iter(batches), [(example[:0], target[:0])], 5])
+    loss = nn.functional.mse_loss
+    if rng.random() < 0.1:
+        loss = rng.choice([no_gradient, not_finite, raises, None])
+    if rng.random() < 0.2:
+        return {
+            "data": batches,
+            "step": lambda net, batch: (net(batch[0].to(next(net.parameters()).dtype)) ** 2).mean(),
+        }
+    return {"data": batches, "loss": loss}
+
+
+def recipe(rng, net, trains):
     modules = [
         name for name, module in net.named_modules() if isinstance(getattr(module, "weight", None), nn.Parameter)
     ]
@@ -140,7 +181,10 @@ def recipe(rng, net):
     options = {name: rng.choice(values) for name, values in OPTIONS.items() if rng.random() < 0.3}
     if rng.random() < 0.05:
         options[rng.choice(list(OPTIONS))] = rng.choice(ODD)
-    return Recipe({name: layer_recipe(rng) for name in names}, Schedule(0), Schedule(0), **options)
+    if not trains:
+        return Recipe({name: layer_recipe(rng) for name in names}, Schedule(0), Schedule(0), **options)
+    options |= {"cuts": rng.choice([1, 1, 3]), "ramp": rng.choice([0.5, 1.0]), "regrow": rng.random() < 0.3}
+    return Recipe({name: layer_recipe(rng) for name in names}, schedule(rng), schedule(rng), **options)
 
 
 def bits(state):
@@ -157,28 +201,51 @@ def promise(true, what):
         raise AssertionError(what)
 
 
+def as_given(net):
+    """All of a net that ``compress`` must leave as it is."""
+    parameters_ = [(p.requires_grad, p.grad is None) for p in net.parameters()]
+    return bits(net.state_dict()), parameters_, [module.training for module in net.modules()]
+
+
+def reachable(net, said, trains):
+    """Keys of the tensors that a recipe may change."""
+    state = net.state_dict(keep_vars=True)
+    if said.drop_dead or said.reorder:
+        return set(state)
+    named = {key for target in parameters.named(net, said.layers).values() for key in (target.key, target.bias_key)}
+    if said.norms_dtype:
+        named |= {key for key, value in state.items() if value.dim() == 1}
+    if trains:
+        named |= {key for key, value in state.items() if value.requires_grad or not isinstance(value, nn.Parameter)}
+    same = {id(state[key]) for key in named if key in state}
+    return {key for key, value in state.items() if id(value) in same}
+
+
 def run(rng):
-    """One net and one recipe -> what came out: "refused: ..." or "compressed"; AssertionError for a broken promise."""
+    """One net and one recipe -> what came out: "refused: ...", "compressed" or "trained".
+
+    AssertionError for a broken promise.
+    """
     kind, number = rng.choice(list(some_nets.NETS)), rng.randrange(1000)
     net, example = some_nets.build(kind, number)
-    net = net.to(rng.choice(TYPES))
-    changes = rng.sample(CHANGES, rng.choice([0, 0, 1, 1, 2]))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(number)
-        for change in changes:
+        learnt = lesson(rng, net, example) if rng.random() < 0.4 else {}
+        net = net.to(rng.choice(TYPES))
+        for change in rng.sample(CHANGES, rng.choice([0, 0, 1, 1, 2])):
             change(rng, net)
-    before, made = bits(net.state_dict()), None
+    before, made = as_given(net), None
     try:
-        said = recipe(rng, net)
+        said = recipe(rng, net, bool(learnt))
         example = example.double() if example.dtype == torch.float32 and rng.random() < 0.05 else example
-        made = pipeline.compress(net, said, example=(example,), progress=lambda *_: None)
+        made = pipeline.compress(net, said, example=(example,), progress=lambda *_: None, **learnt)
     except DcvizError as error:
         refused = error
-    promise(bits(net.state_dict()) == before, "the net that was given has changed")
+    promise(as_given(net) == before, "the net that was given has changed")
     if made is None:
         promise(str(refused), "an error without a message")
         return f"refused: {type(refused).__name__}"
-    data = made.stages[-1].source
+    data, (before, _, _) = made.stages[-1].source, before
     report = archive.describe_bytes(data)
     promise(sum(report.parts.values()) == len(data) == report.file_bytes, "the report does not add up")
     promise(report.dense_bytes == made.dense_bytes == parameters.dense_bytes(net), "dense bytes")
@@ -188,10 +255,21 @@ def run(rng):
     pipeline.restore(archive.loads(data), into=back)
     stored = made.stored.state_dict()
     promise(back.state_dict().keys() == before.keys(), "other keys")
+    trains = bool(learnt) and said.retrain.epochs + said.finetune.epochs > 0
+    changed = reachable(net, said, trains)
     for key, value in back.state_dict().items():
-        promise(parameters.array(value).tobytes() == stored[key].tobytes(), f"{key} is another tensor")
+        found = parameters.array(value).tobytes()
+        promise(found == stored[key].tobytes(), f"{key} is another tensor")
         promise(str(value.dtype) == before[key][0], f"{key} has another type")
-    return "compressed"
+        promise(key in changed or found == before[key][2], f"{key} was changed, though nothing allows that")
+    for name, target in parameters.named(back, said.layers).items():
+        weight = target.weight
+        most = max(1, round(said.layers[name].density * weight.numel()))
+        promise(int(torch.count_nonzero(weight)) <= most, f"{name} is denser than asked")
+    if trains and rng.random() < 0.2:
+        again = pipeline.compress(net, said, example=(example,), progress=lambda *_: None, **learnt)
+        promise(again.stages[-1].source == data, "the same run made another file")
+    return "trained" if trains else "compressed"
 
 
 def main():

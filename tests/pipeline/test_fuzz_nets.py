@@ -16,3 +16,4 @@ import fuzz_nets
 def test_random_recipes_for_random_nets_end_in_a_file_or_a_typed_error(part):
     seen = Counter(fuzz_nets.run(random.Random(f"suite/{part}/{number}")) for number in range(100))
     assert 20 < seen["compressed"] < 95, seen
+    assert seen["trained"] > 5, seen

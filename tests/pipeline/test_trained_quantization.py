@@ -8,6 +8,7 @@ from dcviz.evidence import paper
 from dcviz.ideas.kmeans import assign, kmeans
 from dcviz.nets import datasets, models, training
 from dcviz.nets.training import Schedule
+from dcviz.pipeline import LayerRecipe, Recipe, compress
 from dcviz.pipeline.trained_quantization import (
     SharedWeights,
     first_order_change,
@@ -119,3 +120,15 @@ def test_an_empty_codebook_is_refused_and_an_empty_layer_is_not():
         SharedWeights(net, {"0": np.zeros(0)})
     nn.init.zeros_(net[0].weight)
     assert SharedWeights(net, {"0": np.zeros(0)}).codebooks() == {}
+
+
+def test_a_norm_that_was_pruned_to_nothing_stays_nothing_in_fine_tuning():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(6, 5), nn.LayerNorm(5), nn.Linear(5, 3))
+    batch = torch.randn(8, 6), torch.randn(8, 3)
+    layers = {"0": LayerRecipe(1, 3, None), "1": LayerRecipe(0.01, 3, 5)}
+    recipe = Recipe(layers, Schedule(0), Schedule(3, lr=0.1))
+    made = compress(net, recipe, [batch], loss=nn.functional.mse_loss, progress=lambda *_: None)
+    state = made.stored.state_dict()
+    assert not state["1.weight"].any()
+    assert (state["1.bias"] != net[1].bias.detach().numpy()).all()
