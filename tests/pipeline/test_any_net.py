@@ -441,6 +441,16 @@ def test_not_a_number_is_refused_where_it_is_named_and_kept_where_it_is_not():
     assert np.array_equal(state["second.weight"].view(np.uint32), parameters.array(net.second.weight).view(np.uint32))
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
+def test_beside_not_a_number_every_other_number_is_kept_to_the_bit(dtype):
+    net = nn.Sequential(nn.Linear(6, 5), nn.Linear(5, 4)).to(dtype)
+    with torch.no_grad():
+        net[1].weight[0] = torch.tensor([float("nan"), 0.1, -0.0, float("inf"), 1 / 3])
+    back = compress(net, recipe_for(["0"])).stored.state_dict()
+    for key in ("1.weight", "1.bias"):
+        assert back[key].tobytes() == parameters.array(net.state_dict()[key]).tobytes()
+
+
 def test_a_layer_of_ten_weights_says_in_words_that_nothing_was_gained():
     report = compress(nn.Sequential(nn.Linear(5, 2)), recipe_for(["0"])).report
     assert report.ratio < 1
