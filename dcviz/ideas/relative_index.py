@@ -29,6 +29,7 @@ from dcviz.ideas.bits import check_integer, check_integers
 
 MAX_BITS = 32
 MAX_ENTRIES = 2**30  # ten times the largest layer of VGG-16; a typing error should not fill the memory
+BLOCK = 2**17  # weights that are counted at a time: what fits into the cache of a processor
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +105,8 @@ def count_entries_by_threshold(weights, thresholds, bits):
     """What pruning at |w| < t leaves, for many thresholds in one go -> (kept, entries), int64, shape (thresholds,).
 
     weights: any shape, exact zeros are never kept;  thresholds: ascending numbers >= 0
-    Each threshold looks only at what the one before it left. Raises CodeError unless thresholds ascend from 0 or more.
+    Each threshold looks only at what the one before it left of a block. Raises CodeError unless thresholds ascend from
+    0 or more.
 
         count_entries_by_threshold([.1, 0, .2, -.4], [0, .3], bits=1) -> kept [3, 1], entries [3, 2]
     """
@@ -112,14 +114,22 @@ def count_entries_by_threshold(weights, thresholds, bits):
     thresholds = np.asarray(thresholds, np.float64)
     if thresholds.ndim != 1 or not (np.diff(thresholds, prepend=0) >= 0).all():
         raise CodeError("thresholds: expected ascending numbers >= 0 in one dimension")
-    magnitudes = np.abs(np.asarray(weights)).ravel()
-    positions = np.flatnonzero(magnitudes)
-    magnitudes = magnitudes[positions]
+    weights = np.asarray(weights).reshape(-1)
     kept, entries = np.zeros((2, thresholds.size), np.int64)
-    for i, threshold in enumerate(thresholds):
-        above = magnitudes >= threshold
-        positions, magnitudes = positions[above], magnitudes[above]
-        kept[i], entries[i] = positions.size, _count_entries(np.diff(positions, prepend=-1) - 1, bits)
+    last = np.full(thresholds.size, -1)
+    for first in range(0, weights.size, BLOCK):
+        magnitudes = np.abs(weights[first : first + BLOCK])
+        positions = np.flatnonzero(magnitudes)
+        magnitudes = magnitudes[positions]
+        positions += first
+        for i, threshold in enumerate(thresholds):
+            above = magnitudes >= threshold
+            positions, magnitudes = positions[above], magnitudes[above]
+            if not positions.size:
+                break
+            kept[i] += positions.size
+            entries[i] += _count_entries(np.diff(positions, prepend=last[i]) - 1, bits)
+            last[i] = positions[-1]
     return kept, entries
 
 

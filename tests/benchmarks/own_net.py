@@ -23,7 +23,7 @@ from dcviz.nets import datasets, training
 from dcviz.pipeline import choosing, parameters
 
 NAME, PAGE = "own_net", pages.DOCS / "your-own-net.md"
-SETTINGS = ((0.5, False), (0.2, False), (0.1, False), (0.05, False), (0.05, True))
+SETTINGS = ((0.5, False), (0.2, False), (0.1, False), (0.1, True), (0.05, False), (0.05, True))
 """(share of the weights that is kept, by sensitivity?)."""
 BITS, EPOCHS, LEARNT = 4, 2, 3_500
 

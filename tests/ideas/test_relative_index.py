@@ -182,3 +182,16 @@ def test_refusals_name_what_was_given():
     for function, name in ((lambda one: ri.encode(one, 3), "positions"), (ri.decode, "gaps")):
         with pytest.raises(CodeError, match=f"^{name} must be a vector of integers"):
             function([[1]])
+
+
+@pytest.mark.parametrize("block", [1, 7, ri.BLOCK])
+def test_many_thresholds_at_once_count_as_one_by_one(block, monkeypatch):
+    monkeypatch.setattr(ri, "BLOCK", block)
+    weights = np.random.default_rng(3).normal(size=(20, 31)).round(1).astype(np.float32)
+    weights[3:17] *= 0.1  # a long stretch without large ones: fillers across blocks
+    thresholds = [0, 0, 0.1, 0.5, 1.7, 9]
+    kept, entries = ri.count_entries_by_threshold(weights, thresholds, 3)
+    for at, threshold in enumerate(thresholds):
+        positions = np.flatnonzero((np.abs(weights) >= threshold) & (weights != 0))
+        assert kept[at] == positions.size
+        assert entries[at] == ri.count_entries(positions, 3)

@@ -12,11 +12,14 @@ from dcviz.errors import DataError
 from dcviz.ideas.sparse_formats import expected_bits
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, html, labelled_slider, row
+from dcviz.labkit.buttons import Download
 from dcviz.labkit.markup import visible
 from dcviz.pipeline import choosing, parameters, shipped, sources
 
 INDEX_BITS = 5
 KEPT = "kept as they are"
+MOST_TO_HAND_OVER = 1 << 26
+"""Bytes of a file that the browser is given to download; a larger one is saved by ``result.save``."""
 LISTED = 20
 """Tensors that the picture shows: the largest."""
 
@@ -124,8 +127,10 @@ class OwnNetLab(Lab):
         for widget, name in parts:
             self.bind(widget, name)
         self.button = RunButton("Run the pipeline", self._work, self._done, self.fail)
+        self.download = Download(label="Download my .dcz", name="my-net.dcz")
         self.picture_view = FigureImage(self.picture(), alt="bytes of each tensor in the file, and before")
-        return [row(self.upload), *(widget for widget, _ in parts), self.button, self.picture_view]
+        widgets_ = (widget for widget, _ in parts)
+        return [row(self.upload), *widgets_, row(self.button, self.download), self.picture_view]
 
     def run(self):
         """Run the pipeline and wait for it; returns the lab, so that a cell can show it."""
@@ -162,6 +167,8 @@ class OwnNetLab(Lab):
         self._take(self.net)
         if self._made_by is not None and self._made_by != self.recipe:
             self.result = self._made_by = None
+        file = b"" if self.result is None else self.result.stages[-1].source
+        self.download.data = file if len(file) <= MOST_TO_HAND_OVER else b""
         self.picture_view.adopt(self.picture())
 
     def describe(self):

@@ -7,6 +7,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 import dcviz
+from dcviz.chapters.ch07_full_pipeline import own_net_lab
 from dcviz.errors import NetError
 from dcviz.labkit.base import plain
 from dcviz.labs import OwnNetLab, PipelineLab
@@ -25,9 +26,11 @@ def test_a_module_with_data_is_retrained_and_its_report_is_said(tmp_path):
     assert lab.net == "Sequential"
     assert f"{lab.expected:,} bytes" in plain(lab.caption.value)
     assert lab.result is None
+    assert lab.download.data == b""
     lab.run()
     assert lab.error == ""
     report = lab.result.report
+    assert lab.download.data == lab.result.stages[-1].source
     assert f"{report.file_bytes:,} bytes" in plain(lab.caption.value)
     assert "7.25 before, 7.25 after" in plain(lab.caption.value)
     assert 0.7 < report.file_bytes / lab.expected < 1.1
@@ -41,6 +44,14 @@ def test_a_module_with_data_is_retrained_and_its_report_is_said(tmp_path):
     assert np.count_nonzero(again[0].weight.detach().numpy()) == 480
     lab.bits = 3
     assert lab.result is None, "another recipe, another file"
+    assert lab.download.data == b""
+
+
+def test_a_file_too_large_for_the_browser_is_not_handed_over(monkeypatch):
+    monkeypatch.setattr(own_net_lab, "MOST_TO_HAND_OVER", 1000)
+    lab = OwnNetLab(own_net()).run()
+    assert lab.result is not None
+    assert lab.download.data == b""
 
 
 @pytest.mark.parametrize("kind", ["path", "state dict", "upload"])
