@@ -150,7 +150,7 @@ def _safetensors(path, parts, stack):
                     raise DataError(f"{part}: tensor {key!r} is in another file of this checkpoint too")
                 entries.append(_entry(part, key, NAMES[view.get_dtype()], tuple(view.get_shape())))
                 home[key] = file
-        except (SafetensorError, OSError) as error:
+        except (SafetensorError, OSError, RuntimeError) as error:  # the last where there is no room to map it
             raise DataError(f"{part} cannot be read as a .safetensors file: {error}") from error
     return Checkpoint(path, entries, lambda key: home[key].get_tensor(key))
 

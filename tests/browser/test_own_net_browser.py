@@ -39,7 +39,7 @@ def test_a_chosen_file_is_compressed_and_downloaded(page, tmp_path, shots):
     before = picture.get_attribute("src")
     lab.get_by_role("button", name="Run the pipeline").click()
     expect(caption).to_contain_text("smaller than 21,840 bytes of float32")
-    expect(caption).to_contain_text("Kept as they are: 240 bytes")
+    expect(caption).to_contain_text("Kept as they are: 0 bytes")
     expect(picture).not_to_have_attribute("src", before)
     expect(download).to_be_enabled()
     with page.page.expect_download() as handed:

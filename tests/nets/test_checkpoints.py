@@ -189,3 +189,17 @@ def test_what_is_written_piece_by_piece_others_can_read(tmp_path):
         checkpoints.write(path, entries, [b"short"])
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["out.safetensors"]
+
+
+def test_a_file_that_there_is_no_room_to_map_is_said(tmp_path, monkeypatch):
+    save_file({"w": torch.zeros(3)}, tmp_path / "large.safetensors")
+
+    def no_room(*_):
+        raise RuntimeError("unable to mmap 2013271464 bytes")
+
+    monkeypatch.setattr(checkpoints, "safe_open", no_room)
+    with (
+        pytest.raises(DataError, match=r"large\.safetensors.*unable to mmap"),
+        checkpoints.opened(tmp_path / "large.safetensors"),
+    ):
+        pass
