@@ -7,16 +7,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "benchmarks"))
 
-import large_layers
-import own_net
 import pages
 import pitch
-import shrink_checkpoint
+from docs_tables import TABLES
 
 from dcviz.evidence import recordings
 
 
-@pytest.mark.parametrize("made_by", [own_net, shrink_checkpoint, large_layers], ids=lambda module: module.NAME)
+@pytest.mark.parametrize("made_by", TABLES, ids=lambda module: module.NAME)
 def test_a_table_is_what_its_record_makes(made_by):
     recorded = recordings.load(made_by.NAME)
     assert pages.shown(made_by.PAGE, made_by.NAME) == [*made_by.table(recorded)]
