@@ -75,7 +75,7 @@ guess.then(answers.stage)
 #
 # * **Huffman coding is free.** The error under *shared* and *coded* is the same to the last digit, because the
 #   weights are the same to the last bit. The paper reports {{paper/text_numbers.huffman_saves_pct_of_storage.0}} to
-#   {{paper/text_numbers.huffman_saves_pct_of_storage.1}} % saved by it.
+#   {{paper/text_numbers.huffman_saves_pct_of_storage.1}}% saved by it.
 # * **The index is about as large as the weights.** Saying *where* a weight sits costs as much as saying *what* it is.
 #   Fillers (chapter 03) are the price of short gaps.
 
@@ -133,7 +133,7 @@ check.file_bytes(my_file_bytes)
 #
 # Choose a density and the bits of a weight code for each layer. The check sends the net through the whole pipeline, with
 # two passes of retraining over 4,000 digits (a few seconds), writes the file and measures the error on the 1,000 held-out
-# digits: at most 5 %. The paper's densities and 5 bits make some 23 KB. Your smallest file is kept.
+# digits: at most 5%. The paper's densities and 5 bits make some 23 KB. Your smallest file is kept.
 
 
 # %% tags=["subslide"]
@@ -300,8 +300,8 @@ tables.alexnet()
 # **No loss of accuracy?** Compare the test errors. The small net, which keeps one weight in
 # {{computed/ch07_full_pipeline.weights_to_one_kept(alexnet-cifar10)|.0f}}, makes *no more* errors than the dense one it was made of:
 # {{recorded/alexnet_cifar10[stage=small, coded].test_error_percent|.1f}} against
-# {{recorded/alexnet_cifar10[stage=dense].test_error_percent|.1f}} %. The paper's setting, which keeps three times as many
-# weights, makes {{recorded/alexnet_cifar10[stage=paper, coded].test_error_percent|.1f}} %. The
+# {{recorded/alexnet_cifar10[stage=dense].test_error_percent|.1f}}%. The paper's setting, which keeps three times as many
+# weights, makes {{recorded/alexnet_cifar10[stage=paper, coded].test_error_percent|.1f}}%. The
 # difference is **retraining**: the small net saw the pictures seven and a half times while it was pruned, shared and
 # fine-tuned, the other one not quite two and a half times. (The dense net had sixteen passes before, most of them at
 # a smaller size.) So two things should be kept apart. *Nothing was lost* against the net we started from, which is what
@@ -324,11 +324,11 @@ tables.alexnet()
 tables.layers("alexnet", archive.describe(shipped.compressed_path("alexnet-cifar10-paper")))
 
 # %% [markdown] tags=["subslide"]
-# * **fc6 and fc7 are where the bytes go**, in the paper and here, and 9 % of them is still millions of weights.
+# * **fc6 and fc7 are where the bytes go**, in the paper and here, and 9% of them is still millions of weights.
 # * **Same densities, same bits, and nearly the paper's rates**:
 #   {{recorded/alexnet_cifar10[stage=paper, coded].ratio|.1f}} times smaller, the paper
 #   {{paper/table4_alexnet.total.ratio_PQH}}. The method is not tied to its data set; the file is real.
-# * Fillers are counted here. At 9 % and 4-bit gaps, $0.91^{16}$ = 22 % of fc6's entries would be fillers if kept weights
+# * Fillers are counted here. At 9% and 4-bit gaps, $0.91^{16}$ = 22% of fc6's entries would be fillers if kept weights
 #   lay at random. Compare with the column.
 
 # %% [markdown] tags=["subslide", "more"]
@@ -344,9 +344,9 @@ byte_shares(axes, breakdown)
 Picture(figure, ", ".join(f"{layer.name}: {layer.file_bytes:,} bytes" for layer in breakdown.layers))
 
 # %% [markdown] tags=["subslide"]
-# fc6 is still {{computed/ch07_full_pipeline.share_of_file(alexnet-cifar10; fc6)|*100 .0f}} % of the file. But the convolutions,
-# {{computed/ch07_full_pipeline.share_of_weights(alexnet-cifar10; conv)|*100 .0f}} % of the weights, now take
-# {{computed/ch07_full_pipeline.share_of_file(alexnet-cifar10; conv)|*100 .0f}} %: **the harder the big layers are squeezed, the more the others
+# fc6 is still {{computed/ch07_full_pipeline.share_of_file(alexnet-cifar10; fc6)|*100 .0f}}% of the file. But the convolutions,
+# {{computed/ch07_full_pipeline.share_of_weights(alexnet-cifar10; conv)|*100 .0f}}% of the weights, now take
+# {{computed/ch07_full_pipeline.share_of_file(alexnet-cifar10; conv)|*100 .0f}}%: **the harder the big layers are squeezed, the more the others
 # count.** SqueezeNet and GoogLeNet, nearly all convolutions, compress less (chapter 11).
 #
 # **All 57 million weights, now.** The pruned stage ships too, with its weights as 16-bit floats. From there the last two
@@ -425,7 +425,7 @@ for _ in range(2):
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(own(images), labels).backward()
         optimizer.step()
-print(f"trained: {error(own.eval()):.1f} % errors on 1,000 digits that it has not seen")
+print(f"trained: {error(own.eval()):.1f}% errors on 1,000 digits that it has not seen")
 
 # %% [markdown] tags=["subslide"]
 # The lab names what it compresses and says what size to expect, before anything is trained. **Choose a file** opens a
@@ -468,7 +468,7 @@ kept.then(answers.own_net)
 small = own_lab.result
 small.save("own-net.dcz")
 small.report.picture().savefig("own-net.png")
-print(f"opened again: {error(dcviz.open('own-net.dcz', into=OwnNet())):.1f} % errors")
+print(f"opened again: {error(dcviz.open('own-net.dcz', into=OwnNet())):.1f}% errors")
 
 # %% [markdown] tags=["subslide"]
 # Every tensor of the file:
@@ -480,7 +480,7 @@ kept.then(lambda: small.report.table().round(1))
 # ## What to take home
 #
 # * Pruning and weight sharing multiply; Huffman coding adds {{computed/ch06_huffman.huffman_saves(lenet-5)|*100 .0f}} to
-#   {{computed/ch06_huffman.huffman_saves(lenet-300-100)|*100 .0f}} % for nothing.
+#   {{computed/ch06_huffman.huffman_saves(lenet-300-100)|*100 .0f}}% for nothing.
 # * Count everything: fillers, codebooks, code tables, biases. A file cannot cheat.
 # * The big layers decide the ratio; the small ones carry the overhead.
 

@@ -94,20 +94,20 @@ def table(recorded):
     lines = [
         "A small net of ours that nobody ships, with batch normalisation and a skip (chapter 07's last section has it:",
         f"{dense['weights']:,} weights, {dense['dense_bytes']:,} bytes), learnt {LEARNT:,} digits and makes "
-        f"{dense['error']:.1f} % errors on 1,000 others.",
+        f"{dense['error']:.1f}% errors on 1,000 others.",
         f"{BITS} bits a weight; retraining is {EPOCHS} passes over the same digits, fine-tuning half a pass:",
         "",
         "| weights kept | file | times smaller | errors, one shot | errors, retrained |",
         "|---|---|---|---|---|",
     ]
     for row in found:
-        kept = f"{row['density']:.0%}".replace("%", " %") + (", by sensitivity" if row["by_sensitivity"] else "")
-        errors = f"{row['error']:.1f} % | {row['retrained_error']:.1f} %"
+        kept = f"{row['density']:.0%}" + (", by sensitivity" if row["by_sensitivity"] else "")
+        errors = f"{row['error']:.1f}% | {row['retrained_error']:.1f}%"
         lines.append(f"| {kept} | {row['bytes']:,} bytes | {row['ratio']} | {errors} |")
     return [
         *lines,
         "",
-        f"(One run, one seed; the files that were retrained are at most {max(1, round(100 * larger))} % larger.",
+        f"(One run, one seed; the files that were retrained are at most {max(1, round(100 * larger))}% larger.",
         "Two more passes would have made the dense net better, too, so this is no gain of pruning.",
         f"{pages.origin(recorded)})",
     ]

@@ -133,7 +133,7 @@ def page(recorded):
         "",
         "| density | bits | file bytes | ratio | median, cents | mean, cents | over half a semitone away |",
         "|---|---|---|---|---|---|---|",
-        *("| {density} | {bits} | {bytes:,} | {ratio} | {median} | {mean} | {far} % |".format(**row) for row in found),
+        *("| {density} | {bits} | {bytes:,} | {ratio} | {median} | {mean} | {far}% |".format(**row) for row in found),
     ]
     if lost := {row["density"] for row in found if row["far"] > 50}:
         lines += ["", f"Where most tones are lost, at density {max(lost)}, the net would have to be retrained."]

@@ -109,7 +109,7 @@ STEPS = (
 
 def line(row):
     """A row of the table in docs."""
-    size = "" if row["step"].startswith("expand") else f"{100 * row['bytes_out'] / row['bytes_in']:.1f} %"
+    size = "" if row["step"].startswith("expand") else f"{100 * row['bytes_out'] / row['bytes_in']:.1f}%"
     speed, memory = row["bytes_in"] / 1e6 / row["seconds"], row["memory_bytes"] / 1e6
     return f"| {row['step']} | {size} | {speed:.0f} MB/s | {memory:.0f} MB |"
 
