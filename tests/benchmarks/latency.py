@@ -8,10 +8,10 @@ Ours is `HistogramView` on the sketch of 37,748,736 weights (the size of AlexNet
 - One at a time: 100 real mouse moves while the button is down; from the event's own time stamp to the
   first task after the frame that shows the new threshold. For `interact`: 8 real key presses on its
   slider, to the first task after the frame with the new picture.
-- Labs: the same for what follows: from a mouse move until caption *and* linked picture of the new state are painted, in
-  each lab of LABS; then a steady drag of two seconds, and how long after its end Python has heard of the last state.
 - Burst: mouse moves 60 times a second for two seconds (as fast as the machine gives them); then how long
   after the last event the last state is on screen, and how long until Python has heard of it.
+
+What follows the mouse in each lab, words and pictures: labs_latency.py.
 """
 
 import argparse
@@ -19,7 +19,6 @@ import json
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "browser"))
@@ -28,22 +27,6 @@ from lab_browser import NotebookPage, Server, chromium, find_chromium, write_not
 
 WEIGHTS, PEER_WEIGHTS = 37_748_736, 4_000_000
 BARS = {"p95_ms": 50, "speedup": 10, "last_state_ms": 100}
-LABS = {
-    "PruningLab fc1": ("PruningLab()", ".dcviz-histogram canvas", "threshold"),
-    "BigNetLab fc6": ("BigNetLab('classifier.1')", ".dcviz-histogram canvas", "threshold"),
-    "SharingLab fc1": ("SharingLab()", ".noUi-base", "k"),
-    "SharingLab fc6": ("SharingLab('alexnet-cifar10-pruned', layer='classifier.1')", ".noUi-base", "k"),
-}
-"""{name: (the lab, what is dragged, the state that Python hears of)}."""
-LAB_BARS = {"median_ms": 33, "p95_ms": 60, "frames_per_s": 30, "last_state_ms": 150}
-LAB = """
-import ipywidgets
-from dcviz.labs import BigNetLab, PruningLab, SharingLab
-lab = {lab}
-heard = ipywidgets.HTML("").add_class("heard")
-lab.observe(lambda change: setattr(heard, "value", "%.6g" % change["new"]), "{state}")
-lab
-"""
 
 OURS = """
 import ipywidgets, numpy as np
@@ -92,37 +75,6 @@ WATCH_OURS = """() => {
     }).observe(canvas, { attributes: true, attributeFilter: ["data-threshold"] });
     new MutationObserver(() => { log.heard = performance.now(); })
         .observe(document.querySelector(".heard"), { childList: true, subtree: true, characterData: true });
-}"""
-
-# a sample ends with the frame in which both the words and the picture have changed
-WATCH_LAB = """() => {
-    const lab = document.querySelector(".dcviz-lab");
-    const log = window.latency = { samples: [], frames: 0, lastEvent: 0, lastPaint: 0, heard: 0, since: null };
-    let words = false, picture = false;
-    document.addEventListener("pointermove", (event) => {
-        if (!event.buttons) return;
-        log.lastEvent = event.timeStamp;
-        log.since ??= event.timeStamp;
-    }, { capture: true });
-    function seen() {
-        if (!words || !picture) return;
-        const from = log.since;
-        log.since = null;
-        words = picture = false;
-        const channel = new MessageChannel();
-        channel.port1.onmessage = () => {
-            log.lastPaint = performance.now();
-            log.frames += 1;
-            if (from !== null) log.samples.push(log.lastPaint - from);
-        };
-        channel.port2.postMessage(0);
-    }
-    const changes = { childList: true, subtree: true, characterData: true };
-    new MutationObserver(() => { words = true; seen(); })
-        .observe(lab.querySelector(".dcviz-caption .dcviz-text"), changes);
-    new MutationObserver(() => { picture = true; seen(); })
-        .observe(lab.querySelector(".dcviz-linked canvas"), { attributes: true, attributeFilter: ["data-shapes"] });
-    new MutationObserver(() => { log.heard = performance.now(); }).observe(document.querySelector(".heard"), changes);
 }"""
 
 WATCH_PEER = """() => {
@@ -204,10 +156,6 @@ def latency(quick=False):
                 context = browser.new_context(viewport={"width": 1400, "height": 1000})
                 ours = _ours(NotebookPage(context, server, "ours.ipynb"), 30 if quick else 100)
                 peer = _peer(NotebookPage(context, server, "peer.ipynb"), 3 if quick else 8)
-                labs = {}
-                for i, (name, (lab, target, state)) in enumerate(LABS.items()):
-                    book = write_notebook(notebooks / f"lab{i}.ipynb", LAB.format(lab=lab, state=state), "heard")
-                    labs[name] = _lab(NotebookPage(context, server, book.name), target, 30 if quick else 100)
         finally:
             server.stop()
     speedup = round(peer["median_ms"] / ours["median_ms"], 1)
@@ -220,8 +168,6 @@ def latency(quick=False):
         "ours": {"weights": WEIGHTS, **ours},
         "interact": {"weights": PEER_WEIGHTS, **peer},
         "speedup": speedup,
-        "labs": labs,
-        "lab_bars": LAB_BARS,
         "bars": BARS,
         "met": met,
     }
@@ -260,57 +206,6 @@ def _ours(book, events):
     }
 
 
-def _lab(book, target, events, seconds=2):
-    """Words and linked picture of one lab while the mouse drags `target`."""
-    from playwright.sync_api import TimeoutError
-
-    book.run_all()
-    page = book.page
-    page.locator(".dcviz-film[data-frames]").wait_for(state="attached")
-    page.wait_for_timeout(1500)
-    page.evaluate(WATCH_LAB)
-    page.locator(target).first.scroll_into_view_if_needed()
-    box = page.locator(target).first.bounding_box()
-    y, left, width = box["y"] + box["height"] / 2, box["x"] + 0.52 * box["width"], 0.44 * box["width"]
-    if "noUi" in target:
-        handle = page.locator(".noUi-handle").first.bounding_box()
-        page.mouse.move(handle["x"] + handle["width"] / 2, y)
-    else:
-        page.mouse.move(left, y)
-    page.mouse.down()
-    page.wait_for_timeout(400)
-    page.evaluate("latency.samples.length = 0")
-    for i in range(events):  # there and back, so that each move is another state
-        page.mouse.move(left + width * abs((i * 0.13) % 2 - 1), y)
-        try:
-            page.wait_for_function(f"latency.samples.length > {i}", polling=5, timeout=3000)
-        except TimeoutError:  # the same state again: nothing to draw
-            page.evaluate(f"latency.samples.length > {i} || latency.samples.push(latency.since = null)")
-    result = summary([sample for sample in page.evaluate("latency.samples") if sample is not None])
-
-    page.evaluate("latency.frames = 0")
-    start, i = time.perf_counter(), 0
-    while time.perf_counter() - start < seconds:
-        page.mouse.move(left + width * abs((i * 0.013) % 2 - 1), y)
-        i += 1
-    took = time.perf_counter() - start
-    page.mouse.move(left, y)
-    page.wait_for_timeout(300)
-    page.mouse.move(left + width, y)  # another state for certain
-    page.mouse.up()
-    page.wait_for_function(
-        "latency.lastPaint >= latency.lastEvent && latency.heard >= latency.lastEvent", timeout=20_000
-    )
-    log = page.evaluate("latency")
-    book.close()
-    return result | {
-        "moves_per_s": round(i / took, 1),
-        "frames_per_s": round(log["frames"] / took, 1),
-        "last_state_ms": round(log["lastPaint"] - log["lastEvent"], 1),
-        "python_heard_ms": round(log["heard"] - log["lastEvent"], 1),
-    }
-
-
 def _peer(book, events):
     book.run_all()
     page = book.page
@@ -339,8 +234,6 @@ if __name__ == "__main__":
     else:
         for who in ("ours", "interact"):
             print(f"{who:9}", ", ".join(f"{name} {value:,}" for name, value in measured[who].items()))
-        for name, numbers in measured["labs"].items():
-            print(f"{name:15}", ", ".join(f"{what} {value:,}" for what, value in numbers.items()))
         for bar, met in measured["met"].items():
             print(f"{bar:14} bar {BARS[bar]:>4}  {'met' if met else 'MISSED'}")
         print(f"speedup {measured['speedup']}x at the median")
