@@ -55,6 +55,11 @@ def _batch(entries, starts, codebook, x, y, n, BLOCK: tl.constexpr, BATCH: tl.co
 
 def product(layer, x):
     """``sparse_kernels.product`` by Triton: x float32 (columns,) or (n, columns) on a GPU -> (rows,) or (n, rows)."""
+    with torch.cuda.device_of(x):  # Triton launches on the current device
+        return _launched(layer, x)
+
+
+def _launched(layer, x):
     entries, starts, codebook = layer.row_tensors(x.device)
     rows, n = layer.shape[0], x.numel() // layer.shape[1]
     if n == 1:
