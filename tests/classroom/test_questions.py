@@ -161,7 +161,7 @@ RUNS = {"ch02-sensitive", "ch02-retrained", "ch04-two-values", "ch05-finetune", 
 """Answered by a run of their lab: there is no truth before it."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Question:
     """A question in a source: its call, the lab in its cell (or None) and the place of that among the code cells."""
 
@@ -251,12 +251,24 @@ def texts(cell):
         yield str(metadata)
 
 
+@functools.cache
+def shown(stem):
+    """(place, text) of all that a chapter's stored cells show."""
+    return [((stem[:2], at), text) for at, cell in enumerate(book(stem).cells) for text in texts(cell)]
+
+
 def stored(question, others=True):
     """(place, text) of all that its chapter's stored cells show, and that other chapters' do."""
     for path in editions.sources():
         if path == question.path or others:
-            for at, cell in enumerate(book(path.stem).cells):
-                yield from (((path.stem[:2], at), text) for text in texts(cell))
+            yield from shown(path.stem)
+
+
+@functools.cache
+def right_of(question):
+    """What is right, computed once a question; None where a run of its lab tells."""
+    right = TRUTHS.get(question.key, lambda lab: None)
+    return right(question.made(question.asked(right)) if question.lab else None)
 
 
 def test_every_question_is_known_here():
@@ -390,10 +402,8 @@ MEANT = {
 
 @each
 def test_no_stored_cell_of_any_chapter_tells(question):
-    right = TRUTHS.get(question.key, lambda lab: None)
-    guess = question.asked(right if question.lab else None)
-    right = right(question.made(guess) if question.lab else None)
-    found = []
+    guess, right = question.asked(), right_of(question)
+    twins, found = TWINS.get(question.key, list)(), []
     for (chapter, at), text in stored(question, others=guess.options is None):
         here = chapter == question.path.stem[:2]
         near = here and question.cell <= at <= question.cell + 3
@@ -402,7 +412,7 @@ def test_no_stored_cell_of_any_chapter_tells(question):
             text = text.replace(key, "") if meant == chapter else text
         told = right is not None and tells(text, guess, right, digits)
         told = told and (here or re.search(SUBJECTS[question.key], text))
-        for twin in TWINS.get(question.key, list)():
+        for twin in twins:
             told = told or (here and tells(text, Prediction("?", low=0.0, high=1e9), twin, 3))
         if told or (here and re.search(WORDS.get(question.key, r"(?!)"), text)):
             found.append((chapter, at, text[:200]))
@@ -411,9 +421,7 @@ def test_no_stored_cell_of_any_chapter_tells(question):
 
 @each
 def test_no_text_of_its_chapter_tells_a_number(question):
-    right = TRUTHS.get(question.key, lambda lab: None)
-    guess = question.asked(right if question.lab else None)
-    right = right(question.made(guess) if question.lab else None)
+    guess, right = question.asked(), right_of(question)
     if guess.options is not None or right is None:
         return
     cells = book(question.path.stem).cells

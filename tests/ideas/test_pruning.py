@@ -143,3 +143,13 @@ def test_thresholds_between_two_floats_are_compared_exactly(dtype):
 @pytest.mark.parametrize("density", [0, 0.5, 1])
 def test_a_mask_is_of_bools_whatever_it_keeps(density):
     assert pruning.mask_from_density(np.ones(4), density).dtype == bool
+
+
+@pytest.mark.parametrize("zeros", [0, 5, 50, 199, 200])
+@pytest.mark.parametrize("density", [0.005, 0.1, 0.5, 0.97, 1.0])
+def test_of_a_layer_with_many_zeros_the_largest_are_kept_all_the_same(zeros, density):
+    weights = np.random.default_rng(zeros).normal(size=200).astype(np.float32)
+    weights[np.random.default_rng(1).permutation(200)[:zeros]] = 0
+    order = np.lexsort((np.arange(200), -np.abs(weights)))[: round(density * 200)]
+    assert np.flatnonzero(pruning.mask_from_density(weights, density)).tolist() == sorted(order)
+    assert pruning.threshold_from_density(weights, density) == np.abs(weights[order]).min()
