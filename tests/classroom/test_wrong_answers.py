@@ -1,10 +1,11 @@
-"""Whole chapters, run to their end with every exercise answered wrongly, in each of four ways: nothing stops.
+"""Chapters with every exercise answered wrongly, in each of four ways: nothing stops.
 
-A chapter runs once, as "Run all" does, in IPython without a kernel. An exercise is checked with each of
-the wrong answers, and a cell that goes on with a learner's function runs with each of them.
+A chapter runs once, as "Run all" does, in IPython without a kernel, as far as an answer can reach. An exercise is
+checked with each of the wrong answers, and a cell that goes on with a learner's function runs with each of them.
 """
 
 import ast
+import builtins
 
 import numpy as np
 import pytest
@@ -78,11 +79,38 @@ def done(shell, code, where):
     return result.result
 
 
+def last_reached(cells):
+    """Place of the last cell that an answer of the learner's can reach, by the names that cells bind or change."""
+    reached, imported, last = set(), set(), 0
+    for at, (kind, code, _) in enumerate(cells):
+        tree = ast.parse(code if kind == "code" else "")
+        nodes = list(ast.walk(tree))
+        imported |= {
+            (name.asname or name.name).partition(".")[0]
+            for node in nodes
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for name in node.names
+        }
+        mine = {node.name for node in nodes if isinstance(node, ast.FunctionDef) and node.name.startswith("my_")}
+        used = {node.id for node in nodes if isinstance(node, ast.Name)}
+        if mine or used & reached:
+            reached |= mine | used - imported - vars(builtins).keys()
+            last = at
+    return last
+
+
+def test_what_an_answer_reaches():
+    cells = ["import a\na.b(1)", "def my_f(): ...", "x = a.b(my_f)", "lab.y = x", "z = 3", "a.b(lab)", "a.b(z)"]
+    assert last_reached([("code", cell, ()) for cell in cells]) == 5
+    assert last_reached([("code", cell, ()) for cell in cells[:5]]) == 3
+
+
 @pytest.mark.filterwarnings("default")  # a notebook goes on after one
 @pytest.mark.parametrize("path", editions.sources()[1:], ids=lambda path: path.stem)
 def test_no_wrong_answer_stops_a_chapter(path, shell):
     answers = {}  # {my_function: {way: wrong answer}}
-    for at, (kind, code, _) in enumerate(editions.cells_of(path.read_text("utf-8"))):
+    cells = list(editions.cells_of(path.read_text("utf-8")))
+    for at, (kind, code, _) in enumerate(cells[: last_reached(cells) + 1]):
         if kind != "code":
             continue
         tree = ast.parse(code)
