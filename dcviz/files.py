@@ -16,6 +16,8 @@ try:
 except ImportError:  # Windows: what a killed process leaves behind stays there
     fcntl = None  # type: ignore[assignment]
 
+FULL = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG") if hasattr(errno, name)}
+"""Numbers of the errors of a disk, or of a user's share of it, that is full."""
 PACKAGE = Path(__file__).resolve().parent
 INSTALLED = (PACKAGE / "workbook").is_dir()
 """True for a package out of a wheel, which carries the top of the repository in its folder ``workbook``."""
@@ -107,18 +109,24 @@ def replacing(path):
     """The Path of an empty scratch file beside ``path``; after the block it is put in place of ``path`` in one step.
 
     If the block raises, ``path`` is as it was and nothing is left beside it. A killed process leaves its scratch file,
-    which the next write to the same ``path`` takes away.
+    which the next write to the same ``path`` takes away. An OSError for want of room, or of a place, names ``path``.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep(path)
-    scratch, lock = _scratch(path)
+    try:
+        scratch, lock = _scratch(path)
+    except OSError as error:
+        error.filename = str(path)  # not the scratch file's, which nobody knows
+        raise
     try:
         yield scratch
         os.chmod(scratch, 0o666 & ~_umask())
         sync_and_replace(scratch, path)
-    except BaseException:
+    except BaseException as error:
         scratch.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in FULL and error.filename is None:
+            error.filename = str(path)
         raise
     finally:
         if lock is not None:

@@ -1,3 +1,4 @@
+import errno
 import os
 import re
 
@@ -23,6 +24,21 @@ def test_a_failing_write_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(path.parent.iterdir()) == [path]
     atomic_write(path, lambda file: file.write(b"new"))
     assert path.read_bytes() == b"new"
+
+
+def test_a_full_disk_and_a_missing_place_are_named(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+
+    def full(file):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left on device") as said:
+        atomic_write(path, full)
+    assert said.value.filename == str(path)
+    monkeypatch.setattr(files.tempfile, "mkstemp", lambda **_: full(None))
+    with pytest.raises(OSError, match="No space left on device") as said:
+        atomic_write(path, lambda file: None)
+    assert said.value.filename == str(path)
 
 
 def test_what_a_killed_process_left_goes_away_and_what_a_living_one_writes_stays(tmp_path):
