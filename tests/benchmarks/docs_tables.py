@@ -8,6 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+import alexnet_running
 import large_layers
 import own_net
 import pages
@@ -17,7 +18,7 @@ import shrink_checkpoint
 from dcviz.evidence import recordings
 from dcviz.files import atomic_write
 
-TABLES = (own_net, shrink_checkpoint, large_layers)
+TABLES = (own_net, shrink_checkpoint, large_layers, alexnet_running)
 """Benchmarks with a ``NAME``, a ``PAGE`` and a ``table(recorded)`` on it."""
 
 

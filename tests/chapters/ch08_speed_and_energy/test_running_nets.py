@@ -8,7 +8,6 @@ import torch
 from dcviz import archive, pipeline
 from dcviz.chapters.ch08_speed_and_energy import running_nets, timing
 from dcviz.evidence import recordings
-from dcviz.files import ROOT
 from dcviz.nets import models
 from dcviz.nets.training import Schedule
 from dcviz.pipeline import LayerRecipe, Recipe
@@ -47,19 +46,3 @@ def test_the_recorded_net_has_the_papers_sizes():
     biases = 4 * (4096 + 4096 + 1000)
     assert rows["compressed"]["linear_bytes"] == pytest.approx(expected + biases, rel=0.01)
     assert rows["compressed"]["peak_bytes"] < rows["expanded"]["peak_bytes"]
-
-
-def test_the_page_about_own_nets_has_the_recorded_numbers():
-    rows = {row["form"]: row for row in recordings.load("alexnet_running").rows}
-    page = (ROOT / "docs" / "your-own-net.md").read_text("utf-8")
-    for label, number in (
-        ("fully connected layers in memory", lambda row: f"{row['linear_bytes'] / 1e6:.1f} MB"),
-        (
-            "the process grows by, net and pictures",
-            lambda row: f"{(row['held_bytes'] - row['ready_bytes']) / 1e6:.0f} MB",
-        ),
-        ("its peak while the file is opened", lambda row: f"{row['peak_bytes'] / 1e6:.0f} MB"),
-        ("a picture", lambda row: f"{1e3 * row['seconds']:.1f} ms"),
-        ("of these in fully connected layers", lambda row: f"{1e3 * row['linear_seconds']:.1f} ms"),
-    ):
-        assert f"| {label} | {number(rows['expanded'])} | {number(rows['compressed'])} |" in page
