@@ -9,6 +9,10 @@ takes as the source of an assignment. Questions keep their answers back in the s
 others calls `Prediction.open_all` in a cell of its own before its first code cell. Recorded numbers in the text are
 tags: `dcviz.evidence.prose` fills them in.
 
+A code cell tagged ``setup`` only prepares: imports, constants, a question's definition. Its code is collapsed, in
+JupyterLab, Notebook and exported pages, until a reader opens it, and other tools find the tag ``hide-input``. Where a
+learner is to read or change code, it is not.
+
 The lecture edition is slides. A cell tagged ``slide``, ``subslide``, ``fragment``, ``notes`` or ``skip`` is just that;
 one without such a tag stands on the slide of the cell before it. Three tags are for what only a lecture cuts finer: in
 the other editions a cell tagged ``more`` is the end of the one before it, and one tagged ``lecture`` is not there.
@@ -33,6 +37,7 @@ SOURCES = ROOT / "notebooks" / "source"
 NOTES = ROOT / "docs" / "teaching"
 EDITIONS = ("student", "instructor", "lecture")
 SLIDE_TAGS = ("slide", "subslide", "fragment", "notes", "skip")
+SETUP = "setup"
 LECTURE_TAGS = (*SLIDE_TAGS, "more", "lecture", "question")
 
 OPEN = "from dcviz.labs import Prediction\n\nPrediction.open_all()"
@@ -96,6 +101,11 @@ def notebook(path, edition="student"):
         exercise = kind == "code" and _MARKS.search("\n".join(lines))
         if kind == "markdown":
             text = prose.filled(text)
+        if SETUP in tags:
+            if exercise or kind != "code":
+                raise SourceError(f"{path.name}: {text[:40]!r} is to be read, so no {SETUP}")
+            metadata["jupyter"] = {"source_hidden": True}
+            tags = ["hide-input" if tag == SETUP else tag for tag in tags]
         if exercise and edition != "lecture":
             metadata["nbgrader"] = _nbgrader(text)
         if edition == "lecture":

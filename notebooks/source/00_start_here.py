@@ -11,7 +11,7 @@
 # is made for you. **Only fifteen minutes for everything?** [Here is the way through](../docs/fifteen_minutes.md). A word you
 # do not know? [The glossary](../docs/glossary.md). The paper in hand? [Figure by figure, where it is](../docs/paper_index.md).
 
-# %% tags=["skip"]
+# %% tags=["skip", "setup"]
 from dcviz import archive, pipeline
 from dcviz.chapters.ch07_full_pipeline.figures import byte_shares, digits, figure_1
 from dcviz.evidence import paper

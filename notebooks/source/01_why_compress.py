@@ -12,7 +12,7 @@
 # How the numbers on this page came about is always said: *quoted* from the paper or a data sheet, *computed* from
 # quoted numbers, or *measured* here and now on the files of this workbook.
 
-# %% tags=["skip"]
+# %% tags=["skip", "setup"]
 from dcviz.chapters.ch01_why_compress import checks as check
 from dcviz.chapters.ch01_why_compress.figures import operation_bars, pruning_pairs
 from dcviz.chapters.ch03_sparse_storage import tables
@@ -31,7 +31,7 @@ from dcviz.labs import EnergyLab, FitLab, Prediction
 # %% [markdown] tags=["subslide", "more"]
 # AlexNet won the ImageNet contest of 2012 and started the deep learning years. Commit to a guess:
 
-# %%
+# %% tags=["setup"]
 fits = Prediction(
     "As trained, AlexNet takes 240 MB. After which stage does it first fit into an on-chip SRAM of this list?",
     options=["dense", "pruned", "pruned + shared weights", "pruned + shared + Huffman", "never"],
@@ -129,7 +129,7 @@ print(f"computed: {power:.1f} W    paper (quoted): {paper.table('text_numbers')[
 # %% [markdown] tags=["subslide"]
 # More than a whole phone may draw, and nothing has been computed yet. Now take hold of every assumption yourself:
 
-# %%
+# %% tags=["setup"]
 watts = Prediction(
     "The same net, 35 times smaller and read from on-chip SRAM: how many milliwatts?",
     low=0.0,

@@ -15,7 +15,7 @@
 # from an earlier paper of the same group, *Learning both Weights and Connections for Efficient Neural Networks*,
 # NIPS 2015. We call it **NIPS'15**.
 
-# %% tags=["skip"]
+# %% tags=["skip", "setup"]
 import numpy as np
 import pandas as pd
 from IPython.display import Markdown
@@ -48,7 +48,7 @@ from dcviz.pipeline import retraining, sensitivity, shipped
 # Below is `fc1`, the first layer of LeNet-300-100, as it was trained. The histogram looks like a bell. Make your
 # guess, then **drag a black line**, or type numbers into the three boxes: they all say the same thing.
 
-# %%
+# %% tags=["setup"]
 one_sigma = Prediction(
     "Set quality = 1, a threshold of one standard deviation. What share of fc1's weights goes?",
     unit="%",
@@ -143,7 +143,7 @@ check.mask_for_density(my_mask_for_density)
 # ones, `fc1` (400,000) and `fc2` (5,000). Guess first. Then press **Prune each layer in turn**, or run the cell
 # after it, which presses the button for you.
 
-# %% tags=["subslide"]
+# %% tags=["subslide", "setup"]
 sensitive = Prediction(
     "Which layer of LeNet-5 must keep the largest share of its weights?",
     options=["conv1", "conv2", "fc1", "fc2"],
@@ -212,7 +212,7 @@ DigitLab()
 #
 # The lab cuts with **your** `my_mask_for_density` once it has passed its check.
 
-# %% tags=["subslide"]
+# %% tags=["subslide", "setup"]
 repaired = Prediction(
     "After three passes over 4,000 digits, how many of 100 held-out digits will the pruned net get wrong?",
     low=0.0,
@@ -355,7 +355,7 @@ method.then(answers.method)
 # L1 pulls every weight with the same force, however small it is, so small ones end **at** zero. L2 pulls large
 # weights hard and lets go of small ones. Which one is better for a net that will be pruned?
 
-# %% tags=["subslide", "question"]
+# %% tags=["subslide", "question", "setup"]
 penalty = Prediction(
     "Which penalty leaves the lower error right after a hard cut, before retraining?",
     options=["L1", "L2"],
@@ -436,7 +436,7 @@ check.densities(my_densities)
 #
 # The lab carries one **quality** $q = t/\sigma$ to all eight layers, as NIPS'15 proposes.
 
-# %% tags=["subslide"]
+# %% tags=["subslide", "setup"]
 fc6_kept = Prediction(
     "q = 1 in all layers: how much of fc6, the largest layer, is kept?",
     low=0, high=100, unit="%", key="ch02-alexnet",

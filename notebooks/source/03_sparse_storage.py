@@ -11,7 +11,7 @@
 # %% [markdown] tags=["notes", "more"]
 # Sizes on this page are *computed* exactly, in bits, before Huffman coding (chapter 06).
 
-# %%
+# %% tags=["setup"]
 import numpy as np
 
 from dcviz.chapters.ch03_sparse_storage import answers, checks as check, tables
@@ -32,7 +32,7 @@ print(f"fc1 of LeNet-300-100, cut to the paper's density: {np.count_nonzero(fc1)
 # After pruning, the file holds fewer weights. But nobody can use a weight without knowing its place. Suppose that a kept weight
 # itself takes 5 bits, as it will after chapter 04. The simplest idea is to write its position in the layer beside it.
 
-# %% tags=["question"]
+# %% tags=["question", "setup"]
 bits_of_a_position = Prediction(
     "fc1 has 235,200 weights. How many bits does it take to name one position among them?",
     low=1,
@@ -84,7 +84,7 @@ print(
 # Here is the paper's example, Figure 2: sixteen weights, kept at positions {{paper/figure2_relative_index_example.idx.0}}, {{paper/figure2_relative_index_example.idx.1}} and {{paper/figure2_relative_index_example.idx.3}}, with
 # {{paper/figure2_relative_index_example.bits}} bits per gap.
 
-# %% tags=["subslide"]
+# %% tags=["subslide", "setup"]
 entries = Prediction(
     "Weights at 1, 4 and 15, gaps of 3 bits. How many entries does the file hold?",
     options=["3", "4", "5"],
@@ -195,7 +195,7 @@ check.decode(my_decode)
 # Few bits: each gap is short, but many fillers are needed. Many bits: no fillers, but every gap is as wide as the longest
 # needs. In between there is a best width. Where is it for `fc1`, of which every 12th or 13th weight is kept?
 
-# %%
+# %% tags=["setup"]
 best = Prediction(
     "fc1 keeps 8% of its weights, 6 bits each. Which number of bits per gap makes it smallest?",
     low=1,
@@ -298,7 +298,7 @@ Picture(figure, f"weights kept per pixel, of {rows}: {border:.1f} in the top row
 # The corners, where no digit ever has ink, keep almost nothing; some pixels at the rim of the strokes keep many. So
 # kept weights form clusters. Does that help?
 
-# %%
+# %% tags=["setup"]
 cluster = Prediction(
     "fc1's mask is clustered. With 5 bits per gap, does it need fewer fillers than the same weights shuffled, or more?",
     options=["fewer", "as many", "more"],

@@ -12,7 +12,7 @@
 # Pruning has thrown most of the weights out. The ones that are left are still 32-bit floats, each with a value of its
 # own. Section 3 of the paper asks: do they have to be?
 
-# %% tags=["skip"]
+# %% tags=["skip", "setup"]
 import numpy as np
 
 from dcviz.chapters.ch04_weight_sharing import answers, checks as check, figures, measure
@@ -45,7 +45,7 @@ for name, w in values.items():
 # Go to the extreme, $k = 2$: in the whole layer just one positive and one negative value (and the zeros of the pruned
 # places). First commit to a guess. Then set **k** to 2, tick **after k-means**, and press **Measure**.
 
-# %% tags=["subslide"]
+# %% tags=["subslide", "setup"]
 two_values = Prediction(
     "Every layer of the pruned net keeps only 2 different values. How many of 100 digits does it get wrong then?",
     low=0,
@@ -138,7 +138,7 @@ check.assign(my_assign)
 # Go back up to the lab, or use this one. Switch between the three and watch the dashed curve, the *cumulative*
 # share: *density* puts its dots at even **heights**, *linear* at even **places**.
 
-# %% tags=["subslide"]
+# %% tags=["subslide", "setup"]
 large_ones = Prediction(
     "Which start serves the few largest weights best?",
     options=["forgy", "density", "linear"],
@@ -223,7 +223,7 @@ check.codebooks(my_codebooks)
 # crosses mark where the centroids started. You can also **drag** a centroid (or use the arrow keys) and start from
 # there.
 
-# %% tags=["subslide"]
+# %% tags=["subslide", "setup"]
 steps = Prediction(
     "8 centroids on fc1, linear start: after how many steps does nothing move any more?",
     low=1,

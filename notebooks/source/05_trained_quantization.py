@@ -8,7 +8,7 @@
 # chapter 04. **Time:** 45 minutes. No network, no GPU.
 # Words: [glossary](../docs/glossary.md).
 
-# %% tags=["skip"]
+# %% tags=["skip", "setup"]
 import numpy as np
 
 from dcviz.chapters.ch04_weight_sharing.figures import errors_by_bits
@@ -32,7 +32,7 @@ from dcviz.pipeline import shipped
 # Take the cluster with value 2.00. Its weights have the gradients {{paper/figure3_weight_sharing_example.gradient.0.0}}, {{paper/figure3_weight_sharing_example.gradient.1.3}},
 # {{paper/figure3_weight_sharing_example.gradient.2.1}} and {{paper/figure3_weight_sharing_example.gradient.3.0}}.
 
-# %%
+# %% tags=["setup"]
 figure_3 = Prediction(
     "The learning rate is 1. Where does the shared value 2.00 go?",
     options=["1.99", "1.96", "2.01", "2.04"],
@@ -150,7 +150,7 @@ check.weights_from_codes(my_weights)
 # Now on a whole net. The pruned LeNet-5 gets **one bit** per weight, two values in each layer. k-means put them where
 # they fit the *weights* best. Training moves them to where they serve the *digits* best.
 
-# %%
+# %% tags=["setup"]
 finetuned = Prediction(
     "LeNet-5 with 1-bit codes, fine-tuned for two epochs on 4,000 digits: error on 1,000 other digits?",
     low=0.0,
@@ -192,7 +192,7 @@ finetuned.then(lambda: Picture(training_lab.picture(), plain(training_lab.captio
 #
 # with $n$ weights of $b$ bits that share $k$ values. Slide $n$ and the bits.
 
-# %% tags=["subslide"]
+# %% tags=["subslide", "setup"]
 rate = Prediction(
     "Fig. 3: 16 weights of 32 bits become 16 codes of 2 bits and 4 values of 32 bits. How many times smaller?",
     low=1.0,

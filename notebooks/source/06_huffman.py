@@ -11,7 +11,7 @@
 # **You need** chapters 03 (gaps) and 04 (shared weights). **Time:** 60 minutes. No network, no GPU.
 # Words: [glossary](../docs/glossary.md).
 
-# %% tags=["skip"]
+# %% tags=["skip", "setup"]
 import heapq
 
 import numpy as np
@@ -55,7 +55,7 @@ figures.streams_picture(fc1, "fc1")
 # * move **merges done** to 0, and press play: see how the tree grows;
 # * edges are as thick as the share of the symbols that pass through them.
 
-# %% tags=["subslide"]
+# %% tags=["subslide", "setup"]
 mean_length = Prediction(
     f"At fixed length each weight code of fc1 takes {weight_codes.width} bits. "
     "How many will Huffman need, on average?",
@@ -283,7 +283,7 @@ tables.layers("lenet-5")
 # {{paper/text_numbers.huffman_saves_pct_of_storage.1}}% of the storage. A file holds more than codes:
 # codebooks, biases, tables. What will be left of the saving?
 
-# %%
+# %% tags=["setup"]
 whole_file = Prediction(
     "By how much does Huffman coding shrink the whole file of LeNet-300-100?",
     low=0, high=50, unit="%", key="ch06-whole-file",

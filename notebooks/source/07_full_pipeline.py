@@ -10,7 +10,7 @@
 # %% [markdown] tags=["notes", "more"]
 # Every size on this page is the length of a file that decodes back to the same net, bit for bit. Nothing is estimated.
 
-# %% tags=["skip"]
+# %% tags=["skip", "setup"]
 import time
 from dataclasses import replace
 
@@ -47,7 +47,7 @@ from dcviz.pipeline.retraining import weights_of
 #
 # First commit to a guess. Then press **Run the pipeline**; or run the next two cells, which press it for you.
 
-# %% tags=["subslide"]
+# %% tags=["subslide", "setup"]
 guess = Prediction(
     "Which stage makes the file smaller by the largest factor?",
     options=["pruned", "shared", "coded"],

@@ -16,7 +16,7 @@
 # Every number says how it came about: *quoted* from the paper, *recorded* on our machine, *computed*, or *measured
 # here and now*. A busy machine gives other times than ours; look at ratios.
 
-# %% tags=["skip"]
+# %% tags=["skip", "setup"]
 import torch
 from IPython.display import Markdown
 
@@ -264,7 +264,7 @@ some is what opening the file took and the system has not got back.
 #
 # With 64 inputs at once, dense fetches each weight once and uses it 64 times. What happens to the advantage?
 
-# %% tags=["question"]
+# %% tags=["question", "setup"]
 dense_catches_up = Prediction(
     "VGG-16 fc8 (23% kept) with CSR: from which batch on is dense at least as fast?",
     options=["2", "16", "128", "never up to 128"],
@@ -502,7 +502,7 @@ check.millijoules(my_millijoules)
 # Put it all together: a file to download, bytes to hold, milliseconds and millijoules for each picture. Everything
 # here is an **estimate**, and every assumption can be changed.
 
-# %%
+# %% tags=["setup"]
 viable = Prediction(
     "AlexNet on the Tegra K1, compressed: by what factor does the energy for one picture fall?",
     low=1.0, high=60.0, unit="times", key="ch08-phone",

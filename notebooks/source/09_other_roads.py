@@ -14,7 +14,7 @@
 # that decodes to the net whose error stands beside it. Columns marked **recorded** took longer than a lesson and were
 # measured once; everything else is measured now.
 
-# %% tags=["skip"]
+# %% tags=["skip", "setup"]
 import numpy as np
 
 from dcviz import archive, pipeline
@@ -43,7 +43,7 @@ from dcviz.pipeline import shipped
 # The lab shows what eight neurons of `fc1` look for, whole and at rank $d$. Guess first, then move the rank. The next
 # cell measures the error at a dozen ranks.
 
-# %% tags=["subslide"]
+# %% tags=["subslide", "setup"]
 lowest_rank = Prediction(
     "fc1 of LeNet-300-100 has rank 300. How low can it get before the error rises by more than half a point?",
     low=1, high=300, key="ch09-rank",
@@ -155,7 +155,7 @@ tables.factorisations(factorised.rows)
 # averaged over pictures, and divided by the l2 norm of the layer's scores. One backward pass ranks all filters of the
 # net.
 
-# %% tags=["subslide"]
+# %% tags=["subslide", "setup"]
 best_ranking = Prediction(
     "LeNet-5's conv2: which ranking keeps the error lowest, before any retraining?",
     options=list(taylor.CRITERIA), key="ch09-criterion",
@@ -338,7 +338,7 @@ check.taylor_scores(my_taylor_scores)
 # digits, and the teacher's opinion of them. Afterwards we raise the bias of its answer "3" until a tenth of its
 # answers are 3s (that needs no labels), and show it 3s for the first time.
 
-# %%
+# %% tags=["setup"]
 never_seen = Prediction(
     "At T = 8: of the 3s that the student meets for the first time, how many does it name right?",
     low=0, high=100, unit="%", key="ch09-unseen",

@@ -12,7 +12,7 @@
 # Three kinds of numbers, each in columns of its own: **now** (measured as you run the page), **recorded** (trained
 # once on 55,000 digits; the note under the table says when and by which command), **published** (quoted).
 
-# %% tags=["skip"]
+# %% tags=["skip", "setup"]
 import numpy as np
 from IPython.display import Math
 
@@ -123,7 +123,7 @@ print(seeds.note)
 # The lab keeps 3% of fc1's weights. Grey points: every recorded set of coding parts with this training. The green line
 # adds your parts one by one, from the training upwards. Predict first: which **coding** part alone saves most?
 
-# %%
+# %% tags=["setup"]
 best_part = Prediction(
     "One cut, 3% of fc1, nothing else: which part alone makes the file smallest?",
     options=["4-bit codes (else 6)", "codes pay for their length", "gaps that fit (else 5 bits)",

@@ -11,7 +11,7 @@
 # **You need** chapters 02, 04 and 05; 07 helps. **Time:** 60 minutes. No network, no GPU.
 # Words: [glossary](../docs/glossary.md).
 
-# %% tags=["skip"]
+# %% tags=["skip", "setup"]
 import numpy as np
 import pandas as pd
 import torch
@@ -60,7 +60,7 @@ for name, net in (("dense", shipped.dense("lenet-5")), ("compressed", restore(sh
 # all: a net **from scratch**. Every number travels as a 16-bit float; sizes are lengths of real updates which, put
 # into the old file, give the new net (`dcviz/chapters/ch11_open_questions/transfer.py`).
 
-# %%
+# %% tags=["setup"]
 update_bytes = Prediction(
     "Codebook and biases learn, everything else stands still. How many bytes does the update of LeNet-5 have?",
     options=["about 860,000", "about 130,000", "about 13,000", "about 1,300"],

@@ -15,7 +15,7 @@
 # Numbers are **measured now**, **recorded** (the note under a table says when and by which command), **computed**, or
 # **quoted** from the paper that is named. They never share a column.
 
-# %% tags=["skip"]
+# %% tags=["skip", "setup"]
 import lzma
 
 import numpy as np
@@ -202,7 +202,7 @@ check.wanda(my_wanda)
 # For large language models the authors found that rows are better; for LeNet's pictures the table says otherwise. Now
 # our language model, its six blocks cut at once. The calibration text is 64 windows of the training novels.
 
-# %%
+# %% tags=["setup"]
 best_score = Prediction(
     "Half of the weights of every block go at once, none is moved. Which score harms the language model least?",
     options=list(scores.WAYS[:-1]), key="ch12-wanda", at={"kept": 50}, truth=lambda lab: lab.best(kept=50),
@@ -340,7 +340,7 @@ tables.lenet_shared()
 # %% [markdown] tags=["subslide", "more"]
 # ### The lab
 
-# %%
+# %% tags=["setup"]
 three_bits = Prediction(
     "3 bits, one k-means codebook a layer. How many bits a character does the language model lose?",
     low=0.0, high=2.0, unit="bits", key="ch12-three-bits",
@@ -444,7 +444,7 @@ def my_tokens_per_second(weights, bits, bytes_per_second, operations_per_second,
 
 check.tokens_per_second(my_tokens_per_second)
 
-# %% tags=["subslide"]
+# %% tags=["subslide", "setup"]
 gain = Prediction(
     "7 billion weights, one text. From 16 bits a weight to 4.5 (4, and a scale for every 32): how many times faster?",
     low=1.0, high=8.0, unit="times", key="ch12-gain", truth=lambda lab: round(lab.gain(4.5), 2),

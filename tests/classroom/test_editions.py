@@ -144,3 +144,22 @@ def test_stubs_do_not_pass_their_checks_and_solutions_do(source, tmp_path):
         verdicts = runpy.run_path(str(script))["verdicts"]
         assert [verdict for verdict in verdicts if verdict.passed is not passed] == []
         assert len(verdicts) > 0 or source.stem.startswith("00")
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_code_that_only_sets_up_is_collapsed_and_what_is_to_be_read_is_not(source):
+    cells = [cell for cell in editions.notebook(source).cells if cell.cell_type == "code"]
+    hidden = [cell for cell in cells if cell.metadata.get("jupyter", {}).get("source_hidden")]
+    assert cells[0] in hidden, "a chapter begins with prose and pictures, not with imports"
+    for cell in cells:
+        prepares = re.match(r"import |from |\w+ = Prediction\(\n", cell.source)
+        assert (cell in hidden) == bool(prepares), cell.source
+        assert (cell in hidden) == ("hide-input" in cell.metadata.get("tags", ())), "JupyterLab and others agree"
+    assert all(cell not in hidden for cell in cells if "nbgrader" in cell.metadata or cell.source.startswith("check."))
+
+
+def test_no_exercise_can_be_hidden(tmp_path):
+    source = tmp_path / "99_example.py"
+    source.write_text('# %% tags=["setup"]\ndef f():\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION\n')
+    with pytest.raises(editions.SourceError, match="is to be read"):
+        editions.notebook(source)
