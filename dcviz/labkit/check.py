@@ -79,7 +79,8 @@ class Result:
             page.append(html("<pre>{}</pre>", words(rest)))
         if self.picture is not None:
             data = base64.b64encode(self.picture.png()).decode("ascii")
-            page.append(html('<img alt="{}" src="data:image/png;base64,{}">', words(self.picture.text), words(data)))
+            image = html('<img alt="{}" src="data:image/png;base64,{}">', words(self.picture.text), words(data))
+            page.append(html('<div class="dcviz-picture">{}</div>', image))
         return joined("", page)
 
 

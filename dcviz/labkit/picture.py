@@ -5,6 +5,9 @@ import io
 
 from dcviz.labkit.markup import visible
 
+PAPER = {"needs_background": "light"}
+"""Of a picture on white paper, for JupyterLab, which gives it a class; by it `theme.css` turns the paper dark."""
+
 
 class Picture:
     """A matplotlib figure with its message in words, for text, tests and screen readers."""
@@ -23,4 +26,4 @@ class Picture:
 
     def _repr_mimebundle_(self, **_):
         data = {"text/plain": self.text, "image/png": base64.b64encode(self.png()).decode("ascii")}
-        return data, {"image/png": {"alt": self.text}}  # nbconvert writes it into its pages
+        return data, {"image/png": {"alt": self.text, **PAPER}}  # nbconvert writes the words into its pages

@@ -181,10 +181,17 @@ SILENT = "html:not([theme]) body:not([data-jp-theme-light], [class*='vscode-'])"
 """A page that does not say whether it is dark: there the browser is asked."""
 
 
+PICTURES = ":is(img.jp-needs-light-background, .dcviz-picture img)"
+"""Where a page shows a `Picture`: the class that JupyterLab gives it, and that of exported pages and checks."""
+PAPER = "invert(0.93) hue-rotate(180deg)"
+"""CSS filter for pictures on a dark page: white paper turns dark, ink light, and the hues stay."""
+
+
 def css():
     """CSS variables for the views, `--dcviz-pruned` etc., with other values on a dark page, in every front end.
 
-    In VS Code ink and ground are the editor's own.
+    In VS Code ink and ground are the editor's own. Pictures by matplotlib, in labs and out of them (`Picture`), turn
+    dark, too.
     """
     light, dark = [], []
     for name, r in ROLES.items():
@@ -195,11 +202,12 @@ def css():
     light += [f"--dcviz-ink: {editor[0]}#1a1a1a);", f"--dcviz-ground: {editor[1]}#ffffff);", "--dcviz-grid: #d8d8d8;"]
     dark += [f"--dcviz-ink: {editor[0]}#f2f2f2);", f"--dcviz-ground: {editor[1]}#111111);", "--dcviz-grid: #3a3a3a;"]
     light += ["--dcviz-soft: #f3f5f7;", "--dcviz-paper-filter: none;"]
-    dark += ["--dcviz-soft: #1f2326;", "--dcviz-paper-filter: invert(0.93) hue-rotate(180deg);"]
+    dark += ["--dcviz-soft: #1f2326;", f"--dcviz-paper-filter: {PAPER};"]
     shared = f"--dcviz-font: 'DejaVu Sans', Verdana, system-ui, sans-serif; --dcviz-size: {FONT + 3}px;"
-    told = f":is({', '.join(DARK)}) .dcviz {{ {' '.join(dark)} }}"
-    asked = f"@media (prefers-color-scheme: dark) {{ {SILENT} .dcviz {{ {' '.join(dark)} }} }}"
-    return f".dcviz {{ {' '.join(light)} {shared} }}\n{told}\n{asked}\n"
+    rules = f"{{}} :is(.dcviz, .dcviz-picture) {{{{ {' '.join(dark)} }}}} {{}} {PICTURES} {{{{ filter: {PAPER}; }}}}"
+    told = rules.format(*2 * [f":is({', '.join(DARK)})"])
+    asked = f"@media (prefers-color-scheme: dark) {{ {rules.format(SILENT, SILENT)} }}"
+    return f":is(.dcviz, .dcviz-picture) {{ {' '.join(light)} {shared} }}\n{told}\n{asked}\n"
 
 
 def _rgb(colour):

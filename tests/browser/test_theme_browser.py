@@ -1,8 +1,11 @@
 """A page that says in the way of each front end whether it is dark: labs can be read on all of them, and follow."""
 
+import base64
+import io
 import re
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 from wcag import contrast
 
@@ -87,3 +90,35 @@ def test_views_hear_of_a_change_whoever_made_it(page):
         change()
         expect(view).to_have_css("color", colour)
         page.wait_for_function(f"window.heard > {before}")
+
+
+WAYS = {
+    "JupyterLab": '<body data-jp-theme-light="false"><img class="jp-needs-light-background" src="{}">',
+    "an exported page": '<body><figure class="dcviz-picture"><img src="{}"></figure>',
+    "a lab": '<body data-jp-theme-light="false"><div class="dcviz"><img class="dcviz-figure" src="{}"></div>',
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_matplotlib_draws_can_be_read_on_a_dark_page(page, way):
+    """All inks of the theme as they come out of the browser: seen from the paper, and none like another's hue."""
+    inks = sorted({role.colour for role in theme.ROLES.values()} | {"#000000"})
+    swatches = Image.new("RGB", (20 * len(inks) + 20, 20), theme.LIGHT_GROUND)
+    for i, ink in enumerate(inks):
+        swatches.paste(ink, (20 * i, 0, 20 * i + 20, 20))
+    out = io.BytesIO()
+    swatches.save(out, "PNG")
+    source = f"data:image/png;base64,{base64.b64encode(out.getvalue()).decode()}"
+    page.emulate_media(color_scheme="dark")
+    page.set_content(
+        f"<!doctype html><html><head><style>{controls.css()}</style></head>{WAYS[way].format(source)}</html>"
+    )
+    shot = Image.open(io.BytesIO(page.locator("img").screenshot())).convert("RGB")
+    *seen, paper = ("#" + "".join(f"{n:02x}" for n in shot.getpixel((20 * i + 10, 10))) for i in range(len(inks) + 1))
+    assert contrast(paper, "#000000") < 1.3, f"white paper is {paper} on a dark page"
+    assert contrast(paper, seen[inks.index("#000000")]) > 7
+    assert {ink: colour for ink, colour in zip(inks, seen, strict=True) if contrast(paper, colour) < 3} == {}
+    assert len(set(seen)) == len(inks)
+    page.emulate_media(color_scheme="light")
+    if way == "an exported page":
+        assert page.locator("img").evaluate("e => getComputedStyle(e).filter") == "none"

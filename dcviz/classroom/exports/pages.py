@@ -10,6 +10,7 @@ from markupsafe import Markup
 from dcviz.classroom.exports import reveal_home
 from dcviz.classroom.exports.formulas import in_page, mathml
 from dcviz.classroom.exports.snapshots import REFERENCE, SAVED
+from dcviz.labkit import theme
 from dcviz.labkit.base import plain
 from dcviz.labkit.markup import html, joined, script_json, words
 
@@ -45,7 +46,12 @@ def render(book, kind, title):
                 data["text/html"] = mathml(tex.removeprefix(r"\displaystyle"), block=True)
             elif "image/png" in data:
                 data["text/html"] = _figure(data.pop("image/png"), words(data["text/plain"]))
-    resources = {"metadata": {"name": title}, "dcviz": script_json(saved), "policy": policy(kind)}
+    resources = {
+        "metadata": {"name": title},
+        "dcviz": script_json(saved),
+        "policy": policy(kind),
+        "theme_css": theme.css(),
+    }
     page, _ = _exporter(kind).from_notebook_node(book, resources=resources)
     page = _PRINTING.sub("", page, count=1)
     page = re.sub(r'href="(\d\d_\w+)\.ipynb', rf'href="\1.{"slides.html" if kind == "slides" else "html"}', page)
