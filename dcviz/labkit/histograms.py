@@ -24,7 +24,7 @@ def weight_histogram(axes, sketch, threshold=None, *, log_y=False, cdf=False):
         artists["pruned"] = axes.fill_between(**bars, label="pruned", zorder=1.6, **style)
         artists["pruned"].set_clip_path(clip)
         artists["lines"] = [axes.axvline(x, color="black", linewidth=2, zorder=3) for x in (-threshold, threshold)]
-        axes.legend(loc="upper right")
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
     if log_y:
         axes.set_yscale("symlog", linthresh=1)
     axes.set(xlim=(-sketch.limit, sketch.limit), xlabel="weight", ylabel="weights per bin")

@@ -13,11 +13,13 @@ import time
 
 import ipywidgets as widgets
 import pytest
+from legends import covered
 from notebook_shell import notebook_shell
 
 from dcviz.classroom import editions
 from dcviz.labkit.base import Lab, LabelledSlider, RunButton, plain
 from dcviz.labkit.controls import LOCK, NumberEntry
+from dcviz.labkit.picture import Picture
 
 CHANGES = int(os.environ.get("DCVIZ_CHANGES", "0"))
 CHAPTERS = [path.stem for path in editions.sources() if CHANGES or path.stem.startswith(("03", "06"))]
@@ -37,7 +39,9 @@ SHORT = {"epochs": 1, "images": 50}
 def test_after_many_changes_of_each_lab_the_chapter_goes_on(stem, monkeypatch, tmp_path):
     shorten(monkeypatch)
     monkeypatch.chdir(tmp_path)
-    played = []
+    played, pictures = [], []
+    init = Picture.__init__
+    monkeypatch.setattr(Picture, "__init__", lambda self, *args: (pictures.append(self), init(self, *args))[1])
 
     def play_all(labs):
         chance = random.Random(f"{stem} {len(played)}")
@@ -52,6 +56,8 @@ def test_after_many_changes_of_each_lab_the_chapter_goes_on(stem, monkeypatch, t
     run_chapter(stem, play_all)
     text = (editions.SOURCES / f"{stem}.py").read_text("utf-8")
     assert bool(played) == ("Lab(" in text)
+    for picture in pictures:
+        assert covered(picture.figure) == [], f"a legend lies on what it explains: {picture!r:.80}"
 
 
 def shorten(monkeypatch):

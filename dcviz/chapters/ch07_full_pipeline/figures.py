@@ -148,7 +148,7 @@ def journey_path(axes, one):
     axes.set(xlim=(0, 1.005), ylim=(-1, 1), xticks=[x for x, _ in one["under"]], ylabel="value")
     axes.set_xticklabels([label for _, label in one["under"]])
     axes.set_yticks([y for y, _ in one["ticks"]], [label for _, label in one["ticks"]])
-    axes.legend(loc="best", fontsize=theme.FONT_SMALL)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, fontsize=theme.FONT_SMALL)
     for i, (title, value, _) in enumerate(one["stages"]):
         place = {"ha": "center", "va": "bottom", "transform": axes.transAxes}
         axes.text((i + 0.5) / len(one["stages"]), 1.02, f"{title}\n{value}", fontsize=theme.FONT_SMALL, **place)
