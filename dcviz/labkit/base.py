@@ -56,6 +56,7 @@ import warnings
 import weakref
 from numbers import Real
 
+import anywidget
 import ipywidgets as widgets
 import numpy as np
 import traitlets
@@ -74,7 +75,7 @@ from dcviz.labkit.controls import (
     labelled_slider,
     row,
 )
-from dcviz.labkit.figure_image import FigureImage, drawn_once, encode
+from dcviz.labkit.figure_image import FigureImage, Fitted, drawn_once, encode
 from dcviz.labkit.film import Film, ends
 from dcviz.labkit.ghost import Ghost
 from dcviz.labkit.lifetime import collect_now_and_then, held_weakly, hold_shown, let_go
@@ -124,6 +125,7 @@ class Lab(widgets.VBox):
     """Base class, see the top of this module. A `prediction` comes first: until it is answered, the lab waits.
 
     A lab that waits stays as it opened, with its controls off: so open it where it does not answer the question.
+    Where it is narrow, and anywhere if ``compact``, drawing, what follows it and the words take 850 x 450 pixels.
     """
 
     heading = "Lab"
@@ -137,7 +139,7 @@ class Lab(widgets.VBox):
     _on_page = False
     _note = ""  # what the alert says when nothing went wrong
 
-    def __init__(self, *, prediction=None, **state):
+    def __init__(self, *, prediction=None, compact=False, **state):
         unknown = set(state) - set(self.state_names)
         if unknown:
             known = ", ".join(self.state_names)
@@ -145,6 +147,8 @@ class Lab(widgets.VBox):
         collect_now_and_then()
         with held_weakly() as self._made, drawn_once():
             self._make(prediction, state)
+        if compact:
+            self.add_class("dcviz-compact")
 
     def _make(self, prediction, state):
         super().__init__()
@@ -169,6 +173,7 @@ class Lab(widgets.VBox):
         self.caption.awake = [name for film in self._films for pairs in film.drivers.values() for name, _ in pairs]
         self.observe(self._changed, names=list(self.state_names))
         self.observe(lambda _: self._ask(), names="prediction")
+        self.caption.observe(lambda change: self._fit(change["new"]), names="room")
         if self.prediction is not None and self.prediction.answered:  # in an earlier session, or everywhere
             self._answered(None)
 
@@ -339,7 +344,19 @@ class Lab(widgets.VBox):
         first = [] if self.prediction is None else [self.prediction]
         self.children = [self._title, self.bar, *first, *self._parts, self.caption, self.alert]
         figures = [widget for widget in _walk(self) if isinstance(widget, FigureImage)]
+        drawn = [widget for widget in _walk(self) if isinstance(widget, Fitted) or _has_height(widget)]
+        (self.add_class if len(drawn) > 1 else self.remove_class)("dcviz-two")
         self.caption.alts = {view.place: f"{view.alt}; the numbers are in the caption" for view in figures}
+
+    def _fit(self, room):
+        """The page told how much room the lab has: draw the pictures for it, and film them anew."""
+        with LOCK:
+            changed = [one.fit(*room) for one in _walk(self) if isinstance(one, Fitted)]
+            if any(changed) and self._films:
+                for film in self._films:
+                    film.key = None
+                if self._on_page:
+                    self.tabulate()
 
     # how a lab shows itself --------------------------------------------------------------------
 
@@ -419,6 +436,11 @@ def _walk(widget):
     yield widget
     for child in getattr(widget, "children", ()):
         yield from _walk(child)
+
+
+def _has_height(widget):
+    """Whether it is a drawing of the browser's."""
+    return isinstance(widget, anywidget.AnyWidget) and widget.has_trait("height")
 
 
 def _plain_value(value):

@@ -12,7 +12,7 @@ function render({ model, el }) {
   let s = { counts: [], sums: [0], low: -1, high: 1, top: 1 };
   let marks = [], handles = [], dragging = null, keyTimer = 0;
   const view = stage(root, {
-    colours: ["kept", "pruned", "centroid", "paper", "muted"], height: () => model.get("height"), draw, after: placeHandles,
+    colours: ["kept", "pruned", "centroid", "paper", "muted"], height: () => Math.min(model.get("height"), most(root)), draw, after: placeHandles,
   });
   const { canvas, schedule } = view, mouse = mover(model);
 
@@ -45,9 +45,9 @@ function render({ model, el }) {
   // ---- geometry and counting
 
   const plot = () => ({
-    x: MARGIN.left, y: MARGIN.top,
-    w: Math.max(10, view.width - MARGIN.left - MARGIN.right - (model.get("show_cdf") ? 60 : 0)),
-    h: view.height - MARGIN.top - MARGIN.bottom,
+    x: MARGIN.left * view.text, y: MARGIN.top * view.text,
+    w: Math.max(10, view.width - (MARGIN.left + MARGIN.right + (model.get("show_cdf") ? 60 : 0)) * view.text),
+    h: view.height - (MARGIN.top + MARGIN.bottom - (view.low ? 26 : 0)) * view.text,
   });
   const toPixel = (p, x) => p.x + ((x - s.low) / (s.high - s.low)) * p.w;
   const toValue = (p, px) => s.low + ((px - p.x) / p.w) * (s.high - s.low);
@@ -218,7 +218,7 @@ function render({ model, el }) {
     c.textAlign = "left";
     c.textBaseline = "middle";
     let x = p.x;
-    const y = 22;
+    const y = 22 * view.text;
     const entry = (sign, text) => {
       sign(x + 9);
       c.fillStyle = style.ink;

@@ -4,7 +4,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-from dcviz.labkit.controls import DRAWING, HERE, css, script, synced
+from dcviz.labkit.controls import DRAWING, HERE, ROOM, css, script, synced
 
 BINS = 400
 
@@ -24,7 +24,7 @@ class CodebookView(anywidget.AnyWidget):
     crosses. `show_cdf` adds the cumulative distribution, with each centroid's place in it.
     """
 
-    _esm = script(DRAWING, HERE / "codebook_view.js")
+    _esm = script(ROOM, DRAWING, HERE / "codebook_view.js")
     _css = css()
 
     counts = synced(traitlets.Bytes(b""))

@@ -31,8 +31,10 @@ def css():
     return theme.css() + (HERE / "labs.css").read_text(encoding="utf-8")
 
 
+ROOM = HERE / "room.js"
+"""How much room a lab has on its page."""
 DRAWING = HERE / "drawing.js"
-"""What views drawn on a canvas share: `script(DRAWING, path)`."""
+"""What views drawn on a canvas share: `script(ROOM, DRAWING, path)`."""
 SVG = HERE / "svg.js"
 """What views drawn in SVG share: `script(SVG, path)`."""
 
@@ -52,11 +54,14 @@ class Caption(anywidget.AnyWidget):
     `alts` are words for a lab's pictures, {class of the picture: words}: ipywidgets' Image takes none.
     """
 
-    _esm = script(HERE / "asleep.js", HERE / "caption.js")
+    _esm = script(ROOM, HERE / "asleep.js", HERE / "caption.js")
     _css = css()
     value = traitlets.Unicode("").tag(sync=True)
     role = traitlets.Unicode("status").tag(sync=True)
     alts = traitlets.Dict().tag(sync=True)
+    room: traitlets.List = traitlets.List(help="of its lab: width, a drawing's height or 0, size of text, ratio").tag(
+        sync=True
+    )
     bound = traitlets.Dict(help="{state: [[model id, trait], ...]} of its lab").tag(sync=True)
     awake: traitlets.List = traitlets.List(help="ids of the controls that drive a film: they need no Python").tag(
         sync=True

@@ -70,12 +70,13 @@ function hatched(context, colour, ratio, kind) {
 }
 
 // A canvas as wide as its root, drawn at most once a frame, in the theme's colours. `draw(context, stage)` gets pixels
-// of the page; `height(width)` says how high it is. A canvas has stage.style, stage.width, stage.height, stage.ratio.
+// of the page; `height(width)` says how high it is, where the lab has the room. A canvas has stage.style, stage.width,
+// stage.height, stage.ratio, stage.text, stage.low.
 function stage(root, { colours, height, draw, after = () => {} }) {
   const canvas = document.createElement("canvas");
   canvas.setAttribute("role", "img");
   root.append(canvas);
-  const made = { canvas, style: {}, width: 0, height: 0, ratio: 1, schedule, close };
+  const made = { canvas, style: {}, width: 0, height: 0, ratio: 1, text: 1, low: false, schedule, close };
   let frame = 0;
 
   function paint() {
@@ -96,24 +97,28 @@ function stage(root, { colours, height, draw, after = () => {} }) {
     made.style = Object.fromEntries(["ink", "ground", "grid", ...colours].map((name) => [name, read(name)]));
     made.style.font = read("font") || "sans-serif";
     made.style.size = parseFloat(read("size")) || 18;
+    made.text = made.style.size / 18; // margins go with the letters
     schedule();
   }
   function fit() {
     const width = root.clientWidth, ratio = window.devicePixelRatio || 1, high = height(width);
     if (!width) made.width = 0; // hidden, where no change of colours is told
     if (!width || (width === made.width && ratio === made.ratio && high === made.height)) return;
-    Object.assign(made, { width, ratio, height: high });
+    Object.assign(made, { width, ratio, height: high, low: high < 200 }); // low: no room for an axis' name
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(high * ratio);
     canvas.style.height = high + "px";
     readTheme(); // not before: the variables are known once the element is in the page
   }
+  const again = () => { readTheme(); fit(); };
   const resize = new ResizeObserver(fit);
   resize.observe(root);
+  window.addEventListener("dcviz-room", again);
   root.addEventListener("transitionend", readTheme); // labs.css: whatever changed the colours, in any front end
   made.fit = fit;
   function close() {
     resize.disconnect();
+    window.removeEventListener("dcviz-room", again);
     cancelAnimationFrame(frame);
   }
   return made;
@@ -121,7 +126,7 @@ function stage(root, { colours, height, draw, after = () => {} }) {
 
 // Axes of a histogram of weights: counts upward, weights from low to high. `p` is the plot's rectangle, `height(count)` and
 // `toPixel(weight)` place on it.
-function countAxes(c, { style }, p, { low, high, top, log, height, label, toPixel, gap = 8 }) {
+function countAxes(c, { style, low: flat }, p, { low, high, top, log, height, label, toPixel, gap = 8 }) {
   c.font = `${style.size - 1}px ${style.font}`;
   c.lineWidth = 1;
   c.strokeStyle = style.grid;
@@ -147,7 +152,7 @@ function countAxes(c, { style }, p, { low, high, top, log, height, label, toPixe
   c.textAlign = "center";
   c.textBaseline = "top";
   for (const x of ticks(low, high, Math.max(2, Math.min(8, p.w / 110)))) c.fillText(three(x), toPixel(x), p.y + p.h + gap);
-  c.fillText(label, p.x + p.w / 2, p.y + p.h + gap + style.size * 1.33);
+  if (!flat) c.fillText(label, p.x + p.w / 2, p.y + p.h + gap + style.size * 1.33);
   c.save();
   c.translate(4, p.y + p.h / 2);
   c.rotate(-Math.PI / 2);

@@ -9,13 +9,19 @@ import contextlib
 import contextvars
 import io
 import itertools
+from typing import Any
 
 import ipywidgets as widgets
 from PIL import Image
 
+from dcviz.labkit import theme
 from dcviz.labkit.controls import LOCK
 
 _numbers = itertools.count(1)
+TEXT = 18
+"""Pixels of a lab's text where there is room, `--dcviz-size` of the theme: figures are designed for it."""
+LEAST = 0.95, 0.7
+"""Shares of a figure's width and height below which its letters shrink: they would overlap."""
 _waiting: contextvars.ContextVar[list | None] = contextvars.ContextVar("views to be drawn", default=None)
 
 
@@ -25,10 +31,10 @@ def drawn_once():
     if _waiting.get() is not None:
         yield
         return
-    token = _waiting.set([])
+    views: list = []
+    token = _waiting.set(views)
     try:
         yield
-        views = _waiting.get()
     finally:
         _waiting.reset(token)
     for view in views:
@@ -46,7 +52,51 @@ def waits(view, anew=False):
     return anew or known
 
 
-class FigureImage(widgets.Image):
+class Fitted(widgets.DOMWidget):
+    """What has its figure drawn for the width at which the page shows it, so that letters keep their size.
+
+    `place` is a class of the page by which the widget is found.
+    """
+
+    figure: Any  # with an Agg canvas
+
+    def redraw(self):
+        """Draw everything anew."""
+        raise NotImplementedError
+
+    def _begin(self, figure, sharp):
+        self._design = tuple(figure.dpi * inches for inches in figure.get_size_inches())
+        self._sharp = self._scale = sharp  # pixels of the picture per pixel of the page
+        self._shown = (*self._design, 1.0)
+        self.layout.width, self.layout.max_width = f"{self._design[0]:.0f}px", "100%"
+        self.place = f"dcviz-figure-{next(_numbers)}"
+        self.add_class(self.place)
+
+    def fit(self, width, most=0, text=TEXT, ratio=1.0):
+        """Draw the figure anew for a lab of so many pixels of the page; returns whether that changed it.
+
+        most    pixels of height at most, 0 for any;  text   pixels of the lab's text;  ratio  of the display's pixels
+        """
+        wide, high = min(self._design[0], max(width, 200)), self._design[1]
+        high = min(high * wide / self._design[0], most or high)
+        small = max(TEXT / text, LEAST[0] * self._design[0] / wide, LEAST[1] * self._design[1] / high)
+        shown, sharp = (round(wide), round(high), small), max(self._sharp, min(ratio, 2.0))
+        if (shown, sharp) == (self._shown, self._scale):
+            return False
+        self._shown, self._scale = shown, sharp
+        self.layout.width = f"{shown[0]}px"
+        self._resize()
+        self.redraw()
+        return True
+
+    def _resize(self):
+        """Give the figure the size that is shown."""
+        wide, high, small = self._shown
+        self.figure.set_dpi(theme.DPI / small * self._scale)
+        self.figure.set_size_inches(wide * small / theme.DPI, high * small / theme.DPI)
+
+
+class FigureImage(Fitted, widgets.Image):
     """Shows `figure`; after changing its artists call `refresh()`, or `redraw()` when anything else changed.
 
     moving   artists that change often (lines, images, patches; no text): drawn over a saved background
@@ -56,22 +106,17 @@ class FigureImage(widgets.Image):
     """
 
     def __init__(self, figure, moving=(), alt="", sharp=1.5, exact=False):
-        width, _ = figure.get_size_inches()
         super().__init__(format="png")
         self.alt = alt  # no tooltip: ipywidgets 8 fails to display an Image that has one
         self.exact = exact
-        self._dpi = figure.dpi * sharp
-        self.layout.width = f"{width * figure.dpi:.0f}px"
-        self.layout.max_width = "100%"
         self.add_class("dcviz-figure")
-        self.place = f"dcviz-figure-{next(_numbers)}"
-        self.add_class(self.place)
+        self._begin(figure, sharp)
         self.adopt(figure, moving)
 
     def adopt(self, figure, moving=()):
         """Show another figure of the same size in the same place (other axes, another layer's shape)."""
-        figure.set_dpi(self._dpi)
         self.figure, self.moving = figure, list(moving)
+        self._resize()
         for artist in self.moving:
             artist.set_animated(True)
         self.redraw()

@@ -25,7 +25,7 @@ function render({ model, el }) {
   let s = {}, threshold = 0, marks = [], handles = [], dragging = null, keyTimer = 0;
   const view = stage(root, {
     colours: ["soft", "kept", "pruned", "centroid", "retrained", "paper", "muted"],
-    height: () => model.get("height"), draw, after: placeHandles,
+    height: () => Math.min(model.get("height"), most(root)), draw, after: placeHandles,
   });
   const { canvas, schedule } = view, mouse = mover(model);
 
@@ -68,9 +68,9 @@ function render({ model, el }) {
   // ---- geometry
 
   const plot = () => ({
-    x: MARGIN.left, y: MARGIN.top,
-    w: Math.max(10, view.width - MARGIN.left - MARGIN.right - (model.get("show_cdf") ? 52 : 0)),
-    h: view.height - MARGIN.top - MARGIN.bottom,
+    x: MARGIN.left * view.text, y: MARGIN.top * view.text,
+    w: Math.max(10, view.width - (MARGIN.left + MARGIN.right + (model.get("show_cdf") ? 52 : 0)) * view.text),
+    h: view.height - (MARGIN.top + MARGIN.bottom - (view.low ? 26 : 0)) * view.text,
   });
   const toPixel = (p, x) => p.x + ((x + s.limit) / (2 * s.limit)) * p.w;
   const toValue = (p, px) => ((px - p.x) / p.w) * 2 * s.limit - s.limit;
@@ -218,7 +218,7 @@ function render({ model, el }) {
     c.textAlign = "left";
     c.font = `bold ${style.size + 3}px ${style.font}`;
     c.fillStyle = style.ink;
-    const y = marks.length && marks.length <= 16 && !cut ? 10 : 20;
+    const y = marks.length && marks.length <= 16 && !cut ? 10 : 20 * view.text;
     if (cut) {
       const w = words();
       const full = `|w| < ${three(threshold)}: ${w.share} pruned · ${w.kept} of ${w.all} kept`;

@@ -6,14 +6,14 @@ import anywidget
 import numpy as np
 import traitlets
 
-from dcviz.labkit.controls import DRAWING, HERE, LOCK, css, script, synced
-from dcviz.labkit.figure_image import encode, waits
+from dcviz.labkit.controls import DRAWING, HERE, LOCK, ROOM, css, script, synced
+from dcviz.labkit.figure_image import Fitted, encode, waits
 
 ABSENT = 0xFFFF
 """The level of what is no weight: the gaps between filters."""
 
 
-class LinkedPicture(anywidget.AnyWidget):
+class LinkedPicture(Fitted, anywidget.AnyWidget):
     """Shows `figure` as `FigureImage` does, but what moves is drawn in the browser, so that a `Film` can move it.
 
         view = LinkedPicture(figure, moving=[line, *bars], alt="error against k")
@@ -29,7 +29,7 @@ class LinkedPicture(anywidget.AnyWidget):
               there is none. A pixel shows the share of its weights with a level above `row`
     """
 
-    _esm = script(DRAWING, HERE / "linked_picture.js")
+    _esm = script(ROOM, DRAWING, HERE / "linked_picture.js")
     _css = css()
     background = synced(traitlets.Bytes(b""))
     size = synced(traitlets.List(traitlets.Float()))
@@ -40,27 +40,21 @@ class LinkedPicture(anywidget.AnyWidget):
 
     def __init__(self, figure, moving=(), alt="", levels=None, sharp=1.5):
         super().__init__(alt=f"{alt}; the numbers are in the caption")
-        self._scale = sharp  # pixels of the background per pixel of the page
-        self._dpi = figure.dpi * sharp
         self.row = 0
-        width = figure.get_size_inches()[0] * figure.dpi
-        self.layout.width, self.layout.max_width = f"{width:.0f}px", "100%"
         self.add_class("dcviz-linked")
+        self._begin(figure, sharp)
         self.adopt(figure, moving, levels)
 
     def adopt(self, figure, moving=(), levels=None):
         """Show another figure of the same size in the same place (other axes, another layer's shape)."""
-        figure.set_dpi(self._dpi)
         self.figure, self.moving = figure, list(moving)
         for artist in self.moving:
             artist.set_animated(True)
+        self._resize()
         with self.hold_sync():
             if levels is not None:
                 self._levels = np.shape(levels)
                 self.pixels = zlib.compress(np.ascontiguousarray(levels, "<u2").tobytes(), 1)
-            if any(map(_is_axis, self.moving)):  # other numbers on it must not move the axes
-                figure.canvas.draw()
-                figure.set_layout_engine("none")
             self.redraw()
 
     def redraw(self):
@@ -75,6 +69,13 @@ class LinkedPicture(anywidget.AnyWidget):
             high = self.figure.bbox.height / self._scale
             self.size = [round(self.figure.bbox.width / self._scale, 1), round(high, 1)]
             self.refresh()
+
+    def _resize(self):
+        super()._resize()
+        if any(map(_is_axis, self.moving)):  # other numbers on it must not move the axes
+            self.figure.set_layout_engine("constrained")
+            self.figure.get_layout_engine().execute(self.figure)
+            self.figure.set_layout_engine("none")
 
     def refresh(self):
         """Send where the moving artists stand and how they look, after a change of their data or style."""

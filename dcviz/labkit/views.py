@@ -4,7 +4,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-from dcviz.labkit.controls import DRAWING, HERE, css, script, synced
+from dcviz.labkit.controls import DRAWING, HERE, ROOM, css, script, synced
 
 
 class HistogramView(anywidget.AnyWidget):
@@ -25,7 +25,7 @@ class HistogramView(anywidget.AnyWidget):
     label                the horizontal axis;  height; centroids_label, overlay_label
     """
 
-    _esm = script(DRAWING, HERE / "histogram_view.js")
+    _esm = script(ROOM, DRAWING, HERE / "histogram_view.js")
     _css = css()
 
     counts, overlay, magnitudes, ranks, snaps = (synced(traitlets.Bytes(b"")) for _ in range(5))

@@ -435,7 +435,7 @@ print(f"trained: {error(own.eval()):.1f}% errors on 1,000 digits that it has not
 # First commit to a guess: the lab compresses the large matrices and convolutions. What is small or delicate it keeps
 # exactly as it is: norms, the first convolution, matrices of a few hundred weights.
 
-# %% tags=["subslide"]
+# %% tags=["subslide", "setup"]
 kept = Prediction(
     "A tenth of the weights stays, with 4 bits for each: what share of the file do the tensors kept as they are take?",
     low=0.0,

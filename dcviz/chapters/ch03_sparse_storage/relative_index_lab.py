@@ -32,8 +32,8 @@ WORDS = {
     "zero": "0, filler",
     "cell": "<td style='padding: 2px 14px; text-align: right; white-space: nowrap'>{cell}</td>",
     "row": "<tr><th style='padding: 2px 14px; white-space: nowrap; text-align: left'>{name}</th>{cells}</tr>",
-    "table": "<div style='overflow-x: auto'><table style='border-collapse: collapse; font-size: 19px'>{rows}</table>"
-    "</div>",
+    "table": "<div style='overflow-x: auto'><table style='border-collapse: collapse; "
+    "font-size: calc(var(--dcviz-size) + 1px)'>{rows}</table></div>",
 }
 ROWS = {"position": "position", "gap": "gap", "stored": "stored (gap − 1)", "word": "as bits", "weight": "weight"}
 """What caption and table say; the browser fills in the same words."""

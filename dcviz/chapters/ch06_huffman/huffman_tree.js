@@ -23,6 +23,7 @@ function render({ model, el }) {
 
   let t = null, shapes = [], svg = null, width = 0, hover = -1, frame = 0, wantFocus = false;
 
+  const high = () => Math.min(model.get("height"), most(root) / (parseFloat(getComputedStyle(root).zoom) || 1));
   const isTerminal = (i) => t.kind[i] !== "inner";
   const made = (i) => t.made[i] < step();
   const step = () => { const s = model.get("step"); return s < 0 ? Infinity : s; };
@@ -44,7 +45,7 @@ function render({ model, el }) {
     if (!t.node || !t.node.length || !width) return;
     const room = width - SIDE.left - SIDE.right;
     const column = Math.max(NARROW, room / t.columns), tight = column < 34;
-    const level = Math.max(27, Math.min(64, (model.get("height") - SIDE.top - 60) / Math.max(1, t.depth)));
+    const level = Math.max(high() < 300 ? 18 : 27, Math.min(64, (high() - SIDE.top - 60) / Math.max(1, t.depth)));
     const total = SIDE.left + SIDE.right + column * t.columns;
     const tail = tight ? 40 : 34;
     const bottom = SIDE.top + level * t.depth + tail;
@@ -200,12 +201,15 @@ function render({ model, el }) {
 
   // ---- life
 
-  const resize = new ResizeObserver(() => {
-    if (!root.clientWidth || Math.abs(root.clientWidth - width) < 2) return;
-    width = root.clientWidth;
+  let built = 0;
+  const fit = () => {
+    if (!root.clientWidth || (Math.abs(root.clientWidth - width) < 2 && high() === built)) return;
+    [width, built] = [root.clientWidth, high()];
     build();
-  });
+  };
+  const resize = new ResizeObserver(fit);
   resize.observe(root);
+  window.addEventListener("dcviz-room", fit);
   const ink = () => root.style.setProperty("--tree-ink", `var(--dcviz-${model.get("ink")})`);
   const rebuild = () => { hover = -1; ink(); build(); };
   const listeners = {
@@ -216,6 +220,7 @@ function render({ model, el }) {
   ink();
   return () => {
     resize.disconnect();
+    window.removeEventListener("dcviz-room", fit);
     cancelAnimationFrame(frame);
     for (const [events, listener] of Object.entries(listeners)) model.off(events, listener);
   };

@@ -6,7 +6,7 @@ import anywidget
 import traitlets
 
 from dcviz.chapters.ch06_huffman.figures import LEAF
-from dcviz.labkit.controls import SVG, css, script, synced
+from dcviz.labkit.controls import ROOM, SVG, css, script, synced
 
 
 class TreeView(anywidget.AnyWidget):
@@ -24,7 +24,7 @@ class TreeView(anywidget.AnyWidget):
     ink          role of the leaves' colour;  label   name of the whole for screen readers
     """
 
-    _esm = script(SVG, Path(__file__).parent / "huffman_tree.js")
+    _esm = script(ROOM, SVG, Path(__file__).parent / "huffman_tree.js")
     _css = css() + (Path(__file__).parent / "huffman_tree.css").read_text(encoding="utf-8")
 
     tree = synced(traitlets.Dict())

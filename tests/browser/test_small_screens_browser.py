@@ -1,0 +1,109 @@
+"""Labs on a projector at 150% and in a narrow window: handle, effect and words at once, no bar to scroll sideways."""
+
+import pytest
+from lab_browser import NotebookPage, Server, write_notebook
+
+from dcviz import labs
+
+PROJECTOR = {"width": 853, "height": 533}  # 1280 x 800 at 150%
+NARROW = {"width": 900, "height": 700}
+DRAGGED = {
+    "PruningLab": ".dcviz-histogram",
+    "BigNetLab": ".dcviz-histogram",
+    "SharingLab": ".dcviz-codebook",
+    "LloydLab": ".dcviz-codebook",
+}
+"""Labs with a handle to drag -> the view that has it. Their linked picture and caption show what it does."""
+
+BOXES = """name => {
+    const lab = document.querySelector(`.dcviz-${name}`);
+    const box = (e) => { const r = e.getBoundingClientRect(); return [r.left, r.top, r.right, r.bottom]; };
+    const wide = [lab, ...lab.querySelectorAll("*")].filter((e) => e.scrollWidth > e.clientWidth + 1
+        && ["auto", "scroll"].includes(getComputedStyle(e).overflowX)).map((e) => e.className);
+    const drawings = [...lab.querySelectorAll(".dcviz-view, img.dcviz-figure, .dcviz-gradient")].map(box);
+    return {lab: box(lab), drawings, caption: box(lab.querySelector(".dcviz-caption")), wide,
+            narrow: lab.classList.contains("dcviz-narrow")};
+}"""
+
+
+@pytest.fixture(scope="module")
+def page(browser, tmp_path_factory):
+    """JupyterLab with all labs in one notebook, and one that is compact in a wide window."""
+    folder = tmp_path_factory.mktemp("small")
+    cells = [f"labs.{name}()" for name in labs.ALL]
+    write_notebook(folder / "small.ipynb", "from dcviz import labs", *cells, "labs.PruningLab(compact=True)")
+    server = Server(folder, tmp_path_factory.mktemp("jupyter"))
+    context = browser.new_context(viewport=PROJECTOR, device_scale_factor=1.5)
+    page = NotebookPage(context, server, "small.ipynb")
+    page.run_all(400)
+    yield page
+    assert page.problems() == []
+    page.close()
+    context.close()
+    server.stop()
+
+
+def measured(page, name):
+    """Where the parts of a lab stand once all its pictures are there, and have been drawn for its room."""
+    page.page.locator(f".dcviz-{name}").first.scroll_into_view_if_needed()
+    for image in page.page.locator(f".dcviz-{name} img.dcviz-figure").all():
+        image.evaluate("async image => { await image.decode(); }")
+    page.page.wait_for_function(f"document.querySelector('.dcviz-{name}').dcvizRoom")
+    page.wait_idle()
+    return page.page.evaluate(BOXES, name)
+
+
+def span(*boxes):
+    """Width and height of what holds all boxes."""
+    left, top, right, bottom = zip(*boxes, strict=True)
+    return max(right) - min(left), max(bottom) - min(top)
+
+
+@pytest.mark.parametrize("name", DRAGGED)
+def test_handle_effect_and_words_are_seen_at_once(page, name):
+    page.page.set_viewport_size(PROJECTOR)
+    found = measured(page, name)
+    assert found["narrow"]
+    wide, high = span(*found["drawings"], found["caption"])
+    assert wide <= 850
+    assert high <= 450
+    seen = page.page.locator(".jp-WindowedPanel-outer, .jp-Notebook").last.evaluate("e => e.clientHeight")
+    _, with_effect = span(*found["drawings"])
+    assert with_effect <= min(seen, 400), "the handle and the picture that follows stand in the window together"
+    page.page.locator(f".dcviz-{name} {DRAGGED[name]} canvas").first.evaluate(
+        "e => e.scrollIntoView({ block: 'start' })"
+    )
+    page.page.wait_for_function(
+        """name => [...document.querySelector(`.dcviz-${name}`).querySelectorAll("canvas")].every((e) => {
+            const r = e.getBoundingClientRect(); return r.top >= 0 && r.bottom <= innerHeight; })""",
+        arg=name,
+    )
+
+
+def test_no_lab_has_a_bar_to_scroll_sideways(page):
+    for size in (PROJECTOR, NARROW):
+        page.page.set_viewport_size(size)
+        wide = {name: measured(page, name)["wide"] for name in labs.ALL}
+        assert {name: bars for name, bars in wide.items() if bars} == {}, size
+        over = page.page.locator(".jp-WindowedPanel-outer, .jp-Notebook").last
+        assert over.evaluate("e => e.scrollWidth <= e.clientWidth + 1"), size
+
+
+def test_a_lab_gets_its_size_back_and_a_compact_one_stays_small(page):
+    page.page.set_viewport_size({"width": 1600, "height": 1000})
+    page.page.wait_for_function("!document.querySelector('.dcviz-PruningLab').classList.contains('dcviz-narrow')")
+    compact = page.page.locator(".dcviz-PruningLab.dcviz-compact.dcviz-narrow")
+    assert compact.bounding_box()["width"] <= 850
+    parts = [compact.locator(f".dcviz-{part}").first.bounding_box() for part in ("histogram", "linked", "caption")]
+    assert max(p["y"] + p["height"] for p in parts) - min(p["y"] for p in parts) <= 450
+
+
+def test_python_draws_for_the_room_that_the_browser_tells(page):
+    """The picture of a lab has the pixels that the display shows, so nothing is scaled."""
+    page.page.set_viewport_size(PROJECTOR)
+    image = page.page.locator(".dcviz-FitLab img.dcviz-figure")
+    image.scroll_into_view_if_needed()
+    page.page.wait_for_function(
+        """() => { const e = document.querySelector(".dcviz-FitLab img.dcviz-figure");
+            return Math.abs(e.naturalWidth - 1.5 * e.clientWidth) <= 3; }"""
+    )
