@@ -49,6 +49,11 @@ def test_mouse_drag_moves_threshold_picture_and_caption(lab_page, shots):
     share = valuetext.split(": ")[1].split("%")[0]
     expect(caption).to_contain_text(f"{share}% pruned")  # browser and Python agree on the share
     page.screenshot(path=shots / "pruning_after.png")
+    ghost = page.locator(".dcviz-ghost p")
+    expect(ghost).to_have_text(f"Before: {' '.join(said.split())}")
+    page.get_by_role("button", name="Reset").click()
+    expect(ghost).to_have_text("")
+    expect(caption).to_contain_text("0.05")
     assert lab_page.problems() == []
 
 
