@@ -26,4 +26,4 @@ class Picture:
 
     def _repr_mimebundle_(self, **_):
         data = {"text/plain": self.text, "image/png": base64.b64encode(self.png()).decode("ascii")}
-        return data, {"image/png": {"alt": self.text, **PAPER}}  # nbconvert writes the words into its pages
+        return data, {"image/png": {"alt": self.text}, **PAPER}  # nbconvert writes the words into its pages

@@ -107,3 +107,24 @@ def test_python_draws_for_the_room_that_the_browser_tells(page):
         """() => { const e = document.querySelector(".dcviz-FitLab img.dcviz-figure");
             return Math.abs(e.naturalWidth - 1.5 * e.clientWidth) <= 3; }"""
     )
+
+
+def test_a_picture_out_of_a_lab_turns_dark_with_jupyterlab(browser, tmp_path):
+    figure = (
+        "from dcviz.labkit import theme\nfrom dcviz.labkit.picture import Picture\nPicture(theme.figure()[0], 'empty')"
+    )
+    write_notebook(tmp_path / "dark.ipynb", "from dcviz import labs\nlabs.Prediction('Which?')", figure)
+    server = Server(tmp_path, tmp_path / "jupyter")
+    context = browser.new_context(viewport=NARROW)
+    page = NotebookPage(context, server, "dark.ipynb")
+    try:
+        page.theme("JupyterLab Dark")
+        page.run_all()
+        image = page.page.locator(".jp-RenderedImage img")
+        page.page.wait_for_function("e => getComputedStyle(e).filter.includes('invert')", arg=image.element_handle())
+        page.theme("JupyterLab Light")
+        page.page.wait_for_function("e => getComputedStyle(e).filter === 'none'", arg=image.element_handle())
+    finally:
+        page.close()
+        context.close()
+        server.stop()
