@@ -7,13 +7,14 @@ go through long streams block by block.
 
 import math
 import os
+import zlib
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
-from dcviz.archive import planes
+from dcviz.archive import live, planes
 from dcviz.archive.streams import (
     ARRAYS_PER_BYTE,
     MAX_ARRAYS,
@@ -21,9 +22,12 @@ from dcviz.archive.streams import (
     MAX_LAYERS,
     MAX_NUMBERS,
     MAX_RECORDS,
+    MAX_SEALED,
     MAX_WEIGHTS,
     FileReader,
+    Reader,
     Symbols,
+    Writer,
     blocks,
     read_symbols,
 )
@@ -41,6 +45,7 @@ from dcviz.archive.types import (
     MAGIC,
     PARAMETERS,
     PARTS,
+    SEALED,
     SPARSE,
     VERSION,
     Breakdown,
@@ -154,14 +159,14 @@ def _contents(file, max_bytes, allow=lambda size: None):
             f"format version {version} is not one that this dcviz reads (it reads {VERSION} and {PARAMETERS})"
         )
     _within(file.size, max_bytes)
-    header = file.section("the header", MAX_HEADER)
-    name = header.text("header")
-    yield from (_contents_1 if version == VERSION else _contents_2)(file, header, name, allow)
+    yield from (_contents_1 if version == VERSION else _contents_2)(file, allow)
     file.end("the file")
 
 
-def _contents_1(file, header, name, allow):
+def _contents_1(file, allow):
     """Version 1: the header says what each section holds."""
+    header = file.section("the header", MAX_HEADER)
+    name = header.text("header")
     records = _read_records(header)
     file.parts += header.parts
     yield VERSION, name, len(records)
@@ -172,10 +177,14 @@ def _contents_1(file, header, name, allow):
         yield content
 
 
-def _contents_2(file, header, name, allow):
+def _contents_2(file, allow):
     """Version 2: each section begins with what it holds."""
-    features, count = header.byte("header"), header.varint("header")
-    if features:
+    header = file.section("the header", MAX_HEADER, number=None)
+    name, features, count = header.text("header"), header.byte("header"), header.varint("header")
+    sections = _sealed(file, header) if features == SEALED else file
+    if not features and zlib.crc32(header.whole) != int.from_bytes(file.raw(4, "checksums"), "little"):
+        raise ArchiveError("the header is damaged: its checksum does not match")
+    if features not in (0, SEALED):
         raise ArchiveError(f"the file has features ({features}) that this dcviz does not know")
     if count > MAX_RECORDS:
         raise ArchiveError(f"the header declares {count:,} records; at most {MAX_RECORDS:,} are possible")
@@ -183,14 +192,14 @@ def _contents_2(file, header, name, allow):
     file.parts += header.parts
     yield PARAMETERS, name, count
     seen: set[str] = set()
-    tensors: list[tuple[str, _Tensor]] = []
+    met = _Met([])
     most, arrays = max(MAX_ARRAYS, ARRAYS_PER_BYTE * file.size), 0
     for number in range(count):
-        payload = file.section(f"record {number}", number=number)
+        payload = sections.section(f"record {number}", number=None if features else number)
         kind = payload.byte("header")
         if kind not in _KINDS:
             raise ArchiveError(f"record {number} is of a kind ({kind}) that this dcviz does not know")
-        content = _KINDS[kind](payload, tensors)
+        content = _KINDS[kind](payload, met)
         arrays += content.decoded
         if arrays > most:
             raise ArchiveError(f"its layers up to {content.name!r} declare {arrays:,} bytes of weights")
@@ -198,10 +207,36 @@ def _contents_2(file, header, name, allow):
             if key in seen:
                 raise ArchiveError(f"two tensors have the key {key!r}")
             seen.add(key)
-            tensors.append((key, tensor))
+            met.tensors.append((key, tensor))
         allow(content.memory)
         yield content
         del content, payload
+    if features:
+        sections.end("the file")
+
+
+def _sealed(file, header):
+    """A ``Reader`` of the sections of a file with one checksum, once that is found right."""
+    if file.size > MAX_SEALED:
+        raise ArchiveError(f"a file of {file.size:,} bytes has one checksum; at most {MAX_SEALED:,} can")
+    if file.left < 4:
+        raise ArchiveError("cut short: 4 bytes of checksum expected")
+    sections = bytes(file.raw(file.left - 4, "sections"))
+    del file.parts["sections"]
+    before = Writer(MAGIC + bytes([PARAMETERS]))
+    before.varint(header.size)
+    before.raw(header.whole)
+    if zlib.crc32(sections, zlib.crc32(before)) != int.from_bytes(file.raw(4, "checksums"), "little"):
+        raise ArchiveError("the file is damaged: its checksum does not match")
+    return Reader(sections)
+
+
+@dataclass
+class _Met:
+    """What was met in the records before: keys in their order, and places of live blocks."""
+
+    tensors: list
+    places: int = 0
 
 
 @dataclass(frozen=True)
@@ -270,6 +305,10 @@ def _read_shape(reader, name, most):
     ndim = reader.byte("header")
     if not 1 <= ndim <= 8:
         raise ArchiveError(f"layer {name!r} declares {ndim} dimensions")
+    return _sizes(reader, name, ndim, most)
+
+
+def _sizes(reader, name, ndim, most):
     shape = tuple(reader.varint("header") for _ in range(ndim))
     if not 0 < math.prod(shape) <= most:
         raise ArchiveError(f"layer {name!r} declares the shape {shape}, beyond 1 to {most:,} weights")
@@ -284,7 +323,7 @@ def _checked(record):
     return record
 
 
-def _read_coded(payload, tensors):
+def _read_coded(payload, met):
     """A coded layer's section of version 2."""
     name, flags, types = payload.text("header"), payload.byte("header"), payload.byte("header")
     if flags & (HALF | BIAS_HALF) or types >> 6 or (types >> 4 and not flags & BIAS):
@@ -318,7 +357,7 @@ class _KeptContent:
         return self.record_
 
 
-def _read_kept(payload, tensors):
+def _read_kept(payload, met):
     name, dtype, shape = _read_tensor(payload)
     held = np.dtype(DTYPES[dtype])
     data = payload.raw(math.prod(shape) * held.itemsize, KEPT)
@@ -380,7 +419,7 @@ class _LosslessContent:
         self.payload.end(f"tensor {self.name!r}")
 
 
-def _read_lossless(payload, tensors):
+def _read_lossless(payload, met):
     name, dtype, shape = _read_tensor(payload)
     if dtype not in FLOATS:
         raise ArchiveError(f"tensor {name!r} is of the type {dtype}, which has no exponents to be coded")
@@ -403,13 +442,13 @@ class _MoreContent:
         return More(self.piece.record())
 
 
-def _read_more(payload, tensors):
+def _read_more(payload, met):
     kind = payload.byte("header")
     if kind not in (0, 1, 3):
         raise ArchiveError(f"more of a tensor is of a kind ({kind}) that cannot be")
-    content = _KINDS[kind](payload, tensors)
+    content = _KINDS[kind](payload, met)
     found = content.tensors()
-    key, tensor = tensors[-1] if tensors else ("", None)
+    key, tensor = met.tensors[-1] if met.tensors else ("", None)
     rows = found[0][1]
     if (
         tensor is None
@@ -421,7 +460,7 @@ def _read_more(payload, tensors):
     shape = (tensor.shape[0] + rows.shape[0], *tensor.shape[1:])
     if math.prod(size for size in shape if size) > MAX_NUMBERS:
         raise ArchiveError(f"tensor {key!r} declares the shape {shape}, beyond {MAX_NUMBERS:,} numbers")
-    tensors[-1] = (key, _Tensor(shape, tensor.dtype, True))
+    met.tensors[-1] = (key, _Tensor(shape, tensor.dtype, True))
     return _MoreContent(content)
 
 
@@ -445,12 +484,12 @@ class _TieContent:
         return self.record_
 
 
-def _read_tie(payload, tensors):
+def _read_tie(payload, met):
     name, number = payload.text("header"), payload.varint("header")
     payload.end(f"tie {name!r}")
-    if number >= len(tensors):
-        raise ArchiveError(f"tie {name!r} is to tensor {number:,} of {len(tensors):,}")
-    other, tensor = tensors[number]
+    if number >= len(met.tensors):
+        raise ArchiveError(f"tie {name!r} is to tensor {number:,} of {len(met.tensors):,}")
+    other, tensor = met.tensors[number]
     if tensor.tied:
         raise ArchiveError(f"tie {name!r} is to {other!r}, a tie itself")
     shape, dtype = tensor.shape, tensor.dtype
@@ -478,8 +517,77 @@ def _whole(payload, name, shape, kind, dtype, dense_bytes):
     )
 
 
-_KINDS = {0: _read_coded, 1: _read_kept, 2: _read_tie, 3: _read_lossless, 4: _read_more}
-"""{kind of a record of version 2: what reads its section}; each is given the tensors met before, too."""
+@dataclass(frozen=True, eq=False)
+class _LiveContent:
+    """The section of a layer's live block, decoded; the layer's arrays are not made yet."""
+
+    record_: _Record
+    block: live.Block
+    breakdown: LayerBreakdown
+
+    @property
+    def name(self):
+        return self.record_.name
+
+    @property
+    def decoded(self):
+        return self.record_.size * self.record_.type.itemsize
+
+    @property
+    def memory(self):
+        return self.breakdown.dense_bytes * self.record_.type.itemsize // np.dtype(FLOATS[self.record_.dtype]).itemsize
+
+    def tensors(self):
+        shapes = (self.record_.shape, self.record_.shape[:1])
+        pairs = zip(self.record_.keys, shapes, strict=False)
+        return [(key, _Tensor(shape, self.record_.dtype, False)) for key, shape in pairs]
+
+    def record(self):
+        said, block = self.record_, self.block
+        has_bias = bool(said.flags & BIAS)
+        tables = [table.astype(said.type) for table in (block.table, block.bias_table)]
+        coding = Coding(codebook=tables[0], bias_codebook=tables[1] if has_bias else None, live=block.shape.places)
+        bias = block.bias(said.type) if has_bias else None
+        return Layer(said.name, block.weight(said.shape, said.type), bias, coding, bool(said.flags & BARE), said.dtype)
+
+
+def _read_live(payload, met):
+    """A live block's section."""
+    name, form = payload.text("header"), payload.byte("header")
+    has_bias, flags = bool(form & 8), BIAS * bool(form & 8) | BARE * bool(form & 16)
+    if form >> 7:
+        raise ArchiveError(f"layer {name!r} is of a form ({form}) that this dcviz does not know")
+    shape = _sizes(payload, name, 1 + (form & 7), MAX_NUMBERS)
+    record = _checked(_Record(name, flags, shape, list(FLOATS)[form >> 5], version=PARAMETERS))
+    block = live.read(payload, shape[0], record.size // shape[0], has_bias, live.MAX_LIVE - met.places, name)
+    met.places += block.shape.size
+    for table in (block.table, block.bias_table):
+        _check_floats(table, record, "float64")
+    shares = [("index_bits", "mask"), ("biases", "bias")]
+    whole, all_bits = payload.parts["weight_bits"], sum(block.bits.values())
+    for part, walk in shares:
+        payload.reassign("weight_bits", part, 8 * whole * block.bits.get(walk, 0.0) / max(all_bits, 1e-9))
+    size, width = record.size + has_bias * shape[0], np.dtype(FLOATS[record.dtype]).itemsize
+    kept = len(block.at)
+    breakdown = LayerBreakdown(
+        name,
+        shape,
+        nonzeros=kept,
+        entries=kept,
+        fillers=0,
+        codebook=len(block.table),
+        weight_bits=block.bits.get("weights", 0.0) / max(kept, 1),
+        index_bits=block.bits.get("mask", 0.0) / max(kept, 1),
+        parts=_parts(payload.parts, PARAMETERS),
+        kind="live",
+        dtype=record.dtype,
+        dense_bytes=size * width,
+    )
+    return _LiveContent(record, block, breakdown)
+
+
+_KINDS = {0: _read_coded, 1: _read_kept, 2: _read_tie, 3: _read_lossless, 4: _read_more, 5: _read_live}
+"""{kind of a record of version 2: what reads its section}; each is given what was met before, too."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,6 +24,8 @@ MAX_NAME = 1 << 10
 """Longest name of a net or layer, in bytes of UTF-8."""
 MAX_HEADER = 1 << 23
 """Longest header in bytes, above what the most layers with the longest names take."""
+MAX_SEALED = 1 << 16
+"""Longest file with one checksum for all of it."""
 MAX_FREE = 1 << 20
 """Most symbols that may stand in no bits at all, so that a few bytes cannot ask for much memory."""
 
@@ -74,6 +76,11 @@ class Reader:
         self.parts = Counter(parts)
 
     @property
+    def whole(self):
+        """All the bytes, read or not."""
+        return self._data
+
+    @property
     def left(self):
         """Bytes not yet read."""
         return self.size - self._at
@@ -119,19 +126,20 @@ class Reader:
         """The next n floats of a little-endian dtype, where they lie: not copied."""
         return np.frombuffer(self.raw(n * np.dtype(dtype).itemsize, part), dtype)
 
-    def section(self, what, longest=None, number=0):
+    def section(self, what, longest=None, number: int | None = 0):
         """A Reader of the next section's payload, its checksum verified; it is charged for its own frame.
 
-        number: of the record, which is added to its checksum, so that a record in another's place is found.
+        number: of the record, which is added to its checksum, so that a record in another's place is found; None for
+        a section without a checksum.
         """
         before, self.parts = self.parts, Counter()
         size = self.varint("header")
         if longest is not None and size > longest:
             raise ArchiveError(f"{what} would take {size:,} bytes; at most {longest:,} are possible")
         payload = self.raw(size, "payload")
-        checksum = int.from_bytes(self.raw(4, "checksums"), "little") - number & 0xFFFFFFFF
+        checksum = None if number is None else int.from_bytes(self.raw(4, "checksums"), "little") - number & 0xFFFFFFFF
         frame, self.parts = self.parts, before
-        if zlib.crc32(payload) != checksum:
+        if checksum is not None and zlib.crc32(payload) != checksum:
             raise ArchiveError(f"{what} is damaged: its checksum does not match")
         del frame["payload"]
         return Reader(payload, frame)

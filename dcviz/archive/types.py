@@ -45,6 +45,8 @@ DTYPES = FLOATS | {
 
 NumPy has no bfloat16 and no float8: unsigned integers of the same width carry their bits.
 """
+SEALED = 1
+"""A feature of version 2: one checksum for the whole file."""
 SPARSE, CODED, HALF, COLUMNS, BIAS, BIAS_HALF, BIAS_CODED, BARE = (1 << i for i in range(8))
 
 
@@ -58,6 +60,9 @@ class Coding:
     bias_codebook: float values the bias takes, or None for plain floats
     dtype, bias_dtype: of the codebook (or plain weights) and of the bias (or its codebook), one of ``FLOATS``
     order: "C" walks the weights row by row, "F" column by column
+    live: None, or how many weights of a row make one column (a filter's pixels, or what a map feeds to a unit): only
+      the live block is written, in one arithmetic code, for very small files (``live``); nothing else counts then.
+      Weights and bias must be few multiples, of up to 127, of a power of two each (``live.rounded``)
     """
 
     index_bits: int | None = None
@@ -67,6 +72,7 @@ class Coding:
     dtype: str = "float32"
     bias_dtype: str = "float32"
     order: str = "C"
+    live: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,8 +269,8 @@ def working(dtype):
 class LayerBreakdown:
     """One record of a file: entry counts, mean bits per entry, and its bytes by part.
 
-    kind: "coded", "kept" or "tie"; dtype: of the tensor; dense_bytes: of its tensors, bias included, 0 for a tie.
-    In a kept tensor every number counts as one that is not zero.
+    kind: "coded", "live", "kept", "lossless" or "tie"; dtype: of the tensor; dense_bytes: of its tensors, bias
+    included, 0 for a tie. In a kept tensor every number counts as one that is not zero.
     """
 
     name: str

@@ -1,11 +1,12 @@
 """Writing a .dcz file: from a ``StoredNet`` to bytes. The layout is in docs/format.md."""
 
+import itertools
 import math
 import zlib
 
 import numpy as np
 
-from dcviz.archive import planes
+from dcviz.archive import live, planes
 from dcviz.archive.streams import (
     ARRAYS_PER_BYTE,
     MAX_ARRAYS,
@@ -13,6 +14,7 @@ from dcviz.archive.streams import (
     MAX_NAME,
     MAX_NUMBERS,
     MAX_RECORDS,
+    MAX_SEALED,
     MAX_WEIGHTS,
     Writer,
     write_symbols,
@@ -29,6 +31,7 @@ from dcviz.archive.types import (
     HALF,
     MAGIC,
     PARAMETERS,
+    SEALED,
     SPARSE,
     VERSION,
     Kept,
@@ -47,8 +50,13 @@ from dcviz.ideas import relative_index
 def pieces(net):
     """The bytes of the .dcz file of a ``StoredNet``, piece by piece: no more than one layer is in memory.
 
-    Of version 1 if that can hold the net, else of version 2.
+    Of version 1 if that can hold the net, else of version 2: with one checksum if it is small and has a live block.
     """
+    if any(isinstance(layer, Layer) and layer.coding.live is not None for layer in net.layers):
+        data = sealed(net)
+        if len(data) <= MAX_SEALED:
+            yield data
+            return
     if not fits_version_1(net):
         yield from record_pieces(net.name, len(net.layers), net.layers)
         return
@@ -77,6 +85,7 @@ def fits_version_1(net):
         and layer.dtype == "float32"
         and layer.coding.dtype in old
         and layer.coding.bias_dtype in old
+        and layer.coding.live is None
         for layer in net.layers
     )
     return plain and sum(layer.weight.size for layer in net.layers) <= MAX_WEIGHTS
@@ -87,16 +96,42 @@ def record_pieces(name, count, records):
 
     No more than one record is in memory, if the iterable makes them one by one.
     """
+    yield MAGIC + bytes([PARAMETERS])
+    yield from _header(name, count, 0).section()
+    added = itertools.count()  # a record in another's place is found
+    for head, body in _sections(name, count, records):
+        checksum = zlib.crc32(body, zlib.crc32(head)) + next(added) & 0xFFFFFFFF
+        length = Writer()
+        length.varint(len(head) + len(body))
+        yield from (length, head, body, checksum.to_bytes(4, "little"))
+        del head, body  # before the next one is made
+
+
+def sealed(net):
+    """The bytes of the .dcz file of version 2 of a ``StoredNet``, with one checksum for all of it."""
+    file = Writer(MAGIC + bytes([PARAMETERS]))
+    sections = _sections(net.name, len(net.layers), net.layers)
+    for head, body in itertools.chain([(_header(net.name, len(net.layers), SEALED), b"")], sections):
+        file.varint(len(head) + len(body))
+        file.raw(head)
+        file.raw(body)
+    return bytes(file + zlib.crc32(file).to_bytes(4, "little"))
+
+
+def _header(name, count, features):
     header = Writer()
     header.text(_name(name, "the net"))
-    header.byte(0)
+    header.byte(features)
     header.varint(count)
     if count > MAX_RECORDS:
         raise WeightError(f"net {name!r} has {count:,} records; at most {MAX_RECORDS:,} are possible")
-    yield MAGIC + bytes([PARAMETERS])
-    yield from header.section()
+    return header
+
+
+def _sections(name, count, records):
+    """The head and the body of each record's section, both bytes, in turn."""
     keys: dict[str, int | None] = {}  # the number of each, None for a tie
-    done = arrays = written = 0
+    done = arrays = written = places = 0
     before = None
     for record in records:
         head, body = _write_record(record, keys, before)
@@ -108,17 +143,19 @@ def record_pieces(name, count, records):
         piece = record.piece if isinstance(record, More) else record
         if isinstance(piece, Layer):
             arrays += piece.weight.size * working(piece.dtype).itemsize
+            if piece.coding.live is not None:
+                places += live.block_of(piece.weight, piece.bias, piece.coding.live)[0].size
         elif isinstance(piece, Lossless):
             arrays += piece.array.nbytes
-        checksum = zlib.crc32(body, zlib.crc32(head)) + done & 0xFFFFFFFF  # a record in another's place is found
-        size, done = len(head) + len(body), done + 1
-        length = Writer()
-        length.varint(size)
-        written += size
-        yield from (length, head, body, checksum.to_bytes(4, "little"))
+        written, done = written + len(head) + len(body), done + 1
+        yield head, body
         del record, piece, head, body  # before the next one is made
     if done != count:
         raise WeightError(f"net {name!r} was to have {count:,} records, but {done:,} came")
+    if places > live.MAX_LIVE:
+        raise WeightError(
+            f"net {name!r} has live blocks of {places:,} places together; at most {live.MAX_LIVE:,} are possible"
+        )
     if arrays > max(MAX_ARRAYS, ARRAYS_PER_BYTE * written):
         raise WeightError(
             f"net {name!r} has layers of {arrays:,} bytes in a file of {written:,}; at most {MAX_ARRAYS:,} bytes, or "
@@ -135,7 +172,7 @@ def _new_keys(record):
 def _rows(record):
     """What more rows must agree with: key, dimensions after the first, and type; None for what has no rows."""
     record = record.piece if isinstance(record, More) else record
-    if isinstance(record, Layer) and record.bare:
+    if isinstance(record, Layer) and record.bare and record.coding.live is None:
         return record.name, record.weight.shape[1:], record.dtype
     if isinstance(record, Kept) and record.array.ndim:
         return record.name, record.array.shape[1:], record.dtype
@@ -156,7 +193,7 @@ def _write_record(record, keys, before):
     if isinstance(record, Layer):
         check_layer(record)
         _check_exact(record)
-        return _coded_head(record), write_layer(record)
+        return (_coded_head if record.coding.live is None else _live_head)(record), write_layer(record)
     if isinstance(record, Lossless):
         return _lossless(record)
     if isinstance(record, Kept):
@@ -174,6 +211,16 @@ def _coded_head(layer):
     head.byte(_flags(layer) & ~(HALF | BIAS_HALF))
     head.byte(kinds.index(layer.dtype) | kinds.index(coding.dtype) << 2 | bias << 4)
     _write_shape(head, layer.weight.shape)
+    return head
+
+
+def _live_head(layer):
+    head = Writer([5])
+    head.text(layer.name)
+    form = layer.weight.ndim - 1 | 8 * (layer.bias is not None) | 16 * layer.bare
+    head.byte(form | list(FLOATS).index(layer.dtype) << 5)
+    for size in layer.weight.shape:
+        head.varint(size)
     return head
 
 
@@ -252,11 +299,15 @@ def check_layer(layer):
             raise WeightError(f"{where}: dtype must be one of {', '.join(FLOATS)}, not {dtype!r}")
     if coding.order not in ("C", "F"):
         raise WeightError(f"{where}: order must be C or F, not {coding.order!r}")
+    if coding.live is not None and (not isinstance(coding.live, int) or coding.live < 1):
+        raise WeightError(f"{where}: a column has one place or more, not {coding.live!r}")
     if layer.bias is not None:
         if layer.bare:
             raise WeightError(f"{where} is bare: it has no bias")
         if layer.bias.ndim != 1:
             raise WeightError(f"{where}: a bias must have one dimension, not the shape {layer.bias.shape}")
+        if coding.live is not None and layer.bias.size != len(layer.weight):
+            raise WeightError(f"{where}: beside a live block a bias has one value a row, not {layer.bias.size:,}")
         if coding.bias_codebook is not None and layer.bias.size > layer.weight.size:
             raise WeightError(
                 f"{where}: a bias that shares values may be no longer than the weights, "
@@ -308,8 +359,12 @@ def _write_shape(writer, shape):
 def write_layer(layer, kept=None):
     """The payload of a layer's section; ``kept`` is what ``walk`` gives, for who has it already."""
     coding = layer.coding
-    index, values = entries(layer, kept)
     payload = Writer()
+    if coding.live is not None:
+        check_layer(layer)
+        live.write(payload, layer.weight, layer.bias, coding.live, f"layer {layer.name!r}")
+        return payload
+    index, values = entries(layer, kept)
     if index is not None:
         payload.byte(coding.index_bits)
         payload.varint(len(index.gaps))

@@ -556,6 +556,34 @@ def make(rng, lie=None):
             return made
 
 
+def block(rng):
+    """A file of live blocks whose codes are chance: what it holds, if anything, two readers must say alike."""
+    records = []
+    for number in range(rng.choice([1, 1, 2])):
+        form = rng.randrange(3) | rng.choice([0, 8, 8, 16, 24]) | rng.choice([0, 0, 0, 1, 2, 3, 4]) << 5
+        shape = [rng.choice([1, 2, 3, 5]) for _ in range(form % 8)] + [rng.choice([1, 4, 9, 12])]
+        row = int(np.prod(shape[1:]))
+        places = rng.choice([p for p in range(1, row + 1) if row % p == 0] + [0, row + 1] * (rng.random() < 0.1))
+        rows, columns = (rng.randrange(n + 1 + (rng.random() < 0.05)) for n in (shape[0], row // max(places, 1)))
+        payload = bytes([5, 1, 97 + number, form]) + b"".join(map(varint, [*shape, places, rows, columns]))
+        for _ in range(1 + bool(form & 8)):
+            ints = sorted(set(rng.choices(range(-127, 128), k=rng.choice([0, 1, 2, 3, 7]))))
+            if rng.random() < 0.9:
+                ints = [i for i in ints if i]
+            table = bytes([rng.choice([0, 2, 250, 250, 255, 240, 64 * (rng.random() < 0.1)])])
+            table += bytes(i % 256 for i in (ints[::-1] if rng.random() < 0.03 else ints))
+            payload += varint(len(ints)) + table * bool(ints)
+        code = rng.randbytes(rng.choice([0, 0, 1, 2, 3, 5, 8]))
+        payload += code if rng.random() < 0.05 else code.rstrip(b"\0")
+        records.append(payload + b"\0" * (rng.random() < 0.02))
+    head, checked = b"\x89DCZ\2", rng.random() < 0.3
+    header = bytes([3, 110, 101, 116, 0 if checked else 1, len(records) + (rng.random() < 0.02)])
+    if checked:
+        return head + section(header) + b"".join(section(record, i) for i, record in enumerate(records))
+    data = head + b"".join(varint(len(part)) + part for part in (header, *records))
+    return data + (zlib.crc32(data) ^ (rng.random() < 0.03)).to_bytes(4, "little")
+
+
 def broken(data, rng):
     """A copy with some bytes of one section changed, under a checksum that is right again."""
     at, found = 5, []

@@ -4,8 +4,10 @@
 """
 
 import math
+import zlib
 
 import numpy as np
+from second_live import live_block
 from second_streams import Bytes, Refused, need, symbols
 
 __all__ = ["Refused", "read"]
@@ -69,10 +71,10 @@ def read(data):
     need(file.take(4) == b"\x89DCZ", "magic")
     version = file.u8()
     need(version in (1, 2), "version")
+    if version == 2:
+        return records(file, file.unchecked())
     header = file.section()
     header.text()
-    if version == 2:
-        return records(file, header)
     count, tensors = header.varint(), {}
     need(count <= 4096, "layers")
     layers = [(header.text(), header.u8(), header.shape(1)) for _ in range(count)]
@@ -91,18 +93,24 @@ def read(data):
 
 def records(file, header):
     """{key: array} of version 2."""
-    tensors = {}
-    need(header.u8() == 0, "features")
-    count, keys, rows, decoded = header.varint(), [], None, 0
+    tensors, places = {}, 2**18
+    header.text()
+    sealed, count, keys, rows, decoded = header.u8(), header.varint(), [], None, 0
+    if sealed:
+        need(sealed == 1 and len(file.data) <= 2**16, "features")
+        file.data, checksum = file.data[:-4], file.data[-4:]
+        need(zlib.crc32(file.data) == int.from_bytes(checksum, "little"), "checksum")
+    else:
+        need(zlib.crc32(header.data) == int.from_bytes(file.take(4), "little"), "checksum")
     need(count <= 2**16, "records")
     header.end()
-    most = max(2**30, 4096 * len(file.data))
+    most = max(2**30, 4096 * (len(file.data) + 4 * sealed))
     for number in range(count):
-        payload = file.section(number)
+        payload = file.unchecked() if sealed else file.section(number)
         kind = payload.u8()
         more = kind == 4
         kind = payload.u8() if more else kind
-        need(kind in ((0, 1, 3) if more else (0, 1, 2, 3)), "kind")
+        need(kind in ((0, 1, 3) if more else (0, 1, 2, 3, 5)), "kind")
         key = payload.text()
         if kind == 2:
             number = payload.varint()
@@ -111,7 +119,11 @@ def records(file, header):
             tensors[key], rows = tensors[keys[number][0]], None
             keys.append((key, number))
             continue
-        found, takes, has_rows = (coded if kind == 0 else tensor)(payload, kind, key, most - decoded)
+        if kind == 5:
+            found, takes, places = live(payload, key, most - decoded, places)
+            has_rows = False
+        else:
+            found, takes, has_rows = (coded if kind == 0 else tensor)(payload, kind, key, most - decoded)
         decoded += takes
         piece = found.get(key)
         if more:
@@ -138,6 +150,18 @@ def coded(payload, kind, key, most):
     need(0 < math.prod(shape) <= 2**40 and takes <= most, "size")
     payload.type = own
     return layer(payload, key, flags, shape, (own, types >> 2 & 3, types >> 4)), takes, flags & 128
+
+
+def live(payload, key, most, places):
+    """({key: array}, bytes that count, places that are left) of a live block."""
+    form = payload.u8()
+    need(form < 128 and form & 24 != 24, "form")
+    shape = tuple(payload.varint() for _ in range(1 + form % 8))
+    own, takes = form >> 5, math.prod(shape) * (8 if form >> 5 == 3 else 4)
+    need(0 < math.prod(shape) <= 2**40 and takes <= most, "size")
+    weight, bias, size = live_block(payload, shape, form & 8, places)
+    found = {key if form & 16 else f"{key}.weight": narrowed(weight, own)}
+    return found | ({f"{key}.bias": narrowed(bias, own)} if form & 8 else {}), takes, places - size
 
 
 def tensor(payload, kind, key, most):

@@ -56,10 +56,13 @@ class Bytes:
         text = self.bits(n * width)
         return [int(text[i * width : (i + 1) * width], 2) for i in range(n)] if width else [0] * n
 
+    def unchecked(self):
+        return Bytes(self.take(self.varint()))
+
     def section(self, number=0):
-        payload = self.take(self.varint())
-        need((zlib.crc32(payload) + number) % 2**32 == int.from_bytes(self.take(4), "little"), "checksum")
-        return Bytes(payload)
+        payload = self.unchecked()
+        need((zlib.crc32(payload.data) + number) % 2**32 == int.from_bytes(self.take(4), "little"), "checksum")
+        return payload
 
     def end(self):
         need(self.at == len(self.data), "bytes too many")

@@ -2,10 +2,11 @@
 
     python tests/benchmarks/two_readers.py [--files 20000] [--seed 0]
 
-Each number makes three files by tests/archive/random_files.py: a valid one that dcviz would not write, one that breaks
-a rule of docs/format.md, and one with bytes changed under a right checksum. Both readers must give the arrays that the
-maker meant; both must refuse the second; of the third they must say the same. What dcviz reads it must write again, and
-the new file must hold the same. Prints what came out; exit status 1 at the first disagreement.
+Each number makes four files by tests/archive/random_files.py: a valid one that dcviz would not write, one that breaks
+a rule of docs/format.md, one with bytes changed under a right checksum, and one of live blocks whose arithmetic code
+is chance. Both readers must give the arrays that the maker meant; both must refuse the second; of the others they must
+say the same. What dcviz reads it must write again, and the new file must hold the same. Prints what came out; exit
+status 1 at the first disagreement.
 """
 
 import argparse
@@ -69,6 +70,14 @@ def judge(rng):
     changed = random_files.broken(valid, rng)
     if not same(ours(changed), theirs(changed)):
         return "the readers differ over a changed file", False
+    block = random_files.block(rng)
+    read = ours(block)
+    if not same(read, theirs(block)):
+        return "the readers differ over a live block", False
+    if read is not None and not same(ours(archive.dumps(archive.loads(block))), read):
+        return "a live block is not written again as it was", False
+    if read is not None and sum(archive.describe_bytes(block).parts.values()) != len(block):
+        return "the breakdown of a live block does not add up", False
     return "", ours(changed) is not None
 
 
