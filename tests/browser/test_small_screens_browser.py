@@ -30,7 +30,8 @@ BOXES = """name => {
 def page(browser, tmp_path_factory):
     """JupyterLab with all labs in one notebook, and one that is compact in a wide window."""
     folder = tmp_path_factory.mktemp("small")
-    cells = [f"labs.{name}()" for name in labs.ALL]
+    widest = {"GradientLab": "reduce='mean'"}
+    cells = [f"labs.{name}({widest.get(name, '')})" for name in labs.ALL]
     write_notebook(folder / "small.ipynb", "from dcviz import labs", *cells, "labs.PruningLab(compact=True)")
     server = Server(folder, tmp_path_factory.mktemp("jupyter"))
     context = browser.new_context(viewport=PROJECTOR, device_scale_factor=1.5)

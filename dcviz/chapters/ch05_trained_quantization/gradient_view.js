@@ -22,7 +22,7 @@ const STYLE = `
 .dcviz-gradient .operator { align-self: center; justify-self: center; font: 20px var(--dcviz-font); color: var(--dcviz-ink);
   white-space: nowrap; }
 .dcviz-narrow .dcviz-gradient { gap: 10px 8px; }
-.dcviz-narrow .dcviz-gradient h4 { margin: 0 0 2px; }
+.dcviz-narrow .dcviz-gradient h4 { margin: 0 0 2px; white-space: normal; width: min-content; min-width: 100%; }
 .dcviz-narrow .dcviz-gradient .cell { width: 56px; height: 36px; }
 .dcviz-narrow .dcviz-gradient .cell.code { width: 44px; }
 .dcviz-narrow .dcviz-gradient .cell.name { width: 26px; }
