@@ -50,7 +50,14 @@ def measured(page, name):
     for image in page.page.locator(f".dcviz-{name} img.dcviz-figure").all():
         image.evaluate("async image => { await image.decode(); }")
     page.page.wait_for_function(f"document.querySelector('.dcviz-{name}').dcvizRoom")
-    page.wait_idle()
+    page.page.wait_for_function(
+        """name => {
+            const lab = document.querySelector(`.dcviz-${name}`), most = Number(lab.dcvizRoom.split(",")[1]);
+            const pictures = [...lab.querySelectorAll(".dcviz-linked .dcviz-view, img.dcviz-figure")];
+            return pictures.every((e) => e.clientHeight <= most + 2);
+        }""",
+        arg=name,
+    )
     return page.page.evaluate(BOXES, name)
 
 
