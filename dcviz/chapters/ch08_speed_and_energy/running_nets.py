@@ -103,7 +103,7 @@ def rows(stored=None):
         size = archive.save(path, stored or paper_alexnet())
         for form in FORMS:
             code = _PROCESS.format(path=str(path), form=form)
-            done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+            done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, encoding="utf-8")
             found.append({**json.loads(done.stdout), "file_bytes": size})
     return found
 
