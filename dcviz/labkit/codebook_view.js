@@ -10,7 +10,7 @@ function render({ model, el }) {
   el.append(root);
 
   let s = { counts: [], sums: [0], low: -1, high: 1, top: 1 };
-  let marks = [], handles = [], dragging = null, keyTimer = 0;
+  let marks = [], handles = [], dragging = null, pile = [], keyTimer = 0; // pile: those on one place, of which one is dragged
   const view = stage(root, {
     colours: ["kept", "pruned", "centroid", "paper", "muted"], height: () => Math.min(model.get("height"), most(root)), draw, after: placeHandles,
   });
@@ -26,7 +26,9 @@ function render({ model, el }) {
   }
 
   function readMarks() {
-    if (dragging === null) marks = [...model.get("centroids")];
+    const told = model.get("centroids");
+    if (told.length !== marks.length) dragging = null; // k was changed: what is held is not there any more
+    if (dragging === null) marks = [...told];
     makeHandles();
     schedule();
   }
@@ -297,15 +299,26 @@ function render({ model, el }) {
   canvas.addEventListener("pointerdown", (event) => {
     if (!model.get("draggable") || !marks.length || event.button > 0) return;
     const p = plot(), away = marks.map((x) => Math.abs(toPixel(p, x) - event.offsetX));
-    dragging = away.indexOf(Math.min(...away));
+    const nearest = away.indexOf(Math.min(...away));
+    pile = marks.flatMap((x, i) => (x === marks[nearest] ? [i] : []));
+    dragging = nearest;
     event.preventDefault();
     canvas.setPointerCapture(event.pointerId);
     handles[dragging].focus({ preventScroll: true });
-    move(dragging, toValue(p, event.offsetX));
+    drag(toValue(p, event.offsetX));
   });
   canvas.addEventListener("pointermove", (event) => {
-    if (dragging !== null) move(dragging, toValue(plot(), event.offsetX));
+    if (dragging !== null) drag(toValue(plot(), event.offsetX));
   });
+  function drag(x) { // of a pile, the one that can go where the mouse goes
+    const target = snap(x), at = marks[dragging];
+    if (pile.length > 1 && target !== at) {
+      dragging = target > at ? pile.at(-1) : pile[0];
+      handles[dragging].focus({ preventScroll: true });
+      pile = [];
+    }
+    move(dragging, x);
+  }
   const release = () => {
     if (dragging === null) return;
     dragging = null;

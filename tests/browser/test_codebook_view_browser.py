@@ -1,0 +1,80 @@
+"""codebook_view.js alone, with a model of its own: centroids on one place come apart, a drag survives another k."""
+
+import pytest
+
+from dcviz.labkit.codebook_view import CodebookView
+
+MODEL = """async esm => {
+  const state = {
+    counts: new DataView(new Uint32Array(64).fill(5).buffer), low: -1, high: 1, grid: 1 / 64, height: 300, label: "w",
+    draggable: true, centroids: [-0.5, -0.5, -0.5, 0.5], dragged: [], sizes: [], before: [], log_y: false,
+    show_cdf: false, centroids_label: "centroid", before_label: "before", released: 0,
+  };
+  const calls = [];
+  window.model = {
+    get: (key) => state[key],
+    set: (key, value) => {
+      state[key] = value;
+      for (const [name, call] of [...calls]) if (name === `change:${key}`) call();
+    },
+    on: (names, call) => names.split(" ").forEach((name) => calls.push([name, call])),
+    off: () => {},
+    save_changes: () => {},
+  };
+  const el = document.createElement("div");
+  el.style = "width: 800px; position: relative; --dcviz-ink: #111; --dcviz-ground: #fff; --dcviz-size: 18px";
+  document.body.append(el);
+  const view = await import(URL.createObjectURL(new Blob([esm], { type: "text/javascript" })));
+  view.default.render({ model: window.model, el });
+}"""
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page()
+    page.evaluate(MODEL, str(CodebookView()._esm))
+    page.wait_for_function("document.querySelector('canvas')?.dataset.centroids")
+    yield page
+    page.close()
+
+
+def dragged(page):
+    return page.evaluate("model.get('dragged')")
+
+
+def place(page, i):
+    """Where a centroid's handle stands in the page."""
+    left, top, height = (
+        float(page.locator("[role=slider]").nth(i).evaluate(f"e => parseFloat(e.style.{side})"))
+        for side in ("left", "top", "height")
+    )
+    box = page.locator("canvas").bounding_box()
+    return box["x"] + left, box["y"] + top + height / 2
+
+
+@pytest.mark.parametrize(("way", "expected"), [(1, 2), (-1, 0)])
+def test_centroids_on_one_place_come_apart_to_either_side(page, way, expected):
+    x, y = place(page, 1)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 100 * way, y, steps=4)
+    page.mouse.up()
+    now = dragged(page)
+    moved = [i for i, c in enumerate(now) if c != [-0.5, -0.5, -0.5, 0.5][i]]
+    assert moved == [expected]
+    assert (now[expected] + 0.5) * way > 0.1
+    assert now == sorted(now)
+
+
+def test_another_k_ends_a_drag_and_is_shown(page):
+    x, y = place(page, 3)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 40, y)
+    before = dragged(page)
+    page.evaluate("model.set('centroids', [-0.5, 0, 0.25, 0.5, 0.75])")
+    page.mouse.move(x + 80, y)
+    page.mouse.up()
+    assert dragged(page) == before
+    page.wait_for_function("document.querySelectorAll('[role=slider]').length === 5")
+    page.wait_for_function("document.querySelector('canvas').dataset.centroids.split(' ').length === 5")
