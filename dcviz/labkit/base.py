@@ -270,6 +270,7 @@ class Lab(widgets.VBox):
                 self._opening = "older"
                 self.add_class("dcviz-older")  # controls that code has moved above a picture that may not follow yet
                 return
+            self._lead()
             with drawn_once():
                 self.update()
             self.caption.value = self.describe()
@@ -279,6 +280,16 @@ class Lab(widgets.VBox):
                 film.hear()
             if self._on_page:
                 self.tabulate()
+
+    def _lead(self):
+        """Bring what drives a film to the lab's state before anything says so: the browser hears in this order.
+
+        Of several states that change together, the first tells all; the links of the others come after it.
+        """
+        drivers = {pair for film in self._films for pair in film.settings}
+        for name, pairs in self._bound.items():
+            for widget, trait in drivers.intersection(pairs):
+                setattr(widget, trait, getattr(self, name))
 
     def reset(self):
         """Go back to how the cell made the lab, or to its question's setting once that is answered.

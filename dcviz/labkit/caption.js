@@ -43,8 +43,7 @@ function settle(lab) {
   lab.dcvizRoom = String(room);
   window.dispatchEvent(new Event("dcviz-room"));
   if (!model || model.alone || lab.classList.contains("dcviz-asleep")) return;
-  model.set("room", room);
-  model.save_changes();
+  model.send({ room }); // saved as a state, it would take with it the words that a film has set here
 }
 
 function attend(el, manager, tries = 300) {

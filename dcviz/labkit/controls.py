@@ -59,9 +59,7 @@ class Caption(anywidget.AnyWidget):
     value = traitlets.Unicode("").tag(sync=True)
     role = traitlets.Unicode("status").tag(sync=True)
     alts = traitlets.Dict().tag(sync=True)
-    room: traitlets.List = traitlets.List(help="of its lab: width, a drawing's height or 0, size of text, ratio").tag(
-        sync=True
-    )
+    room: traitlets.List = traitlets.List(help="of its lab: width, a drawing's height or 0, size of text, ratio")
     bound = traitlets.Dict(help="{state: [[model id, trait], ...]} of its lab").tag(sync=True)
     awake: traitlets.List = traitlets.List(help="ids of the controls that drive a film: they need no Python").tag(
         sync=True
@@ -71,6 +69,10 @@ class Caption(anywidget.AnyWidget):
         super().__init__(value=words(value), role=role)
         self.add_class("dcviz")
         self.add_class(f"dcviz-{kind}")
+        self.on_msg(self._heard)
+
+    def _heard(self, _, content, buffers):
+        self.room = content.get("room", self.room)
 
     @traitlets.validate("value")
     def _only_markup(self, proposal):

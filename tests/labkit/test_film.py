@@ -4,6 +4,7 @@ import ipywidgets as widgets
 import numpy as np
 import pytest
 
+from dcviz import labs
 from dcviz.labkit import theme
 from dcviz.labkit.base import labelled_slider
 from dcviz.labkit.film import Film
@@ -106,3 +107,14 @@ def test_a_picture_to_threshold_stands_in_its_axes():
     assert view.styles[0]["clip"] == pytest.approx(
         [box.x0 / 1.5, 300 - box.y1 / 1.5, box.x1 / 1.5, 300 - box.y0 / 1.5], abs=0.06
     )
+
+
+def test_the_browser_hears_where_the_drivers_are_before_it_hears_what_follows():
+    """Else a frame of the old table would come after Python's words, and stay."""
+    lab = labs.LloydLab("mine", weights={"fc1": np.random.default_rng(0).normal(size=400)}, k=4)
+    lab.k, seen = 6, []
+    lab.finish()
+    lab.caption.observe(lambda _: seen.append((lab.play.value, lab.view.dragged)), "value")
+    lab.reset()
+    assert seen
+    assert set(map(str, seen)) == {"(0, [])"}

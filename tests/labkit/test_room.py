@@ -112,3 +112,11 @@ def test_compact_is_no_state_of_a_lab():
     lab = labs.FitLab(compact=True)
     assert "dcviz-compact" in lab._dom_classes
     assert "compact" not in repr(lab)
+
+
+def test_the_page_tells_the_room_in_a_message_of_its_own():
+    """A state saved by the browser takes with it what a film has set there: its words would come back as text."""
+    lab = labs.FitLab()
+    assert "room" not in lab.caption.keys
+    lab.caption._handle_custom_msg({"room": [673, 165, 14, 1.5]}, [])
+    assert lab.caption.room == [673, 165, 14, 1.5]
