@@ -7,6 +7,7 @@ function project(model, frameOf) {
   const state = {}; // where the controls are
   let told = []; // what Python said of the state that it heard of, a value for each follower
   let coming = []; // what it will have said of the next: the frame, where it says the same no change is heard
+  const swept = new Map(); // driver -> the one whose move has set it
   const undo = [];
   let playing = false, gone = false;
 
@@ -29,12 +30,20 @@ function project(model, frameOf) {
     state[name] = source.get(trait);
     if (playing) return;
     playing = true;
+    swept.delete(name);
     set(drivers.get(name), state[name]); // a slider and its entry
-    for (const [other, value] of Object.entries(model.get("resets")?.[name] ?? {}))
+    for (const [other, value] of Object.entries(model.get("resets")?.[name] ?? {})) {
       set(drivers.get(other), (state[other] = value));
+      swept.set(other, name);
+    }
+    obey();
     playing = false;
     if (!heard()) coming = [...(frameOf(state) ?? coming)];
     show();
+  }
+  function obey() { // where Python has moved both, and the browser heard of one too late, the other is where Python says
+    const python = model.get("heard");
+    for (const [other, name] of swept) if (same(state[name], python[name])) set(drivers.get(other), (state[other] = python[other]));
   }
   function said(i, source, trait) {
     if (playing) return;
@@ -43,6 +52,9 @@ function project(model, frameOf) {
     else show(); // Python is behind: keep the newer frame
   }
   function listened() {
+    playing = true;
+    obey();
+    playing = false;
     told = (heard() ? null : frameOf(model.get("heard"))) ?? coming;
     coming = [...(frameOf(state) ?? told)];
     show();

@@ -59,3 +59,25 @@ def test_what_only_python_knows_of_a_state_is_shown_at_it(browser):
 
 def test_back_before_python_heard_of_it(browser):
     assert play(browser, "move(1); move(0);") == ["at 1", "at 0, said"]
+
+
+TWO = """
+  const start = new Model({ value: 1 }), steps = new Model({ value: 0 }), words = new Model({ value: "1/0" });
+  const two = new Model({
+    drivers: { start: [["start", "value"]], steps: [["steps", "value"]] }, followers: [[["words", "value"]]],
+    heard: { start: 1, steps: 0 }, resets: { start: { steps: 0 } },
+  });
+  two.widget_manager = { get_model: async (id) => ({ start, steps, words })[id] };
+  project(two, (now) => [`${now.start}/${now.steps}`]);
+  await new Promise((done) => setTimeout(done, 20));
+  const now = () => seen.push(`${words.get("value")} ${steps.get("value")}`);
+"""
+
+
+def test_a_reset_of_another_driver_yields_to_what_python_moved_there(browser):
+    """Messages to two widgets may be heard in another order than they were sent."""
+    python = 'words.set("value", "0/44"); two.set("heard", { start: 0, steps: 44 });'
+    late = f'steps.set("value", 44); {python} start.set("value", 0); now(); start.set("value", 2); now();'
+    assert play(browser, TWO + late) == ["0/44 44", "2/0 0"]
+    earlier = f'steps.set("value", 44); start.set("value", 0); {python} now(); start.set("value", 2); now();'
+    assert play(browser, TWO + earlier) == ["0/44 44", "2/0 0"]
