@@ -4,6 +4,7 @@ import pytest
 from lab_browser import NotebookPage, Server, write_notebook
 
 from dcviz import labs
+from dcviz.labkit.controls import css
 
 PROJECTOR = {"width": 853, "height": 533}  # 1280 x 800 at 150%
 NARROW = {"width": 900, "height": 700}
@@ -136,3 +137,13 @@ def test_a_picture_out_of_a_lab_turns_dark_with_jupyterlab(browser, tmp_path):
         page.close()
         context.close()
         server.stop()
+
+
+def test_a_note_of_the_bar_covers_the_title_that_it_lies_on(browser):
+    page = browser.new_page()
+    page.set_content(
+        f"<style>{css()}</style><div class='dcviz dcviz-lab dcviz-narrow' style='--dcviz-ground: rgb(1, 2, 3)'>"
+        "<div class='dcviz-bar'><div class='dcviz-buttons'><span>as at the start</span></div></div></div>"
+    )
+    assert page.locator("span").evaluate("e => getComputedStyle(e).backgroundColor") == "rgb(1, 2, 3)"
+    page.close()
