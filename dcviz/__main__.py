@@ -326,7 +326,7 @@ def _alexnet(arguments):
 
 
 def _block(arguments):
-    from dcviz.chapters.ch10_how_small import neurons_first
+    from dcviz.pipeline import neurons_first
 
     neurons_first.main(arguments.options)
 

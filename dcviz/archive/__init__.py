@@ -5,6 +5,7 @@
     header   net name; in version 1 per layer its name, what its payload holds, and its shape
     record   a layer: [gaps]  [codebook]  values  [bias]
              in version 2, behind its name and shape, also a tensor as it is, or a tie to an earlier one
+             or, for very small nets, a layer's live block in one arithmetic code
 
 A layer is coded by what its ``Coding`` says, so one format holds every stage of the paper's pipeline: all weights as
 floats (dense), relative index + floats (pruned), relative index + codes (shared), both Huffman-coded (coded).

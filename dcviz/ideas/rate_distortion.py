@@ -21,13 +21,15 @@ BLOCK = 1 << 16
 def assign_by_rate(values, centroids, price, rounds=20):
     """Codes (n,) of ``values`` (n,) among ``centroids`` (k,) at ``price`` per bit, in units of squared values.
 
-    A centroid that loses all its weights stays unused. CodebookError for a negative price.
+    A centroid that loses all its weights stays unused. price: one, or one a value, (n, 1). CodebookError for a negative
+    price.
     """
-    if not price >= 0:
+    if not np.all(np.asarray(price) >= 0):
         raise CodebookError(f"the price of a bit must not be negative, but is {price}")
     values, centroids = np.asarray(values, np.float64).reshape(-1), np.asarray(centroids)
     codes = assign(values, centroids).astype(np.intp)
-    if price == 0 or not values.size:
+    price = np.broadcast_to(np.asarray(price, np.float64), (len(values), 1))
+    if not price.any() or not values.size:
         return codes
     for _ in range(rounds):
         counts = np.bincount(codes, minlength=len(centroids))
@@ -35,7 +37,7 @@ def assign_by_rate(values, centroids, price, rounds=20):
             bits = -np.log2(counts / len(values))  # infinite for an unused code: nobody can afford it
         new = np.concatenate(
             [
-                np.argmin((values[at : at + BLOCK, None] - centroids) ** 2 + price * bits, axis=1)
+                np.argmin((values[at : at + BLOCK, None] - centroids) ** 2 + price[at : at + BLOCK] * bits, axis=1)
                 for at in range(0, len(values), BLOCK)
             ]
         )

@@ -17,7 +17,7 @@ from dcviz.errors import NetError
 from dcviz.files import MODELS, atomic_write, check_writable, read
 from dcviz.ideas.sketch import from_bytes
 from dcviz.nets import datasets, dense_files, models, training
-from dcviz.pipeline import Bars, LayerRecipe, Recipe, Schedule, as_after, compress, restore
+from dcviz.pipeline import Bars, LayerRecipe, Recipe, Schedule, as_after, compress, neurons_first, restore
 
 
 @dataclass(frozen=True)
@@ -143,6 +143,9 @@ REFERENCES = {
 }
 """The shipped compressed nets by name; the small ones go beyond the paper's ratios."""
 
+BLOCKS = {"lenet-5-micro": neurons_first.Plan((6, 12, 40), weights=2300, bytes=1694)}
+"""Shipped files of LeNet-5 in which neurons went first, by name: how each is made of the dense net."""
+
 ALEXNETS = ("alexnet-cifar10", "alexnet-cifar10-pruned", "alexnet-cifar10-paper")
 """Shipped files of AlexNet: the smallest, its pruned stage, and the paper's densities and bits. The dense net is too
 large to ship; ``python -m dcviz alexnet`` makes them."""
@@ -154,13 +157,18 @@ LANGUAGE = "austen"
 def reference(name):
     """The ``Reference`` called ``name``; NetError lists the known ones."""
     if name not in REFERENCES:
-        raise NetError(f"no net called {name!r} ships with dcviz; known are {', '.join(REFERENCES)}")
+        raise NetError(f"no net called {name!r} ships with dcviz; known are {', '.join((*REFERENCES, *BLOCKS))}")
     return REFERENCES[name]
+
+
+def net_of(name):
+    """The net that a shipped file is made of: "lenet-300-100" or "lenet-5"; NetError as ``reference``."""
+    return "lenet-5" if name in BLOCKS else reference(name).net
 
 
 @functools.cache
 def _dense_state(name):
-    path = MODELS / f"{reference(name).net}.safetensors"
+    path = MODELS / f"{net_of(name)}.safetensors"
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
@@ -169,14 +177,14 @@ def _dense_state(name):
 
 def dense(name):
     """A fresh copy of a shipped dense net, in evaluation mode."""
-    net = models.build(reference(name).net)
+    net = models.build(net_of(name))
     net.load_state_dict(_dense_state(name))
     return net
 
 
 def dense_weights(name):
     """{layer: float32 weights} of a shipped dense net; read only, and without torch, as ``stored_weights``."""
-    return dense_files.weights(reference(name).net)
+    return dense_files.weights(net_of(name))
 
 
 @functools.cache
@@ -193,7 +201,7 @@ def bytes_after(name, stage):
 
 def compressed_path(name):
     """Where the compressed file of a shipped net lies; NetError lists the known names."""
-    known = (*REFERENCES, *ALEXNETS, LANGUAGE)
+    known = (*REFERENCES, *BLOCKS, *ALEXNETS, LANGUAGE)
     if name not in known:
         raise NetError(f"no file of {name!r} ships with dcviz; known are {', '.join(known)}")
     return MODELS / f"{name}.dcz"
@@ -270,7 +278,7 @@ def reproduce(name, out, *, quickly=False, progress=None):
     if name == LANGUAGE:
         check_writable(out, 2 * (MODELS / f"{LANGUAGE}.safetensors").stat().st_size)
         return _reproduce_language(out, quickly)
-    spec = reference(name)
+    spec = reference("lenet-5" if name in BLOCKS else name)
     check_writable(out, 2 * (MODELS / f"{spec.net}.safetensors").stat().st_size)
     progress = progress or Bars()
     few = quickly and not datasets.mnist_available()
@@ -279,22 +287,35 @@ def reproduce(name, out, *, quickly=False, progress=None):
     held_out = datasets.digits().test if quickly else datasets.unseen()
     net = models.build(spec.net, seed=spec.seed)
     training.fit(net, data, spec.dense, seed=spec.seed, report=lambda done, steps, loss: progress("dense", done, steps))
-    teacher = dense(spec.teacher) if spec.teacher else None
-    result = compress(net, spec.recipe, data, test=held_out, teacher=teacher, progress=progress)
     weights, file = out / f"{spec.net}.safetensors", out / f"{name}.dcz"
     save_dense(weights, net)
-    archive.save(file, result.stored)
+    if name in BLOCKS:
+        stages, ratio = _reproduce_block(name, net.eval(), data, held_out, out, quickly, progress)
+    else:
+        teacher = dense(spec.teacher) if spec.teacher else None
+        result = compress(net, spec.recipe, data, test=held_out, teacher=teacher, progress=progress)
+        stages, ratio = [(s.name, s.file_bytes, s.error_percent) for s in result.stages], result.ratio
+        archive.save(file, result.stored)
     return {
         "net": name,
         "quick": quickly,
         "trained_on": data.name,
         "errors_on": held_out.name,
-        "stages": [
-            {"stage": s.name, "file_bytes": s.file_bytes, "error_percent": s.error_percent} for s in result.stages
-        ],
-        "ratio": result.ratio,
+        "stages": [{"stage": stage, "file_bytes": size, "error_percent": error} for stage, size, error in stages],
+        "ratio": ratio,
         "files": {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in (weights, file)},
     }
+
+
+def _reproduce_block(name, net, data, held_out, out, quickly, progress):
+    """[(stage, bytes, error %)] of a file in which neurons go first, and its ratio; a checkpoint lies beside it."""
+    plan = replace(BLOCKS[name], passes=4, share_passes=3) if quickly else BLOCKS[name]
+    folder = out / f"{name}-{'quick' if quickly else 'run'}"
+    stored = neurons_first.make(plan, net, folder, lambda *done: progress("neurons first", *done[:2]), data)
+    size = archive.save(out / f"{name}.dcz", stored)
+    found = (("dense", stored.dense_bytes(), net), ("coded", size, restore(stored)))
+    stages = [(stage, length, training.error_percent(each, held_out)) for stage, length, each in found]
+    return stages, stored.dense_bytes() / size
 
 
 def _reproduce_language(out, quickly):

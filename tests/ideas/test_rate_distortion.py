@@ -57,3 +57,11 @@ def test_narrow_floats_and_arrays_of_any_shape_are_compared_in_double_precision(
 def test_an_unused_code_is_no_reason_to_warn():
     with np.errstate(all="raise"):
         assert assign_by_rate(np.zeros(5), np.array([0.0, 9.0]), 0.1).tolist() == [0] * 5
+
+
+def test_each_value_may_have_a_price_of_its_own():
+    centroids, many = np.array([0.0, 1.0]), [1.0] * 95
+    prices = np.array([[0.0], [0.1], [10.0]] + [[0.0]] * 95)
+    assert assign_by_rate([0.4, 0.4, 0.4, *many], centroids, prices)[:3].tolist() == [0, 1, 1]
+    with pytest.raises(CodebookError):
+        assign_by_rate([0.4], centroids, np.array([[-1.0]]))

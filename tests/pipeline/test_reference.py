@@ -7,7 +7,7 @@ import torch
 from dcviz import archive, pipeline
 from dcviz.errors import NetError
 from dcviz.nets import datasets, models, training
-from dcviz.pipeline import shipped
+from dcviz.pipeline import neurons_first, shipped
 
 BARS = {
     "lenet-300-100": (40, 1.58, 1.64),
@@ -74,6 +74,32 @@ def test_quick_reproduction_makes_both_files_and_the_same_bytes_twice(no_data, m
     assert [stage["stage"] for stage in results[0]["stages"]] == list(pipeline.STAGES)
     assert archive.load(no_data / "1" / "lenet-300-100.dcz").name == "lenet-300-100"
     assert torch.get_num_threads() == 1
+
+
+def test_quick_reproduction_of_a_live_block_makes_the_same_bytes_twice(no_data, monkeypatch):
+    plan = neurons_first.Plan((2, 3, 6), weights=150, bytes=320)
+    monkeypatch.setitem(shipped.BLOCKS, "lenet-5-micro", plan)
+    spec = dataclasses.replace(shipped.REFERENCES["lenet-5"], dense=shipped.Schedule(epochs=0.1))
+    monkeypatch.setattr(shipped, "quick", lambda spec_, images: spec)
+    results = [shipped.reproduce("lenet-5-micro", no_data / str(run), quickly=True) for run in (1, 2)]
+    assert list(results[0]["files"].values()) == list(results[1]["files"].values())
+    assert [stage["stage"] for stage in results[0]["stages"]] == ["dense", "coded"]
+    file = no_data / "1" / "lenet-5-micro.dcz"
+    assert results[0]["stages"][1]["file_bytes"] == file.stat().st_size < 400
+    assert archive.load(file).name == "lenet-5"
+    assert results[0]["ratio"] == models.dense_bytes(shipped.dense("lenet-5")) / file.stat().st_size
+
+
+@pytest.mark.parametrize("name", shipped.BLOCKS)
+def test_shipped_blocks_hold_the_whole_net_in_the_bytes_that_were_asked_for(name):
+    breakdown, stored = archive.describe(shipped.compressed_path(name)), shipped.compressed(name)
+    plan = shipped.BLOCKS[name]
+    assert breakdown.dense_bytes == models.dense_bytes(shipped.dense(name)) == 4 * 431_080
+    assert breakdown.file_bytes <= plan.bytes + 4
+    assert sum(layer.nonzeros for layer in breakdown.layers) <= plan.weights
+    assert training.error_percent(pipeline.restore(stored), datasets.digits().test) < 1.6
+    outputs = [np.count_nonzero(layer.weight.reshape(len(layer.weight), -1).any(1)) for layer in stored.layers[:3]]
+    assert np.all(np.array(outputs) <= plan.widths)
 
 
 def test_unknown_and_damaged_nets_are_named(monkeypatch, tmp_path):

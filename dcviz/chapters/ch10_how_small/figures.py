@@ -19,7 +19,7 @@ def ground(axes, low, high, errors, log=False):
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.minorticks_off()
     axes.set(ylim=(low, high), xlim=errors, xlabel="error %", ylabel="times smaller (log scale)")
-    axes.set_yticks([n for n in (10, 20, 30, 40, 60, 80, 100, 150, 200, 300, 400, 600, 1000) if low <= n <= high])
+    axes.set_yticks([n for n in (10, 20, 30, 40, 60, 80, 100, 150, 200, 300, 400, 600, 1000, 1500) if low <= n <= high])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:g}x"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(color=theme.RC["grid.color"])
@@ -57,7 +57,7 @@ def legend(axes, **where):
     axes.legend(frameon=True, framealpha=0.92, edgecolor="none", **where)
 
 
-def frontier_picture(model, shipped, before, seeds=(), low=15, high=1500, errors=(0.42, 1.2)):
+def frontier_picture(model, shipped, before, seeds=(), low=15, high=2000, errors=(0.42, 1.2)):
     """Ratio against error of a net: shipped files and seeds, (error, ratio) each, and every published result.
 
     before: error of the dense net that ours were made of; a thin line leads from it to each file, as for the others.

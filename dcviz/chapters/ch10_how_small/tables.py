@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from dcviz import archive
-from dcviz.chapters.ch10_how_small import block_coding, frontier, neurons_first
+from dcviz.chapters.ch10_how_small import frontier
 from dcviz.ideas.entropy import entropy, histogram
 from dcviz.ideas.kmeans import kmeans
 from dcviz.ideas.rate_distortion import assign_by_rate
 from dcviz.nets import training
 from dcviz.pipeline import chains, reordering, restore, retraining, sensitivity
-from dcviz.pipeline.shipped import compressed, compressed_path, dense, report_split
+from dcviz.pipeline.shipped import BLOCKS, compressed, compressed_path, dense, report_split
 
 RECORDED = "recorded"
 DENSE_BYTES = 1_066_440
@@ -156,28 +156,25 @@ def shipped(rows):
 
 
 def block(rows):
-    """The shipped live block beside the smallest .dcz file of LeNet-5, part by part: a DataFrame of bytes.
+    """The files in which neurons went first beside the smallest of the others, part by part: a DataFrame of bytes.
 
     rows: ``lenet_block`` as recorded. Bytes and errors are measured now, the error on the official images is recorded.
     """
-    data, split = neurons_first.contents(), report_split()
-    tiny, parts = archive.describe(compressed_path("lenet-5-tiny")).parts, block_coding.describe(data)
-    which = parts["mask"], tiny["index_bits"] + tiny["index_bits_fillers"] + tiny["weight_bits_fillers"]
-    what = parts["weight codes"], tiny["weight_bits"]
+    split, recorded = report_split(), {row["name"]: row["test_error_percent"] for row in rows}
     table = {}
-    for column, at, stored, size, error in (
-        ("lenet-5-tiny", 1, compressed("lenet-5-tiny"), sum(tiny.values()), None),
-        ("neurons first", 0, block_coding.decode(data), len(data), rows[0]["test_error_percent"]),
-    ):
-        table[column] = {
-            "weights kept": f"{sum(np.count_nonzero(layer.weight) for layer in stored.layers):,}",
-            "bytes: which weights": f"{which[at]:,.0f}",
-            "bytes: what they are": f"{what[at]:,.0f}",
-            "bytes: all the rest": f"{size - which[at] - what[at]:,.0f}",
-            "bytes in the file": f"{size:,}",
-            "times smaller": f"{stored.dense_bytes() / size:,.0f}x",
+    for name in ("lenet-5-tiny", *BLOCKS):
+        stored, breakdown = compressed(name), archive.describe(compressed_path(name))
+        parts = breakdown.parts
+        which = parts["index_bits"] + parts["index_bits_fillers"] + parts["weight_bits_fillers"]
+        table[name] = {
+            "weights kept": f"{sum(layer.nonzeros for layer in breakdown.layers):,}",
+            "bytes: which weights": f"{which:,}",
+            "bytes: what they are": f"{parts['weight_bits']:,}",
+            "bytes: all the rest": f"{breakdown.file_bytes - which - parts['weight_bits']:,}",
+            "bytes in the file": f"{breakdown.file_bytes:,}",
+            "times smaller": f"{breakdown.ratio:,.0f}x",
             f"error %, {split.name}": f"{training.error_percent(restore(stored), split):.2f}",
-            "error %, official test (recorded)": "" if error is None else f"{error:.2f}",
+            "error %, official test (recorded)": f"{recorded[name]:.2f}" if name in recorded else "",
         }
     return pd.DataFrame(table)
 

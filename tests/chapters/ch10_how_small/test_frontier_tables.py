@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from dcviz.chapters.ch10_how_small import block_coding, frontier, neurons_first, tables
+from dcviz.chapters.ch10_how_small import frontier, tables
 from dcviz.chapters.ch10_how_small.frontier import CODING, PARTS, TRAINING
-from dcviz.errors import DataError
 from dcviz.evidence import recordings
 from dcviz.nets import datasets
+from dcviz.pipeline import neurons_first, shipped
 
 
 def training_row(density, parts, start=20_000, error=2.0):
@@ -106,20 +106,23 @@ def test_the_standards_coder_stands_beside_huffman():
     assert table.loc["a", "NNC to Huffman"] == "-7.5%"
 
 
-def test_the_live_block_stands_beside_the_smallest_file():
-    rows, data = recordings.load("lenet_block").rows, neurons_first.contents()
+def test_the_live_blocks_stand_beside_the_smallest_other_file():
+    rows = recordings.load("lenet_block").rows
     table = tables.block(rows)
     numbers = table.map(lambda text: float(text.replace(",", "").rstrip("x") or "nan"))
+    assert list(table) == ["lenet-5-tiny", *shipped.BLOCKS]
     for column in table:
-        assert abs(numbers[column].filter(like="bytes:").sum() - numbers[column]["bytes in the file"]) <= 1.5
-    assert numbers["neurons first"]["bytes in the file"] == len(data) == rows[0]["file_bytes"]
-    assert numbers["neurons first"]["weights kept"] == sum(rows[0]["weights"].values())
-    assert list(table.loc["error %, official test (recorded)"] != "") == [False, True]
+        assert numbers[column].filter(like="bytes:").sum() == numbers[column]["bytes in the file"]
+        assert numbers[column]["bytes in the file"] == shipped.compressed_path(column).stat().st_size
+    recorded = {row["name"]: row for row in rows}
+    for name in shipped.BLOCKS:
+        assert numbers[name]["weights kept"] == sum(recorded[name]["weights"].values())
+        assert numbers[name]["error %, official test (recorded)"] > 0
 
 
-def test_the_shipped_block_is_what_was_recorded():
-    row, data = recordings.load("lenet_block").rows[0], neurons_first.contents()
-    assert neurons_first.measured(data, datasets.unseen())["error_percent"] == row["error_percent"]
-    assert block_coding.describe(data) == pytest.approx(row["parts"])
-    with pytest.raises(DataError, match="dcviz block"):
-        neurons_first.contents("nowhere")
+@pytest.mark.parametrize("name", shipped.BLOCKS)
+def test_the_shipped_blocks_are_what_was_recorded(name):
+    row = next(row for row in recordings.load("lenet_block").rows if row["name"] == name)
+    found = neurons_first.measured(shipped.compressed_path(name), datasets.unseen())
+    assert {key: row[key] for key in found if key != "images"} == {k: v for k, v in found.items() if k != "images"}
+    assert neurons_first.Plan(**row["plan"] | {"widths": tuple(row["plan"]["widths"])}) == shipped.BLOCKS[name]
