@@ -60,7 +60,7 @@ PROGRAMS = {
     "alexnet_training": "python -m dcviz alexnet train",
     "alexnet_cifar10": "python -m dcviz alexnet measure",
     "alexnet_bits": "python -m dcviz alexnet measure --bits",
-    "lenet_block": "python -m dcviz block",
+    "lenet_block": "python -m dcviz block --widths 6 12 40 --weights 2300 --bytes 1694",
     "checkpoint_shrunk": "python tests/benchmarks/shrink_checkpoint.py --keep",
     "own_net": "python tests/benchmarks/own_net.py",
     "published_nets": "python tests/benchmarks/pitch.py",

@@ -9,8 +9,8 @@ for the length of their codes, too, so that the file has the length that was ask
 LeNet-5 has no rectifier after its convolutions, so their biases pass through as constants: those of fc1 can say the
 same, and the block does without them.
 
-``python -m dcviz block`` makes such a file, in instalments: stopped at any moment, the same command goes on after the
-last whole pass. Choices are made on the 5,000 held-out digits; ``--report`` asks the official test images.
+``python -m dcviz block`` makes such a file. Stopped while it prunes, the same command goes on after the last whole
+pass; sharing begins anew. Choices are made on the 5,000 held-out digits; ``--report`` asks the official test images.
 """
 
 import argparse
