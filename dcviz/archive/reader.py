@@ -518,12 +518,10 @@ def _whole(payload, name, shape, kind, dtype, dense_bytes):
 
 
 @dataclass(frozen=True, eq=False)
-class _LiveContent:
-    """The section of a layer's live block, decoded; the layer's arrays are not made yet."""
+class _LayerContent:
+    """What the section of any coded layer says of itself."""
 
     record_: _Record
-    block: live.Block
-    breakdown: LayerBreakdown
 
     @property
     def name(self):
@@ -531,7 +529,16 @@ class _LiveContent:
 
     @property
     def decoded(self):
+        """Bytes of the weights' array, which may be many more than the section's."""
         return self.record_.size * self.record_.type.itemsize
+
+
+@dataclass(frozen=True, eq=False)
+class _LiveContent(_LayerContent):
+    """The section of a layer's live block, decoded; the layer's arrays are not made yet."""
+
+    block: live.Block
+    breakdown: LayerBreakdown
 
     @property
     def memory(self):
@@ -628,24 +635,14 @@ class _Values:
 
 
 @dataclass(frozen=True, eq=False)
-class _Content:
+class _Content(_LayerContent):
     """A layer's section, read and found right, but no array made of it yet."""
 
-    record_: _Record
     coding: Coding
     gaps: Symbols | None
     weights: _Values
     bias: _Values | None
     breakdown: LayerBreakdown
-
-    @property
-    def name(self):
-        return self.record_.name
-
-    @property
-    def decoded(self):
-        """Bytes of the weights' array, which may be many more than the section's."""
-        return self.record_.size * self.record_.type.itemsize
 
     @property
     def memory(self):

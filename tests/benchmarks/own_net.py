@@ -18,7 +18,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from dcviz import pipeline
-from dcviz.evidence import recordings
 from dcviz.nets import datasets, training
 from dcviz.pipeline import choosing, parameters
 
@@ -117,11 +116,7 @@ def main():
     """Measure, keep, and write the page's table."""
     argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
     torch.set_num_threads(1)
-    found = []
-    for row in rows():
-        found.append(row)
-        print(row, flush=True)
-    pages.put(PAGE, NAME, table(recordings.keep(NAME, recordings.PROGRAMS[NAME], found)))
+    pages.put(PAGE, NAME, table(pages.kept(NAME, rows())))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ import pages
 import torch
 
 from dcviz import pipeline
-from dcviz.evidence import recordings
 from dcviz.files import atomic_write
 from dcviz.pipeline import LayerRecipe, Recipe, Schedule
 
@@ -144,11 +143,7 @@ def main():
     """Measure, keep, and write the page."""
     argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
     torch.set_num_threads(1)
-    found = []
-    for row in rows():
-        found.append(row)
-        print(row, flush=True)
-    text = page(recordings.keep(NAME, recordings.PROGRAMS[NAME], found)).encode()
+    text = page(pages.kept(NAME, rows())).encode()
     atomic_write(PAGE, lambda file: file.write(text))
 
 
