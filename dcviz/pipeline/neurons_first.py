@@ -91,7 +91,8 @@ class Plan:
         widths = np.array(self.widths)
         if len(widths) != 3 or (widths < 1).any() or (widths > (20, 50, 500)).any():
             raise RecipeError(f"widths are three, of at most 20, 50 and 500, not {self.widths}")
-        if not 1 <= self.weights <= sum(w.numel() for w in Block(self.widths).matrices()):
+        first, second, units = self.widths
+        if not 1 <= self.weights <= 25 * first + 25 * first * second + 16 * second * units + 10 * units:
             raise RecipeError(f"a block of {self.widths} has not {self.weights:,} weights to keep")
         if min(self.passes, self.share_passes) < 1 or not (1 <= self.values <= 255 and 1 <= self.bias_values <= 255):
             raise RecipeError(f"a plan needs passes, and 1 to 255 values a layer: {self}")

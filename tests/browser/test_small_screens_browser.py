@@ -48,18 +48,23 @@ def page(browser, tmp_path_factory):
 def measured(page, name):
     """Where the parts of a lab stand once all its pictures are there, and have been drawn for its room."""
     page.page.locator(f".dcviz-{name}").first.scroll_into_view_if_needed()
-    for image in page.page.locator(f".dcviz-{name} img.dcviz-figure").all():
-        image.evaluate("async image => { await image.decode(); }")
-    page.page.wait_for_function(f"document.querySelector('.dcviz-{name}').dcvizRoom")
-    page.page.wait_for_function(
-        """name => {
-            const lab = document.querySelector(`.dcviz-${name}`), most = Number(lab.dcvizRoom.split(",")[1]);
-            const pictures = [...lab.querySelectorAll(".dcviz-linked .dcviz-view, img.dcviz-figure")];
-            return pictures.every((e) => e.clientHeight <= most + 2);
-        }""",
-        arg=name,
-    )
+    until_drawn(page, f".dcviz-{name}")
     return page.page.evaluate(BOXES, name)
+
+
+def until_drawn(page, lab):
+    """Wait until a lab's pictures are there, whole, and drawn for its room; a picture may be replaced meanwhile."""
+    page.page.wait_for_function(
+        """selector => {
+            const lab = document.querySelector(selector);
+            if (!lab.dcvizRoom) return false;
+            const most = Number(lab.dcvizRoom.split(",")[1]);
+            const whole = [...lab.querySelectorAll("img.dcviz-figure")].every((e) => e.complete && e.naturalWidth > 0);
+            const pictures = [...lab.querySelectorAll(".dcviz-linked .dcviz-view, img.dcviz-figure")];
+            return whole && pictures.every((e) => e.clientHeight <= most + 2);
+        }""",
+        arg=lab,
+    )
 
 
 def span(*boxes):
@@ -102,6 +107,8 @@ def test_a_lab_gets_its_size_back_and_a_compact_one_stays_small(page):
     page.page.set_viewport_size({"width": 1600, "height": 1000})
     page.page.wait_for_function("!document.querySelector('.dcviz-PruningLab').classList.contains('dcviz-narrow')")
     compact = page.page.locator(".dcviz-PruningLab.dcviz-compact.dcviz-narrow")
+    compact.scroll_into_view_if_needed()
+    until_drawn(page, ".dcviz-PruningLab.dcviz-compact.dcviz-narrow")
     assert compact.bounding_box()["width"] <= 850
     parts = [compact.locator(f".dcviz-{part}").first.bounding_box() for part in ("histogram", "linked", "caption")]
     assert max(p["y"] + p["height"] for p in parts) - min(p["y"] for p in parts) <= 450
