@@ -139,6 +139,25 @@ def mask_from_density(weights, density):
     return mask.reshape(weights.shape)
 
 
+def layer_adaptive_densities(weights, density):
+    """Densities with which layers keep round(density * n) of all their n weights together -> {name: 0..1}.
+
+    Layers compete by LAMP (Lee et al., ICLR 2021): a weight counts as its square over the sum of squares of the weights
+    of its layer that are not smaller, so no layer vanishes. Equal weights of a layer count alike.
+    weights: {name: array}. Raises WeightError as the other functions.
+
+        layer_adaptive_densities({"a": [3, 1], "b": [2, 2]}, 0.5) -> {"a": 0.5, "b": 0.5}
+    """
+    scores = {}
+    for name, layer in check_layers(weights).items():
+        squares = np.sort(np.square(layer, dtype=np.float64), axis=None)
+        rest = np.cumsum(squares[::-1])[::-1]
+        scores[name] = np.divide(squares, rest, out=np.zeros_like(squares), where=rest > 0)
+    together = np.concatenate(list(scores.values()))
+    threshold = threshold_from_density(together, density)
+    return {name: np.count_nonzero((score >= threshold) & (score > 0)) / score.size for name, score in scores.items()}
+
+
 def density(mask_or_weights):
     """Fraction that is kept: True in a mask, nonzero in weights -> float, 0 to 1.
 

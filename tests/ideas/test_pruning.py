@@ -153,3 +153,24 @@ def test_of_a_layer_with_many_zeros_the_largest_are_kept_all_the_same(zeros, den
     order = np.lexsort((np.arange(200), -np.abs(weights)))[: round(density * 200)]
     assert np.flatnonzero(pruning.mask_from_density(weights, density)).tolist() == sorted(order)
     assert pruning.threshold_from_density(weights, density) == np.abs(weights[order]).min()
+
+
+def test_layers_compete_by_their_own_scale():
+    assert pruning.layer_adaptive_densities({"a": [3.0, 1.0], "b": [2.0, 2.0]}, 0.5) == {"a": 0.5, "b": 0.5}
+    rng = np.random.default_rng(0)
+    layers = {"small": rng.normal(0, 0.01, (20, 30)), "large": rng.normal(0, 5, 400), "few": rng.normal(0, 1, 4)}
+    densities = pruning.layer_adaptive_densities(layers, 0.1)
+    scores = []
+    for name, layer in layers.items():
+        squares = layer.ravel() ** 2
+        scores += [(w / squares[squares >= w].sum(), name) for w in squares]
+    chosen = [name for _, name in sorted(scores)[-100:]]
+    assert densities == {name: chosen.count(name) / layer.size for name, layer in layers.items()}
+    assert min(densities.values()) > 0
+    assert sum(densities[name] * layer.size for name, layer in layers.items()) == pytest.approx(100)
+
+
+def test_zeros_of_a_layer_do_not_compete():
+    assert pruning.layer_adaptive_densities({"a": [0.0, 0.0], "b": [1.0, 0.0]}, 1.0) == {"a": 0.0, "b": 0.5}
+    with pytest.raises(WeightError, match="density"):
+        pruning.layer_adaptive_densities({"a": [1.0]}, 2)
