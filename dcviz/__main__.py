@@ -13,12 +13,19 @@ from dcviz.errors import DcvizError
 from dcviz.files import check_writable
 from dcviz.labkit.markup import visible
 
-ALEXNET = {
-    "train": "dcviz.nets.alexnet_training",
-    "compress": "dcviz.pipeline.alexnet",
-    "measure": "dcviz.chapters.ch07_full_pipeline.alexnet_measure",
+PICTURE_NETS = {
+    "alexnet": {
+        "train": "dcviz.nets.alexnet_training",
+        "compress": "dcviz.pipeline.alexnet",
+        "measure": "dcviz.chapters.ch07_full_pipeline.alexnet_measure",
+    },
+    "vgg": {
+        "train": "dcviz.nets.vgg_training",
+        "compress": "dcviz.pipeline.vgg",
+        "measure": "dcviz.chapters.ch07_full_pipeline.vgg_measure",
+    },
 }
-"""{step: the module whose ``main`` does it}."""
+"""{command: {step: the module whose ``main`` does it}}."""
 
 
 def main(argv=None):
@@ -139,12 +146,12 @@ def _parser():
     export.add_argument("--only", nargs="+", metavar="CHAPTER", help="chapters by the beginning of their names")
     export.add_argument("--edition", help="make pages of this edition (default: student)")
     export.set_defaults(run=_export)
-    alexnet = commands.add_parser("alexnet", help="train, compress or measure AlexNet on CIFAR-10: hours, resumable")
-    alexnet.add_argument("step", choices=ALEXNET)
-    alexnet.add_argument("options", nargs=argparse.REMAINDER, help="options of that step; --help lists them")
-    alexnet.set_defaults(run=_alexnet)
-    vgg = commands.add_parser("vgg", help="train VGG-16 on CIFAR-10: hours, resumable", add_help=False)
-    vgg.set_defaults(run=_vgg, options=[])
+    for command, name in (("alexnet", "AlexNet"), ("vgg", "VGG-16")):
+        about = f"train, compress or measure {name} on CIFAR-10: hours, resumable"
+        net = commands.add_parser(command, help=about)
+        net.add_argument("step", choices=PICTURE_NETS[command])
+        net.add_argument("options", nargs=argparse.REMAINDER, help="options of that step; --help lists them")
+        net.set_defaults(run=_picture_net, command=command)
     about = "LeNet-5 with few live neurons in a very small file: minutes, resumable"
     block = commands.add_parser("block", help=about, add_help=False)
     block.set_defaults(run=_block, options=[])
@@ -321,20 +328,14 @@ def _export(arguments):
         print(visible(path))
 
 
-def _alexnet(arguments):
-    import_module(ALEXNET[arguments.step]).main(arguments.options)
+def _picture_net(arguments):
+    import_module(PICTURE_NETS[arguments.command][arguments.step]).main(arguments.options)
 
 
 def _block(arguments):
     from dcviz.pipeline import neurons_first
 
     neurons_first.main(arguments.options)
-
-
-def _vgg(arguments):
-    from dcviz.nets import vgg_training
-
-    vgg_training.main(arguments.options)
 
 
 def _api(arguments):

@@ -1,8 +1,8 @@
-"""Train VGG-16 on CIFAR-10 on a CPU, in instalments: ``python -m dcviz vgg``.
+"""Train VGG-16 on CIFAR-10 on a CPU, in instalments: ``python -m dcviz vgg train``.
 
 The form that published records of compression use (``models_imagenet.VGG16CIFAR``). It can be stopped at any moment
 (SIGTERM, Ctrl-C, a power cut); the same command goes on from the last checkpoint. Pictures grow from phase to phase:
-``--phases 16:5,24:2,32:1`` is 5 epochs at 16 pixels and so on. Choices are made on 5,000 held-out training pictures;
+``--phases 16:6,24:7,32:6`` is 6 epochs at 16 pixels and so on. Choices are made on 5,000 held-out training pictures;
 the test pictures are read only by ``--report``.
 """
 
@@ -70,7 +70,7 @@ def report(options):
 
 def main(arguments=None):
     """The command line; see the top of this module."""
-    p = program("vgg", __doc__.split("\n\n")[0], "vgg", "16:5,24:2,32:1", 16, lr=1.5e-3, warmup=200, every=120)
+    p = program("vgg train", __doc__.split("\n\n")[0], "vgg", "16:6,24:7,32:6", 16, lr=1.5e-3, warmup=200, every=120)
     options = p.parse_args(arguments)
     report(options) if options.report else run(options)
 

@@ -2,6 +2,8 @@
 
 import os
 import signal
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from dcviz import archive
 from dcviz.chapters.ch07_full_pipeline import alexnet_measure
 from dcviz.errors import DataError
 from dcviz.evidence import paper, recordings
-from dcviz.nets import models, picture_training
+from dcviz.nets import cifar, models, picture_training
 from dcviz.nets.cifar import CifarSplit
 from dcviz.pipeline import LayerRecipe, Recipe, Schedule, alexnet as ac
 
@@ -41,11 +43,11 @@ def main(monkeypatch, tmp_path):
     """Runs the program in folder ``out``; returns that folder."""
     rng = np.random.default_rng(0)
     split = CifarSplit(rng.integers(0, 256, (300, 3, 32, 32), dtype=np.uint8), np.arange(300, dtype=np.uint8) % 10)
-    monkeypatch.setattr(ac.cifar, "cifar10", lambda name: split)
-    monkeypatch.setattr(ac.cifar, "tuning_split", lambda: (np.arange(260), np.arange(260, 300)))
-    monkeypatch.setattr(ac, "first_net", tiny_net)
-    monkeypatch.setattr(ac, "PIXELS", 64)
-    monkeypatch.setattr(ac, "BATCH", 64)
+    monkeypatch.setattr(cifar, "cifar10", lambda name: split)
+    monkeypatch.setattr(cifar, "tuning_split", lambda: (np.arange(260), np.arange(260, 300)))
+    subject = replace(ac.SUBJECT, build=partial(tiny_net, 0.1), pixels=64, batch=64)
+    monkeypatch.setattr(ac, "SUBJECT", subject)
+    monkeypatch.setattr(alexnet_measure, "SUBJECT", subject)
     settings = {"paper": tiny_setting((0.5, 0.4)), "small": tiny_setting((0.3, 0.1))}
     monkeypatch.setattr(ac, "SETTINGS", settings)
     torch.manual_seed(0)
@@ -113,8 +115,7 @@ def test_a_report_measures_files_and_table_6_its_bits(main, monkeypatch, tmp_pat
     monkeypatch.setattr(alexnet_measure, "AlexNet", lambda classes: tiny_net(0))
     monkeypatch.setattr(alexnet_measure, "restore", restore_tiny)
     monkeypatch.setattr(alexnet_measure, "SETTINGS", ac.SETTINGS)
-    monkeypatch.setattr(alexnet_measure, "PIXELS", 64)
-    split = CifarSplit(*(array[:20] for array in vars(ac.cifar.cifar10("test")).values()))
+    split = CifarSplit(*(array[:20] for array in vars(cifar.cifar10("test")).values()))
     monkeypatch.setattr(alexnet_measure, "SPLITS", dict.fromkeys(("held_out", "test"), lambda: split))
     for options in ([], ["--bits"]):
         alexnet_measure.main(["--dense", str(tmp_path / "dense.safetensors"), "--out", str(folder), *options])

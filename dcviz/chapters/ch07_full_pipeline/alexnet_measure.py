@@ -22,7 +22,8 @@ from dcviz.ideas.sketch import sketch, to_bytes
 from dcviz.nets import cifar, models, picture_training
 from dcviz.nets.models_imagenet import AlexNet
 from dcviz.pipeline import codebooks, restore, stored_net
-from dcviz.pipeline.alexnet import NET, PIXELS, SETTINGS, arguments, share, state
+from dcviz.pipeline.alexnet import SETTINGS, SUBJECT, arguments
+from dcviz.pipeline.picture_compression import PRUNED, share, state
 from dcviz.pipeline.trained_quantization import SharedWeights
 
 SPLITS = {"held_out": lambda: cifar.tuning_pictures()[1], "test": lambda: cifar.cifar10("test")}
@@ -37,15 +38,15 @@ def report(options):
     dense_bytes = models.dense_bytes(dense)
     rows = [_row(out, "dense", dense, dense_bytes, dense_bytes)]
     for name, setting in SETTINGS.items():
-        stored = pruned_stage(_net(out / name / "pruned.safetensors"))
-        size = archive.save(out / name / f"{NET}-pruned.dcz", stored)
+        stored = pruned_stage(_net(out / name / PRUNED))
+        size = archive.save(out / name / f"{SUBJECT.net}-pruned.dcz", stored)
         rows.append(_row(out, f"{name}, pruned", restore(stored), size, dense_bytes, test=False))
-        net = restore(archive.load(out / name / f"{NET}.dcz"))
+        net = restore(archive.load(out / name / f"{SUBJECT.net}.dcz"))
         shared, coded = (archive.file_bytes(stored_net(net, setting.recipe, stage)) for stage in ("shared", "coded"))
         row = _row(out, f"{name}, coded", net, coded, dense_bytes)
         rows += [{**row, "stage": f"{name}, shared", "file_bytes": shared, "ratio": dense_bytes / shared}, row]
     sketches = [sketch(layer.weight.detach().numpy(), name=name) for name, layer in models.weight_layers(dense).items()]
-    atomic_write(out / f"{NET}.sketches", lambda file: file.write(to_bytes(sketches)))
+    atomic_write(out / f"{SUBJECT.net}.sketches", lambda file: file.write(to_bytes(sketches)))
     return rows
 
 
@@ -55,8 +56,8 @@ def by_bits(options):
     Each pair of bits is shared anew and fine-tuned alike, the first is the setting "paper" itself; errors on the 10,000
     test pictures.
     """
-    out, setting, dense = Path(options.out), SETTINGS["paper"], state(options.dense)
-    pruned = _net(out / "paper" / "pruned.safetensors")
+    out, setting, dense = Path(options.out), SETTINGS["paper"], state(options.dense, SUBJECT)
+    pruned = _net(out / "paper" / PRUNED)
     error = error_percent(out, pruned, "test")
     rows = [
         {
@@ -78,8 +79,8 @@ def by_bits(options):
         with_bits = replace(setting, recipe=recipe)
         folder = out / ("paper" if with_bits == setting else f"bits-{conv}-{fc}")
         folder.mkdir(parents=True, exist_ok=True)
-        file = folder / f"{NET}.dcz"
-        if not file.exists() and not share(with_bits, pruned.state_dict(), dense, folder, options):
+        file = folder / f"{SUBJECT.net}.dcz"
+        if not file.exists() and not share(SUBJECT, with_bits, pruned.state_dict(), dense, folder, options):
             raise SystemExit("stopped; the same command goes on")
         untuned = copy.deepcopy(pruned)
         SharedWeights(untuned, codebooks(untuned, recipe), rate=recipe.rate)
@@ -100,7 +101,7 @@ def by_bits(options):
 
 def _net(path):
     net = AlexNet(10)
-    net.load_state_dict(state(Path(path)))
+    net.load_state_dict(state(Path(path), SUBJECT))
     return net.eval()
 
 
@@ -109,7 +110,7 @@ def _row(out, stage, net, size, dense_bytes, test=True):
         "stage": stage,
         "file_bytes": size,
         "ratio": dense_bytes / size,
-        "pixels": PIXELS,
+        "pixels": SUBJECT.pixels,
         "computed_in": "bfloat16",
         "held_out_error_percent": error_percent(out, net, "held_out"),
         "test_error_percent": error_percent(out, net, "test") if test else None,
@@ -127,7 +128,7 @@ def error_percent(out, net, split):
     for value in net.state_dict().values():
         digest.update(value.contiguous().numpy())
     file = out / "measured" / f"{digest.hexdigest()[:16]}-{split}.json"
-    return resumed.kept(file, lambda: picture_training.error_percent(net, SPLITS[split](), PIXELS))
+    return resumed.kept(file, lambda: picture_training.error_percent(net, SPLITS[split](), SUBJECT.pixels))
 
 
 def pruned_stage(net):
@@ -140,7 +141,7 @@ def pruned_stage(net):
         weight, bias = layer.weight.detach().numpy(), layer.bias.detach().numpy()
         index_bits = relative_index.best_bits(np.flatnonzero(weight), value_bits=16)
         layers.append(Layer(name, weight, bias, Coding(index_bits, dtype="float16", bias_dtype="float16")))
-    return StoredNet(NET, tuple(layers))
+    return StoredNet(SUBJECT.net, tuple(layers))
 
 
 def main(options=None):

@@ -14,9 +14,10 @@ from dcviz.chapters.ch09_other_roads import comparison, taylor
 from dcviz.evidence import resumed
 from dcviz.files import cache_dir
 from dcviz.nets import cifar, models, picture_training
+from dcviz.nets.alexnet_training import WEIGHTS
 from dcviz.nets.models_imagenet import AlexNet
 from dcviz.nets.picture_training import PictureSchedule
-from dcviz.pipeline import alexnet, stored_net
+from dcviz.pipeline import alexnet, picture_compression, stored_net
 
 PIXELS, DROPOUT = 224, 0.1
 FRACTIONS = (0.25, 0.5, 0.75, 0.9)
@@ -34,7 +35,7 @@ CONVOLUTIONS = tuple(f"features.{i}" for i in (0, 3, 6, 8, 10))
 def dense_net():
     """The trained AlexNet from data/cache/alexnet; DataError if ``alexnet train`` did not make it."""
     net = AlexNet(10, DROPOUT)
-    net.load_state_dict(alexnet.state(cache_dir() / "alexnet" / "alexnet-cifar10.safetensors"))
+    net.load_state_dict(picture_compression.state(cache_dir() / "alexnet" / WEIGHTS, alexnet.SUBJECT))
     return net.eval()
 
 
