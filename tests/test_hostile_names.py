@@ -75,7 +75,7 @@ def test_labs_show_it_and_nothing_more(number):
                 assert bare.isprintable(), (type(lab), type(widget), text)
             if isinstance(widget, Caption):
                 assert harmless(widget.value), widget.value
-        bundle = lab._repr_mimebundle_()
+        bundle, _ = lab._repr_mimebundle_()
         assert lab.error == ""
         assert min(Image.open(io.BytesIO(base64.b64decode(bundle["image/png"]))).size) > 200
         assert bundle["text/plain"].isprintable()

@@ -45,7 +45,6 @@ Several changes at once: `with lab.hold_trait_notifications(): ...`. In tests se
 """
 
 import ast
-import base64
 import functools
 import html as entities
 import math
@@ -80,6 +79,7 @@ from dcviz.labkit.film import Film, ends
 from dcviz.labkit.ghost import Ghost
 from dcviz.labkit.lifetime import collect_now_and_then, held_weakly, hold_shown, let_go
 from dcviz.labkit.markup import drawn, html, joined, visible, words
+from dcviz.labkit.picture import SHARP, about, coded
 from dcviz.labkit.prediction import Prediction
 
 __all__ = [
@@ -382,11 +382,10 @@ class Lab(widgets.VBox):
         """The static picture with the caption under it, PNG bytes; without it where DCVIZ_CAPTION is "beside"."""
         with LOCK:
             figure = _waiting_picture() if self.waits and self._opening == "older" else self.picture()
-            if os.environ.get("DCVIZ_CAPTION") == "beside":  # a page that has room for real text
-                figure.canvas.draw()
-                return encode(figure.canvas, level=9)
-            text = textwrap.fill(drawn(plain(self.caption.value), None), int(figure.get_figwidth() * 10))
-            figure.supxlabel(text, x=0.01, ha="left", fontsize=13)
+            if os.environ.get("DCVIZ_CAPTION") != "beside":  # a page that has room for real text
+                text = textwrap.fill(drawn(plain(self.caption.value), None), int(figure.get_figwidth() * 10))
+                figure.supxlabel(text, x=0.01, ha="left", fontsize=13)
+            figure.set_dpi(SHARP * figure.dpi)
             figure.canvas.draw()
             return encode(figure.canvas, level=9)
 
@@ -395,14 +394,15 @@ class Lab(widgets.VBox):
         if not self._on_page:
             self._on_page = True
             self.guard(self.tabulate)()
-        data = {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}
+        data, metadata = {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}, {}
         if os.environ.get("DCVIZ_CAPTION") == "beside":
             data[BOUND] = self.caption.bound
         try:
-            data["image/png"] = base64.b64encode(self.png()).decode("ascii")
+            png = self.png()
+            data["image/png"], metadata = coded(png), about(png, plain(self.caption.value))
         except Exception as error:  # a lab without its picture is still a lab
             self.fail(error)
-        return data
+        return data, metadata
 
 
 def _waiting_picture():

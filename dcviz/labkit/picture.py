@@ -3,10 +3,15 @@
 import base64
 import io
 
-from dcviz.labkit.markup import visible
+from PIL import Image
+
+from dcviz.labkit.markup import html, visible, words
 
 PAPER = {"needs_background": "light"}
 """Of a picture on white paper, for JupyterLab, which gives it a class; by it `theme.css` turns the paper dark."""
+
+SHARP = 1.5
+"""Pixels of a picture per pixel of the page: on a projector at 150% it is not blurred, and a notebook stays small."""
 
 
 class Picture:
@@ -19,11 +24,33 @@ class Picture:
         return self.text
 
     def png(self):
-        """The figure as PNG bytes."""
+        """The figure as PNG bytes, SHARP pixels for each of its own."""
         out = io.BytesIO()
-        self.figure.canvas.print_png(out)
+        self.figure.savefig(out, format="png", dpi=SHARP * self.figure.dpi)
         return out.getvalue()
 
     def _repr_mimebundle_(self, **_):
-        data = {"text/plain": self.text, "image/png": base64.b64encode(self.png()).decode("ascii")}
-        return data, {"image/png": {"alt": self.text}, **PAPER}  # nbconvert writes the words into its pages
+        png = self.png()
+        return {"text/plain": self.text, "image/png": coded(png)}, about(png, self.text)
+
+
+def coded(png):
+    """PNG bytes as a notebook keeps them."""
+    return base64.b64encode(png).decode("ascii")
+
+
+def about(png, text):
+    """What a notebook keeps beside a picture: its words, which nbconvert writes into its pages, and its width there."""
+    return {"image/png": {"alt": text, "width": width(png)}, **PAPER}
+
+
+def width(png):
+    """Pixels of the page that a picture of SHARP pixels for each is wide."""
+    with Image.open(io.BytesIO(png)) as picture:
+        return round(picture.width / SHARP)
+
+
+def img(png, text):
+    """A picture as an HTML element of its width, with its words."""
+    source = words(coded(png))
+    return html('<img alt="{}" width="{}" src="data:image/png;base64,{}">', words(text), width(png), source)

@@ -90,13 +90,14 @@ def test_entries_and_layers(lab_page, shots):
 def test_without_a_kernel_a_saved_notebook_shows_picture_and_caption(server, open_notebook):
     path = write_notebook(server.notebooks / "test_saved.ipynb", *CELLS)
     book = nbformat.read(path, as_version=4)
-    picture = PruningLab(threshold=0.05)._repr_mimebundle_()  # as saved: the widget's id means nothing later
-    book.cells[0].outputs = [nbformat.v4.new_output("execute_result", picture, execution_count=1)]
+    picture, about = PruningLab(threshold=0.05)._repr_mimebundle_()  # as saved: the widget's id means nothing later
+    book.cells[0].outputs = [nbformat.v4.new_output("execute_result", picture, metadata=about, execution_count=1)]
     nbformat.write(book, path)
     page = open_notebook("test_saved.ipynb")
     image = page.page.locator(".jp-OutputArea-output img")
     expect(image).to_be_visible()
     assert image.evaluate("image => image.naturalWidth") > 800
+    assert image.get_attribute("width") == str(about["image/png"]["width"])
     assert page.problems() == []
 
 

@@ -83,10 +83,11 @@ def test_every_picture_has_words(lab):
 
 
 def test_without_a_kernel_there_is_a_picture(lab):
-    bundle = lab._repr_mimebundle_()
+    bundle, about = lab._repr_mimebundle_()
     assert bundle["text/plain"] == repr(lab)
     picture = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
     assert min(picture.size) > 200
+    assert picture.width == pytest.approx(1.5 * about["image/png"]["width"], abs=1), "sharp on a projector at 150%"
     assert len(np.unique(np.asarray(picture.convert("L")))) > 5
     assert len(bundle["image/png"]) < 400_000
     assert lab.error == ""

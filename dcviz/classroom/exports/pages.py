@@ -13,6 +13,7 @@ from dcviz.classroom.exports.snapshots import REFERENCE, SAVED
 from dcviz.labkit import theme
 from dcviz.labkit.base import plain
 from dcviz.labkit.markup import html, joined, script_json, words
+from dcviz.labkit.picture import img
 
 HERE = Path(__file__).parent
 POLICY = {
@@ -107,7 +108,7 @@ def _embed(data, saved, asked=True):
 
 
 def _figure(png, caption):
-    image = html('<img alt="{}" src="data:image/png;base64,{}">', words(plain(caption)), words("".join(png.split())))
+    image = img(base64.b64decode(png), plain(caption))
     return html('<figure class="dcviz-picture">{}<figcaption>{}</figcaption></figure>', image, caption)
 
 
