@@ -19,7 +19,6 @@ function ask ``checks.prune.trusted(my_prune)`` first. With DCVIZ_CHECKS=raise a
 instead, for tests, for the making of editions, and for whoever grades by errors.
 """
 
-import base64
 import copy
 import dataclasses
 import dis
@@ -32,8 +31,8 @@ import numpy as np
 
 from dcviz.errors import DcvizError
 from dcviz.labkit import learner
-from dcviz.labkit.markup import html, joined, words
-from dcviz.labkit.picture import Picture
+from dcviz.labkit.markup import coded, html, joined, words
+from dcviz.labkit.picture import Picture, img
 
 _STUB = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE", "POP_TOP", "COPY_FREE_VARS"}
 """Instructions of a function that does nothing: a docstring, ``...``, ``pass``."""
@@ -74,13 +73,11 @@ class Result:
 
     def _repr_html_(self):
         first, _, rest = self.message.partition("\n")
-        page = [html("<p><strong>{} {}</strong>: {}</p>", self.mark, self.name, words(first))]
+        page = [html("<p><strong>{} {}</strong>: {}</p>", self.mark, self.name, coded(first))]
         if rest:
             page.append(html("<pre>{}</pre>", words(rest)))
         if self.picture is not None:
-            data = base64.b64encode(self.picture.png()).decode("ascii")
-            image = html('<img alt="{}" src="data:image/png;base64,{}">', words(self.picture.text), words(data))
-            page.append(html('<div class="dcviz-picture">{}</div>', image))
+            page.append(html('<div class="dcviz-picture">{}</div>', img(self.picture.png(), self.picture.text)))
         return joined("", page)
 
 

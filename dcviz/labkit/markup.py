@@ -10,11 +10,14 @@ An f-string with a tag in it is refused by a test: the template function is the 
 
 import json
 import math
+import re
 
 from markupsafe import Markup, escape
 
 LONGEST = 200
 """Characters of a text between tags; a name that is longer is cut off."""
+
+_CODE = re.compile("`([^`]+)`")
 
 
 def html(template, *arguments, **named):
@@ -31,6 +34,11 @@ def html(template, *arguments, **named):
 def words(text):
     """Any text as Markup: Markup as it is, everything else ``visible`` and escaped, as long as it is."""
     return text if isinstance(text, Markup) else escape(_lines(str(text)))
+
+
+def coded(text):
+    """Any text as Markup, what stands between backticks set as code: coded("run `x`") -> 'run <code>x</code>'."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(words(text))))  # of words that are escaped
 
 
 def number(value, digits=3):

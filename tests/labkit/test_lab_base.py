@@ -113,14 +113,14 @@ def test_recreate_knows_only_labs():
 
 def test_the_text_of_the_lab_is_its_repr_untruncated():
     lab = TinyLab(name="x" * 500)
-    assert lab._repr_mimebundle_()["text/plain"] == repr(lab)
+    assert lab._repr_mimebundle_()[0]["text/plain"] == repr(lab)
 
 
 def test_a_lab_without_its_picture_is_still_a_lab(monkeypatch):
     lab = TinyLab()
     monkeypatch.setattr(lab, "picture", lambda: 1 / 0)
-    bundle = lab._repr_mimebundle_()
-    assert "image/png" not in bundle
+    bundle, about = lab._repr_mimebundle_()
+    assert "image/png" not in {**bundle, **about}
     assert bundle["text/plain"] == repr(lab)
 
 

@@ -11,7 +11,19 @@ from markupsafe import Markup
 
 import dcviz
 from dcviz.labkit import theme
-from dcviz.labkit.markup import LONGEST, counted, drawn, html, joined, number, percent, script_json, visible, words
+from dcviz.labkit.markup import (
+    LONGEST,
+    coded,
+    counted,
+    drawn,
+    html,
+    joined,
+    number,
+    percent,
+    script_json,
+    visible,
+    words,
+)
 
 PACKAGE = Path(dcviz.__file__).parent
 TAG = re.compile(r"<[A-Za-z/!]")
@@ -208,3 +220,8 @@ def test_a_number_for_people_has_three_digits_that_count_and_no_power_of_ten(val
 )
 def test_a_share_reads_0_or_100_percent_only_where_it_is(share, said):
     assert percent(share) == said
+
+
+def test_what_stands_between_backticks_is_code_and_the_rest_is_text():
+    assert coded("by `python -m x <net>`, <b>") == "by <code>python -m x &lt;net&gt;</code>, &lt;b&gt;"
+    assert coded("one ` alone") == "one ` alone"

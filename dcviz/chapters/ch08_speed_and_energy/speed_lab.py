@@ -11,7 +11,8 @@ from dcviz.errors import NetError
 from dcviz.evidence import recordings
 from dcviz.evidence.memories import size_text
 from dcviz.labkit import theme
-from dcviz.labkit.base import FigureImage, Lab, RunButton, html, joined, labelled_slider, row, words
+from dcviz.labkit.base import FigureImage, Lab, RunButton, html, joined, labelled_slider, row
+from dcviz.labkit.markup import coded
 
 LAYERS = tuple(timing.paper_layers())
 DEVICES = ("cpu", "cuda")
@@ -247,10 +248,10 @@ class SpeedLab(Lab):
             said.append(html("Dense is as fast: {}.", when))
         cold = ", caches emptied before each call" if layer.cold else ""
         if self.device == "cpu":
-            how, note = "processor time of one thread", words(self.recorded.note)
+            how, note = "processor time of one thread", coded(self.recorded.note)
         else:
             how = "time on the GPU, inputs that are zero are not passed over there"
-            note = words(f"{self._card_name()}, {self.card.note}" if self.card else "no GPU recorded")
+            note = coded(f"{self._card_name()}, {self.card.note}" if self.card else "no GPU recorded")
         return joined(" ", said) + html(" <i>{note}; {how}{cold}.</i>", note=note, how=how, cold=cold)
 
     def picture(self):

@@ -8,6 +8,7 @@ from dcviz.evidence import recordings
 from dcviz.labkit import theme
 from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, row
 from dcviz.labkit.inline import LogSlider, inline_slider
+from dcviz.labkit.markup import coded
 from dcviz.nets import small_digits
 
 
@@ -104,7 +105,7 @@ class TransferLab(Lab):
         else:
             text += html("Error on 797 other digits, measured here: <b>{found:.1f}%</b>. ", found=found[0])
         mean, deviation, n = self.curves[self.road][self.nearest]
-        return text + (
+        return text + coded(
             f"With {self.nearest} examples {mean:.1f} ± {deviation:.1f}% ({n} draws, {self.recorded.note}); before any "
             f"training {self.old_errors['everything']:.1f}%. Right: recorded for {self.nearest} examples."
         )

@@ -9,6 +9,7 @@ from dcviz.evidence import recordings
 from dcviz.files import MODELS
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, html, row, words
+from dcviz.labkit.markup import coded
 
 NAMES = {"layer": "layer", "row": "output", "64": "64 neighbours", "32": "32 neighbours"}
 """{group: who shares a table, in words}."""
@@ -150,7 +151,7 @@ class BitsLab(Lab):
                 each=8 * size / measure.weights(),
                 error=error,
                 more=error - self.dense["bits_per_character"],
-                note=self.recorded.note,
+                note=coded(self.recorded.note),
             )
         if not self._is_live and self.point:
             text += html("It wrote: <i>{}</i> ", words(self.point["sentence"]))

@@ -7,6 +7,7 @@ from dcviz.chapters.ch12_today import figures, measure, scores
 from dcviz.evidence import recordings
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, html, row, words
+from dcviz.labkit.markup import coded
 
 MOST = 3.0
 """Largest error on the axis, bits a character; beyond it a point stands at the edge, and the caption says where."""
@@ -93,7 +94,7 @@ class WandaLab(Lab):
             "It writes: <i>{sentence}</i>",
             error=error,
             more=error - self.dense["bits_per_character"],
-            note=self.recorded.note,
+            note=coded(self.recorded.note),
             sentence=words(self.point["sentence"]),
         )
 
