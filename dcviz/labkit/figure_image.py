@@ -65,10 +65,10 @@ class Fitted(widgets.DOMWidget):
         raise NotImplementedError
 
     def _begin(self, figure, sharp):
-        self._design = tuple(figure.dpi * inches for inches in figure.get_size_inches())
         self._sharp = self._scale = sharp  # pixels of the picture per pixel of the page
-        self._shown = (*self._design, 1.0)
-        self.layout.width, self.layout.max_width = f"{self._design[0]:.0f}px", "100%"
+        self._room = self._design = None
+        self._redesign(figure)
+        self.layout.max_width = "100%"
         self.place = f"dcviz-figure-{next(_numbers)}"
         self.add_class(self.place)
 
@@ -77,17 +77,31 @@ class Fitted(widgets.DOMWidget):
 
         most    pixels of height at most, 0 for any;  text   pixels of the lab's text;  ratio  of the display's pixels
         """
-        wide, high = min(self._design[0], max(width, 200)), self._design[1]
-        high = min(high * wide / self._design[0], most or high)
-        small = max(TEXT / text, LEAST[0] * self._design[0] / wide, LEAST[1] * self._design[1] / high)
-        shown, sharp = (round(wide), round(high), small), max(self._sharp, min(ratio, 2.0))
-        if (shown, sharp) == (self._shown, self._scale):
+        self._room, before = (width, most, text, ratio), (self._shown, self._scale)
+        self._measure()
+        if (self._shown, self._scale) == before:
             return False
-        self._shown, self._scale = shown, sharp
-        self.layout.width = f"{shown[0]}px"
         self._resize()
         self.redraw()
         return True
+
+    def _measure(self):
+        """The size at which the figure is shown, from its design and the room."""
+        shown = (*self._design, 1.0)
+        if self._room is not None:
+            width, most, text, ratio = self._room
+            wide, high = min(self._design[0], max(width, 200)), self._design[1]
+            high = min(high * wide / self._design[0], most or high)
+            small = max(TEXT / text, LEAST[0] * self._design[0] / wide, LEAST[1] * self._design[1] / high)
+            shown, self._scale = (round(wide), round(high), small), max(self._sharp, min(ratio, 2.0))
+        self._shown, self.layout.width = shown, f"{shown[0]:.0f}px"
+
+    def _redesign(self, figure):
+        """Take another figure, of any size."""
+        self.figure, design = figure, tuple(figure.dpi * inches for inches in figure.get_size_inches())
+        if design != self._design:
+            self._design = design
+            self._measure()
 
     def _resize(self):
         """Give the figure the size that is shown."""
@@ -114,8 +128,9 @@ class FigureImage(Fitted, widgets.Image):
         self.adopt(figure, moving)
 
     def adopt(self, figure, moving=()):
-        """Show another figure of the same size in the same place (other axes, another layer's shape)."""
-        self.figure, self.moving = figure, list(moving)
+        """Show another figure in the same place (other axes, another layer's shape, more rows)."""
+        self._redesign(figure)
+        self.moving = list(moving)
         self._resize()
         for artist in self.moving:
             artist.set_animated(True)

@@ -19,7 +19,7 @@ class LinkedPicture(Fitted, anywidget.AnyWidget):
         view = LinkedPicture(figure, moving=[line, *bars], alt="error against k")
         line.set_data(...); view.refresh()      # Python moved something
         view.redraw()                           # anything else changed: axes, titles, styles
-        view.adopt(other_figure, moving)        # another figure of the same size in the same place
+        view.adopt(other_figure, moving)        # another figure in the same place
 
     moving    artists drawn in the browser, in this order, over a picture of the rest: Line2D, patches, one AxesImage
               with `levels`, and an axis (axes.yaxis), whose limits may then move, too: give it its widest numbers first
@@ -46,8 +46,9 @@ class LinkedPicture(Fitted, anywidget.AnyWidget):
         self.adopt(figure, moving, levels)
 
     def adopt(self, figure, moving=(), levels=None):
-        """Show another figure of the same size in the same place (other axes, another layer's shape)."""
-        self.figure, self.moving = figure, list(moving)
+        """Show another figure in the same place (other axes, another layer's shape)."""
+        self._redesign(figure)
+        self.moving = list(moving)
         for artist in self.moving:
             artist.set_animated(True)
         self._resize()

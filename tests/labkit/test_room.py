@@ -95,6 +95,8 @@ def test_another_figure_in_its_place_has_its_size():
     assert view.size == [800, 200]
     view.adopt(figures[1])
     assert view.size == [800, 200]
+    view.adopt(theme.figure(6, 4)[0])
+    assert view.size == [600, 200], "one of another size is fitted to the same room"
 
 
 def test_a_lab_that_hears_of_its_room_films_anew():
