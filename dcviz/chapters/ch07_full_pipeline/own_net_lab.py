@@ -34,9 +34,9 @@ class OwnNetLab(Lab):
     net         a torch module, a state dict, a path, or the name of a shipped LeNet
     data, loss, step, evaluate   as for ``pipeline.compress``; without data nothing is retrained
 
-    ``run()`` runs now and waits; ``result`` is then the ``pipeline.Compressed`` (None before): ``result.save(path)``,
-    ``result.report``; ``share_kept()`` says how much of the file was kept as it is. ``expected`` is the size in bytes
-    that is said before, for weights kept at random places.
+    ``run()`` runs now and waits; ``result`` is then the ``pipeline.Compressed`` (None before), until there is another,
+    or another net: ``result.save(path)``, ``result.report``; ``share_kept()`` says how much of the file was kept as it
+    is. ``expected`` is the size in bytes that is said before, for weights kept at random places.
     """
 
     heading = html("Your own net <small>choose how dense, read what to expect, press Run</small>")
@@ -48,7 +48,7 @@ class OwnNetLab(Lab):
     epochs = traitlets.Int(2, min=0, max=30)
 
     def __init__(self, net="lenet-300-100", *, data=None, loss=None, step=None, evaluate=None, **state):
-        self.result, self._made_by, self._opened = None, None, {}
+        self.result, self._made_by, self._made_of, self._opened = None, None, None, {}
         super().__init__(net=self._open(net, data=data, loss=loss, step=step, evaluate=evaluate), **state)
 
     def _open(self, source, name=None, **options):
@@ -150,34 +150,36 @@ class OwnNetLab(Lab):
             self.refresh()
 
     def _work(self, progress):
-        recipe, module = self.recipe, self.module
+        name, recipe, module = self.net, self.recipe, self.module
         stages = {"pruned": "pruning", "shared": "sharing", "coded": "writing the file"}
 
         def report(stage, done, total):
             progress((list(stages).index(stage) + done / max(total, 1)) / len(stages), stages[stage])
 
-        return recipe, pipeline.compress(module, recipe, progress=report, **self._options)
+        return name, recipe, pipeline.compress(module, recipe, progress=report, **self._options)
 
     def _done(self, outcome):
-        self._made_by, self.result = outcome
+        self._made_of, self._made_by, self.result = outcome
         self.refresh()
         self.touch()
 
     def update(self):
         self._take(self.net)
-        if self._made_by is not None and self._made_by != self.recipe:
-            self.result = self._made_by = None
+        if self._made_of != self.net:
+            self.result = self._made_by = self._made_of = None
         file = b"" if self.result is None else self.result.stages[-1].source
         self.download.data = file if len(file) <= MOST_TO_HAND_OVER else b""
         self.picture_view.adopt(self.picture())
 
     def describe(self):
         weights, named = sum(self._sizes.values()), len(self._sizes)
-        if self.result is None:
+        if self.result is None or self._made_by != self.recipe:
+            last = "" if self.result is None else " The picture and the file are of your last run, with another recipe."
             return html(
                 "<b>{net}</b>: {dense:,} bytes. {named} tensors with {weights:,} weights are compressed, the rest is "
                 "kept as it is. At {density:.0%} and {bits} bits expect about <b>{expected:,} bytes</b>, {ratio:.1f}x "
-                "smaller, before Huffman coding takes off some more. {training} Press <b>Run</b>.",
+                "smaller, before Huffman coding takes off some more. {training} Press <b>Run</b>.{last}",
+                last=last,
                 net=self.net,
                 dense=self._dense,
                 named=named,

@@ -42,9 +42,13 @@ def test_a_module_with_data_is_retrained_and_its_report_is_said(tmp_path):
     lab.result.save(tmp_path / "own.dcz")
     again = dcviz.open(tmp_path / "own.dcz", into=own_net())
     assert np.count_nonzero(again[0].weight.detach().numpy()) == 480
+    result, file = lab.result, lab.download.data
     lab.bits = 3
-    assert lab.result is None, "another recipe, another file"
-    assert lab.download.data == b""
+    assert (lab.result, lab.download.data) == (result, file), "a result stays until there is another"
+    assert "with another recipe" in lab.caption.value
+    assert lab.share_kept(density=0.2, epochs=1) is None
+    lab.bits = 4
+    assert "7.25 before, 7.25 after" in plain(lab.caption.value)
 
 
 def test_a_file_too_large_for_the_browser_is_not_handed_over(monkeypatch):
