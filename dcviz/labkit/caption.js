@@ -31,11 +31,13 @@ function name(lab) {
 
 const alts = {}; // class of a picture -> its words
 
-// Set a lab for the room that it has, and tell Python, which draws its pictures for it; a view hears the window's event.
+// Set a lab or a question for the room that it has; tell Python, which draws a lab's pictures for it, and, by the
+// window's event, the views.
 function settle(lab) {
   const is = narrow(lab), model = lab.querySelector(":scope > .dcviz-caption .dcviz-text")?.dcvizModel;
   if (!lab.clientWidth) return;
   lab.classList.toggle("dcviz-narrow", is);
+  if (!lab.matches(".dcviz-lab")) return; // a question that stands alone has no pictures
   const css = getComputedStyle(lab), inner = lab.clientWidth - parseFloat(css.paddingLeft) - parseFloat(css.paddingRight);
   const size = parseFloat(css.getPropertyValue("--dcviz-size")), high = most(lab);
   const room = [Math.round(inner), Number.isFinite(high) ? high : 0, size, window.devicePixelRatio];
@@ -54,14 +56,12 @@ function attend(el, manager, tries = 300) {
   }
   if (attended.has(lab)) return name(lab);
   attended.add(lab);
-  if (lab.matches(".dcviz-lab")) {
-    let timer = 0;
-    new ResizeObserver(() => {
-      clearTimeout(timer);
-      timer = setTimeout(() => settle(lab), lab.dcvizRoom ? 250 : 0);
-    }).observe(lab);
-    window.addEventListener("resize", () => settle(lab)); // also where only its height changes, or the zoom
-  }
+  let timer = 0;
+  new ResizeObserver(() => {
+    clearTimeout(timer);
+    timer = setTimeout(() => settle(lab), lab.dcvizRoom ? 250 : 0);
+  }).observe(lab);
+  window.addEventListener("resize", () => settle(lab)); // also where only its height changes, or the zoom
   let asked = false;
   const later = () => {
     asked = false;

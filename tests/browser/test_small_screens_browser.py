@@ -2,6 +2,7 @@
 
 import pytest
 from lab_browser import NotebookPage, Server, write_notebook
+from playwright.sync_api import expect
 
 from dcviz import labs
 from dcviz.labkit.controls import css
@@ -26,6 +27,8 @@ BOXES = """name => {
             narrow: lab.classList.contains("dcviz-narrow")};
 }"""
 
+ALONE = "labs.Prediction('Which?', options=['one', 'two'])"
+
 
 @pytest.fixture(scope="module")
 def page(browser, tmp_path_factory):
@@ -33,7 +36,7 @@ def page(browser, tmp_path_factory):
     folder = tmp_path_factory.mktemp("small")
     widest = {"GradientLab": "reduce='mean'"}
     cells = [f"labs.{name}({widest.get(name, '')})" for name in labs.ALL]
-    write_notebook(folder / "small.ipynb", "from dcviz import labs", *cells, "labs.PruningLab(compact=True)")
+    write_notebook(folder / "small.ipynb", "from dcviz import labs", *cells, "labs.PruningLab(compact=True)", ALONE)
     server = Server(folder, tmp_path_factory.mktemp("jupyter"))
     context = browser.new_context(viewport=PROJECTOR, device_scale_factor=1.5)
     page = NotebookPage(context, server, "small.ipynb")
@@ -101,6 +104,16 @@ def test_no_lab_has_a_bar_to_scroll_sideways(page):
         assert {name: bars for name, bars in wide.items() if bars} == {}, size
         over = page.page.locator(".jp-WindowedPanel-outer, .jp-Notebook").last
         assert over.evaluate("e => e.scrollWidth <= e.clientWidth + 1"), size
+
+
+def test_a_question_that_stands_alone_is_set_for_its_room(page):
+    page.page.set_viewport_size(PROJECTOR)
+    alone = page.page.locator(".jp-OutputArea-output > .dcviz-prediction")
+    words = alone.locator(".dcviz-question .dcviz-text")
+    expect(words).to_have_css("font-size", "14px")
+    assert alone.bounding_box()["height"] < 150
+    page.page.set_viewport_size({"width": 1600, "height": 1000})
+    expect(words).to_have_css("font-size", "19px")
 
 
 def test_a_lab_gets_its_size_back_and_a_compact_one_stays_small(page):
