@@ -89,7 +89,7 @@ FitLab(net="own", millions=25.6, stage="coded")
 #
 # A multiplication takes energy. So does bringing the two numbers to the multiplier. Which one is the larger bill?
 
-# %% tags=["question"]
+# %% tags=["question", "setup"]
 table = paper.table("energy_table_45nm_pj")
 additions = Prediction(
     "Reading one 32-bit number from DRAM takes as much energy as how many 32-bit float additions?",
@@ -176,7 +176,7 @@ check.watts(my_watts)
 # The first fully connected layer of AlexNet, fc6, has {{computed/ch01_why_compress.fc6_weights()|/1e6 .1f}} million weights: {{computed/ch01_why_compress.fc6_weights()|/2.5e5 .0f}} MB. To classify *one* image, all of
 # them must be read, and each is used once. How long does that take at least?
 
-# %% tags=["question"]
+# %% tags=["question", "setup"]
 fc6 = next(row["bytes"] for row in budgets.implied_bandwidths() if row["layer"] == "AlexNet fc6") // 4
 speed = memories.bandwidths()["Tegra K1"]
 delay = Prediction(

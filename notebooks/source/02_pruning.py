@@ -311,7 +311,7 @@ check.masked_step(my_masked_step)
 # Choose a method in the lab, press the button, choose the next: up to four runs stay in the picture. Cut hard, to
 # 2%: at 10% you will hardly see a difference.
 
-# %% tags=["subslide"]
+# %% tags=["subslide", "setup"]
 recorded = recordings.load("pruning_methods")
 method = Prediction(
     "Only 2% of fc1 stay. Which way leaves the lowest error?",

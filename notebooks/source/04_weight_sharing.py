@@ -287,7 +287,7 @@ LloydLab("lenet-300-100", layer="fc1", init="density", start=mine and mine(value
 # to cut them into $k$ runs is made of best ways to cut fewer weights into $k - 1$ runs (*dynamic programming*, see
 # `dcviz/ideas/kmeans_optimal.py`). So we can say exactly what a start leaves on the table.
 
-# %% tags=["subslide", "nbval-ignore-output", "question"]
+# %% tags=["subslide", "nbval-ignore-output", "question", "setup"]
 rows = measure.starts_against_optimum(values["fc1"], (4, 8, 16, 32))
 closest = Prediction(
     "After k-means has settled: which start comes closest to the smallest possible inertia, on fc1 with 32 centroids?",

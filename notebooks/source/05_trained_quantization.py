@@ -243,7 +243,7 @@ Picture(figure, f"% weight / index / codebook. {said}. Paper: {source}, labels i
 # Fig. 7 of the paper lowers the bits of the fully connected layers, of the convolutional ones, and of all. Two nets
 # are compared: pruned and quantized, and quantized only.
 
-# %% tags=["question"]
+# %% tags=["question", "setup"]
 recorded = recordings.load("quantization_bits")
 together = Prediction(
     "2 bits in all layers of LeNet-5, no fine-tuning. Which net makes fewer mistakes?",

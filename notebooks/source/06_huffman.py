@@ -374,7 +374,7 @@ check.decode(my_decode)
 # without whole bits: **ANS** (asymmetric numeral systems), which turns the whole message into one large number.
 # Its code is [a page long](../dcviz/ideas/ans.py).
 
-# %% tags=["subslide", "question"]
+# %% tags=["subslide", "question", "setup"]
 sizes = {name: coders.sizes(stream) for name, stream in fc1.items()}
 asked = ["fixed-length", "Huffman", "ANS", "zip", "bz2", "xz"]
 best_coder = Prediction(

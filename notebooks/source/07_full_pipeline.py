@@ -326,8 +326,8 @@ tables.layers("alexnet", archive.describe(shipped.compressed_path("alexnet-cifar
 # %% [markdown] tags=["subslide"]
 # * **fc6 and fc7 are where the bytes go**, in the paper and here, and 9% of them is still millions of weights.
 # * **Same densities, same bits, and nearly the paper's rates**:
-#   {{recorded/alexnet_cifar10[stage=paper, coded].ratio|.1f}} times smaller, the paper
-#   {{paper/table4_alexnet.total.ratio_PQH}}. The method is not tied to its data set; the file is real.
+#   {{recorded/alexnet_cifar10[stage=paper, coded].ratio|.1f}} times smaller here,
+#   {{paper/table4_alexnet.total.ratio_PQH}} in the paper. The method is not tied to its data set; the file is real.
 # * Fillers are counted here. At 9% and 4-bit gaps, $0.91^{16}$ = 22% of fc6's entries would be fillers if kept weights
 #   lay at random. Compare with the column.
 
@@ -454,6 +454,7 @@ own_lab
 kept.tell()
 
 # %% tags=["subslide", "nbval-ignore-output"]
+own_lab.reset()
 own_lab.run()
 kept.then(lambda: Picture(own_lab.picture(), plain(own_lab.caption.value)))
 

@@ -459,7 +459,7 @@ Picture(figure, "Test error against bytes in the file, a line for every road; le
 # * **On work it is the other way round.** Look at the column of multiplications: SVD, fewer neurons and small nets
 #   *do* less, on any machine. Deep Compression does less only where a sparse kernel skips the zeros (chapter 08).
 # %% [markdown] tags=["more"]
-# * **Cutting a large net beats training a small one, down to about 90 kB.** Compare SVD and *small net, labels* at about
+# * **Cutting a large net beats training a small one, down to about 90 KB.** Compare SVD and *small net, labels* at about
 #   the same bytes. At the smallest sizes it turns around: rank 8 makes
 #   {{recorded/other_roads[road=SVD; setting=rank 8 and 8].error_percent|.1f}}% errors in
 #   {{recorded/other_roads[road=SVD; setting=rank 8 and 8].file_bytes|,}} bytes, the net with 12 and 12 neurons

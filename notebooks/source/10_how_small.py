@@ -31,7 +31,7 @@ from dcviz.pipeline import sensitivity, shipped as reference
 # learned probability models. Before you look: how far do *pruning, sharing and Huffman coding* get, if one only does
 # them more carefully?
 
-# %% tags=["question"]
+# %% tags=["question", "setup"]
 shipped = recordings.load("shipped_nets")
 smallest = Prediction(
     "The smallest shipped LeNet-5 with Huffman-coded gaps, error at most 1.0%: how many times smaller than dense?",
@@ -44,7 +44,7 @@ smallest
 # Commit to a guess. Then look.
 
 
-# %%
+# %% tags=["setup"]
 def mine(net):
     """(error %, ratio) of the shipped files made from a net; errors recorded on the official test images."""
     found = [(r["test_error_percent"], r["dense_bytes"] / r["file_bytes"]) for r in shipped.rows if r["net"] == net]
@@ -323,7 +323,7 @@ check.mask_bound(my_mask_bytes)
 # %% [markdown] tags=["subslide"]
 # That is the bound. The file uses gaps and Huffman codes, tables and fillers included.
 
-# %% tags=["question"]
+# %% tags=["question", "setup"]
 file_gaps = coders.streams(fc1)[coders.GAPS]
 gap_bytes = Prediction(
     f"The bound says {bounds.mask_bound(fc1):,.0f} bytes. How many do the gaps of fc1 take in the real file?",

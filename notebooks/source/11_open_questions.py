@@ -196,7 +196,7 @@ check.allowed_gradient(my_allowed_gradient)
 # moves the centroids anyway: is the start forgotten? And we own a rival that the paper did not have: the **best
 # codebook there is**, by dynamic programming (`kmeans_optimal`).
 
-# %% tags=["subslide", "question"]
+# %% tags=["subslide", "question", "setup"]
 starts = recordings.load("starts_finetuned")
 at_once, ks = tables.start_groups(starts.rows, "error_percent")
 trained_on, _ = tables.start_groups(starts.rows, "finetuned_error_percent")
@@ -270,7 +270,7 @@ check.mean_and_spread(my_mean_and_spread)
 # Now LeNet-300-100, trained on 250, 500, 1,000 or 4,000 digits, four times each with other digits and other first
 # weights; then pruned while it trains on, then with 15 shared values a layer.
 
-# %% tags=["question"]
+# %% tags=["question", "setup"]
 recorded = recordings.load("small_sets")
 few_digits = Prediction(
     "250 digits to learn from. Prune 80% of the weights. Against the dense net that trained as long, the error...",

@@ -97,7 +97,7 @@ def my_split(bits):
 
 check.split(my_split)
 
-# %% tags=["subslide", "question"]
+# %% tags=["subslide", "question", "setup"]
 bits = np.concatenate([bfloat16.patterns(weight.detach().numpy()) for weight in net.parameters()])
 exponent = Prediction(
     "Eight bits of exponent: how many are they worth, by Shannon's entropy, in the weights of our model?",
