@@ -19,7 +19,7 @@ from dcviz.labkit.ghost import Ghost
 from dcviz.labkit.histograms import clustered_histogram
 from dcviz.labkit.inline import choice_buttons, inline_slider
 from dcviz.labkit.linked_picture import LinkedPicture
-from dcviz.labkit.markup import drawn, visible
+from dcviz.labkit.markup import counted, drawn, visible
 from dcviz.pipeline import shipped, sources
 
 MOST_K = 64
@@ -260,7 +260,7 @@ class SharingLab(Lab):
         return html(
             "<b>{layer}</b> of {net}{pruned}, {n:,} weights, "
             "<b>{k}</b> centroids from <b>{init}</b>, {stage}{empty}. Inertia "
-            "{inertia:.4g}. {served}Codes of {bits:.3g} bits: "
+            "{inertia:.4g}. {served}Codes of {bits}: "
             "<b>{rate:.2f}×</b> smaller than 32-bit values.{said}",
             layer=self.layer,
             net=self.net,
@@ -272,7 +272,7 @@ class SharingLab(Lab):
             empty=empty,
             inertia=self.inertia,
             served="" if self._veiled else served,
-            bits=bits,
+            bits=counted(bits, "bit", f"{bits:.3g}"),
             rate=self.rate,
             said=said,
         )

@@ -230,7 +230,7 @@ def _stages(one):
     gone = "0" if not kept else _signed(one.retrained)
     return [
         ["dense", _signed(one.dense), f"larger than {100 * one.rank:.1f}%\nof the layer"],
-        ["last cut", _signed(one.cut) if one.cut else "0", "stays" if one.cut else "pruned"],
+        ["last cut", _signed(one.cut), "stays" if one.cut else "pruned"],
         ["retrained", gone, f"{_signed(one.retrained - one.dense)}\nsince dense" if kept else "held at zero"],
         [
             "shared",
@@ -265,7 +265,7 @@ def _word(name, word, data, says):
 
 
 def _signed(value):
-    return f"{value:+.4f}".replace("-", "−")
+    return f"{value:+.4f}".replace("-", "−") if value else "0"
 
 
 def _place(one):

@@ -65,7 +65,7 @@ def layers(net, breakdown):
             (PAPER, "index bits"): row["index_bits_PQH"],
             (PAPER, "of dense %"): row["compress_rate_pct_PQH"],
             (OURS, "kept %"): round(100 * layer.nonzeros / layer.weights, 1),
-            (OURS, "fillers"): layer.fillers,
+            (OURS, "fillers"): f"{layer.fillers:,}",
             (OURS, "weight bits"): instead if asked and not Prediction.told(asked) else round(layer.weight_bits, 2),
             (OURS, "index bits"): round(layer.index_bits, 2),
             (OURS, "of dense %"): round(100 * layer.file_bytes / (4 * layer.weights), 2),
@@ -93,4 +93,4 @@ def parts(net):
     table = pd.DataFrame(dict(enumerate(columns)))
     table.columns = [*(drawn(layer.name) for layer in breakdown.layers), "whole file"]
     table.index = pd.Index([PARTS[name] for name in table.index], name="bytes for")
-    return table[table.iloc[:, -1] > 0]
+    return table[table.iloc[:, -1] > 0].map("{:,}".format)

@@ -38,7 +38,7 @@ def table(rows):
             "µs": round(1e6 * row["seconds"], 1),
             "quartiles": f"{1e6 * row['low']:.0f} .. {1e6 * row['high']:.0f}",
             "speed-up": round(dense.get(tuple(row[k] for k in key), np.nan) / row["seconds"], 2),
-            "resident bytes": row["resident_bytes"],
+            "resident bytes": f"{row['resident_bytes']:,}",
             "GB/s": round(row["moved_bytes"] / row["seconds"] / 1e9, 1),
             "on": f"{row['device']}, {row['threads']} thread{'s' * (row['threads'] > 1)}, {row['clock']} time"
             + ", caches emptied" * row["cold"],

@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
+from dcviz.evidence.memories import size_text
 from dcviz.labkit import theme
 
 _ERRORS = (0.5, 1, 2, 3, 5, 10, 20, 50, 90)
@@ -29,7 +30,7 @@ def spectrum(axes, values):
 def error_against_rank(axes, most, dense_error, top=60.0):
     """Empty axes of error against rank; returns (points as cut, points fine-tuned, dashed line of the rank)."""
     axes.set(xscale="log", yscale="log", xlim=(0.9, 1.1 * most), ylim=(0.7, 100), xlabel="rank", ylabel="error (%)")
-    log_error_axis(axes.yaxis)
+    log_error_axis(axes.yaxis, (1, 3, 10, 30, 90))
     log_error_axis(axes.xaxis, (1, 3, 10, 30, 100, 300))
     axes.axhline(dense_error, **theme.line_style("dense", marker="", linewidth=2, label="dense"))
     (cut,) = axes.plot([], [], **theme.line_style("pruned", linestyle="", marker="o", label="cut off"))
@@ -151,7 +152,7 @@ def all_roads(axes, rows, size="file_bytes", error="error_percent"):
     log_error_axis(axes.yaxis, [e for e in (0.8, 1, 1.2, 1.5, 2, 3, 5, 10, 20) if low / 1.3 < e < high * 1.3])
     sizes = [10**k * m for k in range(3, 8) for m in (1, 3)]
     axes.xaxis.set_major_locator(FixedLocator(sizes))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 1000:g} KB"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: size_text(value)))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid()
     return lines

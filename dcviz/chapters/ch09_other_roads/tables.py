@@ -1,5 +1,7 @@
 """Chapter 9's recorded rows as tables for a reader; what is recorded, measured now and quoted keeps its own column."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -44,7 +46,7 @@ def table7(rows, figure6):
         mine = ours.get(row["method"])
         table[row["method"]] = {
             (PAPER, "top-1 error %"): f"{row['top1_err']:.2f}",
-            (PAPER, "size"): row["size"],
+            (PAPER, "size"): re.sub(r"(?<=\d)(?=[KM]B)", " ", row["size"]),  # as elsewhere
             (PAPER, "ratio"): f"{row['ratio']:g}x",
             (RECORDED, "setting"): "not built here" if mine is None else mine[0],
             (RECORDED, "error %"): "" if mine is None else f"{mine[1]:.2f}",
@@ -91,7 +93,7 @@ def smallest_table(figure6, loss=0.5):
         for title, found in ((PAPER.replace("quoted", "read off Fig. 6"), points), (RECORDED, mine[name])):
             least = smallest(found, loss)
             row[title] = "none" if least is None else f"{least:.1f}% of the dense size"
-        table[name.replace("_", " ").replace("plus", "+")] = row
+        table[name.replace("_", " ").replace("plus", "+").replace("svd", "SVD")] = row
     return pd.DataFrame.from_dict(table, orient="index")
 
 

@@ -150,8 +150,8 @@ def mask_formula(layer):
     n, p = kept.size, kept.mean()
     one, other = p * np.log2(1 / p), (1 - p) * np.log2(1 / (1 - p))
     return (
-        rf"n\,H(p) = n\left(p\log_2\frac1p + (1-p)\log_2\frac1{{1-p}}\right) = {n}\,({one:.4f} + {other:.4f})"
-        rf" = {n * (one + other):.0f}\ \text{{bits}} = {mask_bound(layer):.0f}\ \text{{bytes}}"
+        rf"n\,H(p) = n\left(p\log_2\frac1p + (1-p)\log_2\frac1{{1-p}}\right) = {_tex(n)}\,({one:.4f} + {other:.4f})"
+        rf" = {_tex(n * (one + other))}\ \text{{bits}} = {_tex(mask_bound(layer))}\ \text{{bytes}}"
     )
 
 
@@ -164,5 +164,10 @@ def conditional_formula(layer):
         own = bits[left == context]
         each = entropy(histogram(own, 2))
         total += own.size * each / 8
-        terms.append(rf"{own.size}\cdot H({own.mean():.3f})")
-    return rf"n\,H(\text{{kept}} \mid \text{{left}}) = {' + '.join(terms)} = {total:.0f}\ \text{{bytes}}"
+        terms.append(rf"{_tex(own.size)}\cdot H({own.mean():.3f})")
+    return rf"n\,H(\text{{kept}} \mid \text{{left}}) = {' + '.join(terms)} = {_tex(total)}\ \text{{bytes}}"
+
+
+def _tex(number):
+    """A whole number as the text writes it: 235,200."""
+    return f"{number:,.0f}".replace(",", "{,}")
