@@ -41,6 +41,8 @@ class Prediction(widgets.VBox):
         self.question, self.unit, self.key, self.truth, self.at = question, unit, key, truth, at or {}
         self.options = None if options is None else list(options)
         if self.options is None:
+            if unit == "%":
+                low, high = float(low), float(high)  # half a percent is a guess, too
             start = type(low)((low + high) / 2)
             self.entry = labelled_slider("Your guess", start, low, high, step, unit=unit)
         else:
@@ -164,7 +166,9 @@ class Prediction(widgets.VBox):
         if not isinstance(truth, numbers.Number):
             return ". ✓ right" if truth == self.guess else ". ✗ not this time"
         off = float(f"{self.guess - truth:.4g}")
-        return ", exactly." if off == 0 else f": {self._say(abs(off))} too {'high' if off > 0 else 'low'}."
+        way = f"too {'high' if off > 0 else 'low'}"
+        by = f"{abs(off):g} points" if self.unit == "%" else self._say(abs(off))
+        return ", exactly." if off == 0 else f": {by} {way}."
 
     def _possible(self, guess):
         if self.options is not None:

@@ -218,6 +218,12 @@ def test_prediction_by_choice_and_without_a_guess():
     assert repr(silent) == silent._repr_mimebundle_()["text/plain"] == "Prediction('Which?')"
 
 
+def test_a_share_is_guessed_in_percent_and_missed_by_points():
+    share = Prediction("How much?", low=0, high=100, unit="%", truth=38.0)
+    share.commit(40.5)
+    assert share.note.value == "You guessed 40.5%; it is 38%: 2.5 points too high."
+
+
 def test_old_answers_that_no_longer_fit_are_ignored():
     learner.record("predictions", "k", "a word")
     assert Prediction("?", low=0, high=1, key="k").guess is None
