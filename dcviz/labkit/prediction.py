@@ -179,4 +179,5 @@ class Prediction(widgets.VBox):
     def _say(self, value):
         if not isinstance(value, numbers.Number) or isinstance(value, bool):
             return f"“{value}”"
-        return f"{value:.4g}%" if self.unit == "%" else f"{value:.4g} {self.unit}".strip()
+        space = "" if self.unit in ("", "%", "x") else " "
+        return f"{value:.4g}{space}{self.unit}"

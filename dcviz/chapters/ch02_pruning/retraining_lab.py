@@ -169,9 +169,7 @@ class RetrainingLab(Lab):
         runs = self._comparable()
         figures.step_axes(axes, max((run.total for run in runs), default=self._steps()), self.dense()[1])
         lines = [figures.run_line(axes, i, r.label, r.steps, r.errors) for i, r in enumerate(runs)]
-        axes.legend(
-            loc="lower left", bbox_to_anchor=(0, 1), ncols=1 + MOST_RUNS, columnspacing=1.2
-        )  # beside all curves
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=1 + MOST_RUNS, columnspacing=1.2)
         return lines
 
     def _look(self):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from legends import covered
 
 from dcviz import labs
 from dcviz.chapters.ch02_pruning.retraining_film import MOMENTS
@@ -42,6 +43,7 @@ def test_retraining_brings_the_error_down(run):
     assert len(film.errors) == MOMENTS + 1
     assert film.errors[-1] < film.errors[0] / 2
     assert run.lines[0].get_data()[1] == film.errors
+    assert covered(run.figure_view.figure) == []
     assert run.error == ""
     assert run.used
 
