@@ -9,7 +9,7 @@ import traitlets
 from dcviz.labkit import learner
 from dcviz.labkit.controls import Caption, labelled_slider, row
 from dcviz.labkit.lifetime import held_weakly, hold_shown
-from dcviz.labkit.markup import html, words
+from dcviz.labkit.markup import html, number, words
 
 ASKED = "The question: "
 """What a cell that waits says before the words of its question."""
@@ -180,4 +180,4 @@ class Prediction(widgets.VBox):
         if not isinstance(value, numbers.Number) or isinstance(value, bool):
             return f"“{value}”"
         space = "" if self.unit in ("", "%", "x") else " "
-        return f"{value:.4g}{space}{self.unit}"
+        return f"{number(value, 4) if abs(value) < 1e4 else format(value, ',.0f')}{space}{self.unit}"

@@ -222,6 +222,9 @@ def test_a_share_is_guessed_in_percent_and_missed_by_points():
     share = Prediction("How much?", low=0, high=100, unit="%", truth=38.0)
     share.commit(40.5)
     assert share.note.value == "You guessed 40.5%; it is 38%: 2.5 points too high."
+    size = Prediction("How large?", low=0, high=90_000, unit="bytes", truth=12_345)
+    size.commit(4685)
+    assert size.note.value == "You guessed 4,685 bytes; it is 12,345 bytes: 7,660 bytes too low."
 
 
 def test_old_answers_that_no_longer_fit_are_ignored():
