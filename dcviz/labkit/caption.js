@@ -56,6 +56,7 @@ function attend(el, manager, tries = 300) {
   }
   if (attended.has(lab)) return name(lab);
   attended.add(lab);
+  inOrder(lab, manager);
   let timer = 0;
   new ResizeObserver(() => {
     clearTimeout(timer);
@@ -82,6 +83,26 @@ function attend(el, manager, tries = 300) {
     soon();
   }).observe(lab, { childList: true, subtree: true, attributes: true, attributeFilter: ["class", "disabled", "aria-valuetext"] });
   later();
+}
+
+// ipywidgets holds a setting back until Python has heard the one before, but sends a click at once: on a busy kernel Run
+// would run, and Record would record, the setting before. So a click waits here for all settings.
+function inOrder(lab, manager) {
+  const late = () => [...(manager?._modelsSync?.values() ?? [])].some((one) => one._pending_msgs > 0);
+  let passing = false;
+  lab.addEventListener("click", (event) => {
+    const button = event.target.closest(".jupyter-button");
+    if (!button || passing || !late()) return;
+    event.stopImmediatePropagation();
+    let left = 400; // tries: of a kernel that never answers nothing is to be had
+    const timer = setInterval(() => {
+      if (late() && left-- > 0) return;
+      clearInterval(timer);
+      passing = true;
+      button.click();
+      passing = false;
+    }, 25);
+  }, true);
 }
 
 // A button that has the focus was switched off: the focus goes to its neighbour (from Run to Stop, and back), not to

@@ -116,6 +116,21 @@ def test_a_question_that_stands_alone_is_set_for_its_room(page):
     expect(words).to_have_css("font-size", "19px")
 
 
+def test_a_click_waits_for_the_settings_before_it(page):
+    """On a busy kernel a guess was recorded as it stood before its last change."""
+    pending = """number => { const question = document.querySelector(".dcviz-question .dcviz-text");
+        const manager = question.dcvizModel.widget_manager;
+        [...manager._modelsSync.values()].find((one) => one.name === "LayoutModel")._pending_msgs = number; }"""
+    alone = page.page.locator(".jp-OutputArea-output > .dcviz-prediction")
+    alone.get_by_label("two").check()
+    page.page.evaluate(pending, 1)
+    alone.get_by_role("button", name="Record my guess").click()
+    page.wait_idle()
+    expect(alone.locator(".dcviz-truth .dcviz-text")).to_be_hidden()
+    page.page.evaluate(pending, 0)
+    expect(alone.locator(".dcviz-truth .dcviz-text")).to_have_text("Recorded: “two”.")
+
+
 def test_a_lab_gets_its_size_back_and_a_compact_one_stays_small(page):
     page.page.set_viewport_size({"width": 1600, "height": 1000})
     page.page.wait_for_function("!document.querySelector('.dcviz-PruningLab').classList.contains('dcviz-narrow')")
