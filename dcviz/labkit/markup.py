@@ -49,6 +49,12 @@ def number(value, digits=3):
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def signed(value, places=3):
+    """A change with its sign, and no sign before a zero: '+0.018', '−0.004', '0.000'."""
+    text = f"{value:+.{places}f}"
+    return text.replace("-", "−") if float(text) else text[1:]
+
+
 def percent(share):
     """A share 0..1 in percent: one digit after the point, more where it would read 0 or 100 and is not: '99.96%'."""
     places = 1 if 0.005 <= share <= 0.995 else 2

@@ -177,7 +177,8 @@ check.watts(my_watts)
 # them must be read, and each is used once. How long does that take at least?
 
 # %% tags=["question", "setup"]
-fc6 = next(row["bytes"] for row in budgets.implied_bandwidths() if row["layer"] == "AlexNet fc6") // 4
+layers = {row["layer"]: row for row in budgets.implied_bandwidths()}
+fc6 = layers["AlexNet fc6"]["bytes"] // 4
 speed = memories.bandwidths()["Tegra K1"]
 delay = Prediction(
     "Milliseconds to read fc6 once on the mobile processor Tegra K1, at its peak memory speed of 14.9 GB/s?",

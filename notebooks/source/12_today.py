@@ -98,7 +98,8 @@ def my_split(bits):
 check.split(my_split)
 
 # %% tags=["subslide", "question", "setup"]
-bits = np.concatenate([bfloat16.patterns(weight.detach().numpy()) for weight in net.parameters()])
+arrays = [weight.detach().numpy() for weight in net.parameters()]
+bits = np.concatenate([bfloat16.patterns(array) for array in arrays])
 exponent = Prediction(
     "Eight bits of exponent: how many are they worth, by Shannon's entropy, in the weights of our model?",
     low=0.5, high=8.0, unit="bits", key="ch12-exponent",

@@ -157,6 +157,7 @@ def test_code_that_only_sets_up_is_collapsed_and_what_is_to_be_read_is_not(sourc
         prepares = helps or asks or re.match("import |from ", cell.source)
         assert (cell in hidden) == bool(prepares), cell.source
         assert (cell in hidden) == ("hide-input" in cell.metadata.get("tags", ())), "JupyterLab and others agree"
+    assert all(len(cell.source.split("\n")[0]) < 70 for cell in hidden), "it stands in one line, which a page must hold"
     assert all(cell not in hidden for cell in cells if "nbgrader" in cell.metadata or cell.source.startswith("check."))
 
 

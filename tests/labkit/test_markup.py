@@ -21,6 +21,7 @@ from dcviz.labkit.markup import (
     number,
     percent,
     script_json,
+    signed,
     visible,
     words,
 )
@@ -178,6 +179,10 @@ def test_json_in_a_page_is_json_and_nothing_else():
     text = script_json(value)
     assert json.loads(text) == value
     assert not re.search("[<>&\u2028\u2029\0]", text)
+
+
+def test_a_change_has_its_sign_and_a_zero_none():
+    assert [signed(value) for value in (0.0184, -0.0041, -0.0004, 0)] == ["+0.018", "−0.004", "0.000", "0.000"]
 
 
 def test_counted():

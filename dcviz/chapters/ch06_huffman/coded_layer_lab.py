@@ -13,6 +13,7 @@ from dcviz.ideas.bits import check_integers
 from dcviz.ideas.kmeans import assign, kmeans
 from dcviz.ideas.pruning import mask_from_density
 from dcviz.labkit.controls import choices
+from dcviz.labkit.markup import signed
 
 LARGEST = 1 << 52
 """Symbols must be below this: a browser's numbers are exact up to twice as much."""
@@ -113,7 +114,7 @@ def names(stream, kinds):
     kinds = kinds.tolist()
     if stream.values is not None:
         return [
-            f"code {i} (filler, w = 0)" if i == stream.filler else f"code {i} (w = {_signed(stream.values[i])})"
+            f"code {i} (filler, w = 0)" if i == stream.filler else f"code {i} (w = {signed(stream.values[i])})"
             for i in kinds
         ]
     if stream.name == coders.GAPS:
@@ -134,10 +135,6 @@ def dropdown(label, options, value):
     layout = widgets.Layout(width=f"calc({0.66 * (wide + len(label)):.1f}em + 70px)")
     style = {"description_width": "initial"}
     return widgets.Dropdown(options=options, value=value, description=label, layout=layout, style=style)
-
-
-def _signed(value):
-    return f"{value:+.3f}".replace("-", "−")
 
 
 def _stream(name, values):

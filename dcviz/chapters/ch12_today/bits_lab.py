@@ -9,7 +9,7 @@ from dcviz.evidence import recordings
 from dcviz.files import MODELS
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, html, row, words
-from dcviz.labkit.markup import coded
+from dcviz.labkit.markup import coded, signed
 
 NAMES = {"layer": "layer", "row": "output", "64": "64 neighbours", "32": "32 neighbours"}
 """{group: who shares a table, in words}."""
@@ -146,11 +146,11 @@ class BitsLab(Lab):
             size, error = self.size(self.point), self.point["bits_per_character"]
             text += html(
                 "<b>{size:,} bytes</b>, {each:.2f} bits a weight with all tables, <b>{error:.3f} bits a character</b> "
-                "({more:+.3f}); {note}. ",
+                "({more}); {note}. ",
                 size=size,
                 each=8 * size / measure.weights(),
                 error=error,
-                more=error - self.dense["bits_per_character"],
+                more=signed(error - self.dense["bits_per_character"]),
                 note=coded(self.recorded.note),
             )
         if not self._is_live and self.point:

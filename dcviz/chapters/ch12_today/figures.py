@@ -5,6 +5,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from dcviz.chapters.ch12_today import bfloat16, roofline
 from dcviz.labkit import theme
+from dcviz.labkit.markup import counted
 from dcviz.labkit.picture import Picture
 
 WAYS = {
@@ -28,7 +29,7 @@ def fields_picture(bits):
         style = theme.bar_style("kept" if name == "exponent" else "dense")
         ax.bar(np.arange(len(found)), 100 * found / found.sum(), width=1.0 if name == "mantissa" else 0.85, **style)
         ax.set_xlim(used[0] - 1, used[-1] + 1)
-        ax.set_title(f"{name}: {widths[name]} bits, worth {bounds[name]:.2f}", fontsize=theme.FONT)
+        ax.set_title(f"{name}: {counted(widths[name], 'bit')}, worth {bounds[name]:.2f}", fontsize=theme.FONT)
         ax.set_xlabel("value")
     axes[0].set_xticks([0, 1])
     axes[0].set_ylabel("% of the weights")

@@ -7,7 +7,7 @@ from dcviz.chapters.ch12_today import figures, measure, scores
 from dcviz.evidence import recordings
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, html, row, words
-from dcviz.labkit.markup import coded
+from dcviz.labkit.markup import coded, signed
 
 MOST = 3.0
 """Largest error on the axis, bits a character; beyond it a point stands at the edge, and the caption says where."""
@@ -90,10 +90,9 @@ class WandaLab(Lab):
             return text + f"not recorded with 2:4; {len(self.recorded.rows)} other ways are. "
         error = self.point["bits_per_character"]
         return text + html(
-            "<b>{error:.3f} bits a character</b>, {more:+.3f} to the whole model ({note}). "
-            "It writes: <i>{sentence}</i>",
+            "<b>{error:.3f} bits a character</b>, {more} to the whole model ({note}). It writes: <i>{sentence}</i>",
             error=error,
-            more=error - self.dense["bits_per_character"],
+            more=signed(error - self.dense["bits_per_character"]),
             note=coded(self.recorded.note),
             sentence=words(self.point["sentence"]),
         )
