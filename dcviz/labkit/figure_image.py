@@ -59,6 +59,8 @@ class Fitted(widgets.DOMWidget):
     """
 
     figure: Any  # with an Agg canvas
+    _design: tuple = (0.0, 0.0)  # pixels of the page that it was made for
+    _room: tuple | None = None  # what `fit` was told last
 
     def redraw(self):
         """Draw everything anew."""
@@ -66,7 +68,6 @@ class Fitted(widgets.DOMWidget):
 
     def _begin(self, figure, sharp):
         self._sharp = self._scale = sharp  # pixels of the picture per pixel of the page
-        self._room = self._design = None
         self._redesign(figure)
         self.layout.max_width = "100%"
         self.place = f"dcviz-figure-{next(_numbers)}"

@@ -177,7 +177,7 @@ class Prediction(widgets.VBox):
         return isinstance(guess, numbers.Real) and low <= guess <= high
 
     def _say(self, value):
-        if not isinstance(value, numbers.Number) or isinstance(value, bool):
+        if not isinstance(value, numbers.Real) or isinstance(value, bool):
             return f"“{value}”"
         space = "" if self.unit in ("", "%", "x") else " "
         return f"{number(value, 4) if abs(value) < 1e4 else format(value, ',.0f')}{space}{self.unit}"

@@ -2,7 +2,7 @@
 
 import numpy as np
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from dcviz.errors import DataError
 from dcviz.evidence.memories import size_text
@@ -48,7 +48,8 @@ def waterfall(axes, stages, dense_bytes, shown=None, before=()):
         text = f"{size:,} B\n{dense_bytes / size:.1f}x"
         if error is not None:
             text += f"\nerror {error:.2f}%"
-        axes.annotate(text, (place, size), (0, 6), textcoords="offset points", ha="center", va="bottom")
+        above = {"textcoords": "offset points", "ha": "center", "va": "bottom", "fontsize": theme.FONT_SMALL}
+        axes.annotate(text, (place, size), (0, 6), **above)
     for place, size in enumerate(before[:shown]):
         axes.bar(place, size, 0.74, fill=False, edgecolor=theme.GREY, linewidth=1.5)
     axes.set_yscale("log")
@@ -82,6 +83,7 @@ def byte_shares(axes, breakdown):
     axes.set_yticks(places, [drawn(called.get(layer.name, layer.name)) for layer in breakdown.layers])
     axes.invert_yaxis()
     axes.set(xlim=(0, left.max() * 1.22), xlabel="bytes")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda n, _: size_text(n) if n else "0"))
     axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3, handlelength=1.4, columnspacing=1.0)
     return bars
