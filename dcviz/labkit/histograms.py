@@ -1,7 +1,7 @@
 """Weight histograms from sketches: with a pruning threshold, or before and after pruning."""
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from dcviz.labkit import theme
 from dcviz.labkit.markup import drawn
@@ -29,7 +29,7 @@ def weight_histogram(axes, sketch, threshold=None, *, log_y=False, cdf=False):
         axes.set_yscale("symlog", linthresh=1)
     axes.set(xlim=(-sketch.limit, sketch.limit), xlabel="weight", ylabel="weights per bin")
     axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: short(v)))
+    axes.yaxis.set_major_formatter(lambda v, _: short(v))
     if not log_y:
         axes.yaxis.set_major_locator(MaxNLocator(4))
     if cdf:
@@ -97,7 +97,7 @@ def clustered_histogram(axes, values, centroids, sizes, *, cdf=False, before=(),
         artists["before"] = axes.plot(before, np.full(len(before), 0.1 * top), "kx", label="before")[0]
     axes.set(xlabel=label, ylabel="weights per bin", ylim=(0, 1.05 * top))
     axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: short(v)))
+    axes.yaxis.set_major_formatter(lambda v, _: short(v))
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.2)
     if cdf:
         axes.set_xlim(values.min() - 0.02 * np.ptp(values), values.max() + 0.02 * np.ptp(values))

@@ -158,6 +158,20 @@ def figure(width=8.0, height=4.5, rows=1, columns=1, **subplots):
     return fig, fig.subplots(rows, columns, **subplots)
 
 
+def ticks(axis, places=None, text="{x:g}"):
+    """Plain numbers on an axis, usually a logarithmic one, and nothing between them.
+
+    places: where they stand, None for where matplotlib puts them; text: a format of ``x``, or a function (x, i) -> str.
+    """
+    from matplotlib.ticker import FixedLocator, NullFormatter, NullLocator
+
+    if places is not None:
+        axis.set_major_locator(FixedLocator(places))
+    axis.set_major_formatter(text)
+    axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())
+
+
 @functools.cache
 def use():
     """Make this theme matplotlib's default, once.

@@ -1,7 +1,6 @@
 """Why compress: sizes of memories, energy of operations and of one inference, synapses by age."""
 
 import numpy as np
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from dcviz.evidence.memories import KINDS, size_text
 from dcviz.labkit import theme
@@ -26,9 +25,7 @@ def memory_bars(axes, memories):
     axes.set_xscale("log")
     axes.set(xlim=(1e3, 4e11), ylim=(len(memories) - 0.45, -0.75), xlabel="bytes, each step ten times more")
     axes.set_yticks(range(len(memories)), [f"{m.name}  {m.size}" for m in memories])
-    axes.xaxis.set_major_locator(FixedLocator(_BYTES))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: size_text(v)))
+    theme.ticks(axes.xaxis, _BYTES, lambda size, _: size_text(size))
     axes.grid(axis="x")
     kinds = [kind for kind in KINDS if any(m.kind == kind for m in memories)]
     handles = [axes.barh(0, 0, **theme.bar_style(MEMORY_ROLES[kind])) for kind in kinds]
@@ -91,9 +88,7 @@ def operation_bars(axes, table):
     axes.set_xscale("log")
     axes.set(xlim=(0.05, 4000), ylim=(len(names) - 0.4, -0.6), xlabel="picojoules, each step ten times more")
     axes.set_yticks(range(len(names)), names.values(), fontsize=theme.FONT)
-    axes.xaxis.set_major_locator(FixedLocator([0.1, 1, 10, 100, 1000]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    theme.ticks(axes.xaxis, (0.1, 1, 10, 100, 1000))
     axes.grid(axis="x")
     axes.legend([bars[0], bars[2]], ["compute", "fetch from memory"], loc="upper right")
     return bars
@@ -107,7 +102,7 @@ def inference_bars(axes, rows):
     axes.set_xlabel("energy of one inference")
     axes.set_yticks(range(len(rows)), [label for label, _ in rows], fontsize=theme.FONT)
     axes.set_xticks(list(_ENERGY), list(_ENERGY.values()))
-    axes.xaxis.set_minor_locator(NullLocator())
+    axes.minorticks_off()
     axes.grid(axis="x")
     return bars
 

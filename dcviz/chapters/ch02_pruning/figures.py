@@ -5,7 +5,7 @@ import math
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Patch
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator
 
 from dcviz.labkit import theme
 from dcviz.labkit.histograms import short
@@ -116,7 +116,7 @@ def bytes_bars(axes, dense_bytes, parts=("weight bits", "index bits", "filler"))
     axes.set(xlim=(0, dense_bytes * 1.2), ylim=(-0.6, 1.5), yticks=[1, 0], yticklabels=["dense", "sparse"])
     axes.set_xlabel("bytes")
     axes.xaxis.set_major_locator(MaxNLocator(3))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: short(v)))
+    axes.xaxis.set_major_formatter(lambda v, _: short(v))
     handles, names = axes.get_legend_handles_labels()
     axes.legend(
         handles,
@@ -152,9 +152,7 @@ def error_axes(axes, lowest=0.2):
     line = axes.axvline(100, color="black", linewidth=2, linestyle="--")
     axes.set_yscale("log")
     axes.set(xlim=(0, 102), ylim=(lowest, 100), xlabel="weights kept (%)", ylabel="error (%)")
-    axes.yaxis.set_major_locator(LogLocator(10))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    theme.ticks(axes.yaxis)
     axes.grid(axis="y")
     return dots, line
 
@@ -177,7 +175,7 @@ def three_histograms(axes, edges, before, cut, now, threshold):
         ax.set_xlabel("weight")
         ax.xaxis.set_major_locator(MaxNLocator(4, symmetric=True))
         ax.yaxis.set_major_locator(MaxNLocator(4))
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+        ax.yaxis.set_major_formatter(lambda value, _: short(value))
     axes[0].set_ylabel("weights per bin")
     show_histograms(artists, edges, before, cut, now, threshold)
     return artists
@@ -254,19 +252,12 @@ def _seeds(axes, rows, x, y, **style):
     return axes.lines[-1]
 
 
-_SHARES = (100, 50, 20, 10, 5, 2, 1)
-_ERRORS = (0.5, 1, 2, 5, 10, 20, 50, 90)
-
-
 def percent_axes(axes, fewest=1.8, most=105.0, lowest=0.4):
     """Logarithmic axes of error (%) over weights kept (%), everything kept at the left. Returns the axes."""
     axes.set(xscale="log", yscale="log", xlim=(most, fewest), ylim=(lowest, 100))
     axes.set(xlabel="weights kept (%)", ylabel="error (%)")
-    for axis, wanted in ((axes.xaxis, _SHARES), (axes.yaxis, _ERRORS)):
-        axis.set_major_locator(FixedLocator(wanted))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_locator(NullLocator())
-        axis.set_minor_formatter(NullFormatter())
+    theme.ticks(axes.xaxis, (100, 50, 20, 10, 5, 2, 1))
+    theme.ticks(axes.yaxis, (0.5, 1, 2, 5, 10, 20, 50, 90))
     axes.grid()
     return axes
 

@@ -1,7 +1,7 @@
 """Chapter 4's figures: clusters of weights, rounding errors by size, Lloyd's steps, the three starts compared."""
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 from dcviz.ideas.kmeans import Lloyd
 from dcviz.labkit import theme
@@ -36,9 +36,8 @@ def error_by_k_axes(axes, names=("linear", "density", "forgy")):
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set(xlim=(1.7, 75), ylim=(0.5, 100), xlabel="k", ylabel="error (%)")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-    axes.yaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter("{x:g}")
+    theme.ticks(axes.yaxis)
     axes.grid(axis="y")
     return dots
 
@@ -63,7 +62,7 @@ def inertia_axes(axes):
     optimum = axes.axhline(1, visible=False, **style)
     axes.set(xlabel="step", ylabel="inertia", ylim=(0, 0.000125))  # its widest numbers first: they are given room
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.grid(axis="y")
     axes.legend(handles=[path], loc="upper right")
     return path, dot, optimum
@@ -159,8 +158,7 @@ def errors_by_bits(axes, curves, *, title="", reference=None, log=True, ylabel="
     if log:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-        axes.yaxis.set_minor_locator(NullLocator())
+        theme.ticks(axes.yaxis)
     axes.set(xlabel="bits per weight", ylabel=ylabel, title=title)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(loc="best")

@@ -2,7 +2,7 @@
 
 import numpy as np
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from dcviz.labkit import theme
 
@@ -122,7 +122,7 @@ def rate_axes(axes, curves, limits=(8, 1e8)):
     axes.set_xscale("log")
     axes.set_yscale("log", base=2)
     axes.set(xlim=limits, ylim=(1 / 4, 40), xlabel="n, weights that share one codebook", ylabel="rate r")
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_locator(NullLocator())
     axes.grid()
     return lines

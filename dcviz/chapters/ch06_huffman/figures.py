@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from dcviz.archive.coders import GAPS, MOST_SHOWN, WEIGHT_CODES, bound
 from dcviz.ideas.entropy import entropy
@@ -58,7 +58,7 @@ def symbol_bars(axes, counts, *, role="weight bits", what="weight code", first=0
     axes.set(xlim=(first - 0.8, first + len(counts) - 0.2), ylim=(0, max(1, max(counts, default=1)) * 1.06))
     axes.set(xlabel=what, ylabel="times")
     axes.yaxis.set_major_locator(MaxNLocator(4))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: short(v)))
+    axes.yaxis.set_major_formatter(lambda v, _: short(v))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     return bars, mark
 
@@ -102,7 +102,7 @@ def coder_bars(axes, sizes, least):
     axes.set_yticks(range(len(rows)), [s.coder for s in rows])
     axes.set(xlim=(0, longest * 1.2), xlabel="bytes", ylim=(-0.6, len(rows) - 0.4))
     axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: short(v)))
+    axes.xaxis.set_major_formatter(lambda v, _: short(v))
     axes.legend([line], [f"entropy bound {least:,.0f}"], loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return bars
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from dcviz.errors import DataError
 from dcviz.evidence.memories import size_text
@@ -84,7 +84,7 @@ def byte_shares(axes, breakdown):
     axes.invert_yaxis()
     axes.set(xlim=(0, left.max() * 1.22), xlabel="bytes")
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda n, _: size_text(n) if n else "0"))
+    axes.xaxis.set_major_formatter(lambda n, _: size_text(n) if n else "0")
     axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3, handlelength=1.4, columnspacing=1.0)
     return bars
 

@@ -1,7 +1,7 @@
 """Chapter 8's figures: time of a layer in three forms, roofline, crossover batch, speed-up by layer, phones."""
 
 import numpy as np
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import NullFormatter
 
 from dcviz.chapters.ch08_speed_and_energy import timing
 from dcviz.labkit import theme
@@ -37,7 +37,7 @@ def time_bars(axes):
             artists[method, source] = bar, text
     axes.set(xscale="log", xlim=(_FASTEST, _SLOWEST), ylim=(len(METHODS) - 0.5, -0.5), xlabel="time of one call")
     axes.set_yticks(range(len(METHODS)), METHODS.values())
-    _time_axis(axes.xaxis)
+    theme.ticks(axes.xaxis, (1, 10, 100, 1e3, 1e4, 1e5, 1e6), lambda micro, _: time_text(micro))
     axes.grid(axis="x")
     axes.legend(
         [artists["dense", s][0] for s in SOURCES],
@@ -74,11 +74,8 @@ def roofline(axes, bandwidth, peak):
         points[method] = axes.plot([], [], **style, markeredgewidth=2.5)[0]
     axes.set(xscale="log", yscale="log", xlim=(1e-2, 1e3), ylim=(0.05, 500))
     axes.set(xlabel="operations per byte moved", ylabel="billion operations/s")
-    for axis, ticks in ((axes.xaxis, (0.01, 0.1, 1, 10, 100, 1000)), (axes.yaxis, (0.1, 1, 10, 100))):
-        axis.set_major_locator(FixedLocator(ticks))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_formatter(NullFormatter())
-        axis.set_minor_locator(NullLocator())
+    theme.ticks(axes.xaxis, (0.01, 0.1, 1, 10, 100, 1000))
+    theme.ticks(axes.yaxis, (0.1, 1, 10, 100))
     axes.legend(loc="lower right", handlelength=1.2)
     return points
 
@@ -94,10 +91,8 @@ def crossover(axes, batches):
     axes.text(batches[-1], 0.6, "dense is faster", ha="right", va="center", fontsize=theme.FONT_SMALL)
     axes.set(xscale="log", yscale="log", xlabel="batch: inputs at a time", ylabel="times faster\nthan dense")
     axes.set(xlim=(batches[0] * 0.9, batches[-1] * 1.1), ylim=(0.09, 60))
-    for axis, ticks in ((axes.xaxis, batches), (axes.yaxis, (0.1, 0.3, 1, 3, 10, 30))):
-        axis.set_major_locator(FixedLocator(ticks))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_locator(NullLocator())
+    theme.ticks(axes.xaxis, batches)
+    theme.ticks(axes.yaxis, (0.1, 0.3, 1, 3, 10, 30))
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, columnspacing=1.2)
     axes.grid()
     return lines, at
@@ -110,10 +105,8 @@ def density_curves(axes, rows):
         points = sorted((100 * row["density"], 1e3 * row["seconds"]) for row in rows if row["method"] == method)
         lines[method] = axes.plot(*zip(*points, strict=True), label=label, **theme.line_style(METHOD_ROLES[method]))[0]
     axes.set(xscale="log", yscale="log", xlabel="weights kept (%)", ylabel="time (ms)")
-    for axis, ticks in ((axes.xaxis, (1, 2, 5, 10, 20, 50, 100)), (axes.yaxis, (0.1, 0.2, 0.5, 1, 2, 5, 10, 20))):
-        axis.set_major_locator(FixedLocator(ticks))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_locator(NullLocator())
+    theme.ticks(axes.xaxis, (1, 2, 5, 10, 20, 50, 100))
+    theme.ticks(axes.yaxis, (0.1, 0.2, 0.5, 1, 2, 5, 10, 20))
     axes.grid()
     axes.legend()
     return lines
@@ -134,9 +127,7 @@ def activity_curves(axes, rows, counted):
             axes.plot(percent, gains.T, color=style["color"], linewidth=0.9, alpha=0.5)
         lines[method] = axes.plot(percent, timing.geometric_mean(gains, axis=0), label=METHODS[method], **style)[0]
     axes.set(yscale="log", xlabel="active inputs (%)", ylabel="times faster\nthan dense", xlim=(0, 103))
-    axes.yaxis.set_major_locator(FixedLocator((0.5, 1, 2, 5, 10, 20, 50, 100)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_locator(NullLocator())
+    theme.ticks(axes.yaxis, (0.5, 1, 2, 5, 10, 20, 50, 100))
     axes.grid()
     axes.legend()
     return lines
@@ -159,7 +150,7 @@ def ratio_bars(axes, labels, series, ylabel):
             )
     axes.set(yscale="log", ylabel=ylabel)
     axes.set_xticks(range(len(labels)), labels)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.axhline(1, color="black", linewidth=1.2)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=len(series), columnspacing=1.2)
@@ -204,9 +195,3 @@ def show_phone(artists, values, unit):
     for form, text in texts.items():
         text.set_text(f" {number(totals[form])} {unit}")
         text.set_x(totals[form] / scale)
-
-
-def _time_axis(axis):
-    axis.set_major_locator(FixedLocator([1, 10, 100, 1e3, 1e4, 1e5, 1e6]))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: time_text(value)))
-    axis.set_minor_locator(NullLocator())

@@ -1,20 +1,12 @@
 """Other roads in pictures: spectra, filters that go, soft targets, and all roads on one chart."""
 
 import numpy as np
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, NullFormatter
 
 from dcviz.evidence.memories import size_text
 from dcviz.labkit import theme
 
-_ERRORS = (0.5, 1, 2, 3, 5, 10, 20, 50, 90)
-
-
-def log_error_axis(axis, wanted=_ERRORS):
-    """Plain numbers on a logarithmic axis of errors in percent."""
-    axis.set_major_locator(FixedLocator(wanted))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_locator(NullLocator())
-    axis.set_minor_formatter(NullFormatter())
+_ERRORS = (0.5, 1, 2, 3, 5, 10, 20, 50, 90)  # percent
 
 
 def spectrum(axes, values):
@@ -30,8 +22,8 @@ def spectrum(axes, values):
 def error_against_rank(axes, most, dense_error, top=60.0):
     """Empty axes of error against rank; returns (points as cut, points fine-tuned, dashed line of the rank)."""
     axes.set(xscale="log", yscale="log", xlim=(0.9, 1.1 * most), ylim=(0.7, 100), xlabel="rank", ylabel="error (%)")
-    log_error_axis(axes.yaxis, (1, 3, 10, 30, 90))
-    log_error_axis(axes.xaxis, (1, 3, 10, 30, 100, 300))
+    theme.ticks(axes.yaxis, (1, 3, 10, 30, 90))
+    theme.ticks(axes.xaxis, (1, 3, 10, 30, 100, 300))
     axes.axhline(dense_error, **theme.line_style("dense", marker="", linewidth=2, label="dense"))
     (cut,) = axes.plot([], [], **theme.line_style("pruned", linestyle="", marker="o", label="cut off"))
     (tuned,) = axes.plot([], [], **theme.line_style("retrained", linestyle="", marker="^", label="fine-tuned"))
@@ -81,7 +73,7 @@ def error_against_work(axes, names, dense_error):
     """Empty axes of error against multiplications left, a line a name; returns {name: Line2D}, to be filled."""
     axes.set(yscale="log", xlim=(103, -3), ylim=(0.3, 100))
     axes.set(xlabel="multiplications left (%)", ylabel="error (%)")
-    log_error_axis(axes.yaxis)
+    theme.ticks(axes.yaxis, _ERRORS)
     axes.axhline(dense_error, **theme.line_style("dense", marker="", linewidth=2))
     lines = {
         name: axes.plot([], [], label=name, **theme.line_style(theme.series(i)))[0] for i, name in enumerate(names)
@@ -97,7 +89,7 @@ def filter_curves(axes, curves, names, title):
     Returns {name: Line2D}.
     """
     axes.set(yscale="log", xlim=(103, -3), ylim=(12, 105), title=title, xlabel="multiplications left (%)")
-    log_error_axis(axes.yaxis, (15, 20, 30, 50, 90))
+    theme.ticks(axes.yaxis, (15, 20, 30, 50, 90))
     axes.grid()
     return {
         name: axes.plot(*zip(*curves[name], strict=True), label=name, **theme.line_style(theme.series(i)))[0]
@@ -149,10 +141,10 @@ def all_roads(axes, rows, size="file_bytes", error="error_percent"):
         (lines[road],) = axes.plot(*zip(*found, strict=True), **theme.line_style(styles.get(road, "dense"), label=road))
     axes.set(xscale="log", yscale="log", xlabel="bytes in the file (log scale)", ylabel="error (%)")
     low, high = min(r[error] for r in rows), max(r[error] for r in rows)
-    log_error_axis(axes.yaxis, [e for e in (0.8, 1, 1.2, 1.5, 2, 3, 5, 10, 20) if low / 1.3 < e < high * 1.3])
+    theme.ticks(axes.yaxis, [e for e in (0.8, 1, 1.2, 1.5, 2, 3, 5, 10, 20) if low / 1.3 < e < high * 1.3])
     sizes = [10**k * m for k in range(3, 8) for m in (1, 3)]
     axes.xaxis.set_major_locator(FixedLocator(sizes))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: size_text(value)))
+    axes.xaxis.set_major_formatter(lambda size, _: size_text(size))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid()
     return lines
@@ -176,6 +168,6 @@ def figure6(axes, curves, title):
     axes.axhline(0, color=theme.GREY, linewidth=1)
     axes.set(xscale="log", xlim=(1, 55), ylim=(-4.6, 0.6), title=title)
     axes.set(xlabel="size left (% of the dense net, log scale)", ylabel="accuracy gained (points)")
-    log_error_axis(axes.xaxis, (1, 2, 3, 5, 8, 12, 20, 50))
+    theme.ticks(axes.xaxis, (1, 2, 3, 5, 8, 12, 20, 50))
     axes.grid()
     return lines

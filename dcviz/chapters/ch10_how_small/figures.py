@@ -1,7 +1,7 @@
 """Chapter 10 in pictures: size against error beside published results, ideas one by one, bytes beside the bound."""
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import NullFormatter
 
 from dcviz.chapters.ch10_how_small import bounds
 from dcviz.evidence import paper
@@ -15,12 +15,12 @@ def ground(axes, low, high, errors, log=False):
     if log:
         axes.set_xscale("log")
         axes.set_xticks([1, 1.5, 2, 3, 4, 5, 6])
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:g}"))
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.minorticks_off()
     axes.set(ylim=(low, high), xlim=errors, xlabel="error %", ylabel="times smaller (log scale)")
     axes.set_yticks([n for n in (10, 20, 30, 40, 60, 80, 100, 150, 200, 300, 400, 600, 1000, 1500) if low <= n <= high])
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:g}x"))
+    axes.yaxis.set_major_formatter("{x:g}x")
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(color=theme.RC["grid.color"])
 
@@ -101,7 +101,7 @@ def steps_picture(steps):
     right.set(xlabel="error %, held-out digits", xlim=(min(errors) - 0.1, max(errors) + 0.35))
     right.grid(axis="x", color=theme.RC["grid.color"])
     left.invert_yaxis()
-    left.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n / 1000:g} K"))
+    left.xaxis.set_major_formatter(lambda n, _: f"{n / 1000:g} K")
     return Picture(figure, "; ".join(f"{idea}: {size:,} bytes, {error:.2f}%" for idea, size, error in steps))
 
 

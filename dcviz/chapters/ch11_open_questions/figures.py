@@ -1,7 +1,6 @@
 """Chapter 11's figures: what a transfer costs and brings, small training sets, the start before and after, layers."""
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
 from dcviz.labkit import theme
 from dcviz.labkit.markup import drawn
@@ -23,17 +22,14 @@ def percent_axis(axes, low, high, name="error (%)"):
     axes.set_yscale("log")
     ticks = [t for t in (0.5, 1, 2, 3, 5, 10, 20, 30, 50, 100) if low <= t <= high]
     axes.set(ylim=(low, high), ylabel=name, yticks=ticks)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.yaxis.set_minor_locator(NullLocator())
+    theme.ticks(axes.yaxis)
     axes.grid(axis="y")
 
 
 def _counts_axis(axes, counts, label):
     axes.set_xscale("log")
     axes.set(xticks=list(counts), xlabel=label, xlim=(0.75 * min(counts), 1.33 * max(counts)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
-    axes.xaxis.set_minor_locator(NullLocator())
+    theme.ticks(axes.xaxis, text="{x:,.0f}")
 
 
 def learning_curves(axes, curves):
@@ -54,7 +50,7 @@ def budget_axes(axes):
     axes.set_xscale("log")
     axes.set(xlim=(600, 2.2e6), xticks=[1e3, 1e4, 1e5, 1e6], xlabel="bytes to send")
     axes.set_xticklabels(["1 KB", "10 KB", "100 KB", "1 MB"])
-    axes.xaxis.set_minor_locator(NullLocator())
+    axes.minorticks_off()
 
 
 def budget_points(axes):
@@ -123,8 +119,7 @@ def density_curves(axes, points, levels, title):
         axes.axhline(mean, color="black", linestyle=("--", ":")[i % 2], linewidth=2, label=name)
     axes.set_xscale("log")
     axes.set(title=title, xticks=[2, 5, 10, 20, 50], xlabel="weights kept (%)")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-    axes.xaxis.set_minor_locator(NullLocator())
+    theme.ticks(axes.xaxis)
     axes.grid(axis="y")
 
 

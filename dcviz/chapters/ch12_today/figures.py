@@ -1,7 +1,7 @@
 """Chapter 12 in pictures: parts of a bfloat16, error against what is left, bytes against error, tokens a second."""
 
 import numpy as np
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import NullFormatter
 
 from dcviz.chapters.ch12_today import bfloat16, roofline
 from dcviz.labkit import theme
@@ -42,7 +42,7 @@ def pruning_axes(axes, dense, most):
     axes.axhline(dense, label="not pruned", **theme.line_style("dense", marker=""))
     axes.set(xlim=(0.84, 0.16), ylim=(dense - 0.05, most), xlabel="share of the blocks' weights kept")
     axes.set_ylabel("bits a character")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f}%"))
+    axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f}%")
     axes.grid(color=theme.RC["grid.color"])
 
 
@@ -58,7 +58,7 @@ def sharing_axes(axes, dense, dense_bytes):
     axes.set(xlabel="bytes of the file (log scale)", ylabel="bits a character")
     axes.axhline(dense, **theme.line_style("dense", marker=""))
     axes.axvline(dense_bytes, **theme.line_style("dense", marker=""))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size / 1e6:g} MB"))
+    axes.xaxis.set_major_formatter(lambda size, _: f"{size / 1e6:g} MB")
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xticks([3e5, 5e5, 1e6, 2e6, 5e6, 1e7, 2e7])
     axes.grid(color=theme.RC["grid.color"])
@@ -69,8 +69,8 @@ def tokens_axes(axes):
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(roofline.BATCHES)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:g}"))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:g}"))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.set(xlim=(0.8, 320), xlabel="texts at once (log scale)", ylabel="tokens a second (log scale)")
     axes.grid(color=theme.RC["grid.color"])
 
