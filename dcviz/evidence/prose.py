@@ -33,6 +33,13 @@ def filled(text):
     return text
 
 
+def shown(text):
+    """``filled`` text as a cell shows it: Markdown."""
+    from IPython.display import Markdown
+
+    return Markdown(filled(text))
+
+
 def number(kind, path):
     """The value that a tag names: kind "recorded", "paper" or "computed", and what stands behind the slash."""
     if kind == "computed":

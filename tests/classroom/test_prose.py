@@ -14,10 +14,10 @@ from dcviz.files import ROOT
 
 
 def afterwards(chapter):
-    """The texts of a chapter that wait for an answer: what its answers.py gives to `filled`."""
+    """The texts of a chapter that wait for an answer: what its answers.py gives to `shown`."""
     for path in (ROOT / "dcviz" / "chapters").glob(f"ch{chapter[:2]}_*/answers.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "filled":
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "shown":
                 yield node.args[0].value
 
 

@@ -1,14 +1,11 @@
 """What this chapter says once a question has its answer: its text would tell. For `Prediction.then`."""
 
-from IPython.display import Markdown
-
-from dcviz.evidence.prose import filled
+from dcviz.evidence.prose import shown
 
 
 def sensitive():
     """Why one layer of LeNet-5 must keep more than another."""
-    return Markdown(
-        filled("""
+    return shown("""
 Why is one layer so much more sensitive than another? Three things to ask of each:
 
 * **How large is it?** A small one has little to spare: `conv1` has 500 weights, `fc1` 800 times as many for one and the
@@ -19,13 +16,11 @@ Why is one layer so much more sensitive than another? Three things to ask of eac
 
 On AlexNet NIPS'15 found the first convolution, which looks at the image itself, the most sensitive.
 """)
-    )
 
 
 def method():
     """What the picture of the three ways of cutting says."""
-    return Markdown(
-        filled("""
+    return shown("""
 Read the picture from left to right.
 
 * **Without retraining** the net falls apart at once. Retraining is what makes pruning work at all.
@@ -40,13 +35,11 @@ survivors have new values, and the next guess is a better one. And with regrowth
 back. The paper's own count (9 times instead of 5) includes one more thing that we took away: it retrains fully
 after *every* cut, so its iterative nets trained longer.
 """)
-    )
 
 
 def penalty():
     """What the two penalties did, before and after retraining."""
-    return Markdown(
-        filled(r"""
+    return shown(r"""
 **Before retraining** L1 does better between 10% and 3%, with either seed: its small weights were closer to zero,
 so losing them hurts less. At 2% both nets are broken. **After retraining** the gap closes, and L2 is ahead at most
 densities, by a few digits of a thousand. That is less than two seeds differ, so on this small problem call it a draw.
@@ -56,4 +49,3 @@ nets once retrained** (quoted). So the paper prunes nets trained with L2. The re
 each penalty, and both dense nets make about {{recorded/pruning_penalties.0.dense|.0f}}% errors; with other strengths
 the picture may shift.
 """)
-    )

@@ -1,14 +1,11 @@
 """What this chapter says once a question has its answer: its text would tell. For `Prediction.then`."""
 
-from IPython.display import Markdown
-
-from dcviz.evidence.prose import filled
+from dcviz.evidence.prose import shown
 
 
 def together():
     """What the curves of bits and errors say, the paper's and ours."""
-    return Markdown(
-        filled("""
+    return shown("""
 **The paper's message, and ours.**
 
 * *Convolutional layers need more bits* than fully connected ones. AlexNet's fc layers get by with 3 bits
@@ -22,4 +19,3 @@ def together():
 * With many bits our pruned curve stays a little above the other: that is the price of pruning, not of sharing.
 * LeNet-5 is far more forgiving than AlexNet: ten classes, clean images. Do not take its low bits for a rule.
 """)
-    )

@@ -1,22 +1,18 @@
 """What this chapter says once a question has its answer: its text would tell. For `Prediction.then`."""
 
-from IPython.display import Markdown
-
-from dcviz.evidence.prose import filled
+from dcviz.evidence.prose import shown
 
 
 def stage():
     """Which stages do most."""
-    return Markdown(
-        filled("""
+    return shown("""
 * **Pruning and sharing do the heavy lifting**, and they multiply: fewer weights, and fewer bits for each.
 """)
-    )
 
 
 def own_net():
     """What the kept tensors of a net of one's own weigh in its file."""
-    return Markdown("""
+    return shown("""
 * **What was left alone now weighs.** In the dense net the kept tensors were a few bytes in a hundred. Everything around
   them shrank, they did not: that is why a ratio must count them. `recipe_for(net, norms_dtype="float16")` rounds the
   norms, too.

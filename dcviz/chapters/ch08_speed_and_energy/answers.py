@@ -1,14 +1,10 @@
 """What this chapter says once a question has its answer: its text would tell. For `Prediction.then`."""
 
-from IPython.display import Markdown
-
-from dcviz.evidence.prose import filled
+from dcviz.evidence.prose import shown
 
 
 def batch():
     """How far the layers get on one thread of our machine."""
-    return Markdown(
-        filled("""
+    return shown("""
 On one thread of our machine only the small, less pruned `fc8` layers get that far.
 """)
-    )

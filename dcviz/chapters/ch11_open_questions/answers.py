@@ -1,14 +1,11 @@
 """What this chapter says once a question has its answer: its text would tell. For `Prediction.then`."""
 
-from IPython.display import Markdown
-
-from dcviz.evidence.prose import filled
+from dcviz.evidence.prose import shown
 
 
 def update():
     """What the roads of section 1 came to."""
-    return Markdown(
-        filled("""
+    return shown("""
 **What the table says**, row against row:
 
 * *Few examples: all roads are alike.* With 10 or 30 examples the spread of the draws is larger than the difference
@@ -21,13 +18,11 @@ def update():
   dense one, or better. Its zeros can grow again.
 * *The old task is worth a lot*: from scratch it takes about three times as many examples.
 """)
-    )
 
 
 def start():
     """Whether the start mattered, before and after fine-tuning."""
-    return Markdown(
-        filled("""
+    return shown("""
 **Two lessons.**
 
 * *The closest codebook is not always the best net.* With four values the optimum fits the weights far better than
@@ -43,13 +38,11 @@ def start():
 
 Our net is forgiving, and ten classes are few. Whether the start matters for AlexNet at 2 bits is still open.
 """)
-    )
 
 
 def regularisation():
     """What pruning did where there is little to learn from."""
-    return Markdown(
-        filled("""
+    return shown("""
 **What came out: no gain that outgrows its own spread.** The story is tempting, and for this net and these digits we
 cannot confirm it. Two things we can say:
 
@@ -58,4 +51,3 @@ cannot confirm it. Two things we can say:
 * *Sharing costs nothing on top.* "Pruned + shared" (with its own short fine-tuning) is nowhere worse than "pruned"
   by more than the spread.
 """)
-    )
