@@ -47,3 +47,9 @@ class LinkError(DcvizError, ValueError):
 
 class Stopped(DcvizError):
     """Work was stopped on request, half-way: by `RunButton`'s stop, or by `stop()` of a long run."""
+
+
+def check_known(what, value, known):
+    """NetError, with all that there are, unless ``value`` is one of the texts ``known``. what: such as "layer"."""
+    if value not in known:
+        raise NetError(f"no {what} {value!r}; there are {', '.join(known)}")

@@ -218,10 +218,15 @@ class Lab(widgets.VBox):
         self._bound.setdefault(name, []).append((widget, trait))
         traitlets.link((self, name), (widget, trait))
 
-    def bind_percent(self, widget, name, trait="value"):
+    def bind_all(self, **widgets):
+        """`bind` the `value` of each widget to the state that it is given for: bind_all(k=self.k_slider, ...)."""
+        for name, widget in widgets.items():
+            self.bind(widget, name)
+
+    def bind_percent(self, widget, name):
         """As `bind`, for a share 0..1 that the widget shows in percent."""
         percent = (lambda share: float(f"{100 * share:.6g}"), lambda shown: float(f"{shown / 100:.8g}"))
-        traitlets.link((self, name), (widget, trait), transform=percent)
+        traitlets.link((self, name), (widget, "value"), transform=percent)
 
     def guard(self, function):
         """`function`, but an exception goes to the lab's alert instead of a log nobody reads.
@@ -313,6 +318,11 @@ class Lab(widgets.VBox):
         if self.prediction is not None:
             self.prediction.reveal(self)
 
+    def react(self):
+        """Show what a change of state or a run has made, and that the lab was used."""
+        self.refresh()
+        self.touch()
+
     def set_aside(self):
         """Say, from now on, that this lab's cell was run again in another tab, which shows a lab of its own."""
         self._note = self.alert.value = html(
@@ -329,11 +339,7 @@ class Lab(widgets.VBox):
         let_go(self)
 
     def _changed(self, change):
-        def react():
-            self.refresh()
-            self.touch()
-
-        self.guard(react)()
+        self.guard(self.react)()
 
     def _ask(self):
         """Take the prediction as it is now, and go on when it is answered."""

@@ -57,8 +57,7 @@ class EnergyLab(Lab):
             "dram_pj": labelled_entry("DRAM", self.dram_pj, 0.001, 1e5, unit="pJ per 32 bits"),
             "sram_pj": labelled_entry("SRAM", self.sram_pj, 0.001, 1e5, unit="pJ per 32 bits"),
         }
-        for name, widget in self.controls.items():
-            self.bind(widget, name)
+        self.bind_all(**self.controls)
         figure, axes = theme.figure(11, 3.4)
         self.bars = inference_bars(axes, ROWS)
         self.figure_view = FigureImage(figure, self.bars, alt="energy of an inference by memory")

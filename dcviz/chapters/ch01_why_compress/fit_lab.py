@@ -4,7 +4,7 @@ import ipywidgets as widgets
 import traitlets
 
 from dcviz.chapters.ch01_why_compress.figures import memory_bars, show_sizes
-from dcviz.errors import NetError
+from dcviz.errors import check_known
 from dcviz.evidence import budgets, paper
 from dcviz.evidence.memories import memories, size_text
 from dcviz.files import MODELS
@@ -49,8 +49,7 @@ class FitLab(Lab):
         stages = [(name, key) for key, name in STAGES.items()]
         self.stage_choice = widgets.Dropdown(options=stages, description="stage", layout={"width": "370px"})
         self._check()
-        self.bind(self.net_choice, "net")
-        self.bind(self.stage_choice, "stage")
+        self.bind_all(net=self.net_choice, stage=self.stage_choice)
         self.own = labelled_entry("your net's parameters", self.millions, 0.001, 10000, unit="millions")
         self.bind(self.own, "millions")
         figure, axes = theme.figure(11, 6.6)
@@ -127,10 +126,8 @@ class FitLab(Lab):
         return text + html("<b>no on-chip SRAM</b>: {size:.1f} times the largest here.", size=size / largest.bytes)
 
     def _check(self):
-        if self.net not in NETS:
-            raise NetError(f"no net {self.net!r}; there are {', '.join(NETS)}")
-        if self.stage not in STAGES:
-            raise NetError(f"no stage {self.stage!r}; there are {', '.join(STAGES)}")
+        check_known("net", self.net, NETS)
+        check_known("stage", self.stage, STAGES)
 
 
 def _our_bytes(net, stage):

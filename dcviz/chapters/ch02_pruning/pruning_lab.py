@@ -292,8 +292,7 @@ class PruningLab(ThresholdLab):
     def _done(self, result):
         layer, kept, error = result
         self._measured[layer, kept] = error
-        self.refresh()
-        self.touch()
+        self.react()
 
     def _open(self, net):
         if isinstance(net, str) and net in dense_files.NETS:

@@ -9,7 +9,7 @@ import traitlets
 from dcviz.chapters.ch02_pruning import figures
 from dcviz.chapters.ch02_pruning.measure import METHODS, densities
 from dcviz.chapters.ch02_pruning.retraining_film import BINS, MOMENTS, Film, counts, edges_of
-from dcviz.errors import NetError, WeightError
+from dcviz.errors import WeightError, check_known
 from dcviz.ideas import pruning
 from dcviz.labkit import theme
 from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, joined, row
@@ -52,8 +52,7 @@ class RetrainingLab(Lab):
     moment = traitlets.Int(MOMENTS, min=0, max=MOMENTS)
 
     def __init__(self, net=NETS[0], *, prune=None, **state):
-        if net not in NETS:
-            raise NetError(f"no net {net!r}; there are {', '.join(NETS)}")
+        check_known("net", net, NETS)
         self.prune, self._showing = prune, False
         self.runs, self._dense, self._film, self._pushed = [], {}, None, 0.0
         super().__init__(net=net, **state)
@@ -125,8 +124,7 @@ class RetrainingLab(Lab):
         )
         self.method_choice = widgets.Dropdown(options=tuple(METHODS), description="method", layout={"width": "220px"})
         self.layer_choice.observe(self.guard(self._choose_layer), "value")
-        for widget, name in ((self.net_choice, "net"), (self.method_choice, "method")):
-            self.bind(widget, name)
+        self.bind_all(net=self.net_choice, method=self.method_choice)
         self.density_slider = inline_slider("density of fc1", 100 * self.density, 1.0, 100.0, log=True, unit="%")
         self.epochs_slider = inline_slider("epochs", self.epochs, 0.1, 20.0, 0.1, width="200px")
         self.moment_slider = inline_slider("moment", self.moment, 0, MOMENTS)
@@ -186,8 +184,7 @@ class RetrainingLab(Lab):
 
     def update(self):
         layers = self.dense()[0]
-        if self.layer not in layers:
-            raise NetError(f"no layer {self.layer!r}; there are {', '.join(layers)}")
+        check_known("layer", self.layer, layers)
         if tuple(self.layer_choice.options) != tuple(layers):
             self._showing = True  # new options choose their first by themselves
             self.layer_choice.options = list(layers)

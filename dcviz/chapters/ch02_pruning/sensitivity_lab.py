@@ -5,7 +5,7 @@ import numpy as np
 import traitlets
 
 from dcviz.chapters.ch02_pruning import figures
-from dcviz.errors import NetError
+from dcviz.errors import check_known
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, html, joined, row
 from dcviz.labkit.inline import inline_slider
@@ -37,8 +37,7 @@ class SensitivityLab(Lab):
     images = traitlets.Int(500, min=50, max=1000)
 
     def __init__(self, net=NETS[0], **state):
-        if net not in NETS:
-            raise NetError(f"no net {net!r}; there are {', '.join(NETS)}")
+        check_known("net", net, NETS)
         self.densities = sensitivity.DENSITIES
         self._measured, self._together, self._open = {}, {}, {}
         super().__init__(net=net, **state)
@@ -220,5 +219,4 @@ class SensitivityLab(Lab):
     def _done(self, result):
         kept, key, value = result
         kept[key] = value
-        self.refresh()
-        self.touch()
+        self.react()

@@ -6,7 +6,7 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from dcviz.errors import NetError
+from dcviz.errors import check_known
 from dcviz.labkit.base import Lab, labelled_entry, row
 from dcviz.labkit.film import Film
 from dcviz.labkit.ghost import Ghost
@@ -62,8 +62,7 @@ class ThresholdLab(Lab):
 
     def check_layer(self, layer):
         """NetError for a layer that is not there."""
-        if layer not in self.sketches:
-            raise NetError(f"no layer {layer!r}; there are {', '.join(self.sketches)}")
+        check_known("layer", layer, self.sketches)
 
     # parts -------------------------------------------------------------------------------------
 
@@ -78,8 +77,7 @@ class ThresholdLab(Lab):
         self.layer_choice.observe(self.guard(self._choose_layer), "value")
         self.log_box = widgets.Checkbox(description="logarithmic counts", indent=False)
         self.cdf_box = widgets.Checkbox(description="share below |w|", indent=False)
-        self.bind(self.log_box, "log_y")
-        self.bind(self.cdf_box, "show_cdf")
+        self.bind_all(log_y=self.log_box, show_cdf=self.cdf_box)
         return [row(self.layer_choice, self.log_box, self.cdf_box), self.view]
 
     def entry(self, label, high, to_threshold, unit=""):

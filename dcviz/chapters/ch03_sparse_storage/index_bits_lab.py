@@ -5,7 +5,7 @@ import numpy as np
 import traitlets
 
 from dcviz.chapters.ch03_sparse_storage.figures import PARTS, bits_curve, format_bars, show_bits
-from dcviz.errors import NetError
+from dcviz.errors import check_known
 from dcviz.evidence import paper
 from dcviz.ideas import pruning, relative_index, sparse_formats
 from dcviz.labkit import theme
@@ -69,8 +69,7 @@ class IndexBitsLab(Lab):
             "bits": labelled_slider("bits per gap, b", self.bits, 1, 12, width="220px"),
             "value_bits": labelled_slider("bits per weight", self.value_bits, 0, 32, width="220px"),
         }
-        for name, slider in self.sliders.items():
-            self.bind(slider, name)
+        self.bind_all(**self.sliders)
         figure, axes = theme.figure(11, 4.6, columns=2, gridspec_kw={"width_ratios": [1.45, 1]})
         self.axes = axes
         self.curve, self.bars = bits_curve(axes[0], WIDTHS), format_bars(axes[1], FORMATS)
@@ -187,8 +186,7 @@ class IndexBitsLab(Lab):
                 self.percent = paper_density(self.net, self.layer) or self.percent
 
     def _check(self):
-        if self.layer not in self.weights:
-            raise NetError(f"no layer {self.layer!r}; there are {', '.join(self.weights)}")
+        check_known("layer", self.layer, self.weights)
 
     @staticmethod
     def _open(net):

@@ -8,7 +8,7 @@ import numpy as np
 import traitlets
 
 from dcviz.chapters.ch03_sparse_storage.figures import index_strip
-from dcviz.errors import CodeError, NetError
+from dcviz.errors import CodeError, check_known
 from dcviz.ideas import relative_index
 from dcviz.ideas.pruning import threshold_from_density
 from dcviz.labkit import theme
@@ -98,8 +98,7 @@ class RelativeIndexLab(Lab):
 
     def _stretch(self, layer):
         """Which of 32 weights in a row stay when a tenth of a layer's does: from the first one that stays on."""
-        if layer not in self._layers:
-            raise NetError(f"no layer {layer!r}; there are {', '.join(self._layers)}")
+        check_known("layer", layer, self._layers)
         weights = self._layers[layer].reshape(-1)
         mask = np.abs(weights) >= threshold_from_density(weights, 0.1)
         at = max(0, min(int(mask.argmax()) - 1, mask.size - MAX_SIZE))
@@ -124,8 +123,7 @@ class RelativeIndexLab(Lab):
         self.size_slider = labelled_slider("layer size", self.size, 4, MAX_SIZE, width="200px")
         steps = ["Next entry", "All", "From the start"]
         self.play = Play(label="play the entries", interval=900, steps=steps, value=self.step)
-        for widget, name in ((self.bits_slider, "bits"), (self.size_slider, "size"), (self.play, "step")):
-            self.bind(widget, name)
+        self.bind_all(bits=self.bits_slider, size=self.size_slider, step=self.play)
         self.figure_2 = widgets.Button(description="Figure 2")
         self.figure_2.on_click(self.guard(lambda _: self._show_figure_2()))
         self.table = Caption(kind="table")

@@ -15,7 +15,7 @@ from dcviz.chapters.ch04_weight_sharing.figures import (
     show_inertia,
     show_sizes,
 )
-from dcviz.errors import NetError
+from dcviz.errors import check_known
 from dcviz.ideas.kmeans import INITS, Lloyd, initialise
 from dcviz.ideas.kmeans_optimal import MAX_DISTINCT, optimal
 from dcviz.ideas.pruning import check_layers
@@ -92,8 +92,7 @@ class LloydLab(Lab):
         self.weights, self._lloyds, self._optima, self._shown, self._from = weights, {}, {}, None, None
         self._drawn = None
         layer = layer or next(iter(weights))
-        if layer not in weights:
-            raise NetError(f"no layer {layer!r}; there are {', '.join(weights)}")
+        check_known("layer", layer, weights)
         start = [] if start is None else [float(c) for c in np.sort(np.ravel(start))]
         if start:
             more["k"] = len(start)
@@ -164,14 +163,13 @@ class LloydLab(Lab):
         self.init_choice = choice_buttons(INITS, "start")
         self.optimum_box = widgets.Checkbox(description="exact optimum", indent=False)
         self.log_box = widgets.Checkbox(description="logarithmic counts", indent=False)
-        for widget, name in (
-            (self.layer_choice, "layer"),
-            (self.k_slider, "k"),
-            (self.init_choice, "init"),
-            (self.optimum_box, "show_optimum"),
-            (self.log_box, "log_y"),
-        ):
-            self.bind(widget, name)
+        self.bind_all(
+            layer=self.layer_choice,
+            k=self.k_slider,
+            init=self.init_choice,
+            show_optimum=self.optimum_box,
+            log_y=self.log_box,
+        )
         self.observe(self.guard(self._begin), ["layer", "k", "init", "seed"])
         labels = ["One step", "Until nothing moves", "Back to the start"]
         self.play = Play(label="play the steps", interval=900, steps=labels, value=self.steps)

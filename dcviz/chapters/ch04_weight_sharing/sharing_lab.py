@@ -7,7 +7,7 @@ import numpy as np
 import traitlets
 
 from dcviz.chapters.ch04_weight_sharing.figures import error_by_k_axes, error_by_size, error_by_size_axes, round_top
-from dcviz.errors import NetError
+from dcviz.errors import check_known
 from dcviz.ideas.kmeans import INITS, Lloyd, compression_rate
 from dcviz.ideas.pruning import check_layers
 from dcviz.labkit import theme
@@ -128,16 +128,15 @@ class SharingLab(Lab):
         self.lloyd_box = widgets.Checkbox(description="after k-means", indent=False)
         self.cdf_box = widgets.Checkbox(description="cumulative share", indent=False)
         self.log_box = widgets.Checkbox(description="logarithmic counts", indent=False)
-        for widget, name in (
-            (self.layer_choice, "layer"),
-            (self.k_slider, "k"),
-            (self.init_choice, "init"),
-            (self.pruned_box, "pruned"),
-            (self.lloyd_box, "lloyd"),
-            (self.cdf_box, "show_cdf"),
-            (self.log_box, "log_y"),
-        ):
-            self.bind(widget, name)
+        self.bind_all(
+            layer=self.layer_choice,
+            k=self.k_slider,
+            init=self.init_choice,
+            pruned=self.pruned_box,
+            lloyd=self.lloyd_box,
+            show_cdf=self.cdf_box,
+            log_y=self.log_box,
+        )
         if self._given is not None:  # there is one set of weights
             self.pruned_box.layout.display = "none"
         figure, (left, right) = theme.figure(11, 3.8, columns=2)
@@ -325,8 +324,7 @@ class SharingLab(Lab):
         return self._reached[key]
 
     def _check(self, layer, pruned):
-        if layer not in self._weights(pruned):
-            raise NetError(f"no layer {layer!r}; there are {', '.join(self._weights(pruned))}")
+        check_known("layer", layer, self._weights(pruned))
 
     def _draw_again(self, _):
         with self.hold_trait_notifications():
@@ -356,8 +354,7 @@ class SharingLab(Lab):
 
     def _done(self, found):
         self.measured |= found
-        self.refresh()
-        self.touch()
+        self.react()
 
 
 def _nets(name):

@@ -7,7 +7,7 @@ import numpy as np
 import traitlets
 
 from dcviz.chapters.ch05_trained_quantization.figures import centroid_paths, error_axes, error_level, path_axes
-from dcviz.errors import NetError
+from dcviz.errors import check_known
 from dcviz.ideas.kmeans import INITS, assign
 from dcviz.labkit import theme
 from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, Stopped, html, row
@@ -47,8 +47,7 @@ class FinetuneLab(Lab):
         self._pruned = pruned_net(net)
         self.layers = list(weight_layers(self._pruned))
         layer = layer or self.layers[0]
-        if layer not in self.layers:
-            raise NetError(f"no layer {layer!r}; there are {', '.join(self.layers)}")
+        check_known("layer", layer, self.layers)
         self._prepared, self._shown, self.errors, self._unshared = None, None, [], None
         self._finished, self._last = None, ""
         super().__init__(net=net, layer=layer, **more)
@@ -103,14 +102,13 @@ class FinetuneLab(Lab):
         self.init_choice = choice_buttons(INITS, "start")
         self.rate_slider = inline_slider("learning rate", self.learning_rate, 1e-5, 0.03, log=True, width="240px")
         self.epochs_slider = inline_slider("epochs", self.epochs, 0.25, 5.0, 0.25, width="200px")
-        for widget, name in (
-            (self.layer_choice, "layer"),
-            (self.bits_slider, "bits"),
-            (self.init_choice, "init"),
-            (self.rate_slider, "learning_rate"),
-            (self.epochs_slider, "epochs"),
-        ):
-            self.bind(widget, name)
+        self.bind_all(
+            layer=self.layer_choice,
+            bits=self.bits_slider,
+            init=self.init_choice,
+            learning_rate=self.rate_slider,
+            epochs=self.epochs_slider,
+        )
         self.run = RunButton("Fine-tune", self._train, lambda _: None, self.fail)
         figure, (self._paths, self._right) = theme.figure(11, 3.7, columns=2)
         path_axes(self._paths)
@@ -243,5 +241,4 @@ class FinetuneLab(Lab):
                     before is not None and self._prepared == key and len(self.steps) == 1
                 ):  # stopped before its first look
                     self.before, self._trained_at, self.steps, self.path, self.errors, self._finished = before
-                self.refresh()
-                self.touch()
+                self.react()

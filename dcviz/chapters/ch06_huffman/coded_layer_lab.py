@@ -8,7 +8,7 @@ import numpy as np
 
 from dcviz.archive import Coding, Layer, StoredNet, coders, load
 from dcviz.archive.coders import Stream
-from dcviz.errors import CodeError, NetError
+from dcviz.errors import CodeError, NetError, check_known
 from dcviz.ideas.bits import check_integers
 from dcviz.ideas.kmeans import assign, kmeans
 from dcviz.ideas.pruning import mask_from_density
@@ -53,8 +53,7 @@ class Source:
 
     def stream(self, layer, name):
         """The Stream called ``name`` of a layer; NetError lists what there is."""
-        if layer not in self.layers:
-            raise NetError(f"no layer {layer!r}; there are {', '.join(self.layers)}")
+        check_known("layer", layer, self.layers)
         found = self.layers[layer]
         if name not in found:
             raise NetError(f"{layer} has no {name!r}; it has {', '.join(found)}")

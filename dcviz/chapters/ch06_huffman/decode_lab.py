@@ -103,8 +103,7 @@ class DecodeLab(Lab):
         self.view = TreeView(word="bits read", hint="At the root: read the next bit.", height=330)
         self.layer_choice = dropdown("layer", list(self.source.layers), self.layer)
         self.stream_choice = dropdown("symbols", list(self.source.layers[self.layer]), self.stream)
-        self.bind(self.layer_choice, "layer")
-        self.bind(self.stream_choice, "stream")
+        self.bind_all(layer=self.layer_choice, stream=self.stream_choice)
         self.start_entry = self._entry("from symbol", "start", 0, 1 << 20)
         self.count_entry = self._entry("how many", "count", 1, 60)
         self.read_slider = labelled_slider("bits read", min(self.read, len(self.bits)), 0, len(self.bits))
@@ -206,8 +205,7 @@ class DecodeLab(Lab):
                 if word
                 else f"✗ {symbol} has no code word: it never occurs in this layer."
             )
-        self.refresh()
-        self.touch()
+        self.react()
         return symbol == right
 
     # words -------------------------------------------------------------------------------------

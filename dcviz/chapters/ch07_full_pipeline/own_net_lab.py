@@ -160,8 +160,7 @@ class OwnNetLab(Lab):
 
     def _done(self, outcome):
         self._made_of, self._made_by, self.result = outcome
-        self.refresh()
-        self.touch()
+        self.react()
 
     def update(self):
         self._take(self.net)

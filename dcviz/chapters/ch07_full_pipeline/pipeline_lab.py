@@ -65,15 +65,7 @@ class PipelineLab(Lab):
         bits = labelled_slider("bits per weight code", self.bits, 2, 8)
         index_bits = labelled_slider("bits per gap", self.index_bits, 2, 8)
         epochs = labelled_slider("epochs of retraining", self.epochs, 1, 30)
-        for widget, name in (
-            (net, "net"),
-            (init, "init"),
-            (scale, "scale"),
-            (bits, "bits"),
-            (index_bits, "index_bits"),
-            (epochs, "epochs"),
-        ):
-            self.bind(widget, name)
+        self.bind_all(net=net, init=init, scale=scale, bits=bits, index_bits=index_bits, epochs=epochs)
         self.button = RunButton("Run the pipeline", self._work, self._done, self.fail)
         self.picture_view = FigureImage(self.picture(), alt="bytes and error after each stage")
         self.play = Play(label="play the stages", interval=1500, value=self.stage)
@@ -145,8 +137,7 @@ class PipelineLab(Lab):
     def _done(self, outcome):
         before, (self._made_by, self.result) = self.result, outcome
         self._before = before if before and before.dense_bytes == self.result.dense_bytes else None  # of the same net
-        self.refresh()
-        self.touch()
+        self.react()
 
     def reset(self):
         """Back to how the cell made the lab; the last run stays, the one before goes."""

@@ -95,8 +95,7 @@ class PhoneLab(Lab):
             low = self.traits()[name].min
             self.entries_shown[name] = labelled_entry(label, getattr(self, name), low, most, unit=unit, width="110px")
             self.bind(self.entries_shown[name], name)
-        for widget, name in ((self.net_choice, "net"), (self.phone_choice, "phone"), (self.rate_slider, "rate")):
-            self.bind(widget, name)
+        self.bind_all(net=self.net_choice, phone=self.phone_choice, rate=self.rate_slider)
         figure, self.bars = self._figure()
         self.figure_view = FigureImage(figure, alt="milliseconds and millijoules of one picture, dense and compressed")
         shown = list(self.entries_shown.values())

@@ -7,7 +7,7 @@ import torch
 import traitlets
 
 from dcviz.chapters.ch08_speed_and_energy import figures, timing
-from dcviz.errors import NetError
+from dcviz.errors import NetError, check_known
 from dcviz.evidence import recordings
 from dcviz.evidence.memories import size_text
 from dcviz.labkit import theme
@@ -46,8 +46,7 @@ class SpeedLab(Lab):
     device = traitlets.Enum(DEVICES, "cpu")
 
     def __init__(self, *, layer=LAYERS[0], **state):
-        if layer not in LAYERS:
-            raise NetError(f"no layer {layer!r}; there are {', '.join(LAYERS)}")
+        check_known("layer", layer, LAYERS)
         limits = recordings.load("speed_limits").rows[0]
         self.roof = limits["read_bytes_per_s"], limits["operations_per_s"]
         self.recorded = recordings.load("layer_times")
@@ -138,14 +137,13 @@ class SpeedLab(Lab):
         self.device_choice = widgets.Dropdown(options=offered, description="device", layout={"width": "280px"})
         self.density_slider = labelled_slider("weights kept", self.density, 0.1, 100.0, log=True, unit="%")
         self.active_slider = labelled_slider("active inputs", self.active, 1.0, 100.0, 1.0, unit="%")
-        for widget, name in (
-            (self.layer_choice, "layer"),
-            (self.batch_choice, "batch"),
-            (self.device_choice, "device"),
-            (self.density_slider, "density"),
-            (self.active_slider, "active"),
-        ):
-            self.bind(widget, name)
+        self.bind_all(
+            layer=self.layer_choice,
+            batch=self.batch_choice,
+            device=self.device_choice,
+            density=self.density_slider,
+            active=self.active_slider,
+        )
         self.run = RunButton("Time it here, now", self._measure, self._done, self.fail)
         figure, (left, right) = theme.figure(13, 4.6, columns=2, gridspec_kw={"width_ratios": [1.25, 1]})
         self.bars, self.points = figures.time_bars(left), figures.roofline(right, *self.roof)
@@ -285,8 +283,7 @@ class SpeedLab(Lab):
     def _done(self, result):
         settings, rows = result
         self._now[settings] = rows
-        self.refresh()
-        self.touch()
+        self.react()
 
     def _changed(self, change):
         if self._choosing:

@@ -246,5 +246,4 @@ class FilterLab(Lab):
     def _done(self, result):
         kept, found = result
         kept.update(found)
-        self.refresh()
-        self.touch()
+        self.react()

@@ -187,8 +187,7 @@ class RankLab(Lab):
         for rank in ranks:
             if rank <= min(self.low.shape):
                 self.errors[self.layer, rank] = training.error_percent(self.low.cut(rank), self.test)
-        self.refresh()
-        self.touch()
+        self.react()
         return self
 
     def tune(self):
@@ -204,5 +203,4 @@ class RankLab(Lab):
     def _done(self, result):
         key, error = result
         self.tuned[key] = error
-        self.refresh()
-        self.touch()
+        self.react()

@@ -75,8 +75,7 @@ class TemperatureLab(Lab):
         digit = widgets.Dropdown(options=list(range(10)), description="ask about a", **choose)
         missing = widgets.Dropdown(options=self.traits()["missing"].values, description="student never sees", **choose)
         warm = labelled_slider("temperature T", self.temperature, 0.25, 40.0, log=True, width="380px")
-        for widget, name in ((digit, "digit"), (missing, "missing"), (warm, "temperature")):
-            self.bind(widget, name)
+        self.bind_all(digit=digit, missing=missing, temperature=warm)
         self.run = RunButton("Teach two students", self._teach, self._done, self.fail)
         self.targets_view = FigureImage(*self._make_targets(), alt="a digit and the teacher's probabilities for it")
         self.students_view = FigureImage(self._make_students(), alt="how many of each digit the students name right")
@@ -199,8 +198,7 @@ class TemperatureLab(Lab):
     def _done(self, outcome):
         key, result = outcome
         self.taught[key], self._last = result, key
-        self.refresh()
-        self.touch()
+        self.react()
 
 
 def _taught(temperature, missing, report):

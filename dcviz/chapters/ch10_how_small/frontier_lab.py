@@ -58,8 +58,7 @@ class FrontierLab(Lab):
         densities = [(f"{d:g}% of fc1{' (the paper)' if d == 8 else ''}", d) for d in frontier.DENSITIES]
         density = widgets.Dropdown(options=densities, description="weights kept", value=self.density, **choose)
         training = widgets.Dropdown(options=list(TRAININGS), description="training", value=self.training, **choose)
-        self.bind(density, "density")
-        self.bind(training, "training")
+        self.bind_all(density=density, training=training)
         boxes = []
         for name, label in LABELS.items():
             box = widgets.Checkbox(getattr(self, name), description=label, indent=False, layout={"width": "auto"})
@@ -111,8 +110,7 @@ class FrontierLab(Lab):
 
     def _done(self, outcome):
         self._live_parts, self.live = outcome
-        self.refresh()
-        self.touch()
+        self.react()
 
     def update(self):
         cloud, path, here, star = self.marks

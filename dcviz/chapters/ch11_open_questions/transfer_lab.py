@@ -6,7 +6,7 @@ import traitlets
 from dcviz.chapters.ch11_open_questions import figures, measure, tables, transfer
 from dcviz.evidence import recordings
 from dcviz.labkit import theme
-from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, row
+from dcviz.labkit.base import FigureImage, Lab, RunButton, html, row
 from dcviz.labkit.inline import LogSlider, inline_slider
 from dcviz.labkit.markup import coded
 from dcviz.nets import small_digits
@@ -47,9 +47,7 @@ class TransferLab(Lab):
         self.road_choice.style.description_width = "initial"
         self.examples_slider = LogSlider("examples", self.examples, 1, 1000, width="240px")
         self.draw_slider = inline_slider("draw", self.draw, 0, 99, width="120px", help="which examples")
-        self.bind(self.road_choice, "road")
-        self.bind(self.examples_slider, "examples")
-        self.bind(self.draw_slider, "draw")
+        self.bind_all(road=self.road_choice, examples=self.examples_slider, draw=self.draw_slider)
         self.run = RunButton("Teach", self._teach, self._done, self.fail)
         figure = self._figure()
         self.figure_view = FigureImage(
@@ -142,8 +140,6 @@ class TransferLab(Lab):
         return (road, n, draw), (training.error_percent(net, small_digits.digits().test), size)
 
     def _done(self, result):
-        with LOCK:
-            key, found = result
-            self.runs[key] = found
-            self.refresh()
-        self.touch()
+        key, found = result
+        self.runs[key] = found
+        self.react()

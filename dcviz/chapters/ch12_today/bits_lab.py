@@ -58,8 +58,7 @@ class BitsLab(Lab):
             "huffman": widgets.Checkbox(self.huffman, description="Huffman codes", indent=False, **choose),
             "begin": widgets.Text(self.begin, description="begin with", continuous_update=False, **choose),
         }
-        for name, widget in choices.items():
-            self.bind(widget, name)
+        self.bind_all(**choices)
         self.button = RunButton("Do it now, and write", self._work, self._done, self.fail)
         self.view = FigureImage(self._figure(), alt="bits a character against bytes, recorded points of this method")
         parts = list(choices.values())
@@ -111,8 +110,7 @@ class BitsLab(Lab):
 
     def _done(self, outcome):
         self._live_state, self.live = outcome
-        self.refresh()
-        self.touch()
+        self.react()
 
     def update(self):
         self.view.adopt(self._figure())

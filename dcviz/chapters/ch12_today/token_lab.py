@@ -35,8 +35,7 @@ class TokenLab(Lab):
             "teraflops": labelled_slider("arithmetic", self.teraflops, 0.01, 5_000.0, log=True, unit="TFLOP/s"),
             "batch": labelled_slider("texts at once", self.batch, 1, 256),
         }
-        for name, slider in sliders.items():
-            self.bind(slider, name)
+        self.bind_all(**sliders)
         figure, self.axes = theme.figure(11, 5)
         self.lines = self._draw(self.axes)
         self.view = FigureImage(figure, alt="tokens a second against texts at once, 16 bits and the chosen bits")

@@ -42,9 +42,7 @@ class WandaLab(Lab):
         options = [(f"{kept}%", kept) for kept in self.traits()["kept"].values]
         kept = widgets.Dropdown(options=options, description="weights kept", value=self.kept, **choose)
         pattern = widgets.Checkbox(self.two_of_four, description="2:4 sparsity", indent=False, **choose)
-        self.bind(way, "way")
-        self.bind(kept, "kept")
-        self.bind(pattern, "two_of_four")
+        self.bind_all(way=way, kept=kept, two_of_four=pattern)
         figure = self._figure()
         self.view = FigureImage(figure, alt="bits a character against the share of weights kept, for the chosen score")
         return [row(way, kept, pattern), self.view]
