@@ -228,7 +228,7 @@ function render({ model, el }) {
       x += 26 + c.measureText(text).width + 26;
     };
     const count = empty.filter(Boolean).length;
-    entry((at) => diamond(c, at, y, 9, false), model.get("centroids_label"));
+    entry((at) => diamond(c, at, y, 9, false), "centroid");
     if (count) entry((at) => diamond(c, at, y, 9, true), count > 1 ? `${count} empty: own no weight` : "empty: owns no weight");
     if (model.get("before").length) {
       entry((at) => {
@@ -332,7 +332,7 @@ function render({ model, el }) {
     "change:counts change:low change:high": readCounts,
     "change:centroids change:draggable": readMarks,
     "change:sizes change:before change:log_y change:show_cdf change:label": schedule,
-    "change:centroids_label change:before_label": schedule,
+    "change:before_label": schedule,
   };
   for (const [events, listener] of Object.entries(listeners)) model.on(events, listener);
   readCounts();

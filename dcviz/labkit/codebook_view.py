@@ -40,7 +40,6 @@ class CodebookView(anywidget.AnyWidget):
     log_y = synced(traitlets.Bool(False))
     show_cdf = synced(traitlets.Bool(False))
     label = synced(traitlets.Unicode("weight"))
-    centroids_label = synced(traitlets.Unicode("centroid"))
     before_label = synced(traitlets.Unicode("before"))
     height = synced(traitlets.Int(400))
 

@@ -22,32 +22,29 @@ function render({ model, el }) {
   root.className = "dcviz dcviz-view dcviz-histogram";
   el.append(root);
 
-  let s = {}, threshold = 0, marks = [], handles = [], dragging = null, keyTimer = 0;
+  let s = {}, threshold = 0, dragging = false, keyTimer = 0;
   const view = stage(root, {
-    colours: ["soft", "kept", "pruned", "centroid", "retrained", "paper", "muted"],
-    height: () => Math.min(model.get("height"), most(root)), draw, after: placeHandles,
+    colours: ["soft", "kept", "pruned", "paper", "muted"],
+    height: () => Math.min(model.get("height"), most(root)), draw, after: placeHandle,
   });
-  const { canvas, schedule } = view, mouse = mover(model);
+  const { canvas, schedule } = view, mouse = mover(model), handle = makeHandle();
 
   // ---- data and state from Python
 
   function readSketch() {
     s = {
       counts: array(model, "counts", Uint32Array),
-      overlay: array(model, "overlay", Uint32Array),
       magnitudes: array(model, "magnitudes", Float32Array),
       ranks: array(model, "ranks", Uint32Array),
       snaps: array(model, "snaps", Float64Array),
       n: model.get("n"), zeros: model.get("zeros"), limit: model.get("limit"),
     };
-    s.top = Math.max(1, s.counts.reduce((a, b) => Math.max(a, b), 0), s.overlay.reduce((a, b) => Math.max(a, b), 0));
+    s.top = s.counts.reduce((a, b) => Math.max(a, b), 1);
     schedule();
   }
 
   function readState() {
-    if (dragging === null || dragging < 0) marks = [...model.get("centroids")];
-    if (dragging === null || dragging >= 0) threshold = model.get("threshold");
-    makeHandles();
+    if (!dragging) threshold = model.get("threshold");
     schedule();
   }
 
@@ -58,11 +55,10 @@ function render({ model, el }) {
     return best;
   }
 
-  function move(which, x) {
-    if (which < 0) threshold = snapped(Math.min(Math.max(Math.abs(x), 0), s.limit));
-    else marks[which] = Math.min(Math.max(x, -s.limit), s.limit);
+  function move(x) {
+    threshold = snapped(Math.min(Math.abs(x), s.limit));
     schedule();
-    mouse.move(which < 0 ? { threshold } : { centroids: [...marks] });
+    mouse.move({ threshold });
   }
 
   // ---- geometry
@@ -91,7 +87,7 @@ function render({ model, el }) {
 
   function draw(c) {
     if (!s.counts) return;
-    const { style } = view, p = plot(), log = model.get("log_y"), cut = model.get("show_threshold");
+    const { style } = view, p = plot(), log = model.get("log_y");
     const height = log
       ? (v) => (Math.log10(1 + v) / Math.log10(1 + s.top)) * p.h * 0.96
       : (v) => (v / s.top) * p.h * 0.96;
@@ -103,7 +99,7 @@ function render({ model, el }) {
     outline(c, p, s.counts, height);
     c.fillStyle = style.kept;
     c.fill();
-    if (cut && threshold > 0) {
+    if (threshold > 0) {
       c.save();
       c.beginPath();
       c.rect(left, p.y, right - left, p.h);
@@ -122,18 +118,9 @@ function render({ model, el }) {
       c.stroke();
       c.restore();
     }
-    if (s.overlay.length) {
-      outline(c, p, s.overlay, height);
-      c.strokeStyle = style.retrained;
-      c.lineWidth = 3;
-      c.setLineDash([7, 4]);
-      c.stroke();
-      c.setLineDash([]);
-    }
     if (model.get("show_cdf")) distribution(c, p);
-    for (const [i, x] of marks.entries()) mark(c, p, toPixel(p, x), i);
-    if (cut) for (const x of threshold > 0 ? [left, right] : [right]) line(c, p, x);
-    readout(c, p, cut);
+    for (const x of threshold > 0 ? [left, right] : [right]) line(c, p, x);
+    readout(c, p);
     canvas.dataset.threshold = threshold.toPrecision(6);
   }
 
@@ -163,7 +150,6 @@ function render({ model, el }) {
     c.moveTo(x, p.y);
     c.lineTo(x, p.y + p.h);
     c.stroke();
-    if (!model.get("draggable")) return;
     c.fillStyle = style.ground;
     c.beginPath();
     c.roundRect(x - 9, p.y + p.h / 2 - 16, 18, 32, 6);
@@ -178,59 +164,24 @@ function render({ model, el }) {
     }
   }
 
-  function mark(c, p, x, i) {
-    const { style } = view;
-    c.strokeStyle = style.ink;
-    c.lineWidth = 1.5;
-    c.setLineDash([8, 4, 2, 4]);
-    c.beginPath();
-    c.moveTo(x, p.y);
-    c.lineTo(x, p.y + p.h);
-    c.stroke();
-    c.setLineDash([]);
-    const r = marks.length > 40 ? 5 : 9;
-    c.fillStyle = style.centroid;
-    c.beginPath();
-    c.moveTo(x, p.y + p.h - 2 * r);
-    c.lineTo(x + r, p.y + p.h - r);
-    c.lineTo(x, p.y + p.h);
-    c.lineTo(x - r, p.y + p.h - r);
-    c.closePath();
-    c.fill();
-    c.stroke();
-    if (marks.length <= 16) {
-      c.fillStyle = style.ink;
-      c.textAlign = "center";
-      c.textBaseline = "bottom";
-      c.fillText(String(i), x, p.y - 1);
-    }
-  }
-
   function words() {
     const [at, count] = model.get("exact"); // Python counted the weights themselves
     const pruned = at === threshold ? count : countBelow(s, threshold);
     return { share: percent(pruned / s.n), kept: thousands(s.n - pruned), all: thousands(s.n) };
   }
 
-  function readout(c, p, cut) {
+  function readout(c, p) {
     const { style } = view;
     c.textBaseline = "middle";
     c.textAlign = "left";
     c.font = `bold ${style.size + 3}px ${style.font}`;
     c.fillStyle = style.ink;
-    const y = marks.length && marks.length <= 16 && !cut ? 10 : 20 * view.text;
-    if (cut) {
-      const w = words();
-      const full = `|w| < ${three(threshold)}: ${w.share} pruned · ${w.kept} of ${w.all} kept`;
-      c.fillText(c.measureText(full).width < p.w ? full : `${three(threshold)}: ${w.share} pruned`, p.x, y);
-    }
+    const w = words(), full = `|w| < ${three(threshold)}: ${w.share} pruned · ${w.kept} of ${w.all} kept`;
+    c.fillText(c.measureText(full).width < p.w ? full : `${three(threshold)}: ${w.share} pruned`, p.x, 20 * view.text);
     // the legend stands inside the plot, top right, where a bell-shaped histogram leaves room
     c.font = `${style.size - 1}px ${style.font}`;
     c.textAlign = "right";
-    const entries = [];
-    if (cut) entries.push(["kept", style.kept, "fill"], ["pruned", style.pruned, "hatch"]);
-    if (s.overlay.length) entries.push([model.get("overlay_label"), style.retrained, "dash"]);
-    if (marks.length) entries.push([model.get("centroids_label"), style.centroid, "fill"]);
+    const entries = [["kept", style.kept, "fill"], ["pruned", style.pruned, "hatch"]];
     if (model.get("show_cdf")) entries.push(["share below |w|", style.paper, "dash"]);
     entries.forEach(([text, colour, kind], i) => {
       const x = p.x + p.w - 34, yy = p.y + 16 + i * (style.size + 8);
@@ -258,98 +209,67 @@ function render({ model, el }) {
     });
   }
 
-  // ---- handles: invisible elements over the lines, for keyboard and screen readers
+  // ---- the handle: an invisible element over the line, for keyboard and screen readers
 
-  function makeHandles() {
-    const wanted = [];
-    if (model.get("show_threshold") && model.get("draggable")) wanted.push(-1);
-    if (model.get("centroids_draggable")) wanted.push(...marks.keys());
-    if (wanted.join() === handles.map((h) => h.which).join()) return;
-    handles.forEach((h) => h.node.remove());
-    handles = wanted.map((which) => {
-      const node = document.createElement("div");
-      node.className = "dcviz-handle";
-      node.tabIndex = 0;
-      node.setAttribute("role", "slider");
-      node.setAttribute("aria-label", which < 0 ? "threshold" : `${model.get("centroids_label")} ${which}`);
-      node.dataset.lmSuppressShortcuts = "true"; // else JupyterLab's command mode takes the arrow keys
-      node.addEventListener("keydown", (event) => onKey(event, which));
-      root.append(node);
-      return { which, node };
-    });
-    canvas.classList.toggle("dcviz-grab", handles.length > 0);
+  function makeHandle() {
+    const node = document.createElement("div");
+    node.className = "dcviz-handle";
+    node.tabIndex = 0;
+    node.setAttribute("role", "slider");
+    node.setAttribute("aria-label", "threshold");
+    node.dataset.lmSuppressShortcuts = "true"; // else JupyterLab's command mode takes the arrow keys
+    node.addEventListener("keydown", onKey);
+    root.append(node);
+    canvas.classList.add("dcviz-grab");
+    return node;
   }
 
-  function placeHandles() {
-    const p = plot();
-    for (const { which, node } of handles) {
-      const value = which < 0 ? threshold : marks[which];
-      node.style.left = toPixel(p, value) + "px";
-      node.style.top = p.y + "px";
-      node.style.height = p.h + "px";
-      node.setAttribute("aria-valuemin", which < 0 ? 0 : -s.limit);
-      node.setAttribute("aria-valuemax", s.limit);
-      node.setAttribute("aria-valuenow", value.toPrecision(4));
-      const w = which < 0 ? words() : null;
-      node.setAttribute("aria-valuetext",
-        w ? `${three(value)}: ${w.share} pruned, ${w.kept} of ${w.all} kept` : three(value));
-    }
+  function placeHandle() {
+    const p = plot(), w = words();
+    handle.style.left = toPixel(p, threshold) + "px";
+    handle.style.top = p.y + "px";
+    handle.style.height = p.h + "px";
+    handle.setAttribute("aria-valuemin", 0);
+    handle.setAttribute("aria-valuemax", s.limit);
+    handle.setAttribute("aria-valuenow", threshold.toPrecision(4));
+    handle.setAttribute("aria-valuetext", `${three(threshold)}: ${w.share} pruned, ${w.kept} of ${w.all} kept`);
     canvas.setAttribute("aria-label", `histogram of ${thousands(s.n || 0)} weights, ${model.get("label")}`);
   }
 
-  function onKey(event, which) {
-    const step = (2 * s.limit) / 400, value = which < 0 ? threshold : marks[which];
-    const target = keyTarget(event, value, step, which < 0 ? 0 : -s.limit, s.limit);
+  function onKey(event) {
+    const target = keyTarget(event, threshold, (2 * s.limit) / 400, 0, s.limit);
     if (target === undefined) return;
-    move(which, which < 0 ? Math.max(0, target) : target);
+    move(Math.max(0, target));
     clearTimeout(keyTimer);
     keyTimer = setTimeout(mouse.release, 250);
   }
 
   // ---- mouse and touch
 
-  function grab(event) {
-    const p = plot(), px = event.offsetX;
-    if (!handles.length || event.button > 0) return null;
-    let best = null, distance = Infinity;
-    for (const { which } of handles) {
-      const places = which < 0 ? [threshold, -threshold] : [marks[which]];
-      for (const x of places) {
-        const d = Math.abs(toPixel(p, x) - px);
-        if (d < distance) { distance = d; best = which; }
-      }
-    }
-    return best;
-  }
-
   canvas.addEventListener("pointerdown", (event) => {
-    dragging = grab(event);
-    if (dragging === null) return;
+    if (event.button > 0) return;
+    dragging = true;
     event.preventDefault();
     canvas.setPointerCapture(event.pointerId);
-    handles.find((h) => h.which === dragging).node.focus({ preventScroll: true });
-    move(dragging, toValue(plot(), event.offsetX));
+    handle.focus({ preventScroll: true });
+    move(toValue(plot(), event.offsetX));
   });
   canvas.addEventListener("pointermove", (event) => {
-    if (dragging !== null) move(dragging, toValue(plot(), event.offsetX));
+    if (dragging) move(toValue(plot(), event.offsetX));
   });
   const release = () => {
-    if (dragging === null) return;
+    if (!dragging) return;
     mouse.release();
-    dragging = null;
+    dragging = false;
   };
-  canvas.addEventListener("pointerup", release);
-  canvas.addEventListener("pointercancel", release);
-  canvas.addEventListener("lostpointercapture", release);
+  for (const name of ["pointerup", "pointercancel", "lostpointercapture"]) canvas.addEventListener(name, release);
 
   // ---- life
 
-  const redraw = () => { makeHandles(); schedule(); };
   const listeners = {
-    "change:counts change:magnitudes change:ranks change:overlay change:n change:zeros change:limit change:snaps": readSketch,
-    "change:threshold change:centroids": readState,
-    "change:log_y change:show_cdf change:show_threshold change:draggable change:centroids_draggable": redraw,
-    "change:label change:overlay_label change:centroids_label change:exact": redraw,
+    "change:counts change:magnitudes change:ranks change:n change:zeros change:limit change:snaps": readSketch,
+    "change:threshold": readState,
+    "change:log_y change:show_cdf change:label change:exact": schedule,
   };
   for (const [events, listener] of Object.entries(listeners)) model.on(events, listener);
   readSketch();

@@ -182,10 +182,3 @@ def test_view_holds_the_sketch_as_bytes():
     np.testing.assert_array_equal(np.frombuffer(view.counts, "<u4"), s.counts)
     np.testing.assert_array_equal(np.frombuffer(view.magnitudes, "<f4"), s.magnitudes)
     np.testing.assert_array_equal(np.frombuffer(view.ranks, "<u4"), s.ranks)
-    after = sketch(WEIGHTS["fc1"] * 0.5, limit=s.limit)
-    view.show_overlay(after)
-    np.testing.assert_array_equal(np.frombuffer(view.overlay, "<u4"), after.counts)
-    with pytest.raises(ValueError, match="limit"):
-        view.show_overlay(sketch(WEIGHTS["fc1"] * 0.5))
-    view.show_overlay(None)
-    assert view.overlay == b""
