@@ -56,25 +56,14 @@ class LeNet5(nn.Module):
         return self.fc2(torch.relu(self.fc1(x.flatten(1))))
 
 
-def _imagenet(name):
+def _imagenet(name, folded=False):
     def make(**options):
-        from dcviz.nets import models_imagenet
+        from dcviz.nets import batchnorm, models_imagenet
 
-        return getattr(models_imagenet, name)(**options)
+        net = getattr(models_imagenet, name)(**options)
+        return batchnorm.fold(net) if folded else net
 
     return make
-
-
-def _folded_googlenet(**options):
-    from dcviz.nets import batchnorm, models_imagenet
-
-    return batchnorm.fold(models_imagenet.GoogLeNet(**options))
-
-
-def _folded_vgg(**options):
-    from dcviz.nets import batchnorm, models_imagenet
-
-    return batchnorm.fold(models_imagenet.VGG16CIFAR(**options))
 
 
 def _decoder(num_classes=1024):
@@ -89,9 +78,9 @@ NETS = {
     "alexnet": _imagenet("AlexNet"),
     "vgg-16": _imagenet("VGG16"),
     "vgg-16-cifar": _imagenet("VGG16CIFAR"),
-    "vgg-16-cifar-folded": _folded_vgg,
+    "vgg-16-cifar-folded": _imagenet("VGG16CIFAR", folded=True),
     "googlenet": _imagenet("GoogLeNet"),
-    "googlenet-folded": _folded_googlenet,
+    "googlenet-folded": _imagenet("GoogLeNet", folded=True),
     "squeezenet": _imagenet("SqueezeNet"),
     "austen": _decoder,
 }

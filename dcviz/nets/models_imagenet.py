@@ -73,6 +73,32 @@ VGG16_BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 """(filters, convolutions) between two poolings of VGG-16."""
 
 
+def _normed_conv(inputs, outputs, size, **options):
+    """A convolution without bias, batch normalisation and a ReLU."""
+    conv, relu = _conv(inputs, outputs, size, bias=False, **options)
+    return [conv, nn.BatchNorm2d(outputs), relu]
+
+
+def _vgg_features(conv, **pooling):
+    """The 13 convolutions of VGG-16, each made by ``conv``, and its poolings."""
+    layers, inputs = [], 3
+    for outputs, repeat in VGG16_BLOCKS:
+        for _ in range(repeat):
+            layers += conv(inputs, outputs, 3, padding=1)
+            inputs = outputs
+        layers.append(nn.MaxPool2d(2, **pooling))
+    return nn.Sequential(*layers)
+
+
+def _connected(inputs, width, num_classes, dropout):
+    """VGG-16's three fully connected layers, two of them of a width."""
+    return nn.Sequential(
+        *(nn.Linear(inputs, width), nn.ReLU(inplace=True), nn.Dropout(dropout)),
+        *(nn.Linear(width, width), nn.ReLU(inplace=True), nn.Dropout(dropout)),
+        nn.Linear(width, num_classes),
+    )
+
+
 class VGG16(_Pictures):
     """13 convolutions of 3 x 3, 3 fully connected layers: 138,357,544 parameters (Table 5).
 
@@ -83,23 +109,9 @@ class VGG16(_Pictures):
 
     def __init__(self, num_classes=1000, dropout=0.5):
         super().__init__()
-        layers, inputs = [], 3
-        for outputs, repeat in VGG16_BLOCKS:
-            for _ in range(repeat):
-                layers += _conv(inputs, outputs, 3, padding=1)
-                inputs = outputs
-            layers.append(nn.MaxPool2d(2))
-        self.features = nn.Sequential(*layers)
+        self.features = _vgg_features(_conv)
         self.avgpool = nn.AdaptiveAvgPool2d(7)
-        self.classifier = nn.Sequential(
-            nn.Linear(512 * 7 * 7, 4096),
-            nn.ReLU(inplace=True),
-            nn.Dropout(dropout),
-            nn.Linear(4096, 4096),
-            nn.ReLU(inplace=True),
-            nn.Dropout(dropout),
-            nn.Linear(4096, num_classes),
-        )
+        self.classifier = _connected(512 * 7 * 7, 4096, num_classes, dropout)
 
 
 class VGG16CIFAR(_Pictures):
@@ -114,24 +126,9 @@ class VGG16CIFAR(_Pictures):
 
     def __init__(self, num_classes=10, dropout=0.0):
         super().__init__()
-        layers, inputs = [], 3
-        for outputs, repeat in VGG16_BLOCKS:
-            for _ in range(repeat):
-                conv, relu = _conv(inputs, outputs, 3, padding=1, bias=False)
-                layers += [conv, nn.BatchNorm2d(outputs), relu]
-                inputs = outputs
-            layers.append(nn.MaxPool2d(2, ceil_mode=True))
-        self.features = nn.Sequential(*layers)
+        self.features = _vgg_features(_normed_conv, ceil_mode=True)
         self.avgpool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Sequential(
-            nn.Linear(512, 512),
-            nn.ReLU(inplace=True),
-            nn.Dropout(dropout),
-            nn.Linear(512, 512),
-            nn.ReLU(inplace=True),
-            nn.Dropout(dropout),
-            nn.Linear(512, num_classes),
-        )
+        self.classifier = _connected(512, 512, num_classes, dropout)
 
 
 class Fire(nn.Module):
