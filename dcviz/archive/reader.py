@@ -334,10 +334,11 @@ def _read_coded(payload, met):
 
 
 @dataclass(frozen=True, eq=False)
-class _KeptContent:
-    """A kept tensor's section."""
+class _WholeContent:
+    """The section of a kept tensor or a tie, whose record is there at once."""
 
-    record_: Kept
+    record_: Kept | Tie
+    tensor: _Tensor
     breakdown: LayerBreakdown
     decoded = 0
 
@@ -347,11 +348,10 @@ class _KeptContent:
 
     @property
     def memory(self):
-        return self.record_.array.nbytes
+        return self.breakdown.dense_bytes
 
     def tensors(self):
-        shape = self.record_.array.shape
-        return [(self.record_.name, _Tensor(shape, self.record_.dtype, bool(shape)))]
+        return [(self.name, self.tensor)]
 
     def record(self):
         return self.record_
@@ -365,7 +365,8 @@ def _read_kept(payload, met):
     if dtype == "bool" and any(np.frombuffer(data[block], np.uint8).max() > 1 for block in blocks(len(data))):
         raise ArchiveError(f"tensor {name!r} has truth values other than 0 and 1")
     array = np.frombuffer(data, held).reshape(shape)
-    return _KeptContent(Kept(name, array, dtype), _whole(payload, name, shape, "kept", dtype, array.nbytes))
+    breakdown = _whole(payload, name, shape, "kept", dtype, array.nbytes)
+    return _WholeContent(Kept(name, array, dtype), _Tensor(shape, dtype, bool(shape)), breakdown)
 
 
 def _read_tensor(payload):
@@ -464,26 +465,6 @@ def _read_more(payload, met):
     return _MoreContent(content)
 
 
-@dataclass(frozen=True, eq=False)
-class _TieContent:
-    """A tie's section."""
-
-    record_: Tie
-    tensor: _Tensor
-    breakdown: LayerBreakdown
-    memory = decoded = 0
-
-    @property
-    def name(self):
-        return self.record_.name
-
-    def tensors(self):
-        return [(self.record_.name, self.tensor)]
-
-    def record(self):
-        return self.record_
-
-
 def _read_tie(payload, met):
     name, number = payload.text("header"), payload.varint("header")
     payload.end(f"tie {name!r}")
@@ -493,9 +474,8 @@ def _read_tie(payload, met):
     if tensor.tied:
         raise ArchiveError(f"tie {name!r} is to {other!r}, a tie itself")
     shape, dtype = tensor.shape, tensor.dtype
-    return _TieContent(
-        Tie(name, other), _Tensor(shape, dtype, False, True), _whole(payload, name, shape, "tie", dtype, 0)
-    )
+    breakdown = _whole(payload, name, shape, "tie", dtype, 0)
+    return _WholeContent(Tie(name, other), _Tensor(shape, dtype, False, True), breakdown)
 
 
 def _whole(payload, name, shape, kind, dtype, dense_bytes):
@@ -532,6 +512,12 @@ class _LayerContent:
         """Bytes of the weights' array, which may be many more than the section's."""
         return self.record_.size * self.record_.type.itemsize
 
+    def _tensors(self, biases, rows):
+        """[(key, what is known of it)], with so many biases; rows: whether more of them may follow."""
+        shapes = (self.record_.shape, (biases,))
+        pairs = zip(self.record_.keys, shapes, strict=False)
+        return [(key, _Tensor(shape, self.record_.dtype, rows)) for key, shape in pairs]
+
 
 @dataclass(frozen=True, eq=False)
 class _LiveContent(_LayerContent):
@@ -545,9 +531,7 @@ class _LiveContent(_LayerContent):
         return self.breakdown.dense_bytes * self.record_.type.itemsize // np.dtype(FLOATS[self.record_.dtype]).itemsize
 
     def tensors(self):
-        shapes = (self.record_.shape, self.record_.shape[:1])
-        pairs = zip(self.record_.keys, shapes, strict=False)
-        return [(key, _Tensor(shape, self.record_.dtype, False)) for key, shape in pairs]
+        return self._tensors(self.record_.shape[0], False)
 
     def record(self):
         said, block = self.record_, self.block
@@ -570,9 +554,8 @@ def _read_live(payload, met):
     met.places += block.shape.size
     for table in (block.table, block.bias_table):
         _check_floats(table, record, "float64")
-    shares = [("index_bits", "mask"), ("biases", "bias")]
     whole, all_bits = payload.parts["weight_bits"], sum(block.bits.values())
-    for part, walk in shares:
+    for part, walk in (("index_bits", "mask"), ("biases", "bias")):
         payload.reassign("weight_bits", part, 8 * whole * block.bits.get(walk, 0.0) / max(all_bits, 1e-9))
     size, width = record.size + has_bias * shape[0], np.dtype(FLOATS[record.dtype]).itemsize
     kept = len(block.at)
@@ -651,10 +634,7 @@ class _Content(_LayerContent):
 
     def tensors(self):
         """[(key, what is known of it)]."""
-        shapes = (self.record_.shape, None if self.bias is None else (len(self.bias),))
-        pairs = zip(self.record_.keys, shapes, strict=False)
-        bare = bool(self.record_.flags & BARE)
-        return [(key, _Tensor(shape, self.record_.dtype, bare)) for key, shape in pairs]
+        return self._tensors(0 if self.bias is None else len(self.bias), bool(self.record_.flags & BARE))
 
     def record(self):
         """The ``Layer``."""
