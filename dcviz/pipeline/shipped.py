@@ -9,8 +9,8 @@ import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save as to_safetensors
+import torch
+from safetensors.torch import save as to_safetensors
 
 from dcviz import archive
 from dcviz.errors import NetError
@@ -41,105 +41,42 @@ DENSE = {"lenet-300-100": Schedule(epochs=25, lr=1e-3, shift=1), "lenet-5": Sche
 """First training of the dense nets."""
 
 
-def _small(densities, index_bits, layers, epochs, finetune, lr, bias_bits=4, reorder=False, seed=0):
-    """All that makes a file smaller at once: few weights, 4-bit codes that pay for their length, shared biases."""
-    coded = zip(layers, densities, index_bits, strict=True)
-    return Recipe(
-        layers={name: LayerRecipe(density, bits=4, index_bits=gap) for name, density, gap in coded},
-        retrain=Schedule(epochs=epochs, lr=2e-3, shift=1, teacher_weight=0.7),
-        finetune=Schedule(epochs=finetune, lr=lr, shift=1, teacher_weight=0.7),
-        cuts=300,
+LAYERS = {"lenet-300-100": ("fc1", "fc2", "fc3"), "lenet-5": ("conv1", "conv2", "fc1", "fc2")}
+
+
+def _made(net, plan, epochs, finetune, lr=1e-3, finetune_lr=1e-4, teacher=None, cuts=200, **options):
+    """How a file of a net is made. plan: density, bits of a code and of a gap of each layer; options: of ``Recipe``."""
+    learn = {"shift": 1, "teacher_weight": 0.7}
+    recipe = Recipe(
+        {name: LayerRecipe(*layer) for name, layer in zip(LAYERS[net], plan, strict=True)},
+        retrain=Schedule(epochs=epochs, lr=lr, **learn),
+        finetune=Schedule(epochs=finetune, lr=finetune_lr, **learn),
+        cuts=cuts,
         ramp=0.6,
         regrow=True,
-        rate=0.02,
-        drop_dead=True,
-        reorder=reorder,
         dtype="float16",
         bias_dtype="float16",
-        bias_bits=bias_bits,
-        seed=seed,
+        **options,
     )
+    return Reference(net, DENSE[net], recipe, teacher=teacher)
+
+
+def _small(net, densities, gaps, epochs, finetune, finetune_lr, teacher=None, bias_bits=4, **more):
+    """All that makes a file smaller at once: few weights, 4-bit codes that pay for their length, shared biases."""
+    plan = [(density, 4, gap) for density, gap in zip(densities, gaps, strict=True)]
+    coding = {"rate": 0.02, "drop_dead": True, "bias_bits": bias_bits}
+    return _made(net, plan, epochs, finetune, 2e-3, finetune_lr, teacher, cuts=300, **coding, **more)
 
 
 REFERENCES = {
-    "lenet-300-100": Reference(
-        "lenet-300-100",
-        DENSE["lenet-300-100"],
-        recipe=Recipe(
-            layers={
-                "fc1": LayerRecipe(0.07, bits=5, index_bits=6),
-                "fc2": LayerRecipe(0.09, bits=5, index_bits=6),
-                "fc3": LayerRecipe(0.26, bits=5, index_bits=4),
-            },
-            retrain=Schedule(epochs=30, lr=1e-3, shift=1, teacher_weight=0.7),
-            finetune=Schedule(epochs=5, lr=1e-4, shift=1, teacher_weight=0.7),
-            cuts=200,
-            ramp=0.6,
-            regrow=True,
-            dtype="float16",
-            bias_dtype="float16",
-        ),
+    "lenet-300-100": _made("lenet-300-100", ((0.07, 5, 6), (0.09, 5, 6), (0.26, 5, 4)), 30, 5),
+    "lenet-5": _made("lenet-5", ((0.66, 5, 3), (0.12, 5, 5), (0.06, 4, 6), (0.19, 4, 4)), 15, 3),
+    "lenet-300-100-small": _small("lenet-300-100", (0.03, 0.05, 0.26), (8, 7, 4), 40, 6, 1e-3, "lenet-5"),
+    "lenet-300-100-tiny": _small(
+        "lenet-300-100", (0.016, 0.033, 0.2), (None,) * 3, 40, 6, 1e-3, "lenet-5", reorder=True, seed=2
     ),
-    "lenet-5": Reference(
-        "lenet-5",
-        DENSE["lenet-5"],
-        recipe=Recipe(
-            layers={
-                "conv1": LayerRecipe(0.66, bits=5, index_bits=3),
-                "conv2": LayerRecipe(0.12, bits=5, index_bits=5),
-                "fc1": LayerRecipe(0.06, bits=4, index_bits=6),
-                "fc2": LayerRecipe(0.19, bits=4, index_bits=4),
-            },
-            retrain=Schedule(epochs=15, lr=1e-3, shift=1, teacher_weight=0.7),
-            finetune=Schedule(epochs=3, lr=1e-4, shift=1, teacher_weight=0.7),
-            cuts=200,
-            ramp=0.6,
-            regrow=True,
-            dtype="float16",
-            bias_dtype="float16",
-        ),
-    ),
-    "lenet-300-100-small": Reference(
-        "lenet-300-100",
-        DENSE["lenet-300-100"],
-        recipe=_small((0.03, 0.05, 0.26), (8, 7, 4), ("fc1", "fc2", "fc3"), epochs=40, finetune=6, lr=1e-3),
-        teacher="lenet-5",
-    ),
-    "lenet-300-100-tiny": Reference(
-        "lenet-300-100",
-        DENSE["lenet-300-100"],
-        recipe=_small(
-            (0.016, 0.033, 0.2),
-            (None, None, None),
-            ("fc1", "fc2", "fc3"),
-            epochs=40,
-            finetune=6,
-            lr=1e-3,
-            reorder=True,
-            seed=2,
-        ),
-        teacher="lenet-5",
-    ),
-    "lenet-5-small": Reference(
-        "lenet-5",
-        DENSE["lenet-5"],
-        recipe=_small(
-            (0.4, 0.05, 0.011, 0.12), (3, 6, 9, 6), ("conv1", "conv2", "fc1", "fc2"), epochs=20, finetune=5, lr=3e-4
-        ),
-    ),
-    "lenet-5-tiny": Reference(
-        "lenet-5",
-        DENSE["lenet-5"],
-        recipe=_small(
-            (0.3, 0.025, 0.0045, 0.08),
-            (4, 7, 10, 6),
-            ("conv1", "conv2", "fc1", "fc2"),
-            epochs=25,
-            finetune=6,
-            lr=1e-3,
-            bias_bits=3,
-        ),
-    ),
+    "lenet-5-small": _small("lenet-5", (0.4, 0.05, 0.011, 0.12), (3, 6, 9, 6), 20, 5, 3e-4),
+    "lenet-5-tiny": _small("lenet-5", (0.3, 0.025, 0.0045, 0.08), (4, 7, 10, 6), 25, 6, 1e-3, bias_bits=3),
 }
 """The shipped compressed nets by name; the small ones go beyond the paper's ratios."""
 
@@ -166,19 +103,10 @@ def net_of(name):
     return "lenet-5" if name in BLOCKS else reference(name).net
 
 
-@functools.cache
-def _dense_state(name):
-    path = MODELS / f"{net_of(name)}.safetensors"
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise NetError(f"the dense weights of {name} cannot be read from {path}: {error}") from error
-
-
 def dense(name):
     """A fresh copy of a shipped dense net, in evaluation mode."""
     net = models.build(net_of(name))
-    net.load_state_dict(_dense_state(name))
+    net.load_state_dict({key: torch.tensor(values) for key, values in dense_files.state(net.name).items()})
     return net
 
 

@@ -6,7 +6,7 @@ import torch
 
 from dcviz import archive, pipeline
 from dcviz.errors import NetError
-from dcviz.nets import datasets, models, training
+from dcviz.nets import datasets, dense_files, models, training
 from dcviz.pipeline import neurons_first, shipped
 
 BARS = {
@@ -105,11 +105,11 @@ def test_shipped_blocks_hold_the_whole_net_in_the_bytes_that_were_asked_for(name
 def test_unknown_and_damaged_nets_are_named(monkeypatch, tmp_path):
     with pytest.raises(NetError, match="no net called 'resnet'"):
         shipped.dense("resnet")
-    monkeypatch.setattr(shipped, "MODELS", tmp_path)
-    shipped._dense_state.cache_clear()
+    monkeypatch.setattr(dense_files, "MODELS", tmp_path)
+    dense_files.state.cache_clear()
     with pytest.raises(NetError, match=r"lenet-5 cannot be read from .*lenet-5\.safetensors"):
         shipped.dense("lenet-5")
     (tmp_path / "lenet-5.safetensors").write_bytes(b"\xff" * 100)
     with pytest.raises(NetError, match="lenet-5 cannot be read"):
         shipped.dense("lenet-5")
-    shipped._dense_state.cache_clear()
+    dense_files.state.cache_clear()
