@@ -565,43 +565,12 @@ class _Walk(fx.Interpreter):
         return self._spread(neurons, still, out, axis)
 
 
+_POOLINGS = {"Max": "max", "Avg": "avg", "AdaptiveAvg": "adaptive_avg", "AdaptiveMax": "adaptive_max"}
+_LIKE_RELU = """
+ReLU ReLU6 LeakyReLU ELU SELU CELU GELU SiLU Mish Sigmoid Tanh Softplus Softsign Hardswish Hardsigmoid Hardtanh
+LogSigmoid Dropout Dropout1d Dropout2d Dropout3d AlphaDropout
+"""
 _MODULES = {
-    **{
-        getattr(nn, f"{kind}Pool{n}d"): f"{function}_pool{n}d"
-        for kind, function in (
-            ("Max", "max"),
-            ("Avg", "avg"),
-            ("AdaptiveAvg", "adaptive_avg"),
-            ("AdaptiveMax", "adaptive_max"),
-        )
-        for n in (1, 2, 3)
-    },
-    **{
-        kind: "relu"
-        for kind in (
-            nn.ReLU,
-            nn.ReLU6,
-            nn.LeakyReLU,
-            nn.ELU,
-            nn.SELU,
-            nn.CELU,
-            nn.GELU,
-            nn.SiLU,
-            nn.Mish,
-            nn.Sigmoid,
-            nn.Tanh,
-            nn.Softplus,
-            nn.Softsign,
-            nn.Hardswish,
-            nn.Hardsigmoid,
-            nn.Hardtanh,
-            nn.LogSigmoid,
-            nn.Dropout,
-            nn.Dropout1d,
-            nn.Dropout2d,
-            nn.Dropout3d,
-            nn.AlphaDropout,
-        )
-    },
-}
+    getattr(nn, f"{kind}Pool{n}d"): f"{function}_pool{n}d" for kind, function in _POOLINGS.items() for n in (1, 2, 3)
+} | {getattr(nn, kind): "relu" for kind in _LIKE_RELU.split()}
 """{class of torch.nn: the function that it is, or one that does the same to labels}."""
