@@ -186,24 +186,9 @@ def _inspect(arguments):
 
     breakdown = archive.describe(arguments.file)
     if arguments.json:
-        layers = [
-            {
-                "layer": layer.name,
-                "shape": layer.shape,
-                "nonzeros": layer.nonzeros,
-                "entries": layer.entries,
-                "fillers": layer.fillers,
-                "codebook": layer.codebook,
-                "weight_bits": layer.weight_bits,
-                "index_bits": layer.index_bits,
-                "kind": layer.kind,
-                "dtype": layer.dtype,
-                "dense_bytes": layer.dense_bytes,
-                "file_bytes": layer.file_bytes,
-                "parts": layer.parts,
-            }
-            for layer in breakdown.layers
-        ]
+        layers = [{"layer": layer.name, **vars(layer), "file_bytes": layer.file_bytes} for layer in breakdown.layers]
+        for layer in layers:
+            del layer["name"]
         summary = {"net": breakdown.net, "file_bytes": breakdown.file_bytes, "dense_bytes": breakdown.dense_bytes}
         print(json.dumps({**summary, "parts": breakdown.parts, "layers": layers}, indent=1))
         return

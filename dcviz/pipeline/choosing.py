@@ -155,32 +155,31 @@ def recipe_for(
         )
 
     if target_ratio is not None:
-        return _aimed(recipe, lambda found: predicted(net, found) >= target_ratio, "largest", _too_high(target_ratio))
+        failure = (
+            f"a file {target_ratio:g} times smaller than the net cannot be made with these bits and what is left alone"
+        )
+        return _aimed(recipe, lambda found: predicted(net, found) >= target_ratio, "largest", failure)
     if max_error is not None:
-        within = lambda found: judge(_one_shot(net, found)) <= max_error  # noqa: E731
-        return _aimed(recipe, within, "smallest", _too_low(max_error))
+
+        def within(found):
+            made = restore(_one_shot(net, found).stored, into=parameters.working_copy(net))
+            return judge(made.float()) <= max_error
+
+        failure = f"an error of at most {max_error:g} cannot be had with these bits, not even when every weight is kept"
+        return _aimed(recipe, within, "smallest", failure)
     return recipe(0.1 if density is None else density)
 
 
 def predicted(net, recipe):
     """How many times smaller the file will be, measured on the file of one shot: nothing is trained."""
-    return compress(net, replace(recipe, **_NOTHING), progress=lambda *_: None).ratio
+    return _one_shot(net, recipe).ratio
 
 
 _NOTHING = {"retrain": Schedule(epochs=0), "finetune": Schedule(epochs=0), "cuts": 1, "reorder": False}
 
 
 def _one_shot(net, recipe):
-    made = compress(net, replace(recipe, **_NOTHING), progress=lambda *_: None)
-    return restore(made.stored, into=parameters.working_copy(net)).float()
-
-
-def _too_high(target):
-    return f"a file {target:g} times smaller than the net cannot be made with these bits and what is left alone"
-
-
-def _too_low(most):
-    return f"an error of at most {most:g} cannot be had with these bits, not even when every weight is kept"
+    return compress(net, replace(recipe, **_NOTHING), progress=lambda *_: None)
 
 
 def _aimed(recipe, reached, which, failure):

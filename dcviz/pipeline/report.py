@@ -29,9 +29,8 @@ class Report(Breakdown):
         """
         import pandas as pd
 
-        rows = []
-        for layer in self.layers:
-            row = {
+        rows = [
+            {
                 "shape": " x ".join(map(str, layer.shape)),
                 "weights": layer.weights,
                 "kept %": 100 * layer.nonzeros / max(layer.weights, 1),
@@ -40,8 +39,9 @@ class Report(Breakdown):
                 "bits a position": layer.index_bits,
                 "bytes": layer.file_bytes,
             }
-            rows.append(row)
-        table = pd.DataFrame(rows, index=[layer.name for layer in self.layers]).rename_axis("tensor")
+            for layer in self.layers
+        ]
+        table = pd.DataFrame(rows, index=[layer.name for layer in self.layers])
         weights = sum(layer.weights for layer in self.layers)
         whole = {
             "shape": "",

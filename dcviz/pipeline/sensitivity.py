@@ -10,9 +10,9 @@ import copy
 import numpy as np
 import torch
 
-from dcviz.errors import NetError, RecipeError
+from dcviz.errors import RecipeError, check_known
 from dcviz.ideas.pruning import check_weights, mask_from_density
-from dcviz.nets import models, training
+from dcviz.nets import training
 from dcviz.pipeline import parameters, retraining
 
 DENSITIES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.12, 0.08, 0.05, 0.03, 0.02)
@@ -64,16 +64,11 @@ def error_together(net, split, densities):
     densities: {layer: share of its weights that stay}; other layers are dense.
     Raises NetError for a layer that the net does not have, WeightError for a density outside 0..1.
     """
-    weights = retraining.weights_of(net)
-    unknown = sorted(set(densities) - set(weights))
-    if unknown:
-        raise NetError(f"no layer {', '.join(unknown)}; there are {', '.join(weights)}")
     pruned = copy.deepcopy(net)
-    with torch.no_grad():
-        for name, module in models.weight_layers(pruned).items():
-            if name in densities:
-                mask = mask_from_density(weights[name], densities[name])
-                module.weight.copy_(torch.from_numpy(np.where(mask, weights[name], 0)))
+    weights = retraining.weights_of(pruned)
+    for name in densities:
+        check_known("layer", name, weights)
+    retraining.Masked(pruned, {name: mask_from_density(weights[name], kept) for name, kept in densities.items()})
     return training.error_percent(pruned, split)
 
 

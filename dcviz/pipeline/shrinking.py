@@ -24,6 +24,7 @@ from dcviz.ideas.kmeans import assign, kmeans
 from dcviz.ideas.pruning import mask_from_density
 from dcviz.nets import checkpoints
 from dcviz.nets.training import is_finite, is_whole
+from dcviz.pipeline import parameters
 
 PIECE = 1 << 22
 """Most numbers of a piece, unless a single row has more."""
@@ -166,7 +167,7 @@ def beside(source):
         for entry in checkpoint.entries:
             for first, last in _cuts(entry.shape) if entry.same is None else ():
                 tensor = checkpoint.tensor(entry.key)
-                piece = _carried(tensor[first:last] if entry.shape else tensor).tobytes()
+                piece = parameters.array(tensor[first:last] if entry.shape else tensor).tobytes()
                 for name, coder in coders.items():
                     sizes[name] += len(coder.compress(piece))
     return {name: sizes[name] + len(coder.flush()) for name, coder in coders.items()}
@@ -203,12 +204,12 @@ def _cuts(shape):
 
 def _record(key, piece, how, density, bits):
     """A tensor, or a piece of one, as a record of a .dcz file."""
-    dtype = str(piece.dtype).removeprefix("torch.")
+    dtype = parameters.dtype_name(piece)
     if how == EXACT:
-        return Lossless(key, _carried(piece), dtype)
+        return Lossless(key, parameters.array(piece), dtype)
     if how == SHARED and bool(torch.isfinite(piece).all()):
         return _shared(key, piece, dtype, density, bits)
-    return Kept(key, _carried(piece), dtype)
+    return Kept(key, parameters.array(piece), dtype)
 
 
 def _shared(key, piece, dtype, density, bits):
@@ -228,13 +229,6 @@ def _shared(key, piece, dtype, density, bits):
         codebook = np.unique(rounded)
     coding = Coding(index_bits, codebook, huffman=True, dtype=dtype)
     return Layer(key, shared.reshape(piece.shape), None, coding, bare=True, dtype=dtype)
-
-
-def _carried(tensor):
-    """The bits of a tensor as a NumPy array of its shape, in the type that a .dcz file holds its dtype in."""
-    name = str(tensor.dtype).removeprefix("torch.")
-    flat = tensor.contiguous().reshape(-1).view(torch.uint8).numpy()
-    return flat.view(archive.DTYPES[name]).reshape(tensor.shape)
 
 
 class _Changes:

@@ -69,7 +69,7 @@ def test_every_measurement_is_reported(net, split):
 
 
 def test_unknown_layers_and_impossible_densities_are_named(net, split):
-    with pytest.raises(NetError, match="no layer fc7; there are 1, 3"):
+    with pytest.raises(NetError, match="no layer 'fc7'; there are 1, 3"):
         sensitivity.error_together(net, split, {"fc7": 0.5})
     with pytest.raises(WeightError, match=r"1\.5"):
         sensitivity.error_by_density(net, split, [1.5])
