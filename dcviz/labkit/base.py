@@ -135,7 +135,7 @@ class Lab(widgets.VBox):
     used = traitlets.Bool(False, help="True once the learner has changed something")
     prediction = traitlets.Instance(Prediction, allow_none=True)
     _made = ()
-    _guarding = False
+    _guarding = _following = False
     _on_page = False
     _note = ""  # what the alert says when nothing went wrong
 
@@ -207,6 +207,10 @@ class Lab(widgets.VBox):
 
     def tabulate(self):
         """Film what the mouse moves (`dcviz.labkit.film`); called once the lab is on a page, and after each change."""
+
+    def along(self, name):
+        """{state: value} that a change of the state ``name`` sets, too: what comes with a choice."""
+        return {}
 
     # what a lab uses ---------------------------------------------------------------------------
 
@@ -339,7 +343,16 @@ class Lab(widgets.VBox):
         let_go(self)
 
     def _changed(self, change):
-        self.guard(self.react)()
+        with LOCK:
+            if self._following:  # it goes along with another state, and is shown with that
+                return
+            self._following = True
+            try:
+                for name, value in self.along(change["name"]).items():
+                    setattr(self, name, value)
+            finally:
+                self._following = False
+            self.guard(self.react)()
 
     def _ask(self):
         """Take the prediction as it is now, and go on when it is answered."""

@@ -3,6 +3,8 @@
 The LeNets are here in full; AlexNet, VGG-16 and their kin are in ``models_imagenet``.
 """
 
+from contextlib import ExitStack, contextmanager
+
 import torch
 from torch import nn
 
@@ -98,6 +100,25 @@ def build(name, seed=None, **options):
         if seed is not None:
             torch.manual_seed(seed)
         return NETS[name](**options).eval()
+
+
+@contextmanager
+def watched(modules, see, inputs=False):
+    """Inside, ``see(name, output)`` is called after each call of one of {name: module}.
+
+    What it gives, unless None, goes on in the output's place. inputs: see(name, input) before each call instead.
+    """
+
+    def hook(name):
+        if inputs:
+            return lambda _, given: see(name, given[0])
+        return lambda _, given, output: see(name, output)
+
+    with ExitStack() as hooks:
+        for name, module in modules.items():
+            register = module.register_forward_pre_hook if inputs else module.register_forward_hook
+            hooks.callback(register(hook(name)).remove)
+        yield
 
 
 def weight_layers(net):

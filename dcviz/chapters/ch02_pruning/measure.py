@@ -214,5 +214,4 @@ def penalty_table(rows):
 
 
 def _means(rows, key, value):
-    groups = dict.fromkeys(row[key] for row in rows)
-    return {group: float(np.mean([row[value] for row in rows if row[key] == group])) for group in groups}
+    return pd.DataFrame(rows).groupby(key, sort=False)[value].mean().to_dict()

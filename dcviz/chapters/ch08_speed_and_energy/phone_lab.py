@@ -61,7 +61,6 @@ class PhoneLab(Lab):
     arithmetic_pj = traitlets.Float(TAKE.arithmetic_pj, min=0, max=1e5)
 
     def __init__(self, *, phone=NAMES[0], **state):
-        self._choosing = False
         super().__init__(phone=phone, **(_data_sheet(phones.phone(phone)) | state))
 
     @property
@@ -170,17 +169,9 @@ class PhoneLab(Lab):
         self._fill(bars)
         return figure
 
-    def _changed(self, change):
-        if self._choosing:
-            return
-        if change["name"] == "phone":  # with its data sheet, drawn once
-            self._choosing = True
-            try:
-                for name, value in _data_sheet(phones.phone(self.phone)).items():
-                    setattr(self, name, value)
-            finally:
-                self._choosing = False
-        super()._changed(change)
+    def along(self, name):
+        """A phone comes with its data sheet."""
+        return _data_sheet(phones.phone(self.phone)) if name == "phone" else {}
 
 
 def _data_sheet(chip):

@@ -141,9 +141,12 @@ def works(net):
         built = models.build(net)
         layers = models.weight_layers(built)
         outputs = {}
-        for name, module in layers.items():
-            module.register_forward_hook(functools.partial(_keep_size, outputs, name))
-        built(torch.empty(1, 3, 224, 224))
+
+        def keep(name, output):
+            outputs[name] = output.shape[-1] * output.shape[-2] if output.dim() == 4 else 1
+
+        with models.watched(layers, keep):
+            built(torch.empty(1, 3, 224, 224))
     connected = {layer.name.split("/")[1]: layer for layer in paper_layers().values() if layer.name.startswith(net)}
     found = []
     for (name, row), (key, module) in zip(paper.layers(net).items(), layers.items(), strict=True):
@@ -209,7 +212,3 @@ def energy_falls(net, name):
     """By what factor compression lowers the energy for one picture on a phone, as estimated."""
     dense, compressed = (estimate(net, form, phone(name)).millijoules for form in ("dense", "compressed"))
     return round(dense / compressed, 1)
-
-
-def _keep_size(outputs, name, module, arguments, result):
-    outputs[name] = result.shape[-1] * result.shape[-2] if result.dim() == 4 else 1

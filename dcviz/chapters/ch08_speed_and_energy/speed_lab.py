@@ -51,7 +51,7 @@ class SpeedLab(Lab):
         self.roof = limits["read_bytes_per_s"], limits["operations_per_s"]
         self.recorded = recordings.load("layer_times")
         self.card = recordings.find("gpu_times")
-        self._now, self._choosing = {}, False
+        self._now = {}
         super().__init__(layer=layer, **(self._published(layer) | state))
 
     # numbers -----------------------------------------------------------------------------------
@@ -285,14 +285,6 @@ class SpeedLab(Lab):
         self._now[settings] = rows
         self.react()
 
-    def _changed(self, change):
-        if self._choosing:
-            return
-        if change["name"] == "layer":  # with its density and active inputs, drawn once
-            self._choosing = True
-            try:
-                for name, value in self._published(self.layer).items():
-                    setattr(self, name, value)
-            finally:
-                self._choosing = False
-        super()._changed(change)
+    def along(self, name):
+        """A layer comes with its density and active inputs."""
+        return self._published(self.layer) if name == "layer" else {}

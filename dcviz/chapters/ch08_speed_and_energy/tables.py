@@ -8,27 +8,17 @@ from dataclasses import asdict
 import numpy as np
 
 from dcviz.chapters.ch08_speed_and_energy import energy, gpu_times, phones, timing
-from dcviz.errors import DataError
 from dcviz.evidence import paper
 from dcviz.labkit.markup import number
 
 
-def geometric_mean_speedup(rows, method, batch=1):
-    """Geometric mean over layers of dense time / time of ``method`` -> float. rows: list of Timing."""
-    times = {(row.layer, row.method): row.seconds for row in rows if row.batch == batch}
-    ratios = [times[layer, "dense"] / seconds for (layer, m), seconds in times.items() if m == method]
-    if not ratios:
-        raise DataError(f"no timings of {method} at batch {batch}")
-    return float(timing.geometric_mean(ratios))
-
-
 def table(rows):
     """Timings as a DataFrame: one row each, microseconds, speed-up over dense, bytes and GB/s."""
-    import pandas as pd
-
     rows = [asdict(row) for row in rows]
     key = ("layer", "batch", "active", "device")
     dense = {tuple(row[k] for k in key): row["seconds"] for row in rows if row["method"] == "dense"}
+    import pandas as pd
+
     return pd.DataFrame(
         {
             "layer": row["layer"],
@@ -47,6 +37,13 @@ def table(rows):
     )
 
 
+def _frame(table):
+    """{row: {column: value}} as a DataFrame; pandas comes with the first one, not with the chapter's first cell."""
+    import pandas as pd
+
+    return pd.DataFrame.from_dict(table, orient="index")
+
+
 CORE_I7, PAPER = "Core i7-5930k", "paper (quoted)"
 OURS, COUNTED = "this workbook (recorded)", "45 nm count (computed)"
 
@@ -56,8 +53,6 @@ def table_8(rows, batch=1, machine=CORE_I7):
 
     rows: list of dicts. Returns a DataFrame, the six layers and the geometric means of the speed-ups.
     """
-    import pandas as pd
-
     quoted = paper.table("table8_time_us")["data"][machine]
     ours = {(r["layer"], r["method"]): 1e6 * r["seconds"] / batch for r in rows if r["batch"] == batch}
     table = {}
@@ -71,7 +66,7 @@ def table_8(rows, batch=1, machine=CORE_I7):
             **{(OURS, f"{method} µs"): micro for method, micro in mine.items()},
             **{(OURS, f"{m} speed-up"): mine["dense"] / mine[m] for m in timing.METHODS[1:]},
         }
-    frame = pd.DataFrame.from_dict(table, orient="index")
+    frame = _frame(table)
     ratios = [column for column in frame if "speed-up" in column[1]]
     frame.loc["geometric mean"] = {column: timing.geometric_mean(frame[column]) for column in ratios}
     digits = {column: 2 if column in ratios else 1 for column in frame}
@@ -87,15 +82,13 @@ def crossover(rows, layer, method):
 
 def crossovers(rows):
     """From which batch on dense is as fast, per layer, from recorded rows (list of dicts) -> DataFrame."""
-    import pandas as pd
-
     table = {}
     for name in dict.fromkeys(row["layer"] for row in rows):
         mine = [row for row in rows if row["layer"] == name]
         found = {method: timing.crossover_batch(mine, method) for method in timing.METHODS[1:]}
         most = max(row["batch"] for row in mine)
         table[name] = {method: str(batch) if batch else f"over {most}" for method, batch in found.items()}
-    return pd.DataFrame.from_dict(table, orient="index")
+    return _frame(table)
 
 
 def table_9(machine=CORE_I7):
@@ -103,8 +96,6 @@ def table_9(machine=CORE_I7):
 
     Weights come from the cache of *this* machine if they fit, so the computed columns differ between machines.
     """
-    import pandas as pd
-
     quoted = {(r["layer"], r["case"]): r for r in energy.paper_joules() if r["machine"] == machine}
     table = {}
     for name, label in zip(timing.six_layers(), paper.table("table9_power_w")["layers"], strict=True):
@@ -121,7 +112,7 @@ def table_9(machine=CORE_I7):
             (COUNTED, "weights from"): ", ".join(e.source.rsplit(" ", 1)[1] for e in counted.values()),
             (COUNTED, "gain"): counted["dense"].joules / counted["compressed"].joules,
         }
-    frame = pd.DataFrame.from_dict(table, orient="index")
+    frame = _frame(table)
     return frame.round(1)
 
 
@@ -138,8 +129,6 @@ def gpu(recorded, batch=1):
 
     recorded: the ``Recorded`` of ``gpu_times``, or None: then the paper's columns stand alone. What was skipped is "".
     """
-    import pandas as pd
-
     quoted = {(r["layer"], r["case"]): r for r in energy.paper_joules() if r["machine"] == TITAN}
     ours = f"{card(recorded)} (recorded)" if recorded else ""
     table = {}
@@ -158,7 +147,7 @@ def gpu(recorded, batch=1):
             row[ours, f"{method} µs"] = 1e6 * found[0]["seconds"] / batch if found else np.nan
             row[ours, f"{method} mJ"] = 1e3 * spent[0]["joules"] / batch if spent else np.nan
         table[name] = row
-    frame = pd.DataFrame.from_dict(table, orient="index")
+    frame = _frame(table)
     return frame.round(3).astype(object).where(frame.notna(), "")
 
 
@@ -169,20 +158,16 @@ def card(recorded):
 
 def launches(recorded, layer="alexnet/fc7", batch=1):
     """One layer on a recorded GPU with cold caches, warm, and played back from a graph: DataFrame of microseconds."""
-    import pandas as pd
-
     rows = gpu_times.find(recorded, what="time", layer=layer, batch=batch)
     table = {m: {c: "" for c in gpu_times.CACHES} for m in dict.fromkeys(row["method"] for row in rows)}
     for row in rows:
         table[row["method"]][row["caches"]] = f"{1e6 * row['seconds']:.2f}"
-    return pd.DataFrame.from_dict(table, orient="index")
+    return _frame(table)
 
 
 def running(rows):
     """AlexNet run expanded and compressed, as recorded (``running_nets.rows``): memory and time, a DataFrame."""
-    import pandas as pd
-
-    return pd.DataFrame.from_dict(
+    return _frame(
         {
             row["form"]: {
                 "fully connected layers, MB": round(row["linear_bytes"] / 1e6, 1),
@@ -193,8 +178,7 @@ def running(rows):
                 "of these fully connected, ms": round(1e3 * row["linear_seconds"], 2),
             }
             for row in rows
-        },
-        orient="index",
+        }
     )
 
 
@@ -203,8 +187,6 @@ def viable():
 
     Estimated (``phones.estimate``). A DataFrame.
     """
-    import pandas as pd
-
     table = {}
     for phone in phones.phones():
         for form in (*phones.FORMS, *([phones.NPU] if phone.npu_ops else [])):
@@ -216,4 +198,4 @@ def viable():
                 row[title, "weights from"] = found.memory
             row["", "chip's numbers"] = "seen in print" if phone.checked else "unconfirmed"
             table[phone.name, form] = row
-    return pd.DataFrame.from_dict(table, orient="index")
+    return _frame(table)

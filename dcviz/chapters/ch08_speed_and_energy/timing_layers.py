@@ -196,17 +196,14 @@ def own_layer(name, weight):
 
 def activity(net, images):
     """{layer: share of its inputs that are not zero}, for the Linear layers of a torch net on images (n, ...)."""
-    shares, hooks = {}, []
-    for name, module in net.named_modules():
-        if isinstance(module, torch.nn.Linear):
-            keep = functools.partial(_keep_share, shares, name)
-            hooks.append(module.register_forward_pre_hook(keep))
-    try:
-        with torch.no_grad():
-            net(images)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    shares = {}
+
+    def keep(name, given):
+        shares[name] = float((given != 0).float().mean())
+
+    linear = {name: module for name, module in net.named_modules() if isinstance(module, torch.nn.Linear)}
+    with models.watched(linear, keep, inputs=True), torch.no_grad():
+        net(images)
     return shares
 
 
@@ -223,10 +220,6 @@ def _counted():
     """{"fc6": share of inputs that are not zero, ...} in our AlexNet at the paper's densities, as recorded."""
     rows = recordings.load("alexnet_activity").rows
     return {row["layer"]: round(row["active"], 3) for row in rows if row["net"] == "alexnet-cifar10-paper"}
-
-
-def _keep_share(shares, name, module, arguments):
-    shares[name] = float((arguments[0] != 0).float().mean())
 
 
 def _forms(name, packed):

@@ -1,6 +1,5 @@
 """One measure for all roads: bytes of the file, multiplications of one picture, error of the net read back."""
 
-import functools
 import time
 
 import numpy as np
@@ -13,21 +12,14 @@ from dcviz.nets import models, training
 
 def multiplications(net, shape=(1, 28, 28)):
     """Multiplications of one picture of ``shape`` in every layer -> {layer: int}, zero weights included."""
-    outputs, hooks = {}, []
-    layers = models.weight_layers(net)
-    for name, layer in layers.items():
-        hooks.append(layer.register_forward_hook(functools.partial(_keep_places, outputs, name)))
-    try:
-        with torch.no_grad():
-            net(torch.zeros(1, *shape))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return {name: layer.weight.numel() * outputs[name] for name, layer in layers.items()}
+    layers, places = models.weight_layers(net), {}
 
+    def keep(name, output):
+        places[name] = output[0, 0].numel() if output.dim() == 4 else 1
 
-def _keep_places(outputs, name, layer, arguments, result):
-    outputs[name] = result[0, 0].numel() if result.dim() == 4 else 1
+    with models.watched(layers, keep), torch.no_grad():
+        net(torch.zeros(1, *shape))
+    return {name: layer.weight.numel() * places[name] for name, layer in layers.items()}
 
 
 def milliseconds(nets, shape=(1, 28, 28), batch=1, readings=15, seconds=0.02):

@@ -7,7 +7,6 @@ For nets that are a chain, each layer fed by the one before it.
 """
 
 import copy
-import functools
 import itertools
 
 import numpy as np
@@ -66,25 +65,20 @@ def scores(net, split, criterion="taylor", layers=None, seed=0, to_input=trainin
 def _taylor(net, split, names, to_input, batch_size):
     """A gate of 1 on every channel: the loss's gradient at the gate is the sum of activation times gradient."""
     layers, gates, totals = models.weight_layers(net), {}, {}
-    hooks = [layers[name].register_forward_hook(functools.partial(_gate, gates, name)) for name in names]
-    try:
-        with training.threads(1):
-            for start in range(0, len(split), batch_size):
-                images, labels = split.images[start : start + batch_size], split.labels[start : start + batch_size]
-                logits = net(to_input(images))
-                loss = F.cross_entropy(logits, torch.as_tensor(np.array(labels)), reduction="sum")
-                for name, gradient in zip(names, torch.autograd.grad(loss, [gates[n] for n in names]), strict=True):
-                    felt = gradient.flatten(1).abs().double().sum(0).numpy()
-                    totals[name] = totals.get(name, 0) + felt
-    finally:
-        for hook in hooks:
-            hook.remove()
+
+    def gate(name, output):
+        gates[name] = torch.ones(*output.shape[:2], *[1] * (output.dim() - 2), requires_grad=True)
+        return output * gates[name]
+
+    with models.watched({name: layers[name] for name in names}, gate), training.threads(1):
+        for start in range(0, len(split), batch_size):
+            images, labels = split.images[start : start + batch_size], split.labels[start : start + batch_size]
+            logits = net(to_input(images))
+            loss = F.cross_entropy(logits, torch.as_tensor(np.array(labels)), reduction="sum")
+            for name, gradient in zip(names, torch.autograd.grad(loss, [gates[n] for n in names]), strict=True):
+                felt = gradient.flatten(1).abs().double().sum(0).numpy()
+                totals[name] = totals.get(name, 0) + felt
     return {name: total / len(split) for name, total in totals.items()}
-
-
-def _gate(gates, name, layer, arguments, output):
-    gates[name] = torch.ones(*output.shape[:2], *[1] * (output.dim() - 2), requires_grad=True)
-    return output * gates[name]
 
 
 def oracle(net, split, layer):

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from dcviz.errors import RecipeError
 from dcviz.ideas.pruning import mask_from_density
+from dcviz.nets import models
 
 WAYS = ("magnitude, whole layer", "magnitude, each output", "Wanda, whole layer", "Wanda, each output", "corrected")
 """How a layer can be pruned; "corrected" is Wanda for each output, then ``correct``."""
@@ -25,24 +26,15 @@ def grams(net, inputs, layers=None):
 
     The diagonal holds the squared norms that Wanda needs. layers: names, or None for all.
     """
-    found, hooks = {}, []
+    linear = {name: module for name, module in net.named_modules() if isinstance(module, nn.Linear)}
+    wanted, found = {name: linear[name] for name in linear if layers is None or name in layers}, {}
 
-    def keep(name):
-        def hook(_, arguments):
-            x = arguments[0].flatten(0, -2)
-            found[name] = found.get(name, 0) + x.T @ x
+    def keep(name, given):
+        x = given.flatten(0, -2)
+        found[name] = found.get(name, 0) + x.T @ x
 
-        return hook
-
-    for name, module in net.named_modules():
-        if isinstance(module, nn.Linear) and (layers is None or name in layers):
-            hooks.append(module.register_forward_pre_hook(keep(name)))
-    try:
-        with torch.no_grad():
-            net(inputs)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with models.watched(wanted, keep, inputs=True), torch.no_grad():
+        net(inputs)
     return {name: gram.numpy() for name, gram in found.items()}
 
 

@@ -233,9 +233,6 @@ def test_limits_of_the_machine_are_positive():
 
 def test_a_table_puts_each_timing_beside_dense():
     rows = [a_timing(), a_timing(method="csr", seconds=1e-3), a_timing(layer="b"), a_timing(layer="b", method="csr")]
-    assert tables.geometric_mean_speedup(rows, "csr") == pytest.approx(2)
-    with pytest.raises(DataError, match="no timings of compressed"):
-        tables.geometric_mean_speedup(rows, "compressed")
     table = tables.table(rows)
     assert table["speed-up"].tolist() == [1, 4, 1, 1]
     assert table["µs"].tolist() == [4000, 1000, 4000, 4000]
