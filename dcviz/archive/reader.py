@@ -14,23 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dcviz.archive import live, planes
-from dcviz.archive.streams import (
-    ARRAYS_PER_BYTE,
-    MAX_ARRAYS,
-    MAX_HEADER,
-    MAX_LAYERS,
-    MAX_NUMBERS,
-    MAX_RECORDS,
-    MAX_SEALED,
-    MAX_WEIGHTS,
-    FileReader,
-    Reader,
-    Symbols,
-    Writer,
-    blocks,
-    read_symbols,
-)
+from dcviz.archive import live, planes, streams
+from dcviz.archive.streams import FileReader, Reader, Symbols, Writer, blocks, read_symbols
 from dcviz.archive.types import (
     BARE,
     BIAS,
@@ -165,7 +150,7 @@ def _contents(file, max_bytes, allow=lambda size: None):
 
 def _contents_1(file, allow):
     """Version 1: the header says what each section holds."""
-    header = file.section("the header", MAX_HEADER)
+    header = file.section("the header", streams.MAX_HEADER)
     name = header.text("header")
     records = _read_records(header)
     file.parts += header.parts
@@ -179,21 +164,21 @@ def _contents_1(file, allow):
 
 def _contents_2(file, allow):
     """Version 2: each section begins with what it holds."""
-    header = file.section("the header", MAX_HEADER, number=None)
+    header = file.section("the header", streams.MAX_HEADER, number=None)
     name, features, count = header.text("header"), header.byte("header"), header.varint("header")
     sections = _sealed(file, header) if features == SEALED else file
     if not features and zlib.crc32(header.whole) != int.from_bytes(file.raw(4, "checksums"), "little"):
         raise ArchiveError("the header is damaged: its checksum does not match")
     if features not in (0, SEALED):
         raise ArchiveError(f"the file has features ({features}) that this dcviz does not know")
-    if count > MAX_RECORDS:
-        raise ArchiveError(f"the header declares {count:,} records; at most {MAX_RECORDS:,} are possible")
+    if count > streams.MAX_RECORDS:
+        raise ArchiveError(f"the header declares {count:,} records; at most {streams.MAX_RECORDS:,} are possible")
     header.end("the header")
     file.parts += header.parts
     yield PARAMETERS, name, count
     seen: set[str] = set()
     met = _Met([])
-    most, arrays = max(MAX_ARRAYS, ARRAYS_PER_BYTE * file.size), 0
+    most, arrays = max(streams.MAX_ARRAYS, streams.ARRAYS_PER_BYTE * file.size), 0
     for number in range(count):
         payload = sections.section(f"record {number}", number=None if features else number)
         kind = payload.byte("header")
@@ -217,8 +202,8 @@ def _contents_2(file, allow):
 
 def _sealed(file, header):
     """A ``Reader`` of the sections of a file with one checksum, once that is found right."""
-    if file.size > MAX_SEALED:
-        raise ArchiveError(f"a file of {file.size:,} bytes has one checksum; at most {MAX_SEALED:,} can")
+    if file.size > streams.MAX_SEALED:
+        raise ArchiveError(f"a file of {file.size:,} bytes has one checksum; at most {streams.MAX_SEALED:,} can")
     if file.left < 4:
         raise ArchiveError("cut short: 4 bytes of checksum expected")
     sections = bytes(file.raw(file.left - 4, "sections"))
@@ -281,12 +266,12 @@ class _Record:
 def _read_records(header):
     """The ``_Record`` of every layer of version 1; this ends the header."""
     count = header.varint("header")
-    if count > MAX_LAYERS:
-        raise ArchiveError(f"the header declares {count:,} layers; at most {MAX_LAYERS:,} are possible")
+    if count > streams.MAX_LAYERS:
+        raise ArchiveError(f"the header declares {count:,} layers; at most {streams.MAX_LAYERS:,} are possible")
     records = [_read_record(header) for _ in range(count)]
     header.end("the header")
-    if sum(record.size for record in records) > MAX_WEIGHTS:
-        raise ArchiveError(f"the header declares more than {MAX_WEIGHTS:,} weights")
+    if sum(record.size for record in records) > streams.MAX_WEIGHTS:
+        raise ArchiveError(f"the header declares more than {streams.MAX_WEIGHTS:,} weights")
     keys = [key for record in records for key in record.keys]
     if len(set(keys)) < len(keys):
         raise ArchiveError("two layers have the same name")
@@ -296,7 +281,7 @@ def _read_records(header):
 def _read_record(header):
     name, flags = header.text("header"), header.byte("header")
     weights_as, bias_as = ("float16" if flags & bit else "float32" for bit in (HALF, BIAS_HALF))
-    shape = _read_shape(header, name, MAX_WEIGHTS)
+    shape = _read_shape(header, name, streams.MAX_WEIGHTS)
     return _checked(_Record(name, flags, shape, "float32", weights_as, bias_as))
 
 
@@ -328,7 +313,7 @@ def _read_coded(payload, met):
     name, flags, types = payload.text("header"), payload.byte("header"), payload.byte("header")
     if flags & (HALF | BIAS_HALF) or types >> 6 or (types >> 4 and not flags & BIAS):
         raise ArchiveError(f"layer {name!r} has flags that exclude each other")
-    shape = _read_shape(payload, name, MAX_NUMBERS)
+    shape = _read_shape(payload, name, streams.MAX_NUMBERS)
     dtype, weights_as, bias_as = (list(FLOATS)[types >> at & 3] for at in (0, 2, 4))
     return _read_layer(payload, _checked(_Record(name, flags, shape, dtype, weights_as, bias_as, PARAMETERS)))
 
@@ -378,8 +363,8 @@ def _read_tensor(payload):
     if ndim > 8:
         raise ArchiveError(f"tensor {name!r} declares {ndim} dimensions")
     shape = tuple(payload.varint("header") for _ in range(ndim))
-    if math.prod(size for size in shape if size) > MAX_NUMBERS:
-        raise ArchiveError(f"tensor {name!r} declares the shape {shape}, beyond {MAX_NUMBERS:,} numbers")
+    if math.prod(size for size in shape if size) > streams.MAX_NUMBERS:
+        raise ArchiveError(f"tensor {name!r} declares the shape {shape}, beyond {streams.MAX_NUMBERS:,} numbers")
     return name, list(DTYPES)[number], shape
 
 
@@ -459,8 +444,8 @@ def _read_more(payload, met):
     ):
         raise ArchiveError(f"more of {content.name!r} does not follow on rows of the same tensor, shape and type")
     shape = (tensor.shape[0] + rows.shape[0], *tensor.shape[1:])
-    if math.prod(size for size in shape if size) > MAX_NUMBERS:
-        raise ArchiveError(f"tensor {key!r} declares the shape {shape}, beyond {MAX_NUMBERS:,} numbers")
+    if math.prod(size for size in shape if size) > streams.MAX_NUMBERS:
+        raise ArchiveError(f"tensor {key!r} declares the shape {shape}, beyond {streams.MAX_NUMBERS:,} numbers")
     met.tensors[-1] = (key, _Tensor(shape, tensor.dtype, True))
     return _MoreContent(content)
 
@@ -548,7 +533,7 @@ def _read_live(payload, met):
     has_bias, flags = bool(form & 8), BIAS * bool(form & 8) | BARE * bool(form & 16)
     if form >> 7:
         raise ArchiveError(f"layer {name!r} is of a form ({form}) that this dcviz does not know")
-    shape = _sizes(payload, name, 1 + (form & 7), MAX_NUMBERS)
+    shape = _sizes(payload, name, 1 + (form & 7), streams.MAX_NUMBERS)
     record = _checked(_Record(name, flags, shape, list(FLOATS)[form >> 5], version=PARAMETERS))
     block = live.read(payload, shape[0], record.size // shape[0], has_bias, live.MAX_LIVE - met.places, name)
     met.places += block.shape.size

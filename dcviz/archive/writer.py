@@ -6,19 +6,8 @@ import zlib
 
 import numpy as np
 
-from dcviz.archive import live, planes
-from dcviz.archive.streams import (
-    ARRAYS_PER_BYTE,
-    MAX_ARRAYS,
-    MAX_LAYERS,
-    MAX_NAME,
-    MAX_NUMBERS,
-    MAX_RECORDS,
-    MAX_SEALED,
-    MAX_WEIGHTS,
-    Writer,
-    write_symbols,
-)
+from dcviz.archive import live, planes, streams
+from dcviz.archive.streams import Writer, write_symbols
 from dcviz.archive.types import (
     BARE,
     BIAS,
@@ -54,7 +43,7 @@ def pieces(net):
     """
     if any(isinstance(layer, Layer) and layer.coding.live is not None for layer in net.layers):
         data = sealed(net)
-        if len(data) <= MAX_SEALED:
+        if len(data) <= streams.MAX_SEALED:
             yield data
             return
     if not fits_version_1(net):
@@ -79,7 +68,7 @@ def pieces(net):
 def fits_version_1(net):
     """Whether all records are layers of float32 stored as float32 or float16, and neither they nor weights too many."""
     old = ("float32", "float16")
-    plain = len(net.layers) <= MAX_LAYERS and all(
+    plain = len(net.layers) <= streams.MAX_LAYERS and all(
         isinstance(layer, Layer)
         and isinstance(layer.weight, np.ndarray)
         and layer.dtype == "float32"
@@ -88,7 +77,7 @@ def fits_version_1(net):
         and layer.coding.live is None
         for layer in net.layers
     )
-    return plain and sum(layer.weight.size for layer in net.layers) <= MAX_WEIGHTS
+    return plain and sum(layer.weight.size for layer in net.layers) <= streams.MAX_WEIGHTS
 
 
 def record_pieces(name, count, records):
@@ -123,8 +112,8 @@ def _header(name, count, features):
     header.text(_name(name, "the net"))
     header.byte(features)
     header.varint(count)
-    if count > MAX_RECORDS:
-        raise WeightError(f"net {name!r} has {count:,} records; at most {MAX_RECORDS:,} are possible")
+    if count > streams.MAX_RECORDS:
+        raise WeightError(f"net {name!r} has {count:,} records; at most {streams.MAX_RECORDS:,} are possible")
     return header
 
 
@@ -156,10 +145,10 @@ def _sections(name, count, records):
         raise WeightError(
             f"net {name!r} has live blocks of {places:,} places together; at most {live.MAX_LIVE:,} are possible"
         )
-    if arrays > max(MAX_ARRAYS, ARRAYS_PER_BYTE * written):
+    if arrays > max(streams.MAX_ARRAYS, streams.ARRAYS_PER_BYTE * written):
         raise WeightError(
-            f"net {name!r} has layers of {arrays:,} bytes in a file of {written:,}; at most {MAX_ARRAYS:,} bytes, or "
-            f"{ARRAYS_PER_BYTE:,} for each byte of the file, are possible"
+            f"net {name!r} has layers of {arrays:,} bytes in a file of {written:,}; at most {streams.MAX_ARRAYS:,} "
+            f"bytes, or {streams.ARRAYS_PER_BYTE:,} for each byte of the file, are possible"
         )
 
 
@@ -233,8 +222,8 @@ def _kept(record):
         raise WeightError(f"{where}: {record.dtype} is held by a NumPy array of {held.name}")
     if array.ndim > 8:
         raise WeightError(f"{where}: an array of {array.ndim} dimensions; at most 8 are possible")
-    if math.prod(size for size in array.shape if size) > MAX_NUMBERS:
-        raise WeightError(f"{where} has the shape {array.shape}; at most {MAX_NUMBERS:,} numbers are possible")
+    if math.prod(size for size in array.shape if size) > streams.MAX_NUMBERS:
+        raise WeightError(f"{where} has the shape {array.shape}; at most {streams.MAX_NUMBERS:,} numbers are possible")
     head = Writer([1])
     head.text(record.name)
     head.byte(list(DTYPES).index(record.dtype))
@@ -292,8 +281,8 @@ def check_layer(layer):
         raise WeightError(f"{where}: weights must be an array of 1 to 8 dimensions")
     if not layer.weight.size:
         raise WeightError(f"{where} is empty")
-    if layer.weight.size > MAX_NUMBERS:
-        raise WeightError(f"{where} has {layer.weight.size:,} weights; at most {MAX_NUMBERS:,} are possible")
+    if layer.weight.size > streams.MAX_NUMBERS:
+        raise WeightError(f"{where} has {layer.weight.size:,} weights; at most {streams.MAX_NUMBERS:,} are possible")
     for dtype in (layer.dtype, coding.dtype, coding.bias_dtype):
         if dtype not in FLOATS:
             raise WeightError(f"{where}: dtype must be one of {', '.join(FLOATS)}, not {dtype!r}")
@@ -316,16 +305,16 @@ def check_layer(layer):
 
 
 def _name(name, what):
-    """A name that a file can hold: Unicode text of at most ``MAX_NAME`` bytes as UTF-8."""
+    """A name that a file can hold: Unicode text of at most ``streams.MAX_NAME`` bytes as UTF-8."""
     if not isinstance(name, str):
         raise WeightError(f"the name of {what} must be text, not {type(name).__name__}")
     try:
         size = len(name.encode())
     except UnicodeEncodeError as error:
         raise WeightError(f"the name of {what}, {name!r}, is no Unicode text") from error
-    if size > MAX_NAME:
+    if size > streams.MAX_NAME:
         raise WeightError(
-            f"the name of {what}, {name[:40]!r}..., takes {size:,} bytes; at most {MAX_NAME:,} are possible"
+            f"the name of {what}, {name[:40]!r}..., takes {size:,} bytes; at most {streams.MAX_NAME:,} are possible"
         )
     return name
 

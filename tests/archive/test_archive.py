@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from dcviz import archive
-from dcviz.archive import Coding, Layer, StoredNet, streams, writer
+from dcviz.archive import Coding, Layer, StoredNet, streams
 from dcviz.errors import ArchiveError, CodebookError, WeightError
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -207,7 +207,7 @@ def test_a_net_of_too_many_names_layers_or_weights_is_refused(monkeypatch):
     most = StoredNet("n" * 1024, layers[:4096])
     assert_same(archive.loads(archive.dumps(most)), most)
     for limit, value in (("MAX_WEIGHTS", 99), ("MAX_ARRAYS", 396), ("ARRAYS_PER_BYTE", 3)):
-        monkeypatch.setattr(writer, limit, value)
+        monkeypatch.setattr(streams, limit, value)
     pruned = Layer("w", np.zeros((10, 10), np.float32), None, Coding(9))
     with pytest.raises(WeightError, match="has layers of 400 bytes in a file of 12; at most 396 bytes, or 3 for each"):
         archive.dumps(StoredNet("net", (pruned,)))
@@ -219,7 +219,7 @@ def test_more_layers_or_weights_than_version_1_can_hold_make_version_2(monkeypat
         data = archive.dumps(StoredNet("net", layers[:count]))
         assert data[4] == version
         assert_same(archive.loads(data), StoredNet("net", layers[:count]))
-    monkeypatch.setattr(writer, "MAX_WEIGHTS", 6)
+    monkeypatch.setattr(streams, "MAX_WEIGHTS", 6)
     assert [archive.dumps(StoredNet("net", (Layer("w", w),)))[4] for w in (ONES, np.ones(7, np.float32))] == [1, 2]
 
 

@@ -8,7 +8,7 @@ from random_files import section
 from test_archive_costs import peak, watched
 
 from dcviz import archive
-from dcviz.archive import Coding, Kept, Layer, Lossless, More, StoredNet, Tie, reader as archive_reader, streams, writer
+from dcviz.archive import Coding, Kept, Layer, Lossless, More, StoredNet, Tie, reader as archive_reader, streams
 from dcviz.errors import ArchiveError, WeightError
 
 GOLDEN = Path(__file__).parent / "golden" / "version-2.dcz"
@@ -296,7 +296,7 @@ def test_rows_follow_on_bare_layers_and_tensors_alone():
 
 def test_the_writer_counts_what_the_reader_will(monkeypatch):
     for limit, value in (("MAX_ARRAYS", 999), ("ARRAYS_PER_BYTE", 3)):
-        monkeypatch.setattr(writer, limit, value)
+        monkeypatch.setattr(streams, limit, value)
     net = StoredNet("net", (Lossless("w", np.zeros(500, np.float32)),))
     with pytest.raises(WeightError, match="has layers of 2,000 bytes in a file of 15"):
         archive.dumps(net)
