@@ -23,8 +23,8 @@ A lab in 30 lines::
             self.line.set_ydata(self.result)
             self.picture_view.refresh()
 
-        def describe(self):                                 # the caption, all the numbers in it; html() escapes
-            return html("Noise of <b>{:.3g}</b> on {} ...", self.width, self.layer)
+        def describe(self):                                 # the caption, all the numbers in it; it is escaped
+            return self.say("Noise of <b>{width:.3g}</b> on {layer} makes {errors:.1f}% ...", errors=self.result)
 
         def picture(self):                                  # the static picture: what GitHub and slides show
             figure, axes = theme.figure(8, 4)
@@ -198,7 +198,7 @@ class Lab(widgets.VBox):
         raise NotImplementedError
 
     def describe(self):
-        """The caption with the numbers that the views show: `html(template, ...)`, or text without tags."""
+        """The caption with the numbers that the views show: `self.say(template, ...)`, or text without tags."""
         raise NotImplementedError
 
     def picture(self):
@@ -213,6 +213,11 @@ class Lab(widgets.VBox):
         return {}
 
     # what a lab uses ---------------------------------------------------------------------------
+
+    def say(self, template, *arguments, **named):
+        """`html` of a template that knows the lab's state by its names, too: "<b>{layer}</b> of {net}"."""
+        state = {name: getattr(self, name) for name in self.state_names}
+        return html(template, *arguments, **(state | named))
 
     def bind(self, widget, name, trait="value"):
         """Link the lab's state `name` and `widget.trait`, both ways, starting from the lab's value.

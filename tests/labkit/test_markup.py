@@ -58,15 +58,10 @@ def unsafe_markup(tree):
 
 def trusted(tree):
     """Calls that say of a value, not of a constant, that it is markup -> list of lines."""
-    kinds = {"Markup": ast.Constant, "html": ast.Constant | ast.Name}
-    return [
-        node.lineno
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id in kinds
-        and not isinstance(_table(node.args[0]), kinds[node.func.id])
-    ]
+    kinds = {"Markup": ast.Constant, "html": ast.Constant | ast.Name, "say": ast.Constant | ast.Name}
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    named = [(node, getattr(node.func, "id", getattr(node.func, "attr", ""))) for node in calls]
+    return [node.lineno for node, name in named if name in kinds and not isinstance(_table(node.args[0]), kinds[name])]
 
 
 def _table(node):
@@ -102,6 +97,7 @@ def test_what_is_no_markup_is_left_alone():
     assert not unsafe_markup(ast.parse("f'{a} < {b}'; f'{a}'; '<b>' '</b>'; html('<b>{}</b>', name); 'a < %d' % 3"))
     assert trusted(ast.parse("Markup(name)"))
     assert trusted(ast.parse("html(f'{name}')"))
+    assert trusted(ast.parse("self.say(name + '</b>')"))
     assert trusted(ast.parse("html(state['name'])"))
     assert not trusted(ast.parse("Markup(''); html('{}', name); html(WORDS['all'], name)"))
 

@@ -79,19 +79,17 @@ class EnergyLab(Lab):
 
     def describe(self):
         compute, dense, small, chip = (self.joules[name] for name, _ in ROWS)
-        return html(
+        return self.say(
             "{connections:,.0f} connections × {dram_pj} pJ = {joules} per inference; "
             "× {rate} a second = <b>{watts}</b> only to fetch weights from DRAM. "
             "Made {ratio:g} times smaller: <b>{small}</b> from DRAM, "
             "<b>{chip}</b> from on-chip SRAM, where they now may fit: "
             "{dense:,.0f} times less. Arithmetic, dense: {compute}. "
             "<i>Computed from the table, not measured.</i>",
-            connections=self.connections,
             dram_pj=number(self.dram_pj),
             joules=_joules(dense),
             rate=number(self.rate),
             watts=_watts(dense * self.rate),
-            ratio=self.ratio,
             small=_watts(small * self.rate),
             chip=_watts(chip * self.rate),
             dense=dense / chip,

@@ -222,15 +222,13 @@ class PruningLab(ThresholdLab):
         )
         if self.evaluate is not None and error is None:
             measured = " Error: not measured here yet."
-        return html(
+        return self.say(
             "<b>{layer}</b> ({shape}) of {net}, threshold <b>{threshold:.4g}</b> = "
             "{quality:.2f} × std: <b>{density}</b> pruned, "
             "<b>{kept:,}</b> of {n:,} kept. With {index_bits}-bit relative index and float32 values: "
             "<b>{bytes:,} bytes</b> instead of {dense_bytes:,} "
             "({ratio}), {fillers:,} of the entries fillers.{measured}",
-            layer=self.layer,
             shape=shape,
-            net=self.net,
             threshold=self._at,
             quality=self.quality_at(self._at),
             density=percent(1 - self.density),

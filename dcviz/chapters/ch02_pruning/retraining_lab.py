@@ -215,14 +215,12 @@ class RetrainingLab(Lab):
         whose = {True: " by your own function", False: ""}[self.own]
         if self.prune and self.method == "one cut" and not self.own:
             whose = " (by dcviz: your function returns nothing yet)"
-        text = html(
+        text = self.say(
             "<b>{net}</b>, dense error {dense_error:.1f}% on 1,000 held-out digits. Kept: {kept}. "
             "In {layer} the cut at |w| &lt; <b>{threshold:.3g}</b>{whose} leaves "
             "<b>{left:,}</b> of {size:,} weights.",
-            net=self.net,
             dense_error=dense_error,
             kept=kept,
-            layer=self.layer,
             threshold=threshold,
             whose=whose,
             left=int(cut.sum()),
@@ -230,27 +228,24 @@ class RetrainingLab(Lab):
         )
         film = self.film
         if film is None:
-            return html(
+            return self.say(
                 "{text} Not retrained yet: press the button (<i>{method}</i>, {steps:,} steps).",
                 text=text,
-                method=self.method,
                 steps=self._steps(),
             )
         at = film.at(self.moment)
         inside, survivors = film.inside[at][self.layer], int(film.counts[at][self.layer].sum())
         share = 100 * inside / max(1, survivors)
-        return html(
+        return self.say(
             "{text} After <b>{steps:,}</b> of {total:,} retraining steps (<i>{method}</i>) "
             "the error is <b>{errors:.1f}%</b>, from {start:.1f}% at the start; "
             "<b>{share:.0f}%</b> of {layer}'s remaining weights now lie inside the old threshold.",
             text=text,
             steps=film.steps[at],
             total=film.total,
-            method=self.method,
             errors=film.errors[at],
             start=film.errors[0],
             share=share,
-            layer=self.layer,
         )
 
     def picture(self):

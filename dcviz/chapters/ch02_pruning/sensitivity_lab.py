@@ -140,14 +140,12 @@ class SensitivityLab(Lab):
 
     def describe(self):
         if not self.errors:
-            return html(
+            return self.say(
                 "<b>{net}</b>, layers {layers}. Nothing measured yet: press the button. "
                 "Each layer is then pruned alone, to {densities} densities, and the net read "
                 "{images:,} held-out digits at each.",
-                net=self.net,
                 layers=joined(", ", (html("{}", name) for name in self.layers)),
                 densities=len(self.densities),
-                images=self.images,
             )
         keep, sizes = self.must_keep, self.layers
         kept = joined(", ", (html("{} <b>{:.0f}%</b>", name, 100 * share) for name, share in keep.items()))
@@ -162,13 +160,11 @@ class SensitivityLab(Lab):
                 together=self.together,
             )
         )
-        return html(
+        return self.say(
             "<b>{net}</b>: dense error {dense:.1f}% on {images:,} held-out digits, "
             "measured here. With at most {limit:.1f}% allowed (dashed line) each layer alone must keep: {kept}. "
             "Most sensitive: <b>{most_sensitive}</b>.{together}",
-            net=self.net,
             dense=self.limit - self.allowed,
-            images=self.images,
             limit=self.limit,
             kept=kept,
             most_sensitive=self.most_sensitive,

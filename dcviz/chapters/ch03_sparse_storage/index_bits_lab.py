@@ -127,19 +127,15 @@ class IndexBitsLab(Lab):
             else (f"{100 * (here / self.totals[self.best] - 1):.1f}% more than b = {self.best}, the best")
         )
         other = min(("bitmap", "absolute", "CSR", "CSC"), key=self.sizes.get)
-        return html(
+        return self.say(
             "<b>{layer}</b> of {net}, walked by {order}: <b>{a:,}</b> of {size:,} "
             "weights kept. With b = {b}: ({a:,} + <b>{fillers:,} fillers</b>) × ({b} + {value_bits}) "
             "bits = <b>{here:,.0f} bytes</b>, {best}. {mixed}Best of the other formats: {other}, {sizes:,.0f} bytes; "
             "dense float32: {dense:,.0f}.",
-            layer=self.layer,
-            net=self.net,
-            order=self.order,
             a=a,
             size=self.mask.size,
             b=b,
             fillers=self.fillers,
-            value_bits=self.value_bits,
             here=here / 8,
             best=best,
             mixed="" if self.waits else f"Shuffled, the same weights need {mixed:,} fillers. ",

@@ -318,11 +318,10 @@ class LloydLab(Lab):
     def describe(self):
         now, best = self.inertias[self.steps], self._best_shown()
         above = {} if best is None else {"best": f"{best:.4g}", "above": f"{100 * (now / best - 1):.1f}"}
-        return html(
+        return self.say(
             WORDS,
             **self._layer_words(),
             which=OWN if self.start else html(NAMED, init=self.init),
-            steps=self.steps,
             now=f"{now:.4g}",
             first=f"{self.inertias[0]:.4g}",
             empty=_empty_words(self.empty),

@@ -256,13 +256,11 @@ class SharingLab(Lab):
                 error=error,
                 where=where,
             )
-        return html(
+        return self.say(
             "<b>{layer}</b> of {net}{pruned}, {n:,} weights, "
             "<b>{k}</b> centroids from <b>{init}</b>, {stage}{empty}. Inertia "
             "{inertia:.4g}. {served}Codes of {bits}: "
             "<b>{rate:.2f}×</b> smaller than 32-bit values.{said}",
-            layer=self.layer,
-            net=self.net,
             pruned="" if self._given is not None else " (pruned)" if self.pruned else " (dense)",
             n=n,
             k=k,

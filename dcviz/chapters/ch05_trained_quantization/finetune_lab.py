@@ -150,13 +150,9 @@ class FinetuneLab(Lab):
 
     def describe(self):
         k, n = self.before[self.layer].size, self.values[self.layer].size
-        text = html(
+        text = self.say(
             "{net}, every layer with {bits}-bit codes from <b>{init}</b>; shown <b>{layer}</b>: "
             "{n:,} weights share <b>{k}</b> values, so {n:,} codes stand still and {k} numbers learn.",
-            net=self.net,
-            bits=self.bits,
-            init=self.init,
-            layer=self.layer,
             n=n,
             k=k,
         )

@@ -187,11 +187,10 @@ class GradientLab(Lab):
         members = np.array(self.gradients)[self.codes == i]
         written = " + ".join(f"({number(g)})" if g < 0 else number(g) for g in members)
         same = self.state() == _state_of(self._quoted) | {"cell": self.cell}
-        return html(
+        return self.say(
             WORDS,
             i=i,
             members=len(members),
-            reduce=self.reduce,
             how=HOW[self.reduce].format(written=written, members=len(members)),
             number=number(self.reduced[i]),
             centroid=number(self.centroids[i]),

@@ -213,21 +213,16 @@ class DecodeLab(Lab):
     def describe(self):
         done, total = len(self.decoded), len(self.symbols)
         fixed = total * self.data.width
-        text = html(
+        text = self.say(
             "{layer}, {stream} of {net}, symbols {start} to {last}: "
             "{bits} bits by Huffman, {fixed} at {width} each. "
             "Read <b>{read}</b> of {bits} bits, decoded <b>{done} of {total}</b>: "
             "{decoded}.",
-            layer=self.layer,
-            stream=self.stream,
-            net=self.net,
-            start=self.start,
             last=self.start + total - 1,
             total=total,
             bits=len(self.bits),
             fixed=fixed,
             width=counted(self.data.width, "bit"),
-            read=self.read,
             done=done,
             decoded=words(", ".join(map(str, self.decoded)) or "none yet"),
         )

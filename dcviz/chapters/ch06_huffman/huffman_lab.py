@@ -323,14 +323,11 @@ class HuffmanLab(Lab):
         )
         change = html("saves <b>{saving:.1f}%</b>", saving=100 * self.saving) if coded.table else "saves nothing"
         filler = f", {self.data.fillers:,} of them fillers" if self.data.fillers else ""
-        text = html(
+        text = self.say(
             "<b>{layer}, {stream}</b> of {net}: {size:,} symbols{filler}, "
             "{kinds} different. Fixed length {width}; entropy {entropy:.3f}; "
             "Huffman <b>{mean_length:.3f} bits</b> on average, words of {words}. Stream: {bytes:,} → "
             "<b>{table}: {change}.",
-            layer=self.layer,
-            stream=self.stream,
-            net=self.net,
             size=self.data.symbols.size,
             filler=filler,
             kinds=self._kinds,

@@ -174,17 +174,14 @@ class OwnNetLab(Lab):
         weights, named = sum(self._sizes.values()), len(self._sizes)
         if self.result is None or self._made_by != self.recipe:
             last = "" if self.result is None else " The picture and the file are of your last run, with another recipe."
-            return html(
+            return self.say(
                 "<b>{net}</b>: {dense:,} bytes. {named} tensors with {weights:,} weights are compressed, the rest is "
                 "kept as it is. At {density:.0%} and {bits} bits expect about <b>{expected:,} bytes</b>, {ratio:.1f}x "
                 "smaller, before Huffman coding takes off some more. {training} Press <b>Run</b>.{last}",
                 last=last,
-                net=self.net,
                 dense=self._dense,
                 named=named,
                 weights=weights,
-                density=self.density,
-                bits=self.bits,
                 expected=self.expected,
                 ratio=self._dense / self.expected,
                 training="" if self.trains else "There are no data, so nothing is retrained.",
@@ -197,9 +194,8 @@ class OwnNetLab(Lab):
                 before=stages[0].measured,
                 after=stages[-1].measured,
             )
-        return html(
+        return self.say(
             "<b>{net}: {sentence}.</b> Kept as they are: {kept:,} bytes. Expected were {expected:,}.{measured}",
-            net=self.net,
             sentence=report.sentence,
             kept=report.groups().get(KEPT, 0),
             expected=self.expected,

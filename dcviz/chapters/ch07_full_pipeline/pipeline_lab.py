@@ -156,9 +156,8 @@ class PipelineLab(Lab):
         text = ""
         if not self.is_current:
             sizes = joined(", ", (html("{} {:.1%}", name, layer.density) for name, layer in self.recipe.layers.items()))
-            text = html(
+            text = self.say(
                 "<b>{net}</b> will keep: {sizes} of its weights. Press <b>Run</b> to see what becomes of it.",
-                net=self.net,
                 sizes=sizes,
             )
         if self.result is None:
@@ -168,7 +167,7 @@ class PipelineLab(Lab):
         dense, last = self.result.stages[0], self.result.stages[LAST]
         if self.stage < LAST:
             now = self.result.stages[self.stage]
-            return html(
+            return self.say(
                 "{text}<b>{net}</b>, {name}: <b>{bytes:,} bytes</b>, {ratio:.1f} times smaller than dense; "
                 "error <b>{error:.2f}%</b>. Stage {stage} of {last}.",
                 text=text,
@@ -177,7 +176,6 @@ class PipelineLab(Lab):
                 bytes=now.file_bytes,
                 ratio=self.result.dense_bytes / now.file_bytes,
                 error=now.error_percent,
-                stage=self.stage,
                 last=LAST,
             )
         fillers = sum(layer.fillers for layer in self.result.report.layers)

@@ -132,7 +132,7 @@ class PhoneLab(Lab):
         dense, small = self.estimates["dense"], self.estimates["compressed"]
         chip = phones.phone(self.phone)
         edited = any(abs(getattr(self, n) - v) > 1e-9 for n, v in _data_sheet(chip).items())
-        return html(
+        return self.say(
             "<b>{net}</b> on {edited}{phone}. File, as the paper prints it: "
             "{dense_file} → <b>{file}</b>. In memory, two bytes per "
             "kept weight: {dense_resident} → <b>{resident}</b>, "
@@ -143,9 +143,7 @@ class PhoneLab(Lab):
             "<b>{mw} mW</b>"
             "{late}. "
             "<i>Estimated from stated assumptions, not measured. Chip: {source}.</i>",
-            net=self.net,
             edited="an edited " if edited else "",
-            phone=self.phone,
             dense_file=size_text(dense.file_bytes),
             file=size_text(small.file_bytes),
             dense_resident=size_text(dense.resident_bytes),

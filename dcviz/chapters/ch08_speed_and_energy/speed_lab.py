@@ -209,16 +209,12 @@ class SpeedLab(Lab):
             f"{kinds[m]} {size_text(layer.moved_bytes(m, self.batch, self.active / 100))}" for m in timing.METHODS
         )
         said = [
-            html(
+            self.say(
                 "<b>{layer}</b>, {columns:,} inputs × {rows:,} outputs, {density:g}% of weights "
                 "kept, {active:g}% of inputs active, batch {batch}. In memory: {resident}. "
                 "Bytes moved by one call: {moved}.",
-                layer=self.layer,
                 columns=layer.columns,
                 rows=layer.rows,
-                density=self.density,
-                active=self.active,
-                batch=self.batch,
                 resident=resident,
                 moved=moved,
             )

@@ -189,16 +189,13 @@ class FilterLab(Lab):
         again = self.retrained.get((self.layer, self.criterion, self.gone))
         after = "not retrained yet" if again is None else html("<b>{again:.2f}%</b> retrained (triangle)", again=again)
         left, size = sum(comparison.multiplications(net).values()), len(archive.dumps(pipeline.stored_net(net)))
-        return html(
+        return self.say(
             "<b>{gone} of {filters}</b> filters of {layer} go by <b>{criterion}</b>"
             "{numbers}. What is left is a dense net of "
             "<b>{size:,} bytes</b> and <b>{left:,}</b> multiplications a picture, "
             "{work:.0f}% of LeNet-5's. Error: {dense_error:.2f}% before, "
             "<b>{error_percent:.2f}%</b> without them (circle), {after}; on {digits} held-out digits.",
-            gone=self.gone,
             filters=self.filters,
-            layer=self.layer,
-            criterion=self.criterion,
             numbers=words(f": numbers {numbers}" if numbers else ""),
             size=size,
             left=left,

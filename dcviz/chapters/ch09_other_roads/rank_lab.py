@@ -147,16 +147,14 @@ class RankLab(Lab):
         after = "not fine-tuned yet" if tuned is None else html("<b>{tuned:.2f}%</b> fine-tuned", tuned=tuned)
         saved = f"{n * m / weights:.1f}× fewer" if weights < n * m else html("<i>more</i>, not fewer")
         missing = 100 * svd.relative_error(self.low.spectrum, self.rank)
-        return html(
+        return self.say(
             "<b>{layer}</b>, {n}×{m} = {n_m:,} weights, at rank <b>{rank}</b>: ({n} + {m}) × {rank} "
             "= <b>{weights:,}</b> weights and multiplications, {saved}; it saves up to rank {break_even}. File "
             "of the whole net: <b>{size:,} bytes</b>. {missing:.0f}% of the matrix is missing. "
             "Error: {dense_error:.2f}% dense, <b>{error_percent:.2f}%</b> cut off, {after}.",
-            layer=self.layer,
             n=n,
             m=m,
             n_m=n * m,
-            rank=self.rank,
             weights=weights,
             saved=saved,
             break_even=self.break_even,

@@ -133,12 +133,10 @@ class TemperatureLab(Lab):
         others = np.argsort(-p)
         others = others[others != self.digit][:2]
         second = ", ".join(f"{100 * p[i]:.2g}% a {i}" for i in others)
-        text = html(
+        text = self.say(
             "At temperature <b>{temperature:.3g}</b> the teacher calls this {digit} with "
             "<b>{p:.1f}%</b>; {second}. Its answer carries "
             "<b>{entropy:.2f} bits</b> beyond the name (a label: 0; even odds: 3.32). ",
-            temperature=self.temperature,
-            digit=self.digit,
             p=100 * p[self.digit],
             second=second,
             entropy=distillation.entropy(p),
@@ -157,11 +155,10 @@ class TemperatureLab(Lab):
         if self.missing == NOBODY:
             return text
         lost, won = (self.result[who][int(self.missing)] for who in ("labels", "teacher"))
-        return html(
+        return self.say(
             "{text} Of the {missing}s, which neither ever saw: {lost:.0f}% and <b>{won:.0f}%</b>. "
             "(Both had the {missing}'s bias raised until a tenth of their answers were {missing}s.)",
             text=text,
-            missing=self.missing,
             lost=lost,
             won=won,
         )

@@ -89,11 +89,10 @@ class TransferLab(Lab):
 
     def describe(self):
         share = 100 * self.sizes[self.road] / self.sizes["everything"]
-        text = html(
+        text = self.say(
             "<b>{road}</b>, <b>{examples}</b> examples: the update is "
             "<b>{sizes:,} bytes</b>, {share:.3g}% of sending all weights. ",
             road=figures.NAMES[self.road],
-            examples=self.examples,
             sizes=self.sizes[self.road],
             share=share,
         )
