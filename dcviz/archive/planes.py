@@ -34,11 +34,11 @@ def write_planes(writer, patterns, dtype):
             write_symbols(writer, plane, coded, used)
 
 
-def read_planes(reader, n, dtype, part="weight_bits"):
+def read_planes(reader, n, dtype):
     """What ``write_planes`` was given, from a ``Reader``, block by block; its errors for damaged bytes."""
     for block in blocks(n, BLOCK):
         size = block.stop - block.start
-        yield _join([read_symbols(reader, size, 1 << width, part).symbols for width in _widths(dtype)], dtype)
+        yield _join([read_symbols(reader, size, 1 << width, "weight_bits").symbols for width in _widths(dtype)], dtype)
 
 
 def _widths(dtype):

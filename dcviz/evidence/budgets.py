@@ -25,9 +25,9 @@ def paper_bytes(net, stage):
     }[stage]
 
 
-def guessed_bytes(parameters, stage, like="alexnet"):
-    """Bytes of a net of your own -> float, *if* it compressed as well as `like` did in the paper."""
-    return 4 * parameters * paper_bytes(like, stage) / paper_bytes(like, "dense")
+def guessed_bytes(parameters, stage):
+    """Bytes of a net of your own -> float, *if* it compressed as well as AlexNet did in the paper."""
+    return 4 * parameters * paper_bytes("alexnet", stage) / paper_bytes("alexnet", "dense")
 
 
 def paper_connections(net):

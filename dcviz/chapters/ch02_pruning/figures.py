@@ -146,12 +146,12 @@ def density_bars(axes, layers, printed):
     return ours.patches
 
 
-def error_axes(axes, lowest=0.2):
+def error_axes(axes):
     """Empty axes of error (%, log) against weights kept (%). Returns (dots, vertical line), to be moved."""
     (dots,) = axes.plot([], [], **theme.line_style("ours", linewidth=1.5))
     line = axes.axvline(100, color="black", linewidth=2, linestyle="--")
     axes.set_yscale("log")
-    axes.set(xlim=(0, 102), ylim=(lowest, 100), xlabel="weights kept (%)", ylabel="error (%)")
+    axes.set(xlim=(0, 102), ylim=(0.2, 100), xlabel="weights kept (%)", ylabel="error (%)")
     theme.ticks(axes.yaxis)
     axes.grid(axis="y")
     return dots, line
@@ -254,7 +254,7 @@ def _seeds(axes, rows, x, y, **style):
 
 def percent_axes(axes, fewest=1.8, most=105.0, lowest=0.4):
     """Logarithmic axes of error (%) over weights kept (%), everything kept at the left. Returns the axes."""
-    axes.set(xscale="log", yscale="log", xlim=(most, fewest), ylim=(lowest, 100))
+    axes.set(xscale="log", yscale="log", xlim=(most, fewest), ylim=(0.2, 100))
     axes.set(xlabel="weights kept (%)", ylabel="error (%)")
     theme.ticks(axes.xaxis, (100, 50, 20, 10, 5, 2, 1))
     theme.ticks(axes.yaxis, (0.5, 1, 2, 5, 10, 20, 50, 90))

@@ -3,17 +3,17 @@
 import numpy as np
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from dcviz.ideas.kmeans import Lloyd
+from dcviz.ideas.kmeans import INITS, Lloyd
 from dcviz.labkit import theme
 
-INIT_ROLES = dict(zip(("linear", "density", "forgy", "optimal"), theme.SERIES, strict=False))
+INIT_ROLES = dict(zip((*INITS, "optimal"), theme.SERIES, strict=False))
 """How the three starts of section 3.2 and the exact optimum are drawn, everywhere."""
 
 
-def error_by_size_axes(axes, names=("linear", "density", "forgy")):
+def error_by_size_axes(axes):
     """Empty axes of rounding error against the size of a weight. Returns {name: line}, to be given data."""
     lines = {}
-    for name in names:
+    for name in INITS:
         role = INIT_ROLES[name]
         lines[name] = axes.plot([], [], label=name, **theme.line_style(role, markersize=7))[0]
     axes.set(xlabel="|w|", ylabel="rms rounding error")
@@ -24,10 +24,10 @@ def error_by_size_axes(axes, names=("linear", "density", "forgy")):
     return lines
 
 
-def error_by_k_axes(axes, names=("linear", "density", "forgy")):
+def error_by_k_axes(axes):
     """Empty axes of error (%, log) against k. Returns {(name, lloyd?): dots}: hollow the start, filled k-means."""
     dots = {}
-    for name in names:
+    for name in INITS:
         role = INIT_ROLES[name]
         for lloyd in (False, True):
             style = theme.line_style(role, linestyle="", markeredgewidth=2)
@@ -132,7 +132,7 @@ def against_optimum(axes, rows):
     """Bars of inertia / exact optimum: rows of {"k", "linear", "density", "forgy"}. Returns {init: bars}."""
     artists = {}
     at = np.arange(len(rows))
-    for i, init in enumerate(("linear", "density", "forgy")):
+    for i, init in enumerate(INITS):
         height = [row[init] for row in rows]
         role = INIT_ROLES[init]
         artists[init] = axes.bar(at + 0.27 * (i - 1), height, 0.25, label=init, **theme.bar_style(role))
@@ -216,11 +216,11 @@ def _error_by_size(lloyd, centroids, bins):
     return ((edges[1:] + edges[:-1]) / 2)[there], np.sqrt(np.maximum(squares[there], 0) / counts[there])
 
 
-def recorded_curves(rows, net, what, inits=("linear", "density", "forgy")):
+def recorded_curves(rows, net, what):
     """{init: (bits, mean of row[what])} of recorded rows, for errors_by_bits; draws of forgy are averaged."""
     rows = [row for row in rows if row["net"] == net and row["bits"] is not None]
     bits = sorted({row["bits"] for row in rows})
     return {
         init: (bits, [float(np.mean([r[what] for r in rows if (r["init"], r["bits"]) == (init, b)])) for b in bits])
-        for init in inits
+        for init in INITS
     }

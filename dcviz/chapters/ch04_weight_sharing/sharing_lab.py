@@ -96,9 +96,9 @@ class SharingLab(Lab):
         """Section 3's compression rate of this layer's surviving weights."""
         return compression_rate(self.values.size, VALUE_BITS, self.centroids.size)
 
-    def centroids_of(self, init, lloyd=None, k=None):
-        """The k centroids of a start, after k-means if `lloyd` (default: as on show)."""
-        k, lloyd = self.k if k is None else k, self.lloyd if lloyd is None else lloyd
+    def centroids_of(self, init, k=None):
+        """The k centroids of a start, after k-means if the lab shows that."""
+        k, lloyd = self.k if k is None else k, self.lloyd
         key = self.pruned, self.layer, init, self.seed if init == "forgy" else 0, lloyd, k
         if key not in self._found:
             start = self._lloyd().start(k, init, self.seed)

@@ -7,9 +7,9 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from dcviz.labkit import theme
 
 
-def cluster_colour(i, amount=0.6):
+def cluster_colour(i):
     """The pale colour of cluster i; its number is always written with it."""
-    return theme.tint(theme.series(i).colour, amount)
+    return theme.tint(theme.series(i).colour, 0.6)
 
 
 def number(x):

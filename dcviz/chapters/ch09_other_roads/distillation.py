@@ -92,8 +92,3 @@ def _fresh(layer, outputs, inputs):
     if isinstance(layer, nn.Linear):
         return nn.Linear(inputs, outputs)
     return nn.Conv2d(inputs, outputs, layer.kernel_size, layer.stride, layer.padding)
-
-
-def distil(net, data, schedule, teacher, seed=0, report=None, stop=None):
-    """Train a student, in place, from labels and the teacher's soft targets as ``schedule`` weighs them -> losses."""
-    return training.fit(net, data, schedule, teacher=teacher, seed=seed, report=report, stop=stop)

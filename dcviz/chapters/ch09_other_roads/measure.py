@@ -189,7 +189,7 @@ def temperatures():
         weight = 0.0 if temperature is None else 1.0
         schedule = Schedule(6, 3e-3, 32, teacher_weight=weight, temperature=temperature or 1.0)
         net = distillation.student((100, 50), seed=seed)
-        distillation.distil(net, seen, schedule, teacher, seed=seed)
+        training.fit(net, seen, schedule, teacher=teacher, seed=seed)
         row = {
             "missing": missing,
             "temperature": temperature,

@@ -37,12 +37,9 @@ def weights():
     return sum(weight.numel() for weight in language_model().parameters())
 
 
-def judged(net, text=None):
+def judged(net):
     """{"bits_per_character", "sentence"} of a net: its error on the text to choose by, and what it writes."""
-    return {
-        "bits_per_character": bits_per_character(net, text or choosing_text()),
-        "sentence": write(net, PROMPT, PIECES),
-    }
+    return {"bits_per_character": bits_per_character(net, choosing_text()), "sentence": write(net, PROMPT, PIECES)}
 
 
 def pruning():

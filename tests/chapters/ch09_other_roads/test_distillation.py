@@ -54,7 +54,7 @@ def test_soft_targets_tell_of_a_digit_that_the_student_never_sees():
     for weight in (0.0, 1.0):
         net = distillation.student((60, 30))
         schedule = Schedule(epochs=3, lr=3e-3, batch_size=32, teacher_weight=weight, temperature=20.0)
-        losses = distillation.distil(net, seen, schedule, shipped.dense("lenet-300-100"))
+        losses = training.fit(net, seen, schedule, teacher=shipped.dense("lenet-300-100"))
         assert losses[-1] < losses[0]
         logits = distillation.answers(net, data.test.images)
         assert np.array_equal(logits.argmax(1), training.predict(net, data.test.images))
