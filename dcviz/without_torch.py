@@ -1,5 +1,7 @@
 """Where torch is not installed: dcviz is imported all the same, and the first call that needs torch says so.
 
+Where it is, it comes as late: `opened_later` runs a module when it is first used, so a page shows its first lab before.
+
 Nets cannot run then. What needs none goes on: the three ideas, .dcz files, every lab whose numbers come from a file.
 A finder, the last to be asked, gives a stand-in for ``torch`` and its modules: any name is found in it, can be a base
 class, an annotation or a decorator, and raises TorchMissing when it is called.
@@ -7,7 +9,9 @@ class, an annotation or a decorator, and raises TorchMissing when it is called.
 
 import functools
 import sys
+from importlib import import_module
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from types import ModuleType
 
 from dcviz.errors import TorchMissing
@@ -88,3 +92,39 @@ class _Finder:
 
     def exec_module(self, module):
         pass
+
+
+def opened_later(package, home=None):
+    """A package's ``__getattr__``: of what ``from package import name`` asks for, a module is run at its first use.
+
+    home: the module that has what else the package names.
+    """
+
+    def find(name):
+        if not name.startswith("_") and find_spec(f"{package}.{name}"):
+            return _Later(f"{package}.{name}")
+        if home is None or name.startswith("__"):
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_module(f"{package}.{home}"), name)
+
+    return find
+
+
+class _Later(ModuleType):
+    """A module that is imported when anything of it is asked for, from any thread."""
+
+    def __getattribute__(self, name):
+        return getattr(_opened(self), name)
+
+    def __setattr__(self, name, value):
+        setattr(_opened(self), name, value)
+
+    def __delattr__(self, name):
+        delattr(_opened(self), name)
+
+    def __dir__(self):
+        return dir(_opened(self))
+
+
+def _opened(later):
+    return import_module(object.__getattribute__(later, "__name__"))

@@ -12,6 +12,7 @@ import torch
 
 import dcviz
 from dcviz.nets import datasets, models, training
+from dcviz.nets.schedules import Schedule
 
 ROOT = Path(dcviz.__file__).parents[1]
 PIPELINE = """
@@ -55,7 +56,7 @@ def test_two_threads_come_within_the_tolerance_of_one():
     nets = []
     for n_threads in (1, 2):
         net = models.build("lenet-300-100", seed=0)
-        training.fit(net, data.train, training.Schedule(epochs=0.2), seed=0, n_threads=n_threads)
+        training.fit(net, data.train, Schedule(epochs=0.2), seed=0, n_threads=n_threads)
         nets.append(net)
     for key, one in nets[0].state_dict().items():
         two = nets[1].state_dict()[key]

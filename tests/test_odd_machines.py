@@ -71,7 +71,8 @@ except archive.ArchiveError as error:
     assert "無" in str(error)
 
 net = reference.dense("lenet-300-100")
-training.fit(net, digits.train, training.Schedule(epochs=0.1))
+from dcviz.nets.schedules import Schedule
+training.fit(net, digits.train, Schedule(epochs=0.1))
 assert training.error_percent(net, digits.test) < 20
 
 from dcviz.labs import PruningLab

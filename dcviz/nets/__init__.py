@@ -1,1 +1,5 @@
 """Nets, data sets and training."""
+
+from dcviz.without_torch import opened_later
+
+__getattr__ = opened_later(__name__)

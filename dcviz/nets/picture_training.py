@@ -26,7 +26,8 @@ from torch.nn import functional as F
 from dcviz.errors import DataError, RecipeError
 from dcviz.nets.cifar import distort, upscale
 from dcviz.nets.resuming import replace_file
-from dcviz.nets.training import Free, check_seed, check_split, dropout_from, is_finite, is_whole
+from dcviz.nets.schedules import check_seed, is_finite, is_whole
+from dcviz.nets.training import Free, check_split, dropout_from
 
 TEMPERATURE = 2.0  # of a teacher's answers
 AVERAGE_EVERY = 4  # steps between updates of the running average

@@ -14,7 +14,7 @@ from dcviz.errors import RecipeError
 from dcviz.ideas import pruning
 from dcviz.ideas.kmeans import INITS
 from dcviz.nets import datasets, models, training
-from dcviz.nets.training import Schedule
+from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import LayerRecipe, Recipe, recipes, shipped, trained_quantization
 from dcviz.pipeline.retraining import Masked, weights_of
 

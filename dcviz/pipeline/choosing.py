@@ -17,7 +17,8 @@ from torch import nn
 from dcviz.archive import FLOATS
 from dcviz.errors import DataError, RecipeError
 from dcviz.nets.batches import Batches
-from dcviz.nets.training import Schedule, dropout_from, error_percent, evaluating, is_finite, threads
+from dcviz.nets.schedules import Schedule, is_finite
+from dcviz.nets.training import dropout_from, error_percent, evaluating, threads
 from dcviz.pipeline import LayerRecipe, Recipe, compress, measure, parameters, restore, sensitivity
 
 SMALLEST = 1_000

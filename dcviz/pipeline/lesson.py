@@ -4,7 +4,7 @@ import copy
 import functools
 
 from dcviz.nets import datasets, models, training
-from dcviz.nets.training import Schedule
+from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import shipped
 from dcviz.pipeline.retraining import Gradual
 from dcviz.pipeline.trained_quantization import SharedWeights, codebooks

@@ -3,8 +3,8 @@
 from dcviz.errors import RecipeError
 from dcviz.evidence import paper
 from dcviz.nets import models
-from dcviz.nets.training import is_finite
-from dcviz.pipeline import LayerRecipe, Recipe, Schedule
+from dcviz.nets.schedules import Schedule, is_finite
+from dcviz.pipeline.recipe import LayerRecipe, Recipe
 
 PAPER_DENSITIES = {net: paper.densities(net) for net in ("lenet-300-100", "lenet-5")}
 """{net: {layer: share of weights kept}} as Tables 2 and 3 print it."""

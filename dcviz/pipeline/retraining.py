@@ -9,11 +9,11 @@ import bisect
 import numpy as np
 import torch
 
-from dcviz.errors import RecipeError, WeightError
+from dcviz.errors import WeightError
 from dcviz.ideas.pruning import check_weights, mask_from_density
 from dcviz.nets.models import weight_layers
-from dcviz.nets.training import is_finite, is_whole
 from dcviz.pipeline import parameters
+from dcviz.pipeline.recipe import check_cuts
 
 
 def weights_of(net):
@@ -68,18 +68,6 @@ class Masked:
             for name, mask in self.masks.items():
                 weight = self._layers[name].weight
                 weight.masked_fill_(~mask.to(weight.device), 0.0)
-
-
-MOST_CUTS = 100_000
-"""Cuts of one run: more than any training here has steps."""
-
-
-def check_cuts(cuts, ramp):
-    """RecipeError unless ``cuts`` is a whole number of 1 to ``MOST_CUTS`` and ``ramp`` lies in 0..1."""
-    if not (is_whole(cuts, 1, MOST_CUTS) and is_finite(ramp) and 0 <= ramp <= 1):
-        raise RecipeError(
-            f"pruning needs at least one cut, at most {MOST_CUTS:,}, and a ramp in 0..1, not {cuts!r} and {ramp!r}"
-        )
 
 
 class Gradual(Masked):

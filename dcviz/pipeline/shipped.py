@@ -9,15 +9,14 @@ import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
-from safetensors.torch import save as to_safetensors
-
-from dcviz import archive
+from dcviz import archive, pipeline
 from dcviz.errors import NetError
 from dcviz.files import MODELS, atomic_write, check_writable, read
 from dcviz.ideas.sketch import from_bytes
 from dcviz.nets import datasets, dense_files, models, training
-from dcviz.pipeline import Bars, LayerRecipe, Recipe, Schedule, as_after, compress, neurons_first, restore
+from dcviz.nets.schedules import Schedule
+from dcviz.pipeline import neurons_first
+from dcviz.pipeline.recipe import LayerRecipe, Recipe
 
 
 @dataclass(frozen=True)
@@ -80,8 +79,8 @@ REFERENCES = {
 }
 """The shipped compressed nets by name; the small ones go beyond the paper's ratios."""
 
-BLOCKS = {"lenet-5-micro": neurons_first.Plan((6, 12, 40), weights=2300, bytes=1694)}
-"""Shipped files of LeNet-5 in which neurons went first, by name: how each is made of the dense net."""
+BLOCKS = ("lenet-5-micro",)
+"""Shipped files of LeNet-5 in which neurons went first; `neurons_first.SHIPPED` has how each is made."""
 
 ALEXNETS = ("alexnet-cifar10", "alexnet-cifar10-pruned", "alexnet-cifar10-paper")
 """Shipped files of AlexNet: the smallest, its pruned stage, and the paper's densities and bits. The dense net is too
@@ -105,6 +104,8 @@ def net_of(name):
 
 def dense(name):
     """A fresh copy of a shipped dense net, in evaluation mode."""
+    import torch
+
     net = models.build(net_of(name))
     net.load_state_dict({key: torch.tensor(values) for key, values in dense_files.state(net.name).items()})
     return net
@@ -124,7 +125,7 @@ def bytes_after(name, stage):
     """
     if stage == "coded":
         return compressed_path(name).stat().st_size
-    return archive.file_bytes(as_after(stage, compressed(name)))
+    return archive.file_bytes(pipeline.as_after(stage, compressed(name)))
 
 
 def compressed_path(name):
@@ -177,7 +178,7 @@ def measure(name, split=None):
         "file_bytes": breakdown.file_bytes,
         "ratio": breakdown.ratio,
         "dense_error_percent": training.error_percent(dense(name), split),
-        "error_percent": training.error_percent(restore(compressed(name)), split),
+        "error_percent": training.error_percent(pipeline.restore(compressed(name)), split),
         "images": split.name,
     }
 
@@ -208,7 +209,7 @@ def reproduce(name, out, *, quickly=False, progress=None):
         return _reproduce_language(out, quickly)
     spec = reference("lenet-5" if name in BLOCKS else name)
     check_writable(out, 2 * (MODELS / f"{spec.net}.safetensors").stat().st_size)
-    progress = progress or Bars()
+    progress = progress or pipeline.Bars()
     few = quickly and not datasets.mnist_available()
     data = datasets.digits().train if few else datasets.mnist_without_bundled()
     spec = quick(spec, len(data)) if quickly else spec
@@ -221,7 +222,7 @@ def reproduce(name, out, *, quickly=False, progress=None):
         stages, ratio = _reproduce_block(name, net.eval(), data, held_out, out, quickly, progress)
     else:
         teacher = dense(spec.teacher) if spec.teacher else None
-        result = compress(net, spec.recipe, data, test=held_out, teacher=teacher, progress=progress)
+        result = pipeline.compress(net, spec.recipe, data, test=held_out, teacher=teacher, progress=progress)
         stages, ratio = [(s.name, s.file_bytes, s.error_percent) for s in result.stages], result.ratio
         archive.save(file, result.stored)
     return {
@@ -237,11 +238,11 @@ def reproduce(name, out, *, quickly=False, progress=None):
 
 def _reproduce_block(name, net, data, held_out, out, quickly, progress):
     """[(stage, bytes, error %)] of a file in which neurons go first, and its ratio; a checkpoint lies beside it."""
-    plan = replace(BLOCKS[name], passes=4, share_passes=3) if quickly else BLOCKS[name]
+    plan = replace(neurons_first.SHIPPED[name], passes=4, share_passes=3) if quickly else neurons_first.SHIPPED[name]
     folder = out / f"{name}-{'quick' if quickly else 'run'}"
     stored = neurons_first.make(plan, net, folder, lambda *done: progress("neurons first", *done[:2]), data)
     size = archive.save(out / f"{name}.dcz", stored)
-    found = (("dense", stored.dense_bytes(), net), ("coded", size, restore(stored)))
+    found = (("dense", stored.dense_bytes(), net), ("coded", size, pipeline.restore(stored)))
     stages = [(stage, length, training.error_percent(each, held_out)) for stage, length, each in found]
     return stages, stored.dense_bytes() / size
 
@@ -258,10 +259,10 @@ def _reproduce_language(out, quickly):
     net = run.averaged()
     none, text = Schedule(epochs=0), transformer.choosing_text()
     layers = {key: LayerRecipe(1.0, bits=4) for key in models.weight_layers(net)}
-    result = compress(net, Recipe(layers=layers, retrain=none, finetune=none, dtype="float16"), None)
+    result = pipeline.compress(net, Recipe(layers=layers, retrain=none, finetune=none, dtype="float16"), None)
     archive.save(file, result.stored)
     kept = {"dense": weights.stat().st_size, "coded": file.stat().st_size}
-    nets = {"dense": net, "coded": restore(archive.load(file))}
+    nets = {"dense": net, "coded": pipeline.restore(archive.load(file))}
     return {
         "net": LANGUAGE,
         "quick": quickly,
@@ -278,5 +279,7 @@ def _reproduce_language(out, quickly):
 
 def save_dense(path, net):
     """Write a net's float32 parameters as safetensors, in one step."""
+    from safetensors.torch import save
+
     state = {key: value.detach().cpu().contiguous() for key, value in net.state_dict().items()}
-    atomic_write(path, lambda file: file.write(to_safetensors(state, metadata={"net": net.name})))
+    atomic_write(path, lambda file: file.write(save(state, metadata={"net": net.name})))

@@ -23,7 +23,7 @@ from dcviz.errors import ArchiveError, OutputError, RecipeError
 from dcviz.ideas.kmeans import assign, kmeans
 from dcviz.ideas.pruning import mask_from_density
 from dcviz.nets import checkpoints
-from dcviz.nets.training import is_finite, is_whole
+from dcviz.nets.schedules import is_finite, is_whole
 from dcviz.pipeline import parameters
 
 PIECE = 1 << 22

@@ -15,7 +15,6 @@
 import heapq
 
 import numpy as np
-import pandas as pd
 from IPython.display import Math
 
 from dcviz.archive import coders
@@ -425,6 +424,8 @@ tables.zipped_nets("lenet-300-100")
 # and the same net as a .dcz file:
 
 # %%
+import pandas as pd
+
 recorded = recordings.load("squeezenet_recoded")
 print(recorded.note)
 pd.DataFrame(recorded.rows).set_index("file")

@@ -15,8 +15,6 @@ import time
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
-import torch
 
 import dcviz
 from dcviz import archive, pipeline
@@ -30,7 +28,6 @@ from dcviz.labkit.picture import Picture
 from dcviz.labs import JourneyLab, OwnNetLab, PipelineLab, Prediction
 from dcviz.nets import datasets, models, training
 from dcviz.pipeline import alexnet, recipes, shipped
-from dcviz.pipeline.retraining import weights_of
 
 # %% [markdown] tags=["slide"]
 # ## 1 · Watch the bytes fall
@@ -248,6 +245,10 @@ Picture(figure, ", ".join(f"{layer.name}: {layer.file_bytes:,} bytes" for layer 
 # dense net and file disagree.
 
 # %% tags=["subslide", "nbval-ignore-output"]
+import pandas as pd
+
+from dcviz.pipeline.retraining import weights_of
+
 start, dense = (weights_of(net) for net in (models.build("lenet-5", seed=0), shipped.dense("lenet-5")))
 gone = {name: w == 0 for name, w in weights_of(pipeline.restore(shipped.compressed("lenet-5"))).items()}
 alike = {
@@ -369,6 +370,8 @@ pd.DataFrame(
 # The file opens to a net that computes:
 
 # %% tags=["nbval-ignore-output"]
+import torch
+
 start = time.perf_counter()
 net = dcviz.load("alexnet-cifar10")
 print(f"opened in {time.perf_counter() - start:.1f} s; logits of a grey picture:")

@@ -15,6 +15,7 @@ from dcviz.chapters.ch02_pruning.pruning_lab import PruningLab
 from dcviz.chapters.ch02_pruning.retraining_lab import RetrainingLab
 from dcviz.chapters.ch05_trained_quantization.finetune_lab import FinetuneLab
 from dcviz.nets import datasets, training
+from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import shipped
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
@@ -214,7 +215,7 @@ def test_a_stop_leaves_net_and_constraint_consistent():
     net = shipped.dense("lenet-300-100")
     masks = {"fc1": np.abs(net.fc1.weight.detach().numpy()) > 0.05}
     steps = []
-    schedule = training.Schedule(epochs=1, batch_size=64)
+    schedule = Schedule(epochs=1, batch_size=64)
     training.fit(
         net,
         datasets.digits().train,

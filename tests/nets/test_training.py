@@ -5,7 +5,7 @@ import torch
 from dcviz.errors import DataError, RecipeError
 from dcviz.nets import datasets, models, training
 from dcviz.nets.datasets import Split
-from dcviz.nets.training import Schedule
+from dcviz.nets.schedules import Schedule
 
 
 @pytest.fixture

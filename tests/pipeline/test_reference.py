@@ -78,7 +78,7 @@ def test_quick_reproduction_makes_both_files_and_the_same_bytes_twice(no_data, m
 
 def test_quick_reproduction_of_a_live_block_makes_the_same_bytes_twice(no_data, monkeypatch):
     plan = neurons_first.Plan((2, 3, 6), weights=150, bytes=320)
-    monkeypatch.setitem(shipped.BLOCKS, "lenet-5-micro", plan)
+    monkeypatch.setitem(neurons_first.SHIPPED, "lenet-5-micro", plan)
     spec = dataclasses.replace(shipped.REFERENCES["lenet-5"], dense=shipped.Schedule(epochs=0.1))
     monkeypatch.setattr(shipped, "quick", lambda spec_, images: spec)
     results = [shipped.reproduce("lenet-5-micro", no_data / str(run), quickly=True) for run in (1, 2)]
@@ -93,7 +93,7 @@ def test_quick_reproduction_of_a_live_block_makes_the_same_bytes_twice(no_data, 
 @pytest.mark.parametrize("name", shipped.BLOCKS)
 def test_shipped_blocks_hold_the_whole_net_in_the_bytes_that_were_asked_for(name):
     breakdown, stored = archive.describe(shipped.compressed_path(name)), shipped.compressed(name)
-    plan = shipped.BLOCKS[name]
+    plan = neurons_first.SHIPPED[name]
     assert breakdown.dense_bytes == models.dense_bytes(shipped.dense(name)) == 4 * 431_080
     assert breakdown.file_bytes <= plan.bytes + 4
     assert sum(layer.nonzeros for layer in breakdown.layers) <= plan.weights

@@ -7,7 +7,7 @@ import torch
 from dcviz.errors import NetError, RecipeError, WeightError
 from dcviz.ideas.pruning import mask_from_density
 from dcviz.nets import datasets, models, training
-from dcviz.nets.training import Schedule
+from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import retraining
 from dcviz.pipeline.retraining import Gradual, Masked
 

@@ -10,7 +10,7 @@ from torch import nn
 import dcviz
 from dcviz import archive, pipeline
 from dcviz.errors import ArchiveError, NetError
-from dcviz.nets.training import Schedule
+from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import LayerRecipe, Recipe, running, shipped
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from dcviz import archive
 from dcviz.errors import RecipeError
-from dcviz.nets.training import Schedule
+from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import recipes, sweeps
 
 SHORT = dataclasses.replace(

@@ -7,7 +7,7 @@ from dcviz.errors import CodebookError
 from dcviz.evidence import paper
 from dcviz.ideas.kmeans import assign, kmeans
 from dcviz.nets import datasets, models, training
-from dcviz.nets.training import Schedule
+from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import LayerRecipe, Recipe, compress
 from dcviz.pipeline.trained_quantization import (
     SharedWeights,

@@ -10,6 +10,7 @@ from dcviz.errors import NetError
 from dcviz.evidence import paper
 from dcviz.ideas import pruning
 from dcviz.nets import datasets, models, training
+from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import recipes, retraining, sensitivity, shipped
 
 METHODS = {
@@ -21,13 +22,13 @@ METHODS = {
 
 SCALES = (0.2, 0.1, 0.05, 0.03, 0.02, 0.01)
 SEEDS = (0, 1)
-RETRAIN = training.Schedule(epochs=10, lr=2e-3, batch_size=32)
+RETRAIN = Schedule(epochs=10, lr=2e-3, batch_size=32)
 
 PENALTIES = {"L1": {"l1": 3e-5}, "L2": {"l2": 3e-4}}
 """Strengths that leave the dense net about the same error."""
 
 PENALTY_SCALES = (0.2, 0.1, 0.05, 0.03, 0.02)
-FROM_NOTHING = training.Schedule(epochs=12, lr=2e-3, batch_size=32)
+FROM_NOTHING = Schedule(epochs=12, lr=2e-3, batch_size=32)
 
 
 def densities(net, scale):
@@ -111,7 +112,7 @@ def penalties():
 
 
 def _with(schedule, options):
-    return training.Schedule(**{**vars(schedule), **options})
+    return Schedule(**{**vars(schedule), **options})
 
 
 def reach(rows, limit):

@@ -17,6 +17,7 @@ from dcviz.labkit.buttons import Play
 from dcviz.labkit.ghost import Ghost
 from dcviz.labkit.inline import inline_slider
 from dcviz.nets import datasets, training
+from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import retraining, shipped
 
 NETS = ("lenet-300-100", "lenet-5")
@@ -62,7 +63,7 @@ class RetrainingLab(Lab):
     @property
     def schedule(self):
         """How a run trains."""
-        return training.Schedule(epochs=self.epochs, lr=2e-3 if self.net == NETS[0] else 1e-3, batch_size=32)
+        return Schedule(epochs=self.epochs, lr=2e-3 if self.net == NETS[0] else 1e-3, batch_size=32)
 
     def dense(self, net=None):
         """(weights of each layer, error in percent on the 1,000 held-out digits) of the net as shipped."""

@@ -197,7 +197,7 @@ class FinetuneLab(Lab):
 
     def _train(self, progress):
         from dcviz.nets import datasets, training
-        from dcviz.nets.training import Schedule
+        from dcviz.nets.schedules import Schedule
         from dcviz.pipeline.lesson import share
 
         key, rate = (self.bits, self.init), self.learning_rate

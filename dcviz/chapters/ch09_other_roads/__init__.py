@@ -9,3 +9,7 @@
 All of them give a ``StoredNet``: its size is the length of its .dcz file. ``rebuild`` turns the file back into a net,
 ``comparison`` measures them all alike.
 """
+
+from dcviz.without_torch import opened_later
+
+__getattr__ = opened_later(__name__)

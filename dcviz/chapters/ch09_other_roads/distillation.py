@@ -1,7 +1,7 @@
 """A small net that learns from a large one's answers (Hinton, Vinyals, Dean 2015).
 
 The teacher's softmax at temperature T says more than the label: a 7 that looks a little like a 1. The student's loss
-is a mixture of the labels' cross-entropy and T**2 times the divergence from those soft targets (``training.Schedule``:
+is a mixture of the labels' cross-entropy and T**2 times the divergence from those soft targets (``schedules.Schedule``:
 ``teacher_weight``, ``temperature``). The student is dense, so it is faster on any machine.
 """
 

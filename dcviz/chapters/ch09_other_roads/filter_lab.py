@@ -12,7 +12,7 @@ from dcviz.chapters.ch09_other_roads import comparison, figures, taylor
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, html, labelled_slider, row, words
 from dcviz.nets import datasets, models, training
-from dcviz.nets.training import Schedule
+from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import shipped
 
 LAYERS = {"conv1": 7, "conv2": 10}  # and how many of their filters stand in a row

@@ -14,7 +14,7 @@ import numpy as np
 from dcviz.chapters.ch09_other_roads import comparison, distillation, int8, nnmf, rebuild, svd, taylor
 from dcviz.evidence import paper
 from dcviz.nets import datasets, models, training
-from dcviz.nets.training import Schedule
+from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import LayerRecipe, Recipe, compress, shipped, stored_net
 
 NET = "lenet-300-100"

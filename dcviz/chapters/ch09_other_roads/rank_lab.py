@@ -10,7 +10,7 @@ from dcviz.errors import NetError
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, html, labelled_slider, row
 from dcviz.nets import datasets, training
-from dcviz.nets.training import Schedule
+from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import shipped
 
 TUNE = Schedule(epochs=3, lr=1e-3)

@@ -10,6 +10,7 @@ from dcviz.chapters.ch09_other_roads import distillation, figures
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, html, labelled_slider, row
 from dcviz.nets import datasets, models, training
+from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import shipped
 
 NOBODY = "none"
@@ -201,7 +202,7 @@ def _taught(temperature, missing, report):
     data, teacher = datasets.digits(), shipped.dense("lenet-300-100")
     seen = data.train if missing == NOBODY else data.train.take(data.train.labels != int(missing))
     weight = 0.0 if temperature is None else 1.0
-    schedule = training.Schedule(**LESSON, teacher_weight=weight, temperature=temperature or 1.0)
+    schedule = Schedule(**LESSON, teacher_weight=weight, temperature=temperature or 1.0)
     net = distillation.student(WIDTHS, models.LeNet300100.name)
     training.fit(net, seen, schedule, teacher=teacher, report=report)
     return distillation.right_by_class(net, data.test, None if missing == NOBODY else int(missing))

@@ -12,10 +12,8 @@ from dataclasses import replace
 from dcviz import archive, pipeline
 from dcviz.errors import RecipeError
 from dcviz.nets import training
-from dcviz.nets.training import Schedule
-from dcviz.pipeline import LayerRecipe, Recipe
-from dcviz.pipeline.chains import drop_dead
-from dcviz.pipeline.trained_quantization import SharedWeights
+from dcviz.nets.schedules import Schedule
+from dcviz.pipeline import LayerRecipe, Recipe, chains, trained_quantization
 
 NET = "lenet-300-100"
 DENSITIES = {
@@ -95,9 +93,9 @@ def coded(net, made_by, data, split, teacher=None, sets=None):
             continue
         shared_net = copy.deepcopy(net)
         if "neurons" in learned:
-            drop_dead(shared_net)
+            chains.drop_dead(shared_net)
         spec = _with_coding(made_by, learned)
-        shared = SharedWeights(shared_net, pipeline.codebooks(shared_net, spec), rate=spec.rate)
+        shared = trained_quantization.SharedWeights(shared_net, pipeline.codebooks(shared_net, spec), rate=spec.rate)
         training.fit(shared_net, data, spec.finetune, constraint=shared, teacher=teacher, seed=spec.seed)
         for tables in ((), ("tables",)):
             spec = _with_coding(made_by, learned + tables)

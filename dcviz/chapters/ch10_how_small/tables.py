@@ -6,13 +6,13 @@ Rows are those of ``recordings.how_small``. What is recorded, measured now and q
 import numpy as np
 import pandas as pd
 
-from dcviz import archive
+from dcviz import archive, pipeline
 from dcviz.chapters.ch10_how_small import frontier
 from dcviz.ideas.entropy import entropy, histogram
 from dcviz.ideas.kmeans import kmeans
 from dcviz.ideas.rate_distortion import assign_by_rate
 from dcviz.nets import training
-from dcviz.pipeline import chains, reordering, restore, retraining, sensitivity
+from dcviz.pipeline import chains, reordering, retraining, sensitivity
 from dcviz.pipeline.shipped import BLOCKS, compressed, compressed_path, dense, report_split
 
 RECORDED = "recorded"
@@ -147,7 +147,7 @@ def shipped(rows):
         table[row["name"]] = {
             (now, "bytes"): f"{row['file_bytes']:,}",
             (now, "times smaller"): f"{stored.dense_bytes() / row['file_bytes']:.1f}x",
-            (now, "error %"): f"{training.error_percent(restore(stored), split):.2f}",
+            (now, "error %"): f"{training.error_percent(pipeline.restore(stored), split):.2f}",
             (RECORDED, "error %, official test"): f"{row['test_error_percent']:.2f}",
             (RECORDED, "bytes, reordered"): f"{row['reordered_bytes']:,}",
             (RECORDED, "times smaller, reordered"): f"{row['dense_bytes'] / row['reordered_bytes']:.1f}x",
@@ -173,7 +173,7 @@ def block(rows):
             "bytes: all the rest": f"{breakdown.file_bytes - which - parts['weight_bits']:,}",
             "bytes in the file": f"{breakdown.file_bytes:,}",
             "times smaller": f"{breakdown.ratio:,.0f}x",
-            f"error %, {split.name}": f"{training.error_percent(restore(stored), split):.2f}",
+            f"error %, {split.name}": f"{training.error_percent(pipeline.restore(stored), split):.2f}",
             "error %, official test (recorded)": f"{recorded[name]:.2f}" if name in recorded else "",
         }
     return pd.DataFrame(table)
@@ -204,7 +204,8 @@ def reordered(names):
     for name in names:
         before = compressed(name)
         sizes = [
-            len(archive.dumps(net)) for net in (before, reordering.shortest(before, chains.hidden(restore(before))))
+            len(archive.dumps(net))
+            for net in (before, reordering.shortest(before, chains.hidden(pipeline.restore(before))))
         ]
         table[name] = {
             "bytes": f"{sizes[0]:,}",

@@ -9,7 +9,7 @@ from dcviz.chapters.ch11_open_questions import transfer
 from dcviz.ideas.kmeans import kmeans
 from dcviz.ideas.kmeans_optimal import optimal
 from dcviz.nets import datasets, models, small_digits, training
-from dcviz.nets.training import Schedule
+from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import shipped
 from dcviz.pipeline.lesson import pruned_net
 from dcviz.pipeline.retraining import Gradual, weights_of

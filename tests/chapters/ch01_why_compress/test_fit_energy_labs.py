@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
@@ -86,11 +83,3 @@ def test_an_example_sets_connections_and_ratio():
 def test_alexnet_ships_and_the_caption_says_why_it_is_not_in_the_picture():
     assert "an AlexNet ships, too" in FitLab(net="alexnet", stage="dense").caption.value
     assert "no file of this net ships" in FitLab(net="vgg-16", stage="dense").caption.value
-
-
-def test_the_first_lab_is_there_before_torch():
-    code = (
-        "import sys; from dcviz.chapters.ch03_sparse_storage import tables; from dcviz.labs import EnergyLab, FitLab; "
-        "FitLab(net='alexnet', stage='dense')._repr_mimebundle_(); EnergyLab(); assert 'torch' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,7 +9,7 @@ from dcviz import archive, pipeline
 from dcviz.chapters.ch08_speed_and_energy import running_nets, timing
 from dcviz.evidence import recordings
 from dcviz.nets import models
-from dcviz.nets.training import Schedule
+from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import LayerRecipe, Recipe
 
 

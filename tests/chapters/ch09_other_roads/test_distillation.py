@@ -9,7 +9,7 @@ import torch
 from dcviz.chapters.ch09_other_roads import distillation
 from dcviz.errors import NetError, RecipeError
 from dcviz.nets import datasets, models, training
-from dcviz.nets.training import Schedule
+from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import shipped
 
 

@@ -11,7 +11,7 @@ from dcviz.errors import NetError
 from dcviz.labkit.base import plain
 from dcviz.labs import FilterLab, RankLab, TemperatureLab
 from dcviz.nets import datasets, models, training
-from dcviz.nets.training import Schedule
+from dcviz.nets.schedules import Schedule
 
 
 @pytest.fixture(autouse=True)

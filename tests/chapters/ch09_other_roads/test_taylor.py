@@ -9,7 +9,7 @@ from dcviz.chapters.ch09_other_roads import comparison, rebuild, taylor
 from dcviz.errors import NetError, RecipeError
 from dcviz.nets import models, training
 from dcviz.nets.models_imagenet import AlexNet
-from dcviz.nets.training import Schedule
+from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import shipped
 
 

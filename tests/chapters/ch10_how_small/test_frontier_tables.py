@@ -125,4 +125,4 @@ def test_the_shipped_blocks_are_what_was_recorded(name):
     row = next(row for row in recordings.load("lenet_block").rows if row["name"] == name)
     found = neurons_first.measured(shipped.compressed_path(name), datasets.unseen())
     assert {key: row[key] for key in found if key != "images"} == {k: v for k, v in found.items() if k != "images"}
-    assert neurons_first.Plan(**row["plan"] | {"widths": tuple(row["plan"]["widths"])}) == shipped.BLOCKS[name]
+    assert neurons_first.Plan(**row["plan"] | {"widths": tuple(row["plan"]["widths"])}) == neurons_first.SHIPPED[name]

@@ -9,7 +9,7 @@ import torch
 from dcviz.chapters.ch11_open_questions import transfer
 from dcviz.errors import ArchiveError, NetError
 from dcviz.nets import models, small_digits, training
-from dcviz.nets.training import Schedule
+from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import shipped
 from dcviz.pipeline.retraining import weights_of
 
