@@ -41,6 +41,11 @@ function render({ model, el }) {
     const high = i + 1 < marks.length ? marks[i + 1] : snap(s.high, Math.floor);
     marks[i] = Math.min(Math.max(snap(x), low), high);
     schedule();
+    const same = (name) => String(model.get(name)) === String(marks);
+    if (same("dragged") && !same("centroids")) { // back where Python began: no change to it, and yet its steps go
+      model.set("dragged", []);
+      model.set("again", model.get("again") + 1);
+    }
     mouse.move({ dragged: [...marks] });
   }
 

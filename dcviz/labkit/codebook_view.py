@@ -34,6 +34,7 @@ class CodebookView(anywidget.AnyWidget):
     sizes = synced(traitlets.List(traitlets.Int()))
     before = synced(traitlets.List(traitlets.Float()))
     dragged = synced(traitlets.List(traitlets.Float()))
+    again = synced(traitlets.Int(0, help="counts drags back to the very `dragged` that Python has"))
     released = synced(traitlets.Int(0))
     draggable = synced(traitlets.Bool(False))
     grid = synced(traitlets.Float(0.0))

@@ -9,7 +9,7 @@ function project(model, frameOf) {
   let coming = []; // what it will have said of the next: the frame, where it says the same no change is heard
   const swept = new Map(); // driver -> the one whose move has set it
   const undo = [];
-  let playing = false, gone = false;
+  let playing = false, gone = false, known = true; // known: what was told is of this table
 
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   const heard = () => {
@@ -20,7 +20,7 @@ function project(model, frameOf) {
     for (const [target, trait] of ends) if (!same(target.get(trait), value)) target.set(trait, value);
   }
   function show() {
-    const values = heard() ? told : frameOf(state);
+    const values = heard() ? known && told : frameOf(state);
     if (!values || playing) return;
     playing = true;
     followers.forEach((ends, i) => set(ends, values[i]));
@@ -59,6 +59,12 @@ function project(model, frameOf) {
     coming = [...(frameOf(state) ?? told)];
     show();
   }
+  function repeated() { // after a new table Python says all once more: of the old one's frames nothing stays
+    const now = followers.map(([[source, trait]]) => source.get(trait));
+    told = (heard() ? null : frameOf(model.get("heard"))) ?? now;
+    [coming, known] = [[...told], true];
+    show();
+  }
   function listen(source, trait, call) {
     source.on(`change:${trait}`, call);
     undo.push(() => source.off(`change:${trait}`, call));
@@ -80,6 +86,8 @@ function project(model, frameOf) {
       listen(source, trait, () => said(i, source, trait));
     });
     listen(model, "heard", listened);
+    listen(model, "reel", () => { known = false; });
+    listen(model, "repeated", repeated);
   }
   start();
   return {

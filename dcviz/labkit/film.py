@@ -55,9 +55,10 @@ class Film(anywidget.AnyWidget):
     heard = synced(traitlets.Dict())
     resets = synced(traitlets.Dict())
     reel = synced(traitlets.Bytes(b""))
+    repeated = synced(traitlets.Int(0))
 
     def __init__(self, drivers, followers, **more):
-        self._sources = dict(drivers)
+        self._sources, self._followers = dict(drivers), list(followers)
         super().__init__(
             drivers={name: ends([pair]) for name, pair in drivers.items()},
             followers=[ends([pair]) for pair in followers],
@@ -92,8 +93,22 @@ class Film(anywidget.AnyWidget):
         rows = len(list(itertools.product(*(values for _, values in at))))
         if len(frames) != rows or any(len(frame) != len(self.followers) for frame in frames):
             raise ValueError(f"{rows} rows of {len(self.followers)} values, but {len(frames)} frames")
-        text = json.dumps({"at": at, "frames": frames}, separators=(",", ":"))
-        self.reel, self.key = zlib.compress(text.encode(), 6), key
+        self.develop(key, {"at": at, "frames": frames})
+
+    def develop(self, key, table):
+        """Send a table, and then once more what all that moves has from Python.
+
+        While the new table was made the browser had the old one, and may have shown its frames. Drivers are left alone
+        by the first table: a reader may be at them.
+        """
+        moved = [] if self.key is None else self.settings
+        self.reel, self.key = zlib.compress(json.dumps(table, separators=(",", ":")).encode(), 6), key
+        self.send_state("heard")
+        for widget, trait in [*moved, *self._followers]:
+            for part in _parts(widget):
+                if part.has_trait(trait):
+                    part.send_state(trait)
+        self.repeated += 1
 
     def frame(self, row):
         """The values of the followers in a row, as the browser gets them: for tests."""

@@ -136,7 +136,7 @@ KINDS = (
     "import numpy as np\nfrom dcviz.labs import DigitLab, EnergyLab, GradientLab, HuffmanLab, JourneyLab\n"
     "from dcviz.labs import LloydLab, PruningLab",
     "EnergyLab()",
-    "LloydLab(k=4)",
+    "lloyd = LloydLab(k=4)\nlloyd",
     "HuffmanLab()",
     "GradientLab()",
     "JourneyLab(weight=5)",
@@ -200,6 +200,17 @@ class NotebookPage:
                 return c && c.isReady && c.session?.kernel?.status === "idle";
             }""",
             timeout=1000 * seconds,
+        )
+
+    def ask(self, code, expression="None"):
+        """Run code in the kernel, as another cell would, and give the `repr` of an expression after it."""
+        return self.page.evaluate(
+            """async ([code, wanted]) => {
+                const { kernel } = jupyterapp.shell.currentWidget.sessionContext.session;
+                const reply = await kernel.requestExecute({ code, user_expressions: { wanted } }).done;
+                return reply.content.user_expressions.wanted.data["text/plain"];
+            }""",
+            [code, expression],
         )
 
     def command(self, name, arguments=None):

@@ -8,7 +8,7 @@ MODEL = """async esm => {
   const state = {
     counts: new DataView(new Uint32Array(64).fill(5).buffer), low: -1, high: 1, grid: 1 / 64, height: 300, label: "w",
     draggable: true, centroids: [-0.5, -0.5, -0.5, 0.5], dragged: [], sizes: [], before: [], log_y: false,
-    show_cdf: false, centroids_label: "centroid", before_label: "before", released: 0,
+    show_cdf: false, centroids_label: "centroid", before_label: "before", released: 0, again: 0,
   };
   const calls = [];
   window.model = {
@@ -78,3 +78,23 @@ def test_another_k_ends_a_drag_and_is_shown(page):
     assert dragged(page) == before
     page.wait_for_function("document.querySelectorAll('[role=slider]').length === 5")
     page.wait_for_function("document.querySelector('canvas').dataset.centroids.split(' ').length === 5")
+
+
+def test_a_centroid_dragged_back_to_where_python_began_is_a_change(page):
+    """Steps were made from 31/64 and have come to 1/2: the first move back there says so, as the steps are to go."""
+    start = [-0.5, -0.5, -0.5, 31 / 64]
+    page.evaluate("start => model.set('dragged', start)", start)
+    page.evaluate("""() => {
+        window.heard = [];
+        model.on("change:dragged", () => {
+            heard.push(model.get("dragged"));
+            if (model.get("dragged").length) model.set("centroids", model.get("dragged")); // as the film does
+        });
+    }""")
+    handle = page.locator("[role=slider]").nth(3)
+    handle.press("ArrowLeft")
+    assert page.evaluate("heard") == [[], start]
+    assert page.evaluate("model.get('again')") == 1
+    handle.press("ArrowLeft")
+    assert dragged(page) == [*start[:3], 30 / 64]
+    assert page.evaluate("model.get('again')") == 1

@@ -81,3 +81,25 @@ def test_a_reset_of_another_driver_yields_to_what_python_moved_there(browser):
     assert play(browser, TWO + late) == ["0/44 44", "2/0 0"]
     earlier = f'steps.set("value", 44); start.set("value", 0); {python} now(); start.set("value", 2); now();'
     assert play(browser, TWO + earlier) == ["0/44 44", "2/0 0"]
+
+
+def test_of_an_older_tables_frames_nothing_stays_once_python_has_sent_another(browser):
+    """What drives a film may follow it, too: where Lloyd's steps end."""
+    script = """
+      const steps = new Model({ value: 0 }), words = new Model({ value: "0, said" });
+      let most = 4;
+      const one = new Model({
+        drivers: { steps: [["steps", "value"]] }, followers: [[["words", "value"]], [["steps", "value"]]],
+        heard: { steps: 0 }, reel: "old", repeated: 0,
+      });
+      one.widget_manager = { get_model: async (id) => ({ steps, words })[id] };
+      project(one, (now) => [`${now.steps} of ${most}`, Math.min(now.steps, most)]);
+      await new Promise((done) => setTimeout(done, 20));
+      const now = () => seen.push(`${words.get("value")} ${steps.get("value")}`);
+      steps.set("value", 44); words.set("value", "44, said"); one.set("heard", { steps: 44 }); now();
+      one.set("reel", "new"); most = 300;
+      steps.set("value", 44); words.set("value", "44, said"); one.set("repeated", 1); now();
+      steps.set("value", 45); now();
+      steps.set("value", 44); now();
+    """
+    assert play(browser, script)[1:] == ["44, said 44", "45 of 300 45", "44, said 44"]

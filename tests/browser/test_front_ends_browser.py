@@ -39,11 +39,26 @@ def test_a_lab_of_each_kind_lives_without_another_host(context, app, shots):
     page = NotebookPage(context, app, "kinds.ipynb")
     page.run_all()
     all_kinds_live(page.page)
+    a_drag_leaves_nothing_under_what_code_sets(page)
     page.page.screenshot(path=shots / f"{app.place.replace('/', '-')}.png")
     assert problems(page) == []
     assert page.foreign == []
     assert page.page.locator("body[data-jp-theme-light]").count() == 1, "what the theme of labs looks at"
     page.close()
+
+
+def a_drag_leaves_nothing_under_what_code_sets(page):
+    """Assert that Lloyd's page shows Python's step after a drag and another k."""
+    lab = page.page.locator(".dcviz-LloydLab")
+    said, handle = lab.locator(".dcviz-caption .dcviz-text"), lab.locator("[role=slider].dcviz-handle").nth(1)
+    handle.press("ArrowRight")
+    expect(said).to_contain_text("a start of your own: step 0")
+    steps = page.ask("lloyd.k = 6; lloyd.finish()", "lloyd.steps")
+    assert int(steps) > 0
+    expect(said).to_contain_text(f"6 centroids from linear: step {steps},")
+    handle.press("ArrowLeft")
+    expect(said).to_contain_text("a start of your own: step 0")
+    assert page.ask("", "lloyd.error") == "''"
 
 
 def state(page):

@@ -26,6 +26,19 @@ def test_rows_are_the_product_of_the_drivers_last_fastest():
     assert film.followers == [[[text.model_id, "value"]]]
 
 
+def test_after_a_new_table_all_that_moves_is_sent_once_more(monkeypatch):
+    """The browser may have shown frames of the old one in the meantime; the first has none before it."""
+    film, k, text = tiny()
+    sent = []
+    for part in (k.slider, k.entry, text, film):
+        monkeypatch.setattr(part, "send_state", lambda key=None, part=part: sent.append((part, key)))
+    for key in "first", "second", "second":
+        film.shoot(key, {"init": [0], "k": [1]}, lambda: [["x"]])
+    said = [pair for pair in sent if pair[1] == "value"]
+    assert said == [(text, "value"), (k.slider, "value"), (k.entry, "value"), (text, "value")]
+    assert film.repeated == 2
+
+
 def test_a_film_is_shot_again_only_for_another_key():
     film, _, _ = tiny()
     shots = []

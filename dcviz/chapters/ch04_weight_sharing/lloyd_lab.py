@@ -155,7 +155,7 @@ class LloydLab(Lab):
     def build(self):
         self.view = CodebookView(draggable=True, height=380)
         self.bind(self.view, "log_y", "log_y")
-        self.view.observe(self.guard(self._dragged), "dragged")
+        self.view.observe(self.guard(self._dragged), ["dragged", "again"])
         self.layer_choice = widgets.Dropdown(
             options=choices(self.weights), description="layer", layout={"width": "190px"}
         )
@@ -362,9 +362,11 @@ class LloydLab(Lab):
         self.forget()
 
     def _dragged(self, change):
-        if len(change["new"]) == self.k and change["new"] != self.start:
+        """A start of the mouse's, also the very one from which steps were made."""
+        start = self.view.dragged
+        if len(start) == self.k and (start != self.start or change["name"] == "again"):
             with self.hold_trait_notifications():
-                self.start, self.steps = change["new"], 0
+                self.start, self.steps = start, 0
 
 
 def _empty_words(empty):

@@ -166,6 +166,15 @@ def test_lloyd_empty_clusters_stay_and_are_marked():
     assert f"{lab.empty} empty" in plain(lab.caption.value)
 
 
+def test_lloyd_steps_go_when_the_mouse_comes_back_to_the_start_that_they_were_made_from():
+    lab = LloydLab("mine", weights={"fc1": np.random.default_rng(3).normal(size=300)}, start=[-0.4, 0.0, 0.4])
+    lab.steps = 2
+    lab.view.dragged = [-0.4, 0.0, 0.4]  # no change
+    assert lab.steps == 2
+    lab.view.again += 1
+    assert (lab.start, lab.steps) == ([-0.4, 0.0, 0.4], 0)
+
+
 def test_lloyd_dragging_is_a_new_start_that_can_be_forgotten():
     lab = lloyd(k=3, steps=4)
     lab.view.dragged = [-0.4, 0.0, 0.4]
