@@ -45,11 +45,11 @@ class Film(anywidget.AnyWidget):
 
     `resets` says which drivers another one sets when it moves, {name: {other: value}}: a new start goes to step 0.
 
-    Where states cannot be listed, a subclass has a script of its own instead of reel.js, which adds up what Python
-    tabulated: ``project(model, frameOf)`` of film.js with its own ``frameOf(state) -> values``.
+    Where states cannot be listed, a `TableFilm` has a ``frameOf`` of its own instead of reel.js's, which adds up what
+    Python tabulated.
     """
 
-    _esm = script(DRAWING, HERE / "film.js", HERE / "reel.js")
+    _esm = script(DRAWING, HERE / "film.js", HERE / "reel.js", HERE / "table.js")
     drivers = synced(traitlets.Dict())
     followers = synced(traitlets.List())
     heard = synced(traitlets.Dict())

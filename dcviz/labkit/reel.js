@@ -7,35 +7,12 @@ function place(values, wanted) {
   return best;
 }
 
-function render({ model, el }) {
-  el.hidden = true;
-  let reel = null, run = 0;
-  const film = project(model, (state) => {
-    if (!reel) return null;
-    let row = 0;
-    for (const [name, values] of reel.at) {
-      const at = place(values, state[name]);
-      if (at < 0) return null;
-      row = row * values.length + at;
-    }
-    return reel.frames[row];
-  });
-  async function load() {
-    const mine = ++run, bytes = model.get("reel");
-    reel = null; // frames of another layer are none
-    if (!bytes || !bytes.byteLength) return;
-    const read = await (await unpacked(bytes)).json();
-    if (mine !== run) return;
-    reel = read;
-    el.dataset.frames = reel.frames.length;
-    film.show();
+function frameOf(reel, state) {
+  let row = 0;
+  for (const [name, values] of reel.at) {
+    const at = place(values, state[name]);
+    if (at < 0) return null;
+    row = row * values.length + at;
   }
-  model.on("change:reel", load);
-  load();
-  return () => {
-    model.off("change:reel", load);
-    film.close();
-  };
+  return reel.frames[row];
 }
-
-export default { render };

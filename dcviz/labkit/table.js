@@ -1,5 +1,5 @@
-// The frames of a film that are put together: `frameOf(table, state, alone)` stands before this, the table comes from
-// Python. `alone`: there is no Python that answers what the table does not hold.
+// A film on a page: `frameOf(table, state, alone)` stands before this and looks frames up or puts them together, the
+// table comes from Python. `alone`: there is no Python that answers what the table does not hold.
 
 // a template of Python's with {name}s in it
 function fill(template, words) {
@@ -17,7 +17,7 @@ function render({ model, el }) {
     const read = await (await unpacked(bytes)).json();
     if (mine !== run) return;
     table = read;
-    el.dataset.frames = "table";
+    el.dataset.frames = "read";
     film.show();
   }
   model.on("change:reel", load);
