@@ -35,7 +35,7 @@ const alts = {}; // class of a picture -> its words
 // window's event, the views.
 function settle(lab) {
   const is = narrow(lab), model = lab.querySelector(":scope > .dcviz-caption .dcviz-text")?.dcvizModel;
-  if (!lab.clientWidth) return;
+  if (lab.clientWidth < 120) return; // hidden, or on its way: Python would draw a stamp, and may be busy for long then
   lab.classList.toggle("dcviz-narrow", is);
   if (!lab.matches(".dcviz-lab")) return; // a question that stands alone has no pictures
   const css = getComputedStyle(lab), inner = lab.clientWidth - parseFloat(css.paddingLeft) - parseFloat(css.paddingRight);

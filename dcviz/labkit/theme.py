@@ -111,6 +111,10 @@ RC = {
 }
 
 
+ABOVE = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2, "columnspacing": 1.0, "borderaxespad": 0.2}
+"""Where a legend lies on no curve, for axes without a title: `axes.legend(**theme.ABOVE)`."""
+
+
 def role(name):
     """The `Role` called `name`. KeyError lists the roles there are."""
     try:

@@ -19,7 +19,7 @@ def error_by_size_axes(axes):
     axes.set(xlabel="|w|", ylabel="rms rounding error")
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.legend(loc="upper left")
+    axes.legend(loc="upper left", ncols=3, columnspacing=0.8, handlelength=1.4, handletextpad=0.3, borderaxespad=0.1)
     axes.grid(axis="y")
     return lines
 
@@ -50,7 +50,7 @@ def cluster_bars(axes, k):
     crosses.set_in_layout(False)  # without a point it counts as one in the figure's corner
     axes.set(xlabel="cluster", ylabel="% of the weights", xlim=(-0.7, k - 0.3), ylim=(0, 100))
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    axes.legend(loc="upper right")
+    axes.legend(**theme.ABOVE)
     return list(bars), crosses
 
 
@@ -64,7 +64,7 @@ def inertia_axes(axes):
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.grid(axis="y")
-    axes.legend(handles=[path], loc="upper right")
+    axes.legend(handles=[path], **theme.ABOVE)
     return path, dot, optimum
 
 
@@ -81,7 +81,7 @@ def show_inertia(artists, inertias, best=None):
     changed = optimum.get_visible() != (best is not None)
     optimum.set(visible=best is not None, ydata=[best or 0] * 2)
     if changed:
-        axes.legend(handles=[path, optimum][: 2 if best is not None else 1], loc="upper right")
+        axes.legend(handles=[path, optimum][: 2 if best is not None else 1], **theme.ABOVE)
     return changed
 
 

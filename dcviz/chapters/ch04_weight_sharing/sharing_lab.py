@@ -210,7 +210,7 @@ class SharingLab(Lab):
             beside = 0.93 + 0.07 * INITS.index(init)  # so that no dot hides another
             dots.set_data([beside * k for k, _ in found], [e for _, e in found])
         reached = max(np.max(line.get_ydata(), initial=0) for line in self.size_lines.values())
-        self._axes[0].set_ylim(0, round_top(reached))
+        self._axes[0].set_ylim(0, round_top(1.25 * reached))  # the legend stands above all lines
 
     def tabulate(self):
         key = self.pruned, self.layer, self.lloyd, self.seed, dict(self.measured)

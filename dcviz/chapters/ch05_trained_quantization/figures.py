@@ -89,16 +89,12 @@ def centroid_paths(axes, steps, codebooks):
     return lines
 
 
-ABOVE = {"loc": "lower right", "bbox_to_anchor": (1, 1), "ncols": 2, "columnspacing": 1.0, "borderaxespad": 0.2}
-"""Where a legend lies on no curve."""
-
-
 def error_axes(axes):
     """Empty axes of error against training steps. Returns the line, to be given data."""
     (line,) = axes.plot([], [], **theme.line_style("ours", label="shared weights"))
     axes.set(xlabel="training step", ylabel="error (%)")
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.legend(**ABOVE)
+    axes.legend(**theme.ABOVE)
     axes.grid(axis="y")
     return line
 
@@ -106,7 +102,7 @@ def error_axes(axes):
 def error_level(axes, unshared):
     """The pruned net's own error as a dashed level in the axes of `error_axes`. Returns its Line2D."""
     level = axes.axhline(unshared, color="black", linestyle="--", linewidth=1.8, label="pruned, not shared")
-    axes.legend(**ABOVE)
+    axes.legend(**theme.ABOVE)
     return level
 
 

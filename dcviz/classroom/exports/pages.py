@@ -12,7 +12,7 @@ from dcviz.classroom.exports.formulas import in_page, mathml
 from dcviz.classroom.exports.snapshots import REFERENCE, SAVED
 from dcviz.labkit import theme
 from dcviz.labkit.base import plain
-from dcviz.labkit.markup import html, joined, script_json, words
+from dcviz.labkit.markup import coded, html, joined, script_json, words
 from dcviz.labkit.picture import img
 
 HERE = Path(__file__).parent
@@ -46,7 +46,7 @@ def render(book, kind, title):
                 tex = data.pop("text/latex").strip().removeprefix("$").removesuffix("$").strip("$")
                 data["text/html"] = mathml(tex.removeprefix(r"\displaystyle"), block=True)
             elif "image/png" in data:
-                data["text/html"] = _figure(data.pop("image/png"), words(data["text/plain"]))
+                data["text/html"] = _figure(data.pop("image/png"), coded(data["text/plain"]))
     resources = {
         "metadata": {"name": title},
         "dcviz": script_json(saved),
