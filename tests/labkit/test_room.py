@@ -1,5 +1,6 @@
 """Pictures are drawn for the room that a lab has on its page: letters keep their size, and stay whole and apart."""
 
+import numpy as np
 import pytest
 from legends import covered
 from matplotlib.text import Text
@@ -9,6 +10,7 @@ from dcviz.labkit import theme
 from dcviz.labkit.base import _walk
 from dcviz.labkit.figure_image import FigureImage, Fitted
 from dcviz.labkit.linked_picture import LinkedPicture
+from dcviz.labkit.prediction import Prediction
 
 ROOMS = {
     "1280 x 800": lambda two: (1098, 248 if two else 496, 18, 1),
@@ -52,6 +54,33 @@ def test_no_letters_are_cut_or_cover_others_and_no_legend_lies_on_curves(name):
                     along = min(a.y1, b.y1) - max(a.y0, b.y0)
                     assert min(across, along) < 7 * view._scale, (where, one, other)
     assert covered(lab.picture()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "later"),
+    [
+        ("SharingLab", {"k": 13, "prediction": True}, {}),
+        ("SharingLab", {"k": 4}, {"k": 2, "init": "forgy"}),
+        ("LloydLab", {}, {"k": 3, "start": [0.3, 0.31, 0.32], "show_optimum": True}),
+        ("LloydLab", {"k": 16, "init": "forgy"}, {"steps": 40}),
+        ("FinetuneLab", {}, {"bits": 2}),
+        ("IndexBitsLab", {}, {"layer": "fc3"}),
+    ],
+)
+def test_no_legend_lies_on_what_a_lab_shows_later(name, state, later):
+    if "prediction" in state:
+        state = {**state, "prediction": Prediction("How many?", truth=1)}
+    weights = {"fc1": np.random.default_rng(2).laplace(scale=0.1, size=(40, 60))}
+    given = {"net": "mine", "weights": weights} if name in ("SharingLab", "LloydLab") else {}
+    lab = getattr(labs, name)(**given, **state)
+    with lab.hold_trait_notifications():
+        for trait, value in later.items():
+            setattr(lab, trait, value)
+    assert lab.error == ""
+    for room in ROOMS.values():
+        lab._fit(room("dcviz-two" in lab._dom_classes))
+        for view in pictures(lab):
+            assert covered(view.figure) == []
 
 
 def test_a_legend_on_a_curve_is_found():
