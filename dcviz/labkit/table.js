@@ -9,7 +9,7 @@ function fill(template, words) {
 function render({ model, el }) {
   el.hidden = true;
   let table = null, run = 0;
-  const film = project(model, (state) => table && frameOf(table, state, model.alone || el.closest(".dcviz-asleep")));
+  const film = project(model, (state) => waits(el) ? null : table && frameOf(table, state, model.alone || el.closest(".dcviz-asleep")));
   async function load() {
     const mine = ++run, bytes = model.get("reel");
     table = null; // what was written of another layer is wrong for this

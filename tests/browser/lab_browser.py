@@ -142,7 +142,7 @@ KINDS = (
     "JourneyLab(weight=5)",
     "DigitLab()",
     "weights = {'fc1': np.random.default_rng(1).normal(0, 0.1, (300, 784))}\n"
-    "PruningLab('mine', weights=weights, threshold=0.05)",
+    "pruning = PruningLab('mine', weights=weights, threshold=0.05)\npruning",
 )
 """Cells of a notebook with a view of each kind. The last has the histogram, which needs the import only."""
 

@@ -40,6 +40,7 @@ def test_a_lab_of_each_kind_lives_without_another_host(context, app, shots):
     page.run_all()
     all_kinds_live(page.page)
     a_drag_leaves_nothing_under_what_code_sets(page)
+    a_question_keeps_its_answer_from_film_ghost_and_pin(page)
     page.page.screenshot(path=shots / f"{app.place.replace('/', '-')}.png")
     assert problems(page) == []
     assert page.foreign == []
@@ -59,6 +60,27 @@ def a_drag_leaves_nothing_under_what_code_sets(page):
     handle.press("ArrowLeft")
     expect(said).to_contain_text("a start of your own: step 0")
     assert page.ask("", "lloyd.error") == "''"
+
+
+def a_question_keeps_its_answer_from_film_ghost_and_pin(page):
+    """Assert that code may move a lab that waits, and nothing shows where it went until there is a guess."""
+    lab = page.page.locator(".dcviz-PruningLab")
+    said, ghost, pin = (
+        lab.locator(part) for part in (".dcviz-caption .dcviz-text", ".dcviz-ghost p", ".dcviz-ghost button")
+    )
+    picture = lab.locator(".dcviz-linked canvas[data-shapes]")
+    page.ask("from dcviz.labs import Prediction; pruning.prediction = Prediction('How many?', low=0, high=9, truth=4)")
+    expect(lab.locator("xpath=self::*[contains(@class, 'dcviz-waiting')]")).to_have_count(1)
+    opened, shapes = said.inner_text(), picture.get_attribute("data-shapes")
+    page.ask("pruning.threshold = 0.11")
+    expect(lab.locator(".dcviz-histogram [role=slider][aria-valuenow]")).to_have_attribute("aria-valuenow", "0.11")
+    page.page.wait_for_timeout(600)  # until a ghost takes what is at rest
+    assert pin.evaluate("button => button.closest('[inert]') !== null")
+    pin.evaluate("button => button.click()")
+    assert (said.inner_text(), picture.get_attribute("data-shapes")) == (opened, shapes)
+    assert "threshold 0.11" not in ghost.inner_text()
+    page.ask("pruning.prediction.give_up()")
+    expect(said).to_contain_text("threshold 0.11")
 
 
 def state(page):

@@ -178,6 +178,17 @@ def test_the_huffman_tree_without_a_kernel_is_python_s(page):
         assert leaves == [node for kind, node in kinds if kind == "leaf"]
 
 
+def test_a_typed_number_of_merges_moves_play_too(page):
+    box = Both(page, "HuffmanLab").box
+    box.get_by_label("canonical order").set_checked(False)
+    entry = box.get_by_label("merges done, as a number")
+    entry.fill("3")
+    entry.press("Enter")
+    box.get_by_role("button", name="play the merges").click()
+    expect(entry).to_have_value("5")  # it goes on from 3
+    box.get_by_role("button", name="pause").click()
+
+
 def test_a_digit_drawn_without_a_kernel_is_read_as_by_python(page):
     both = Both(page, "DigitLab")
     python, rng = both.python, both.rng
