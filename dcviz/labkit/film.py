@@ -38,7 +38,7 @@ class Film(anywidget.AnyWidget):
                  options the browser has the "index" only
     followers    [(widget, trait)] of what the browser sets
 
-    Frames are those of a lab whose question is answered: one that waits cannot be moved. What the mouse drags should
+    A lab whose question has no answer shows no frame, even if code moves it. What the mouse drags should
     stop at the tabulated values only, so that what is shown is exact. `heard` holds the drivers' values that the
     followers have from Python; `Lab.refresh` sets it. The browser shows Python's values when it is at that state, so
     what only Python knows (a typed number between two rows) needs no frame; while Python is behind, the frame stays.

@@ -73,7 +73,7 @@ def a_question_keeps_its_answer_from_film_ghost_and_pin(page):
     expect(lab.locator("xpath=self::*[contains(@class, 'dcviz-waiting')]")).to_have_count(1)
     opened, shapes = said.inner_text(), picture.get_attribute("data-shapes")
     page.ask("pruning.threshold = 0.11")
-    expect(lab.locator(".dcviz-histogram [role=slider][aria-valuenow]")).to_have_attribute("aria-valuenow", "0.11")
+    expect(lab.locator(".dcviz-histogram [role=slider][aria-valuenow]")).to_have_attribute("aria-valuenow", "0.1100")
     page.page.wait_for_timeout(600)  # until a ghost takes what is at rest
     assert pin.evaluate("button => button.closest('[inert]') !== null")
     pin.evaluate("button => button.click()")
