@@ -96,15 +96,14 @@ class Film(anywidget.AnyWidget):
         self.develop(key, {"at": at, "frames": frames})
 
     def develop(self, key, table):
-        """Send a table, and then once more what all that moves has from Python.
+        """Send a table, and then once more what the followers have from Python.
 
-        While the new table was made the browser had the old one, and may have shown its frames. Drivers are left alone
-        by the first table: a reader may be at them.
+        While the new table was made the browser had the old one, and may have shown its frames. Drivers are left alone:
+        a reader may be at them.
         """
-        moved = [] if self.key is None else self.settings
         self.reel, self.key = zlib.compress(json.dumps(table, separators=(",", ":")).encode(), 6), key
         self.send_state("heard")
-        for widget, trait in [*moved, *self._followers]:
+        for widget, trait in self._followers:
             for part in _parts(widget):
                 if part.has_trait(trait):
                     part.send_state(trait)

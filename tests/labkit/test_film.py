@@ -26,8 +26,8 @@ def test_rows_are_the_product_of_the_drivers_last_fastest():
     assert film.followers == [[[text.model_id, "value"]]]
 
 
-def test_after_a_new_table_all_that_moves_is_sent_once_more(monkeypatch):
-    """The browser may have shown frames of the old one in the meantime; the first has none before it."""
+def test_after_a_new_table_all_that_follows_is_sent_once_more(monkeypatch):
+    """The browser may have shown frames of the old one in the meantime. Drivers are not: a reader may be at them."""
     film, k, text = tiny()
     sent = []
     for part in (k.slider, k.entry, text, film):
@@ -35,7 +35,7 @@ def test_after_a_new_table_all_that_moves_is_sent_once_more(monkeypatch):
     for key in "first", "second", "second":
         film.shoot(key, {"init": [0], "k": [1]}, lambda: [["x"]])
     said = [pair for pair in sent if pair[1] == "value"]
-    assert said == [(text, "value"), (k.slider, "value"), (k.entry, "value"), (text, "value")]
+    assert said == [(text, "value")] * 2
     assert film.repeated == 2
 
 
