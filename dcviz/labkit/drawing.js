@@ -115,9 +115,12 @@ function stage(root, { colours, height, draw, after = () => {} }) {
   resize.observe(root);
   window.addEventListener("dcviz-room", again);
   root.addEventListener("transitionend", readTheme); // labs.css: whatever changed the colours, in any front end
+  const told = new MutationObserver(readTheme); // JupyterLab hides the page while it changes its theme: no transition ends
+  told.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
   made.fit = fit;
   function close() {
     resize.disconnect();
+    told.disconnect();
     window.removeEventListener("dcviz-room", again);
     cancelAnimationFrame(frame);
   }

@@ -153,6 +153,15 @@ def test_python_draws_for_the_room_that_the_browser_tells(page):
     )
 
 
+def test_what_is_drawn_on_a_canvas_turns_dark_with_jupyterlab(page):
+    corner = """light => { const canvas = document.querySelector(".dcviz-histogram canvas");
+        return (canvas.getContext("2d").getImageData(3, 3, 1, 1).data[0] > 128) === light; }"""
+    page.page.locator(".dcviz-histogram").first.scroll_into_view_if_needed()
+    for name, light in (("JupyterLab Dark", False), ("JupyterLab Light", True)):
+        page.theme(name)
+        page.page.wait_for_function(corner, arg=light)
+
+
 def test_a_picture_out_of_a_lab_turns_dark_with_jupyterlab(browser, tmp_path):
     figure = (
         "from dcviz.labkit import theme\nfrom dcviz.labkit.picture import Picture\nPicture(theme.figure()[0], 'empty')"
