@@ -4,8 +4,10 @@ Nothing of the user's Jupyter is read or written: settings, workspaces and runti
 of the test's own.
 """
 
+import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -14,7 +16,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, urlparse
 
@@ -49,6 +50,19 @@ def find_chromium():
     return next(filter(None, map(shutil.which, names)), None)
 
 
+def free_port():
+    """A port of this machine's loopback that nobody listens on.
+
+    It lies below those that the system gives away, as kernels and other tests may be given one before a server of ours
+    has come to listen there.
+    """
+    while True:
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 class Server:
     """JupyterLab on a free loopback port, serving `notebooks`; its own files go to `private`. Or Notebook 7: app.
 
@@ -59,14 +73,13 @@ class Server:
         self.notebooks, private = Path(notebooks), Path(private)
         self.place = {"lab": "doc/tree", "notebook": "notebooks"}[app]
         options = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}[app]
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         places = {
             "JUPYTERLAB_SETTINGS_DIR": "settings",
             "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
             "JUPYTER_CONFIG_DIR": "config",
+            "JUPYTER_DATA_DIR": "data",  # signatures of notebooks
             "JUPYTER_RUNTIME_DIR": "runtime",
             "IPYTHONDIR": "ipython",
         }
@@ -115,6 +128,61 @@ class Server:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+
+def painted(page):
+    """Wait until what has been set by now is drawn: the frame that draws it, and one more."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def rest(page, milliseconds):
+    """Let the page's own clock run on: its timers that end before are through then, however slow the machine is."""
+    page.evaluate("time => new Promise((done) => setTimeout(done, time))", milliseconds)
+
+
+def until(page, true, what):
+    """Wait until `true()`, for what a page alone cannot say; `what` names it if it does not come."""
+    end = time.monotonic() + PATIENCE / 1000
+    while not true():
+        assert time.monotonic() < end, what
+        page.wait_for_timeout(100)  # its events are heard meanwhile
+
+
+def until_drawn(page, lab):
+    """Wait until a lab's pictures are there, whole, and drawn for its room; a picture may be replaced meanwhile.
+
+    lab     a selector; of what it finds, the first
+    """
+    page.wait_for_function(
+        """selector => {
+            const lab = document.querySelector(selector);
+            if (!lab?.dcvizRoom) return false;
+            const [inner, most] = lab.dcvizRoom.split(",").map(Number), css = getComputedStyle(lab);
+            const now = lab.clientWidth - parseFloat(css.paddingLeft) - parseFloat(css.paddingRight);
+            const whole = [...lab.querySelectorAll("img.dcviz-figure")].every((e) => e.complete && e.naturalWidth > 0);
+            const pictures = [...lab.querySelectorAll(".dcviz-linked .dcviz-view, img.dcviz-figure")];
+            return Math.abs(inner - now) <= 1 && whole && pictures.every((e) => !most || e.clientHeight <= most + 2);
+        }""",
+        arg=lab,
+    )
+    painted(page)
+
+
+def until_alive(lab):
+    """Wait until a lab of an exported page is drawn and its saved picture is gone, so that it stays where it is.
+
+    lab     the locator of something in it
+    """
+    lab.page.wait_for_function(
+        """e => {
+            const place = e.closest("[data-lab]");
+            return place.querySelector(".dcviz-static").hidden
+                && [...place.querySelectorAll(".dcviz-lab")].every((lab) => lab.dcvizRoom)
+                && [...place.querySelectorAll(".dcviz-linked canvas")].every((canvas) => canvas.dataset.shapes);
+        }""",
+        arg=lab.element_handle(),
+    )
+    painted(lab.page)
 
 
 def watched(context):
@@ -166,8 +234,10 @@ def all_kinds_live(page):
 
     for view in VIEWS:
         expect(page.locator(view)).to_be_visible()
-    picture = page.locator(".dcviz-EnergyLab img.dcviz-figure")
-    assert picture.evaluate("async image => { await image.decode(); return image.naturalWidth; }") > 100
+    page.wait_for_function(  # Python may replace it meanwhile
+        """() => { const image = document.querySelector(".dcviz-EnergyLab img.dcviz-figure");
+            return image?.complete && image.naturalWidth > 100; }"""
+    )
     # the first caption follows in the browser; the second lab has no film, so Python says what its caption says
     for lab, handle in (("PruningLab", ".dcviz-histogram [role=slider]"), ("JourneyLab", ".noUi-handle")):
         said = page.locator(f".dcviz-{lab} .dcviz-caption .dcviz-text")
@@ -251,6 +321,8 @@ class NotebookPage:
         self.command("apputils:change-theme", {"theme": name})
         light = "true" if "Light" in name else "false"
         self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached")
+        self.page.locator("#main").wait_for()  # hidden for a frame
+        painted(self.page)
 
     def close(self):
         """Shut the kernel down and close the page."""
@@ -263,13 +335,25 @@ class NotebookPage:
         self.page.close()
 
 
-@contextmanager
+def patient(make):
+    """A browser's `make`, but whatever is waited for in what it makes may take as long as PATIENCE."""
+
+    def made(**options):
+        new = make(**options)
+        new.set_default_timeout(PATIENCE)
+        return new
+
+    return made
+
+
+@contextlib.contextmanager
 def chromium(**options):
     """A headless Chromium; give `new_context` what Playwright takes. Needs `find_chromium()`."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS, **options)
+        browser.new_context, browser.new_page = patient(browser.new_context), patient(browser.new_page)
         try:
             yield browser
         finally:
@@ -322,10 +406,10 @@ def dead_controls(lab):
             control.evaluate("e => { e.dataset.played = ''; }")
             before = lab.evaluate(SEEN)
             control.evaluate(MOVE)
-            lab.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            painted(lab.page)
             after = lab.evaluate(SEEN)
             if before == after and control.evaluate("e => e.closest('.dcviz-play') !== null"):
-                lab.page.wait_for_timeout(1500)  # what plays goes on
+                rest(lab.page, 1500)  # what plays goes on
                 after = lab.evaluate(SEEN)
             control.evaluate("e => { delete e.dataset.played; }")
             if before == after:

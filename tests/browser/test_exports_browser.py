@@ -2,6 +2,7 @@
 
 import nbformat
 import pytest
+from lab_browser import painted, until_alive
 from playwright.sync_api import expect
 
 from dcviz.classroom import editions, exports
@@ -87,7 +88,6 @@ def open_page(browser, exported):
 
     def opener(name):
         page = context.new_page()
-        page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
         page.goto((exported / name).as_uri())
@@ -100,8 +100,8 @@ def open_page(browser, exported):
 
 def drag(page, place):
     """Drag in a lab's histogram to the right; returns the threshold before and after."""
+    until_alive(place)
     handle = place.locator("[role=slider]")
-    handle.wait_for()
     before = float(handle.get_attribute("aria-valuenow"))
     place.locator(".dcviz-histogram canvas").scroll_into_view_if_needed()
     box = place.locator(".dcviz-histogram canvas").bounding_box()
@@ -110,6 +110,7 @@ def drag(page, place):
     page.mouse.down()
     page.mouse.move(box["x"] + 0.75 * box["width"], y, steps=8)
     page.mouse.up()
+    painted(page)
     return before, float(handle.get_attribute("aria-valuenow"))
 
 
@@ -129,7 +130,7 @@ def test_a_threshold_is_dragged_without_a_kernel(open_page, shots):
 def test_a_lab_with_an_open_question_waits_without_a_kernel_too(open_page, waiting, shots):
     page = open_page(waiting)
     lab = page.locator(".dcviz-alive")
-    lab.locator(".dcviz-histogram canvas").wait_for()
+    until_alive(lab)
     expect(lab).to_contain_text("What share goes?")
     box = lab.get_by_label("logarithmic counts")
     handle = lab.locator("[role=slider]")
@@ -138,6 +139,7 @@ def test_a_lab_with_an_open_question_waits_without_a_kernel_too(open_page, waiti
     before, after = drag(page, lab)
     handle.focus()  # an inert one takes no focus
     page.keyboard.press("ArrowRight")
+    painted(page)
     assert float(handle.get_attribute("aria-valuenow")) == after == before
     expect(lab.locator(".dcviz-caption")).to_contain_text("threshold 0.05 ")
     for words in (".dcviz-title", ".dcviz-caption"):  # a screen reader still reads them
@@ -158,7 +160,7 @@ def test_a_lab_with_an_open_question_waits_without_a_kernel_too(open_page, waiti
 def test_controls_that_are_bound_to_a_view_work_and_others_are_off(open_page):
     page = open_page("99_test.html")
     lab = page.locator(".dcviz-PruningLab")
-    lab.locator(".dcviz-histogram canvas").wait_for()
+    until_alive(lab)
     box = lab.get_by_label("logarithmic counts")
     picture = lab.locator(".dcviz-histogram canvas").evaluate("c => c.toDataURL()")
     box.check()
@@ -171,6 +173,7 @@ def test_controls_that_are_bound_to_a_view_work_and_others_are_off(open_page):
 def test_a_huffman_leaf_is_clicked_without_a_kernel(open_page):
     page = open_page("99_test.html")
     lab = page.locator(".dcviz-HuffmanLab")
+    until_alive(lab)
     leaf = lab.get_by_role("button", name="symbol 0,")
     leaf.click()
     expect(leaf).to_have_attribute("aria-pressed", "true")

@@ -5,7 +5,7 @@ import inspect
 import nbformat
 import numpy as np
 import pytest
-from lab_browser import dead_controls
+from lab_browser import dead_controls, painted, rest, until_alive
 from playwright.sync_api import expect
 
 from dcviz import labs
@@ -53,6 +53,8 @@ def page(browser, tmp_path_factory):
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     page.goto((folder / "97_films.html").as_uri())
+    for place in page.locator("[data-lab]").all():  # one that comes alive moves those below it
+        until_alive(place)
     yield page
     context.close()
     assert problems == []
@@ -61,14 +63,14 @@ def page(browser, tmp_path_factory):
 def lab_in(page, name):
     """(the lab's box in the page, the same lab in Python)."""
     lab, state = page.locator(f".dcviz-alive .dcviz-{name}"), LABS[name]
-    expect(lab.locator(".dcviz-film[data-frames]")).to_have_count(1, timeout=30_000)
+    expect(lab.locator(".dcviz-film[data-frames]")).to_have_count(1)
     lab.scroll_into_view_if_needed()
     return lab, getattr(labs, name)(**({**state, "weights": weights()} if "weights" in state else state))
 
 
 def shown(lab):
     """(caption, where the moving parts of the picture are, numbers in the entries) as the page shows them."""
-    lab.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    painted(lab.page)
     shapes = lab.locator(".dcviz-linked canvas").evaluate_all("all => all.map(c => JSON.parse(c.dataset.shapes))")
     entries = lab.locator("input[type=number]").evaluate_all("all => all.map(e => Number(e.value))")
     return lab.locator(".dcviz-caption .dcviz-text").inner_text(), shapes, entries
@@ -173,7 +175,7 @@ def test_the_setting_before_stays_as_a_ghost_and_one_can_be_pinned(page):
     at = list(places(canvas))[:4]
 
     def drag(place):
-        page.wait_for_timeout(600)  # at rest
+        rest(page, 600)
         caption, shapes, _ = shown(lab)
         page.mouse.move(*place)
         page.mouse.down()
@@ -201,5 +203,5 @@ def test_the_setting_before_stays_as_a_ghost_and_one_can_be_pinned(page):
 @pytest.mark.parametrize("name", LABS)
 def test_no_control_is_dead_without_a_word(page, name):
     lab = page.locator(f".dcviz-alive .dcviz-{name}")
-    expect(lab.locator(".dcviz-film[data-frames]").first).to_be_attached(timeout=30_000)
+    expect(lab.locator(".dcviz-film[data-frames]").first).to_be_attached()
     assert dead_controls(lab) == []

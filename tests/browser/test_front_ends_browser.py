@@ -4,7 +4,7 @@ Nothing comes from another machine, anywidget's own JavaScript included.
 """
 
 import pytest
-from lab_browser import KINDS, NotebookPage, Server, all_kinds_live, write_notebook
+from lab_browser import KINDS, NotebookPage, Server, all_kinds_live, until, until_drawn, write_notebook
 from playwright.sync_api import expect
 
 TWO = "import numpy as np\nfrom dcviz.labs import PruningLab", KINDS[-1]
@@ -96,11 +96,7 @@ def in_step(moved, other, before):
     expect(other.page.locator(".dcviz-histogram [role=slider]")).not_to_have_attribute("aria-valuenow", before[0])
     expect(other.page.locator(".dcviz-caption .dcviz-text")).not_to_have_text(before[1])
     expect(other.page.locator(".dcviz-linked canvas")).not_to_have_attribute("data-shapes", before[2])
-    for _ in range(100):
-        if state(moved) == state(other):
-            return
-        other.page.wait_for_timeout(100)
-    assert state(moved) == state(other)
+    until(other.page, lambda: state(moved) == state(other), "the tabs come to show the same")
 
 
 def test_one_notebook_in_two_tabs_stays_in_step_or_says_that_it_does_not(context, app):
@@ -113,6 +109,7 @@ def test_one_notebook_in_two_tabs_stays_in_step_or_says_that_it_does_not(context
     handle = second.page.locator(".dcviz-histogram [role=slider]")
     expect(handle).to_be_visible()
     expect(second.page.locator(".dcviz-linked canvas[data-shapes]")).to_be_visible()
+    until_drawn(second.page, ".dcviz-PruningLab")
     before = state(second)
 
     first.page.locator(".dcviz-histogram [role=slider]").press("ArrowRight")
@@ -137,6 +134,7 @@ def test_one_notebook_in_two_tabs_stays_in_step_or_says_that_it_does_not(context
     second.command("docmanager:save")
     first.page.reload()
     first.wait_idle()
+    expect(first.page.locator(".dcviz-linked canvas[data-shapes]")).to_be_visible()
     expect(said).to_be_hidden()  # an alert without words
     before = state(first)
     second.page.locator(".dcviz-histogram [role=slider]").press("ArrowRight")

@@ -53,9 +53,10 @@ def test_nothing_runs_in_jupyterlab(open_notebook, server):
     page.wait_for_function(
         "() => [...document.querySelectorAll('.jp-OutputArea img')].every(i => i.complete && i.naturalWidth > 0)"
     )
+    page.wait_for_function("() => document.querySelectorAll('.jp-OutputArea :is(img, canvas)').length >= 8")
+    page.locator(".terminal").first.wait_for()
     for place in page.locator(".terminal").all()[:4]:  # a tree says what is pointed at
         place.dispatch_event("pointerenter")
-    assert page.locator(".jp-OutputArea :is(img, canvas)").count() >= 8
     assert page.evaluate(RAN) == 0
     assert page.locator(".jp-OutputArea :is(script, iframe, [onerror], [onload], [onmouseover])").count() == 0
     assert (

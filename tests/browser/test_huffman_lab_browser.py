@@ -31,7 +31,7 @@ def test_leaves_by_mouse_and_by_key(page, shots):
     expect(leaf).to_have_attribute("aria-pressed", "true")
     expect(readout).to_contain_text("symbol 0")
     expect(caption).to_contain_text("symbol 0")
-    assert lab.locator(".edge.on").count() == int(readout.inner_text().split()[-2])  # as many edges as bits
+    expect(lab.locator(".edge.on")).to_have_count(int(readout.inner_text().split()[-2]))  # as many edges as bits
     cells = page.page.locator(".jp-Notebook .jp-Cell").count()
     leaf.focus()
     leaf.press("Home")

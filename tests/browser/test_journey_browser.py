@@ -4,6 +4,7 @@ import json
 
 import nbformat
 import pytest
+from lab_browser import until_alive
 
 from dcviz.chapters.ch07_full_pipeline import journey
 from dcviz.classroom import editions, exports
@@ -34,9 +35,8 @@ def page(browser, tmp_path_factory):
     book = snapshots.execute(editions.notebook(source, "student"), folder)
     (folder / "99_test.html").write_text(pages.render(nbformat.from_dict(book), "html", "99_test"))
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
-    page.set_default_timeout(30_000)
     page.goto((folder / "99_test.html").as_uri())
-    page.wait_for_selector(".dcviz-journey svg")
+    until_alive(page.locator(".dcviz-journey svg").first)
     yield page
     page.close()
 

@@ -3,7 +3,7 @@
 import nbformat
 import numpy as np
 import pytest
-from lab_browser import dead_controls
+from lab_browser import dead_controls, painted, rest, until_alive
 from playwright.sync_api import expect
 
 from dcviz import labs
@@ -36,6 +36,8 @@ def page(browser, tmp_path_factory):
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     page.goto((folder / "96_linked.html").as_uri())
+    for place in page.locator("[data-lab]").all():  # one that comes alive moves those below it
+        until_alive(place)
     yield page
     context.close()
     assert problems == []
@@ -51,7 +53,7 @@ class Both:
     def __init__(self, page, name):
         self.page, self.python = page, labs.recreate(repr_of(name))
         self.box = page.locator(f".dcviz-alive .dcviz-{name}")
-        expect(self.box.locator(".dcviz-film[data-frames]").first).to_be_attached(timeout=30_000)
+        expect(self.box.locator(".dcviz-film[data-frames]").first).to_be_attached()
         self.sliders = self.box.locator("input[type=range]")
         self.rng = np.random.default_rng(3)
 
@@ -61,7 +63,7 @@ class Both:
         )
 
     def compare(self, what=""):
-        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        painted(self.page)
         said = " ".join(self.box.locator(".dcviz-caption .dcviz-text").inner_text().split())
         assert said == plain(self.python.caption.value), f"{what}: {said} | {plain(self.python.caption.value)}"
         assert self.python.error == ""
@@ -193,8 +195,6 @@ def test_a_digit_drawn_without_a_kernel_is_read_as_by_python(page):
     both = Both(page, "DigitLab")
     python, rng = both.python, both.rng
     sheet, view = both.box.locator("canvas.sheet"), both.box.locator(".dcviz-digit")
-    sheet.scroll_into_view_if_needed()
-    box = sheet.bounding_box()
     seen = set()
     for _ in range(STATES):
         action = rng.choice(["density", "density", "draw", "Clear", "Another example"])
@@ -203,6 +203,8 @@ def test_a_digit_drawn_without_a_kernel_is_read_as_by_python(page):
             both.slide(0, exponent)
             python.slider.value = 10**exponent
         elif action == "draw":
+            sheet.scroll_into_view_if_needed()
+            box = sheet.bounding_box()
             points = rng.uniform(0.15, 0.85, (3, 2)) * [box["width"], box["height"]] + [box["x"], box["y"]]
             page.mouse.move(*points[0])
             page.mouse.down()
@@ -211,13 +213,25 @@ def test_a_digit_drawn_without_a_kernel_is_read_as_by_python(page):
             page.mouse.up()
         else:
             both.box.get_by_role("button", name=action).click()
-        both.page.evaluate("() => new Promise((done) => requestAnimationFrame(done))")
+        painted(page)
         python.drawing = view.get_attribute("data-drawing")
         both.compare(action)
         shown = [[float(x) for x in net.split()] for net in view.get_attribute("data-shares").split("|")]
         np.testing.assert_allclose(shown, [python.dense, python.pruned], atol=6e-5)
         seen.add(python.drawing)
     assert len(seen) > 8
+
+
+PAUSED_AT = """(caption, words) => {  // pressed in the page, as from here it may come some entries later
+    window.said = [];
+    new MutationObserver(() => {
+        if (window.said.at(-1) === caption.textContent) return;
+        window.said.push(caption.textContent);
+        if (!caption.textContent.includes(words)) return;
+        for (const button of caption.closest(".dcviz-lab").querySelectorAll(".dcviz-play button"))
+            if (button.textContent.includes("pause")) button.click();
+    }).observe(caption, { childList: true, subtree: true, characterData: true });
+}"""
 
 
 def test_entries_play_one_after_another_without_a_kernel(page):
@@ -230,15 +244,17 @@ def test_entries_play_one_after_another_without_a_kernel(page):
     if lab.get_by_role("button", name="From the start").is_enabled():
         lab.get_by_role("button", name="From the start").click()
     expect(caption).to_contain_text("Nothing is written yet")
+    caption.evaluate(PAUSED_AT, "Entry 2:")
     lab.get_by_role("button", name="play the entries").click()
-    expect(caption).to_contain_text("Entry 1:")
-    expect(caption).to_contain_text("Entry 2:")
-    lab.get_by_role("button", name="pause").click()
+    page.wait_for_function("() => window.said.at(-1)?.includes('Entry 2:')")
+    assert "Entry 1:" in page.evaluate("window.said")[-2]
     expect(lab.get_by_role("button", name="play the entries")).to_be_visible()
+    rest(page, 1500)
+    expect(caption).to_contain_text("Entry 2:")
 
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_no_control_is_dead_without_a_word(page, name):
     lab = page.locator(f".dcviz-alive .dcviz-{name}")
-    expect(lab.locator(".dcviz-film[data-frames]").first).to_be_attached(timeout=30_000)
+    expect(lab.locator(".dcviz-film[data-frames]").first).to_be_attached()
     assert dead_controls(lab) == []

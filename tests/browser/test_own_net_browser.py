@@ -49,7 +49,7 @@ def test_a_chosen_file_is_compressed_and_downloaded(page, tmp_path, shots):
     made = archive.load(tmp_path / "my-net.dcz").state_dict()
     assert made["encoder.bias"].tobytes() == state["encoder.bias"].numpy().tobytes()
     assert (made["encoder.weight"] != 0).sum() == 600
-    assert f"{(tmp_path / 'my-net.dcz').stat().st_size:,} bytes" in caption.inner_text()
+    expect(caption).to_contain_text(f"{(tmp_path / 'my-net.dcz').stat().st_size:,} bytes")
     lab.screenshot(path=shots / "own_net.png")
     assert page.problems() == []
 

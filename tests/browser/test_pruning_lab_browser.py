@@ -2,7 +2,7 @@
 
 import nbformat
 import pytest
-from lab_browser import write_notebook
+from lab_browser import painted, until_drawn, write_notebook
 from playwright.sync_api import expect
 
 from dcviz.labs import PruningLab
@@ -17,10 +17,13 @@ def lab_page(server, open_notebook):
     page.run_all()
     expect(page.page.locator(".dcviz-histogram [role=slider]")).to_be_visible()
     expect(page.page.locator(".dcviz-caption .dcviz-text")).to_contain_text("0.05")
+    page.page.locator(".dcviz-linked canvas[data-shapes]").wait_for()
+    until_drawn(page.page, ".dcviz-PruningLab")
     return page
 
 
 def threshold(page):
+    painted(page.page)
     return float(page.page.locator(".dcviz-histogram [role=slider]").get_attribute("aria-valuenow"))
 
 
@@ -45,9 +48,14 @@ def test_mouse_drag_moves_threshold_picture_and_caption(lab_page, shots):
     expect(caption).not_to_have_text(said)
     expect(picture).not_to_have_attribute("data-shapes", shown)
     expect(caption).to_contain_text("measured here")  # letting go measures the error
-    valuetext = page.locator(".dcviz-histogram [role=slider]").get_attribute("aria-valuetext")
-    share = valuetext.split(": ")[1].split("%")[0]
-    expect(caption).to_contain_text(f"{share}% pruned")  # browser and Python agree on the share
+    page.wait_for_function(  # browser and Python agree on the share
+        """() => {
+            const handle = document.querySelector(".dcviz-histogram [role=slider]");
+            const share = handle.getAttribute("aria-valuetext").split(": ")[1].split("%")[0];
+            const caption = document.querySelector(".dcviz-caption .dcviz-text").textContent;
+            return share && caption.includes(`${share}% pruned`);
+        }"""
+    )
     page.screenshot(path=shots / "pruning_after.png")
     ghost = page.locator(".dcviz-ghost p")
     expect(ghost).to_have_text(f"Before: {' '.join(said.split())}")
@@ -96,7 +104,7 @@ def test_without_a_kernel_a_saved_notebook_shows_picture_and_caption(server, ope
     page = open_notebook("test_saved.ipynb")
     image = page.page.locator(".jp-OutputArea-output img")
     expect(image).to_be_visible()
-    assert image.evaluate("image => image.naturalWidth") > 800
+    page.page.wait_for_function("document.querySelector('.jp-OutputArea-output img')?.naturalWidth > 800")
     assert image.get_attribute("width") == str(about["image/png"]["width"])
     assert page.problems() == []
 
@@ -105,15 +113,22 @@ def test_readable_in_the_dark_theme_and_on_a_narrow_page(lab_page, shots):
     page = lab_page.page
     lab_page.theme("JupyterLab Dark")
     page.screenshot(path=shots / "pruning_dark.png")
-    colours = page.evaluate(
-        """() => { const c = getComputedStyle(document.querySelector(".dcviz-caption .dcviz-text"));
-                   return [c.color, c.backgroundColor]; }"""
+    page.wait_for_function(  # light text on a dark ground
+        """() => {
+            const css = getComputedStyle(document.querySelector(".dcviz-caption .dcviz-text"));
+            const sum = (colour) => colour.match(/\\d+/g).slice(0, 3).reduce((total, part) => total + Number(part), 0);
+            return sum(css.color) - sum(css.backgroundColor) > 400;
+        }"""
     )
-    light = [sum(map(int, colour.strip("rgba()").split(",")[:3])) for colour in colours]
-    assert light[0] - light[1] > 400  # light text on a dark ground
     lab_page.theme("JupyterLab Light")
     page.set_viewport_size({"width": 800, "height": 1000})
+    painted(page)
+    until_drawn(page, ".dcviz-PruningLab")
     page.screenshot(path=shots / "pruning_narrow.png")
-    lab, output = (page.locator(s).first.bounding_box() for s in (".dcviz-lab", ".jp-OutputArea-output"))
-    assert lab["x"] + lab["width"] <= output["x"] + output["width"] + 1
+    page.wait_for_function(
+        """() => {
+            const right = (selector) => document.querySelector(selector).getBoundingClientRect().right;
+            return innerWidth === 800 && right(".dcviz-lab") <= right(".jp-OutputArea-output") + 1;
+        }"""
+    )
     assert lab_page.problems() == []

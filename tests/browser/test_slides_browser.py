@@ -70,7 +70,7 @@ def test_every_slide_fits(source, browser, tmp_path):
         return
     assert wrong(rendered(source, tmp_path, book), browser) == []
     if every:
-        text = json.dumps({**measured, source.stem: found}, indent=1, sort_keys=True) + "\n"
+        text = json.dumps({**read_json(MEASURED), source.stem: found}, indent=1, sort_keys=True) + "\n"
         atomic_write(MEASURED, lambda file: file.write(text.encode()))
 
 

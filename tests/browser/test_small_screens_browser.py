@@ -1,7 +1,9 @@
 """Labs on a projector at 150% and in a narrow window: handle, effect and words at once, no bar to scroll sideways."""
 
+import re
+
 import pytest
-from lab_browser import NotebookPage, Server, write_notebook
+from lab_browser import NotebookPage, Server, painted, until_drawn, write_notebook
 from playwright.sync_api import expect
 
 from dcviz import labs
@@ -41,33 +43,28 @@ def page(browser, tmp_path_factory):
     context = browser.new_context(viewport=PROJECTOR, device_scale_factor=1.5)
     page = NotebookPage(context, server, "small.ipynb")
     page.run_all(400)
+    expect(page.page.locator(".dcviz-lab")).to_have_count(len(labs.ALL) + 1)
     yield page
-    assert page.problems() == []
+    problems = page.problems()
     page.close()
     context.close()
     server.stop()
+    assert problems == []
+
+
+def resize(page, size):
+    """Give the window a size and wait until JupyterLab has been laid out for it, which takes it a frame or two."""
+    page.page.set_viewport_size(size)
+    page.page.wait_for_function("size => innerWidth === size.width && innerHeight === size.height", arg=size)
+    painted(page.page)
+    painted(page.page)
 
 
 def measured(page, name):
     """Where the parts of a lab stand once all its pictures are there, and have been drawn for its room."""
     page.page.locator(f".dcviz-{name}").first.scroll_into_view_if_needed()
-    until_drawn(page, f".dcviz-{name}")
+    until_drawn(page.page, f".dcviz-{name}")
     return page.page.evaluate(BOXES, name)
-
-
-def until_drawn(page, lab):
-    """Wait until a lab's pictures are there, whole, and drawn for its room; a picture may be replaced meanwhile."""
-    page.page.wait_for_function(
-        """selector => {
-            const lab = document.querySelector(selector);
-            if (!lab.dcvizRoom) return false;
-            const most = Number(lab.dcvizRoom.split(",")[1]);
-            const whole = [...lab.querySelectorAll("img.dcviz-figure")].every((e) => e.complete && e.naturalWidth > 0);
-            const pictures = [...lab.querySelectorAll(".dcviz-linked .dcviz-view, img.dcviz-figure")];
-            return whole && pictures.every((e) => e.clientHeight <= most + 2);
-        }""",
-        arg=lab,
-    )
 
 
 def span(*boxes):
@@ -78,7 +75,7 @@ def span(*boxes):
 
 @pytest.mark.parametrize("name", DRAGGED)
 def test_handle_effect_and_words_are_seen_at_once(page, name):
-    page.page.set_viewport_size(PROJECTOR)
+    resize(page, PROJECTOR)
     found = measured(page, name)
     assert found["narrow"]
     wide, high = span(*found["drawings"], found["caption"])
@@ -87,19 +84,20 @@ def test_handle_effect_and_words_are_seen_at_once(page, name):
     seen = page.page.locator(".jp-WindowedPanel-outer, .jp-Notebook").last.evaluate("e => e.clientHeight")
     _, with_effect = span(*found["drawings"])
     assert with_effect <= min(seen, 400), "the handle and the picture that follows stand in the window together"
-    page.page.locator(f".dcviz-{name} {DRAGGED[name]} canvas").first.evaluate(
-        "e => e.scrollIntoView({ block: 'start' })"
-    )
     page.page.wait_for_function(
-        """name => [...document.querySelector(`.dcviz-${name}`).querySelectorAll("canvas")].every((e) => {
-            const r = e.getBoundingClientRect(); return r.top >= 0 && r.bottom <= innerHeight; })""",
-        arg=name,
+        """([name, handle]) => {
+            const lab = document.querySelector(`.dcviz-${name}`);
+            lab.querySelector(`${handle} canvas`).scrollIntoView({ block: "start" });
+            return [...lab.querySelectorAll("canvas")].every((e) => {
+                const r = e.getBoundingClientRect(); return r.top >= 0 && r.bottom <= innerHeight; });
+        }""",
+        arg=[name, DRAGGED[name]],
     )
 
 
 def test_no_lab_has_a_bar_to_scroll_sideways(page):
     for size in (PROJECTOR, NARROW):
-        page.page.set_viewport_size(size)
+        resize(page, size)
         wide = {name: measured(page, name)["wide"] for name in labs.ALL}
         assert {name: bars for name, bars in wide.items() if bars} == {}, size
         over = page.page.locator(".jp-WindowedPanel-outer, .jp-Notebook").last
@@ -132,11 +130,11 @@ def test_a_click_waits_for_the_settings_before_it(page):
 
 
 def test_a_lab_gets_its_size_back_and_a_compact_one_stays_small(page):
-    page.page.set_viewport_size({"width": 1600, "height": 1000})
+    resize(page, {"width": 1600, "height": 1000})
     page.page.wait_for_function("!document.querySelector('.dcviz-PruningLab').classList.contains('dcviz-narrow')")
     compact = page.page.locator(".dcviz-PruningLab.dcviz-compact.dcviz-narrow")
     compact.scroll_into_view_if_needed()
-    until_drawn(page, ".dcviz-PruningLab.dcviz-compact.dcviz-narrow")
+    until_drawn(page.page, ".dcviz-PruningLab.dcviz-compact.dcviz-narrow")
     assert compact.bounding_box()["width"] <= 850
     parts = [compact.locator(f".dcviz-{part}").first.bounding_box() for part in ("histogram", "linked", "caption")]
     assert max(p["y"] + p["height"] for p in parts) - min(p["y"] for p in parts) <= 450
@@ -144,7 +142,7 @@ def test_a_lab_gets_its_size_back_and_a_compact_one_stays_small(page):
 
 def test_python_draws_for_the_room_that_the_browser_tells(page):
     """The picture of a lab has the pixels that the display shows, so nothing is scaled."""
-    page.page.set_viewport_size(PROJECTOR)
+    resize(page, PROJECTOR)
     image = page.page.locator(".dcviz-FitLab img.dcviz-figure")
     image.scroll_into_view_if_needed()
     page.page.wait_for_function(
@@ -174,9 +172,9 @@ def test_a_picture_out_of_a_lab_turns_dark_with_jupyterlab(browser, tmp_path):
         page.theme("JupyterLab Dark")
         page.run_all()
         image = page.page.locator(".jp-RenderedImage img")
-        page.page.wait_for_function("e => getComputedStyle(e).filter.includes('invert')", arg=image.element_handle())
+        expect(image).to_have_css("filter", re.compile("invert"))
         page.theme("JupyterLab Light")
-        page.page.wait_for_function("e => getComputedStyle(e).filter === 'none'", arg=image.element_handle())
+        expect(image).to_have_css("filter", "none")
     finally:
         page.close()
         context.close()

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -10,7 +9,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from lab_browser import KINDS, PATIENCE, ROOT, all_kinds_live, watched, write_notebook
+from lab_browser import KINDS, PATIENCE, ROOT, all_kinds_live, free_port, until, watched, write_notebook
 
 pytest.importorskip("voila")
 
@@ -19,9 +18,7 @@ pytest.importorskip("voila")
 def dashboard(tmp_path):
     """URL of voila serving one notebook."""
     notebook = write_notebook(tmp_path / "dashboard.ipynb", *KINDS)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     places = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime", "IPYTHONDIR": "ipython"}
     env = {**os.environ, **{name: str(tmp_path / folder) for name, folder in places.items()}}
     env |= {"OMP_NUM_THREADS": "1", "DCVIZ_PROGRESS": "off", "JUPYTER_PREFER_ENV_PATH": "1"}
@@ -29,7 +26,7 @@ def dashboard(tmp_path):
     command = [sys.executable, "-m", "voila", str(notebook), "--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
     with (tmp_path / "voila.log").open("wb") as log:
         process = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
-    end = time.monotonic() + 90
+    end = time.monotonic() + PATIENCE / 1000
     while time.monotonic() < end and process.poll() is None:
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/voila/static/voila.js", timeout=5).close()
@@ -51,7 +48,7 @@ def test_a_lab_of_each_kind_lives_in_voila(browser, dashboard, shots):
     context = browser.new_context(viewport={"width": 1300, "height": 1200})
     foreign = watched(context)
     page = context.new_page()
-    page.goto(dashboard, timeout=PATIENCE)
+    page.goto(dashboard, timeout=3 * PATIENCE)  # it answers when all cells have run
     all_kinds_live(page)
     page.screenshot(path=shots / "voila.png")
     context.close()
@@ -68,5 +65,6 @@ def test_a_request_for_another_machine_is_seen_and_stays_here(browser):
     failed = page.evaluate("urls => Promise.all(urls.map(u => fetch(u).then(() => '', e => e.message)))", asked)
     assert all(failed)
     assert foreign == asked
+    until(page, lambda: len(failures) >= 2, "both requests fail")
     assert failures == ["net::ERR_NAME_NOT_RESOLVED"] * 2, "an address made of numbers, too, is no host"
     context.close()
