@@ -2,7 +2,6 @@
 
 import gc
 import os
-import socket
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -44,11 +43,3 @@ def no_data(monkeypatch, tmp_path):
 
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-
-@pytest.fixture
-def free_port():
-    """A port of this machine's loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -254,7 +254,7 @@ def main():
     parser.add_argument("--kills", type=int, default=200)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    signal.alarm(240)  # whatever hangs, ends
+    signal.alarm(900)  # whatever hangs, ends
     SCENES[options.scene](options.folder, options.kills)
 
 

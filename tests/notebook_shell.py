@@ -1,10 +1,13 @@
-"""IPython in this process, for tests that run a chapter's cells without a kernel."""
+"""IPython without a history: a kernel, or in this process for tests that run a chapter's cells without one."""
 
 import contextlib
 import sys
 
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
+
+NO_HISTORY = "--HistoryManager.hist_file=:memory:"
+"""For a kernel: those of other workers would write into the same file at the same time."""
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import urllib.request
 
 import nbformat
 import pytest
+from lab_browser import free_port
 
 from dcviz.classroom import folder
 from dcviz.errors import OutputError
@@ -143,9 +144,10 @@ def test_names_with_umlauts_and_chinese_characters(tmp_path, release):
     assert source(place / ONE) == "größe = '大'"
 
 
-def test_open_starts_jupyterlab_on_the_first_chapter_with_our_settings(tmp_path, free_port):
+def test_open_starts_jupyterlab_on_the_first_chapter_with_our_settings(tmp_path):
+    port = free_port()
     command = [sys.executable, "-m", "dcviz", "open", str(tmp_path / "work"), "--jupyter", "--no-browser"]
-    command += ["--allow-root", "--ServerApp.ip=127.0.0.1", f"--port={free_port}", "--IdentityProvider.token="]
+    command += ["--allow-root", "--ServerApp.ip=127.0.0.1", f"--port={port}", "--IdentityProvider.token="]
     places = ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
     env = {**os.environ, **{name: str(tmp_path / name) for name in places}, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -153,21 +155,21 @@ def test_open_starts_jupyterlab_on_the_first_chapter_with_our_settings(tmp_path,
         lines = []
         for line in process.stdout:
             lines.append(line)
-            if f"127.0.0.1:{free_port}/" in line:
+            if f"127.0.0.1:{port}/" in line:
                 break
         assert "files put into" in lines[0], lines
         assert line.strip().endswith(f"/lab/tree/{folder.FIRST}")
         wanted = json.loads((folder.JUPYTER / "labconfig" / "default_setting_overrides.json").read_text())
         for plugin, settings in wanted.items():
-            known = asked(free_port, f"lab/api/settings/{plugin}")["schema"]["properties"]
+            known = asked(port, f"lab/api/settings/{plugin}")["schema"]["properties"]
             assert {name: known[name]["default"] for name in settings} == settings
-        assert asked(free_port, f"api/contents/{folder.FIRST}?content=0")["type"] == "notebook"
+        assert asked(port, f"api/contents/{folder.FIRST}?content=0")["type"] == "notebook"
     finally:
         process.terminate()
         process.communicate()
 
 
-def asked(port, what, patience=60):
+def asked(port, what, patience=180):
     """The answer of a server that has said its address, a little before it listens there."""
     end = time.monotonic() + patience
     while True:

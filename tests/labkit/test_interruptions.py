@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import traitlets
+from notebook_shell import NO_HISTORY
 from test_all_labs import lab  # noqa: F401  (a fixture: one lab of each kind, made once)
 
 from dcviz.chapters.ch02_pruning.pruning_lab import PruningLab
@@ -60,7 +61,7 @@ class Kernel:
 def kernel(tmp_path_factory):
     from jupyter_client.manager import start_new_kernel
 
-    manager, client = start_new_kernel(cwd=str(Path(__file__).parents[2]))
+    manager, client = start_new_kernel(120, cwd=str(Path(__file__).parents[2]), extra_arguments=[NO_HISTORY])
     client.stop_channels()
     yield Kernel(manager)
     manager.shutdown_kernel(now=True)
@@ -104,7 +105,7 @@ def test_an_interrupt_does_not_reach_a_run_of_the_button_and_stop_ends_it(kernel
     begin = "import time\nlab.run.button.click()\nwhile not lab.film: time.sleep(0.01)\nprint('begun', flush=True)\n"
     _, error = kernel.run(begin + "time.sleep(60)", interrupt_at="begun")
     assert error == "KeyboardInterrupt"
-    said, error = kernel.run("print(lab.run.running)\nlab.run.halt.click()\nprint(lab.run.wait(60))")
+    said, error = kernel.run("print(lab.run.running)\nlab.run.halt.click()\nprint(lab.run.wait(120))")
     assert error == ""
     assert [line for line in said.splitlines() if "picture" not in line] == ["True", "True"]
     assert kernel.run(WHOLE) == ("whole 2\n", "")

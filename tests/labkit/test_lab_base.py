@@ -162,7 +162,7 @@ def test_run_button_runs_reports_and_stops():
             progress(i / 1000, f"step {i}")
             started.set()
             if stopping:
-                run._stop.wait(5)
+                run._stop.wait(120)
         return "done"
 
     stopping = False
@@ -172,9 +172,9 @@ def test_run_button_runs_reports_and_stops():
     assert not run.running
     stopping = True
     run.start()
-    assert started.wait(5)
+    assert started.wait(120)
     run.stop()
-    assert run.wait(10)
+    assert run.wait(120)
     assert run.message.value == "stopped"
     assert seen == ["done"]
 
@@ -393,12 +393,12 @@ def test_starting_with_wait_while_a_run_goes_on_waits_for_it_and_then_works():
 
     def work(progress):
         began.set()
-        assert go.wait(20)
+        assert go.wait(120)
         seen.append(len(seen))
 
     run = RunButton("go", work)
     run.start()
-    assert began.wait(20)
+    assert began.wait(120)
     threading.Timer(0.05, go.set).start()
     run.start(wait=True)
     assert seen == [0, 1]

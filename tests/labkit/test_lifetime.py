@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from ipywidgets.widgets.widget import _instances
 from jupyter_client.manager import start_new_kernel
+from notebook_shell import NO_HISTORY
 
 from dcviz import labs
 from dcviz.labkit.base import RunButton
@@ -112,7 +113,7 @@ def test_closing_stops_the_run_that_goes_on():
     run = RunButton("go", work)
     run.start()
     run.close()
-    assert run.wait(30)
+    assert run.wait(120)
 
 
 def execute(client, code, cell, tab=None):
@@ -139,7 +140,7 @@ COUNT = "gc.collect(); print(len(_instances))"
 
 @pytest.fixture(scope="module")
 def kernel():
-    manager, client = start_new_kernel(kernel_name="python3")
+    manager, client = start_new_kernel(120, "python3", extra_arguments=[NO_HISTORY])
     try:
         execute(
             client,

@@ -270,7 +270,7 @@ def test_two_at_once_do_not_write_into_the_same_bytes(server, tmp_path):
     for process in together:
         process.start()
     for process in together:
-        process.join(60)
+        process.join(180)
     assert [process.exitcode for process in together] == [0] * 4
     assert path.read_bytes() == CONTENT
     assert server.asked == [None]

@@ -78,9 +78,12 @@ def test_the_same_call_runs_in_a_process_pool_and_survives_a_dead_worker(tmp_pat
 
 
 def test_the_same_call_runs_on_a_dask_cluster(tmp_path):
-    distributed = pytest.importorskip("distributed")
+    dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
+    patience = {"distributed.comm.timeouts.connect": "180s", "distributed.comm.timeouts.tcp": "180s"}
+    options = {"threads_per_worker": 1, "dashboard_address": None, "host": "127.0.0.1", "local_directory": tmp_path}
     with (
-        distributed.LocalCluster(1, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster,
+        dask.config.set(patience),
+        distributed.LocalCluster(1, **options) as cluster,
         distributed.Client(cluster) as client,
     ):
         rows, errors = sweeps.sweep([job(), job(seed=1)], tmp_path / "dask", client.get_executor())

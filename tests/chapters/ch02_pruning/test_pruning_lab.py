@@ -117,11 +117,11 @@ def test_letting_go_measures_if_wanted():
     calls = []
     lab = PruningLab("mine", weights=WEIGHTS, evaluate=lambda w, p: calls.append(1) or 1.0)
     lab.view.released += 1
-    assert lab.run.wait(10)
+    assert lab.run.wait(120)
     assert calls == [1]
     lab.auto_box.value = False
     lab.view.released += 1
-    assert lab.run.wait(10)
+    assert lab.run.wait(120)
     assert calls == [1]
 
 
@@ -130,17 +130,17 @@ def test_letting_go_while_busy_measures_the_last_state_too():
 
     def evaluate(weights, progress):
         busy.set()
-        assert go.wait(10)
+        assert go.wait(120)
         return 100 * float((weights["fc1"] == 0).mean())
 
     lab = PruningLab("mine", weights=WEIGHTS, threshold=0.01, evaluate=evaluate)
     lab.view.released += 1
-    assert busy.wait(10)
+    assert busy.wait(120)
     lab.view.threshold = 0.05
     lab.view.released += 1
     go.set()
     for _ in range(2):
-        lab.run._thread.join(10)
+        lab.run._thread.join(120)
     assert lab.error_percent == pytest.approx(100 * (1 - lab.density))
     assert len(lab.error_dots.get_xdata()) == 2
 
