@@ -105,12 +105,12 @@ def test_no_lab_has_a_bar_to_scroll_sideways(page):
 
 
 def test_a_question_that_stands_alone_is_set_for_its_room(page):
-    page.page.set_viewport_size(PROJECTOR)
+    resize(page, PROJECTOR)
     alone = page.page.locator(".jp-OutputArea-output > .dcviz-prediction")
     words = alone.locator(".dcviz-question .dcviz-text")
     expect(words).to_have_css("font-size", "14px")
     assert alone.bounding_box()["height"] < 150
-    page.page.set_viewport_size({"width": 1600, "height": 1000})
+    resize(page, {"width": 1600, "height": 1000})
     expect(words).to_have_css("font-size", "19px")
 
 
