@@ -186,7 +186,7 @@ def test_a_cell_run_in_another_tab_leaves_the_first_tab_its_lab_which_says_so(ke
     execute(kernel, "first = weakref.ref(lab := labs.GradientLab()); display(lab); del lab", "both")
     execute(kernel, "second = weakref.ref(lab := labs.GradientLab()); display(lab); del lab", "both", tab="another")
     assert execute(kernel, f"gc.collect(); {says}", "look") == "True False"
-    execute(kernel, "first()._changed(None)", "move")
+    execute(kernel, "first().reduce = 'mean'", "move")
     assert execute(kernel, says, "look") == "True False", "it says so for as long as it is shown"
     execute(kernel, "labs.GradientLab()", "both")  # the first tab's output is replaced, the second's is the older now
     assert execute(kernel, f"gc.collect(); {says}", "look") == "gone True"
