@@ -254,7 +254,7 @@ def _seeds(axes, rows, x, y, **style):
 
 def percent_axes(axes, fewest=1.8, most=105.0, lowest=0.4):
     """Logarithmic axes of error (%) over weights kept (%), everything kept at the left. Returns the axes."""
-    axes.set(xscale="log", yscale="log", xlim=(most, fewest), ylim=(0.2, 100))
+    axes.set(xscale="log", yscale="log", xlim=(most, fewest), ylim=(lowest, 100))
     axes.set(xlabel="weights kept (%)", ylabel="error (%)")
     theme.ticks(axes.xaxis, (100, 50, 20, 10, 5, 2, 1))
     theme.ticks(axes.yaxis, (0.5, 1, 2, 5, 10, 20, 50, 90))

@@ -47,3 +47,9 @@ def test_penalties_before_and_after_retraining():
     assert lines["L1", "before"].get_linestyle() == "--"
     assert band(axes.collections[1]) == {5: (4, 6), 20: (4, 6)}
     assert len(axes.get_legend().get_texts()) == 4
+
+
+def test_axes_of_percent_end_where_they_are_told_to():
+    _, axes = theme.figure()
+    assert figures.percent_axes(axes, fewest=2, most=35, lowest=3).get_ylim() == (3, 100)
+    assert axes.get_xlim() == (35, 2)
