@@ -203,13 +203,13 @@ def reproduce(name, out, *, quickly=False, progress=None):
     error is in bits a character, and its file is shared and coded only, nothing pruned. OutputError, before any
     training, where nothing can be written in ``out``.
     """
+    progress = progress or pipeline.Bars()  # torch comes with it: an interrupt within an import may end Python itself
     out = Path(out)
     if name == LANGUAGE:
         check_writable(out, 2 * (MODELS / f"{LANGUAGE}.safetensors").stat().st_size)
         return _reproduce_language(out, quickly)
     spec = reference("lenet-5" if name in BLOCKS else name)
     check_writable(out, 2 * (MODELS / f"{spec.net}.safetensors").stat().st_size)
-    progress = progress or pipeline.Bars()
     few = quickly and not datasets.mnist_available()
     data = datasets.digits().train if few else datasets.mnist_without_bundled()
     spec = quick(spec, len(data)) if quickly else spec
