@@ -79,7 +79,7 @@ from dcviz.labkit.film import Film, ends
 from dcviz.labkit.ghost import Ghost
 from dcviz.labkit.lifetime import collect_now_and_then, held_weakly, hold_shown, let_go
 from dcviz.labkit.markup import drawn, html, joined, visible, words
-from dcviz.labkit.picture import SHARP, about, coded
+from dcviz.labkit.picture import SHARP, about, base64_of
 from dcviz.labkit.prediction import Prediction
 
 __all__ = [
@@ -423,7 +423,7 @@ class Lab(widgets.VBox):
             data[BOUND] = self.caption.bound
         try:
             png = self.png()
-            data["image/png"], metadata = coded(png), about(png, plain(self.caption.value))
+            data["image/png"], metadata = base64_of(png), about(png, plain(self.caption.value))
         except Exception as error:  # a lab without its picture is still a lab
             self.fail(error)
         return data, metadata

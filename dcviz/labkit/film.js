@@ -1,8 +1,8 @@
-// code may move a lab whose question has no answer: a frame would give it
-const waits = (el) => el.closest(".dcviz-waiting") !== null;
-
 // Plays a film (dcviz.labkit.film): when a control moves, what follows it is set at once, in the browser. What follows
 // is drawn by its own view; no number is made here. Python's own word is shown once it speaks of the state on the screen.
+
+// code may move a lab whose question has no answer: a frame would give it
+const waits = (el) => el.closest(".dcviz-waiting") !== null;
 
 // frameOf(state) -> a value for each follower, or null where there is none
 function project(model, frameOf) {

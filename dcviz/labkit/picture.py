@@ -31,10 +31,10 @@ class Picture:
 
     def _repr_mimebundle_(self, **_):
         png = self.png()
-        return {"text/plain": self.text, "image/png": coded(png)}, about(png, self.text)
+        return {"text/plain": self.text, "image/png": base64_of(png)}, about(png, self.text)
 
 
-def coded(png):
+def base64_of(png):
     """PNG bytes as a notebook keeps them."""
     return base64.b64encode(png).decode("ascii")
 
@@ -52,5 +52,5 @@ def width(png):
 
 def img(png, text):
     """A picture as an HTML element of its width, with its words."""
-    source = words(coded(png))
+    source = words(base64_of(png))
     return html('<img alt="{}" width="{}" src="data:image/png;base64,{}">', words(text), width(png), source)

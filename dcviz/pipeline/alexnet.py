@@ -13,7 +13,13 @@ from dcviz.pipeline import LayerRecipe, picture_compression, recipes
 from dcviz.pipeline.picture_compression import Setting, Subject
 
 SUBJECT = Subject(
-    "alexnet", partial(first_net, dropout=0.1), pixels=224, made_by="dcviz alexnet train --report", clip=CLIP
+    "alexnet",
+    partial(first_net, dropout=0.1),
+    pixels=224,
+    command="alexnet",
+    weights=WEIGHTS,
+    made_by="dcviz alexnet train --report",
+    clip=CLIP,
 )
 """224 pixels are the size whose last feature map is the 6 x 6 that fc6 was made for."""
 
@@ -50,16 +56,9 @@ SETTINGS = {
 """{name: Setting}."""
 
 
-def arguments(prog, about):
-    """The options that making and measuring share: an ``ArgumentParser``."""
-    return picture_compression.arguments(f"alexnet {prog}", about, "alexnet", WEIGHTS)
-
-
 def main(options=None):
     """The command line; see the top of this module."""
-    p = arguments("compress", __doc__.split("\n\n")[0])
-    p.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS), help="what to make")
-    picture_compression.run(SUBJECT, SETTINGS, p.parse_args(options))
+    picture_compression.main(SUBJECT, SETTINGS, __doc__, options)
 
 
 if __name__ == "__main__":

@@ -38,14 +38,18 @@ class Subject:
     net: its name, and that of its file
     build: function () -> a net that takes the dense weights
     pixels: the size at which pictures are trained on and measured
-    made_by: the command that writes the dense weights
+    command: what compresses it, and its folder's name; weights, made_by: the dense net's file, and what writes it
+    dtype: what training computes in
     fold: batch normalisation is folded into the convolutions before weights share values
     """
 
     net: str
     build: Callable
     pixels: int
+    command: str
+    weights: str
     made_by: str
+    dtype: str = "float32"
     batch: int = 128
     decay: float = 5e-4
     clip: float | None = None
@@ -207,13 +211,23 @@ def state(path, subject):
         raise DataError(f"{path}: cannot be read ({error}); `{subject.made_by}` writes it") from error
 
 
-def arguments(prog, about, folder, weights, dtype="float32"):
-    """The options that making and measuring share: an ``ArgumentParser``."""
-    p = argparse.ArgumentParser(prog=f"python -m dcviz {prog}", description=about)
-    p.add_argument("--dense", default=str(cache_dir() / folder / weights))
-    p.add_argument("--out", default=str(cache_dir() / folder), help="folder of checkpoints and results")
-    p.add_argument("--dtype", choices=("float32", "bfloat16"), default=dtype, help="what training computes in")
+def arguments(subject, step, about):
+    """The options that making and measuring share: an ``ArgumentParser``. about: a text, whose first lines it says."""
+    folder = cache_dir() / subject.command
+    p = argparse.ArgumentParser(
+        prog=f"python -m dcviz {subject.command} {step}", description=about.partition("\n\n")[0]
+    )
+    p.add_argument("--dense", default=str(folder / subject.weights))
+    p.add_argument("--out", default=str(folder), help="folder of checkpoints and results")
+    p.add_argument("--dtype", choices=("float32", "bfloat16"), default=subject.dtype, help="what training computes in")
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--every", type=float, default=240, help="seconds between checkpoints")
     return p
+
+
+def main(subject, settings, about, options=None):
+    """The command line that compresses a subject; ``about`` as for ``arguments``."""
+    p = arguments(subject, "compress", about)
+    p.add_argument("--settings", nargs="+", choices=settings, default=list(settings), help="what to make")
+    run(subject, settings, p.parse_args(options))

@@ -18,7 +18,10 @@ SUBJECT = Subject(
     "vgg-16-cifar10",
     partial(models.build, NET),
     PIXELS,
+    command="vgg",
+    weights=WEIGHTS,
     made_by="dcviz vgg train",
+    dtype="bfloat16",
     decay=0.02,
     optimizer=adamw,
     fold=True,
@@ -60,16 +63,9 @@ SETTINGS = {
 """{name: Setting}."""
 
 
-def arguments(prog, about):
-    """The options that making and measuring share: an ``ArgumentParser``."""
-    return picture_compression.arguments(f"vgg {prog}", about, "vgg", WEIGHTS, dtype="bfloat16")
-
-
 def main(options=None):
     """The command line; see the top of this module."""
-    p = arguments("compress", __doc__.split("\n\n")[0])
-    p.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS), help="what to make")
-    picture_compression.run(SUBJECT, SETTINGS, p.parse_args(options))
+    picture_compression.main(SUBJECT, SETTINGS, __doc__, options)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from small_pictures import Normed, pictures
 from torch import nn
 
 from dcviz.nets import batchnorm, models, vgg_training as vt
-from dcviz.nets.cifar import CifarSplit
 
 
 def test_it_has_sixteen_layers_and_61_megabytes():
@@ -36,24 +36,12 @@ def test_folded_it_answers_the_same_at_every_size(pixels):
         assert torch.allclose(net(x), folded(x), rtol=1e-4, atol=1e-6)
 
 
-class Tiny(nn.Module):
-    name = "vgg-16-cifar"
-
-    def __init__(self):
-        super().__init__()
-        self.conv, self.bn, self.fc = nn.Conv2d(3, 4, 5, 4, bias=False), nn.BatchNorm2d(4), nn.Linear(4, 10)
-
-    def forward(self, x):
-        return self.fc(torch.relu(self.bn(self.conv(x))).mean((2, 3)))
-
-
 @pytest.fixture
 def main(monkeypatch, tmp_path, capsys):
-    rng = np.random.default_rng(0)
-    split = CifarSplit(rng.integers(0, 256, (40, 3, 32, 32), dtype=np.uint8), np.arange(40, dtype=np.uint8) % 10)
+    split = pictures(40)
     monkeypatch.setattr(vt, "tuning_pictures", lambda: (split.take(np.arange(32)), split.take(np.arange(32, 40))))
     monkeypatch.setattr(vt, "cifar10", lambda name: split)
-    monkeypatch.setattr(vt.models, "build", lambda name: Tiny())
+    monkeypatch.setattr(vt.models, "build", lambda name: Normed())
 
     def run(out, *more):
         options = ["--out", str(tmp_path / out), "--phases", "16:2,32:1", "--batch", "8", "--warmup", "2", *more]
@@ -76,7 +64,7 @@ def test_a_stopped_run_goes_on_to_the_same_net(main, monkeypatch):
     assert not (parts / vt.WEIGHTS).exists()
     main("parts")
     a, b = load_file(whole / vt.WEIGHTS), load_file(parts / vt.WEIGHTS)
-    assert a.keys() == b.keys() == Tiny().state_dict().keys()
+    assert a.keys() == b.keys() == Normed().state_dict().keys()
     assert all(torch.equal(a[key], b[key]) for key in a)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from small_pictures import in_place_of_cifar
 
 from dcviz import archive
 from dcviz.chapters.ch07_full_pipeline import alexnet_measure
@@ -41,10 +42,7 @@ def tiny_setting(densities):
 @pytest.fixture
 def main(monkeypatch, tmp_path):
     """Runs the program in folder ``out``; returns that folder."""
-    rng = np.random.default_rng(0)
-    split = CifarSplit(rng.integers(0, 256, (300, 3, 32, 32), dtype=np.uint8), np.arange(300, dtype=np.uint8) % 10)
-    monkeypatch.setattr(cifar, "cifar10", lambda name: split)
-    monkeypatch.setattr(cifar, "tuning_split", lambda: (np.arange(260), np.arange(260, 300)))
+    in_place_of_cifar(monkeypatch, training=260, held_out=40)
     subject = replace(ac.SUBJECT, build=partial(tiny_net, 0.1), pixels=64, batch=64)
     monkeypatch.setattr(ac, "SUBJECT", subject)
     monkeypatch.setattr(alexnet_measure, "SUBJECT", subject)

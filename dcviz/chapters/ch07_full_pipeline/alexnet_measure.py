@@ -22,8 +22,8 @@ from dcviz.ideas.sketch import sketch, to_bytes
 from dcviz.nets import cifar, models, picture_training
 from dcviz.nets.models_imagenet import AlexNet
 from dcviz.pipeline import codebooks, restore, stored_net
-from dcviz.pipeline.alexnet import SETTINGS, SUBJECT, arguments
-from dcviz.pipeline.picture_compression import PRUNED, share, state
+from dcviz.pipeline.alexnet import SETTINGS, SUBJECT
+from dcviz.pipeline.picture_compression import PRUNED, arguments, share, state
 from dcviz.pipeline.trained_quantization import SharedWeights
 
 SPLITS = {"held_out": lambda: cifar.tuning_pictures()[1], "test": lambda: cifar.cifar10("test")}
@@ -106,20 +106,24 @@ def _net(path):
 
 
 def _row(out, stage, net, size, dense_bytes, test=True):
-    row = {
-        "stage": stage,
-        "file_bytes": size,
-        "ratio": dense_bytes / size,
-        "pixels": SUBJECT.pixels,
-        "computed_in": "bfloat16",
-        "held_out_error_percent": error_percent(out, net, "held_out"),
-        "test_error_percent": error_percent(out, net, "test") if test else None,
-        "kept_percent": {
-            name: 100 * float((layer.weight != 0).float().mean()) for name, layer in models.weight_layers(net).items()
-        },
-    }
-    print(json.dumps(row), flush=True)
-    return row
+    return row(
+        stage,
+        net,
+        size,
+        dense_bytes,
+        pixels=SUBJECT.pixels,
+        computed_in="bfloat16",
+        held_out_error_percent=error_percent(out, net, "held_out"),
+        test_error_percent=error_percent(out, net, "test") if test else None,
+    )
+
+
+def row(stage, net, size, dense_bytes, **errors):
+    """What is recorded of a stage, and printed: its size in bytes, its errors, the share of each layer that is kept."""
+    kept = {name: 100 * float((layer.weight != 0).float().mean()) for name, layer in models.weight_layers(net).items()}
+    found = {"stage": stage, "file_bytes": size, "ratio": dense_bytes / size, **errors, "kept_percent": kept}
+    print(json.dumps(found), flush=True)
+    return found
 
 
 def error_percent(out, net, split):
@@ -146,7 +150,7 @@ def pruned_stage(net):
 
 def main(options=None):
     """The command line; see the top of this module."""
-    p = arguments("measure", __doc__.split("\n\n")[0])
+    p = arguments(SUBJECT, "measure", __doc__)
     p.add_argument("--bits", action="store_true", help="Table 6 on the pruned net; some minutes of training")
     options = p.parse_args(options)
     torch.set_num_threads(options.threads)

@@ -4,19 +4,18 @@ Sizes are lengths of files, errors are those of the nets that the files decode t
 normalisation is folded, as in the file.
 """
 
-import json
+from functools import partial
 from pathlib import Path
 
 import torch
 
 from dcviz import archive
+from dcviz.chapters.ch07_full_pipeline.alexnet_measure import SPLITS, row
 from dcviz.evidence import recordings
-from dcviz.nets import batchnorm, cifar, models, picture_training
+from dcviz.nets import batchnorm, models, picture_training
 from dcviz.pipeline import restore
-from dcviz.pipeline.picture_compression import state
-from dcviz.pipeline.vgg import SETTINGS, SUBJECT, arguments
-
-SPLITS = {"held_out": lambda: cifar.tuning_pictures()[1], "test": lambda: cifar.cifar10("test")}
+from dcviz.pipeline.picture_compression import arguments, state
+from dcviz.pipeline.vgg import SETTINGS, SUBJECT
 
 
 def report(options):
@@ -31,19 +30,14 @@ def report(options):
 
 
 def _row(stage, net, size, dense_bytes):
-    errors = {
-        f"{split}_error_percent": picture_training.error_percent(net, pictures(), SUBJECT.pixels, dtype=torch.float32)
-        for split, pictures in SPLITS.items()
-    }
-    kept = {name: 100 * float((layer.weight != 0).float().mean()) for name, layer in models.weight_layers(net).items()}
-    row = {"stage": stage, "file_bytes": size, "ratio": dense_bytes / size, **errors, "kept_percent": kept}
-    print(json.dumps(row), flush=True)
-    return row
+    error = partial(picture_training.error_percent, net, pixels=SUBJECT.pixels, dtype=torch.float32)
+    errors = {f"{split}_error_percent": error(pictures()) for split, pictures in SPLITS.items()}
+    return row(stage, net, size, dense_bytes, **errors)
 
 
 def main(options=None):
     """The command line; see the top of this module."""
-    options = arguments("measure", __doc__.split("\n\n")[0]).parse_args(options)
+    options = arguments(SUBJECT, "measure", __doc__).parse_args(options)
     torch.set_num_threads(options.threads)
     recordings.keep("vgg_cifar10", "python -m dcviz vgg measure", report(options))
 

@@ -14,11 +14,11 @@ from dcviz.labkit.markup import number
 
 def table(rows):
     """Timings as a DataFrame: one row each, microseconds, speed-up over dense, bytes and GB/s."""
+    import pandas as pd
+
     rows = [asdict(row) for row in rows]
     key = ("layer", "batch", "active", "device")
     dense = {tuple(row[k] for k in key): row["seconds"] for row in rows if row["method"] == "dense"}
-    import pandas as pd
-
     return pd.DataFrame(
         {
             "layer": row["layer"],

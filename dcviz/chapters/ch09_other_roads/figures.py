@@ -19,7 +19,7 @@ def spectrum(axes, values):
     return kept, line
 
 
-def error_against_rank(axes, most, dense_error, top=60.0):
+def error_against_rank(axes, most, dense_error):
     """Empty axes of error against rank; returns (points as cut, points fine-tuned, dashed line of the rank)."""
     axes.set(xscale="log", yscale="log", xlim=(0.9, 1.1 * most), ylim=(0.7, 100), xlabel="rank", ylabel="error (%)")
     theme.ticks(axes.yaxis, (1, 3, 10, 30, 90))
