@@ -18,7 +18,7 @@ import numpy as np
 from IPython.display import Math
 
 from dcviz.archive import coders
-from dcviz.chapters.ch06_huffman import checks as check, figures, tables
+from dcviz.chapters.ch06_huffman import checks as check, figures, humps, tables
 from dcviz.evidence import recordings
 from dcviz.labs import DecodeLab, HuffmanLab, Prediction
 from dcviz.pipeline import shipped
@@ -323,6 +323,36 @@ tables.last_layers("alexnet-cifar10-paper")
 # (The paper's counts are read off the printed bars. The smallest bars are drawn at a minimum height, so rare
 # symbols may be rarer than they look. And one thing does not fit: Figure 5 has 32 different gaps, which take 5 bits; Table 4
 # says that AlexNet's index has 4 bits in every layer, so at most 16 gaps, as in ours. The two cannot show the same file.)
+
+# %% [markdown] tags=["subslide", "more"]
+# ### Where are the two humps?
+#
+# Pruning leaves a hole around zero in every layer, so kept *weights* always stand on two sides. Whether that makes two
+# humps depends on how wide the hole is against the reach of the layer. Here are the fully connected layers of the same
+# file, and fc8 cut once more, to the density of the other two. Above: the kept weights, over the largest of the layer.
+# Below: how often each code is used.
+
+# %% tags=["subslide"]
+kept = humps.compared("alexnet-cifar10-paper", "alexnet-cifar10")
+figures.humps_picture({name: one for name, one in kept.items() if "dense" not in name})
+
+# %% tags=["subslide"]
+tables.humps(kept)
+
+# %% [markdown] tags=["subslide"]
+# **Bimodality** is a rule of thumb, (skewness² + 1) / kurtosis: 5/9 for a flat distribution, and more where there are
+# two humps.
+#
+# * No kept weight of fc6 lies below {{computed/ch06_huffman.hole(fc6)|.2f}} of the largest, none of fc7 below
+#   {{computed/ch06_huffman.hole(fc7)|.2f}}: two humps. The hole of fc8 ends at {{computed/ch06_huffman.hole(fc8)|.2f}}.
+# * **Density** is one cause: cut on to {{computed/ch06_huffman.kept_of(fc6)|*100 .0f}}%, fc8 passes 5/9. It is not all:
+#   the dense net's fc6, cut once to fc8's {{computed/ch06_huffman.kept_of(fc8)|*100 .0f}}%, still has two humps. Its
+#   weights reach to {{computed/ch06_huffman.reach(fc6)|.1f}} standard deviations, those of fc8 to
+#   {{computed/ch06_huffman.reach(fc8)|.1f}}.
+# * The *codes* make one hill, even in fc6: shared values stand only where weights are. That depends on the **start** of
+#   k-means. On fc8 of our other AlexNet, pruned but not shared, {{computed/ch06_huffman.values_in_the_hole(linear)}} of
+#   32 values stays in the hole if they start evenly, as the paper's do, and no weight takes it; of those that start by
+#   density {{computed/ch06_huffman.values_in_the_hole(density)}} stay there.
 
 # %% [markdown] tags=["slide", "more"]
 # ## 5 · Read it back

@@ -157,6 +157,31 @@ def figure_5(theirs, ours, net):
     return Picture(figure, "; ".join(words))
 
 
+def humps_picture(kept):
+    """Kept weights of layers, {name: humps.Kept}, over their largest magnitude; below, how often each code is used."""
+    import seaborn as sns
+
+    figure, axes = theme.figure(13.5, 5.4, rows=2, columns=len(kept))
+    over = {"bins": HUMP_BINS, "binrange": (-1, 1), "alpha": 1, "linewidth": 0, "color": theme.role("kept").colour}
+    for (name, one), (top, bottom) in zip(kept.items(), axes.T, strict=True):
+        share = 100 * one.counts / one.counts.sum()
+        bars = {"weight": one.values / one.largest, "share": share}
+        sns.histplot(bars, x="weight", weights="share", ax=top, **over)
+        top.set_title(f"{drawn(name)}\nnone below {one.hole:.2f}", loc="left", fontsize=theme.FONT)
+        top.set(xlim=(-1, 1), xlabel="weight / largest", ylabel="")
+        top.set_xticks([-1, 0, 1])
+        symbol_bars(bottom, share)
+        bottom.set_ylabel("")
+    axes[0, 0].set_ylabel("% of kept weights")
+    axes[1, 0].set_ylabel("% of kept weights")
+    words = "; ".join(f"{name}: no kept weight below {one.hole:.2f} of the largest" for name, one in kept.items())
+    return Picture(figure, words)
+
+
+HUMP_BINS = 24
+"""Bars over the range of a layer's kept weights."""
+
+
 def coders_picture(found, sizes, layer):
     """`coder_bars` of both streams of a layer; `sizes` as {name: coders.sizes(stream)}."""
     figure, axes = theme.figure(13, 5, columns=2)

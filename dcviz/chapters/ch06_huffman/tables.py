@@ -112,6 +112,23 @@ def last_layers(net):
     return pd.DataFrame.from_dict(table, orient="index")
 
 
+def humps(kept):
+    """How much of layers is kept, the hole around zero and the shape; {name: ``humps.Kept``}: a DataFrame."""
+    return pd.DataFrame.from_dict(
+        {
+            name: {
+                "kept %": f"{100 * one.density:.0f}",
+                "threshold (smallest kept)": f"{one.smallest:.4f}",
+                "largest": f"{one.largest:.4f}",
+                "smallest / largest": f"{one.hole:.2f}",
+                "bimodality": f"{one.bimodality:.2f}",
+            }
+            for name, one in kept.items()
+        },
+        orient="index",
+    )
+
+
 def by_coder(stream, sizes):
     """``coders.sizes`` of a Stream as a DataFrame, smallest first, the entropy bound on top."""
     n, bound = stream.symbols.size, coders.bound(stream)
