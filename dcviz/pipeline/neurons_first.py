@@ -73,12 +73,12 @@ class Plan:
     """What becomes of LeNet-5: filters of conv1 and conv2 and units of fc1 that live; weights kept; bytes of the file.
 
     passes, lr: of pruning; share_passes, share_lr: of training shared values, ``values`` a layer and ``bias_values``
-    for biases.
+    for biases. bytes: None for a file as long as it gets, when each weight takes the nearest value.
     """
 
     widths: tuple = (6, 10, 32)
     weights: int = 1500
-    bytes: int = 1140
+    bytes: int | None = 1140
     passes: int = 26
     lr: float = 4e-3
     share_passes: int = 14
@@ -371,13 +371,17 @@ class _Sharing:
 
     def measure(self):
         """See how many bits codes may take in a file of the planned length."""
-        self.bits = _bits(self.codes) + 8 * (self.plan.bytes - MARGIN - self.length())
+        if self.plan.bytes is not None:
+            self.bits = _bits(self.codes) + 8 * (self.plan.bytes - MARGIN - self.length())
 
     def choose(self):
         """New codes, at the least price of a bit at which all of them take ``bits`` or less."""
         with torch.no_grad():
             for table in self.values:  # two may have been trained past each other
                 table.copy_(table.sort().values)
+        if self.plan.bytes is None:
+            self.codes = self._at(0.0)
+            return
         high = self.price * 1.5
         while _bits(self._at(high)) > self.bits and high < 1e9:
             high *= 4
@@ -410,6 +414,10 @@ class _Sharing:
 
     def finish(self):
         """Let codes stand, so chosen that the file comes nearest to its length and, if it can, not above."""
+        if self.plan.bytes is None:
+            self.choose()
+            self.stand = True
+            return
         best, above, below = None, None, None
         for _ in range(9):
             self.choose()
@@ -504,6 +512,11 @@ def make(plan, dense, folder, progress=None, data=None):
     A machine makes the same bytes every time.
     """
     lesson = Lesson(datasets.mnist_without_bundled() if data is None else data, dense)
+    return taught(plan, dense, lesson, folder, progress)
+
+
+def taught(plan, dense, lesson, folder, progress=None):
+    """``make`` by a ``Lesson`` that stands already: several plans may share it."""
     net = block_of(dense, plan.widths)
     folder.mkdir(parents=True, exist_ok=True)
     prune(net, lesson, plan, folder / "pruned.safetensors", progress)

@@ -1,5 +1,6 @@
 """Neurons first, single weights second: the block is the net's own, the cut is exact, the file is the trained net."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -183,6 +184,15 @@ def test_a_price_makes_codes_as_short_as_asked():
         found.choose()
         assert 0.75 * share * free <= nf._bits(found.codes) <= share * free
         assert found.price > 0
+
+
+def test_without_a_length_each_weight_takes_the_nearest_value():
+    found = sharing(dataclasses.replace(PLAN, bytes=None))
+    found.measure()
+    found.finish()
+    for own, values, codes in zip(found.own, found.values, found.codes, strict=True):
+        assert torch.equal(codes, (own[:, None] - values).abs().argmin(1))
+    assert found.stand
 
 
 def test_weights_are_pulled_to_their_values_and_values_to_their_weights():
