@@ -1,5 +1,7 @@
 """Chapter 10 in pictures: size against error beside published results, ideas one by one, bytes beside the bound."""
 
+import textwrap
+
 import numpy as np
 from matplotlib.ticker import NullFormatter
 
@@ -38,9 +40,14 @@ def published(axes, model, others=()):
             style |= {"markerfacecolor": "white", "markeredgewidth": 1.8}
         axes.plot(row["error_after"], row["ratio"], **style)
         if row["error_before"] is not None:
-            axes.plot([row["error_before"], row["error_after"]], [row["ratio"]] * 2, color="#9A9A9A", lw=1.2, zorder=2)
+            start(axes, [row["error_before"], row["error_after"]], [row["ratio"]] * 2)
     number_points(axes, [(row["error_after"], row["ratio"]) for row in rows.values()], rows, others)
     return rows
+
+
+def start(axes, errors, ratios):
+    """A thin line from the error of a dense net to that of what was made of it. Returns it, in a list."""
+    return axes.plot(errors, ratios, color="#9A9A9A", linewidth=1.2, zorder=2)
 
 
 def ours(axes, points, role="ours", label="ours", **style):
@@ -68,12 +75,13 @@ def frontier_picture(model, shipped, before, seeds=(), low=15, high=2000, errors
         ours(axes, seeds, "recorded", "the same recipes, other seeds", markersize=9)
     ours(axes, shipped, "ours", "our shipped files", markersize=13, markeredgecolor="black", markeredgewidth=0.8)
     for error, ratio in shipped:
-        axes.plot([before, error], [ratio] * 2, color="#9A9A9A", lw=1.2, zorder=2)
+        start(axes, [before, error], [ratio] * 2)
     axes.set_title(f"{model}: up and left is better", loc="left", fontsize=theme.FONT)
     legend(axes, loc="lower right")
     rows = published(axes, model, [*shipped, *seeds])
     key.set_axis_off()
-    lines = [f"{number:>2}  {row['method']}" for number, row in rows.items()]
+    lines = [f"{number:>2}  {row['method']}{'*' * ('note' in row)}" for number, row in rows.items()]
+    lines += sorted({f"\n*  {textwrap.fill(row['note'], 42)}" for row in rows.values() if "note" in row})
     key.text(0, 1, "\n".join(lines), va="top", fontsize=theme.FONT_SMALL, linespacing=1.35, transform=key.transAxes)
     text = "; ".join(f"{ratio:.0f}x at {error:.2f}%" for error, ratio in shipped)
     return Picture(figure, f"{model}, ours, from {before:.2f}%: {text}; {len(rows)} published results beside them")

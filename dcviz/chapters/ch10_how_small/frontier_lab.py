@@ -9,6 +9,7 @@ from dcviz.evidence import recordings
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, html, row
 from dcviz.nets import datasets
+from dcviz.nets.training import error_percent
 from dcviz.pipeline import shipped
 
 TRAININGS = {" + ".join(parts) or "one cut": parts for parts in frontier.LADDER}
@@ -21,8 +22,8 @@ LABELS = {
     "neurons": "drop dead neurons, reorder",
 }
 EPOCHS = 16
-MOST = 6.0
-"""Largest error on the axis, percent; beyond it a point stands at the edge, and the caption says where."""
+LEAST, MOST = 1.15, 6.0
+"""Errors at the ends of the axis, percent; beyond the larger a point stands at the edge, the caption says where."""
 
 
 class FrontierLab(Lab):
@@ -51,6 +52,7 @@ class FrontierLab(Lab):
     def __init__(self, **state):
         self.rows = recordings.load("frontier_grid").rows
         self.live = self._live_parts = None
+        self.dense_error = error_percent(shipped.dense(frontier.NET), datasets.unseen())
         super().__init__(**state)
 
     def build(self):
@@ -113,14 +115,22 @@ class FrontierLab(Lab):
         self.react()
 
     def update(self):
-        cloud, path, here, star = self.marks
+        cloud, path, here, star, start = self.marks
         found = frontier_tables.files(self.rows, self.density, TRAININGS[self.training])
         self._put(cloud, found.values())
         steps = [frontier_tables.point(self.rows, self.density, self.parts[:n]) for n in range(len(self.parts) + 1)]
         self._put(path, [step for step in steps if step is not None])
         self._put(here, [self.point] if self.point else [])
         self._put(star, [self.live] if self.live else [])
+        start.set_data(self._start_line())
         self.picture_view.refresh()
+
+    def _start_line(self):
+        """From the dense net's error to the point, as the rivals' lines go from theirs."""
+        if self.point is None:
+            return [], []
+        size, error = self.point
+        return [self.dense_error, min(error, 0.98 * MOST)], [frontier_tables.DENSE_BYTES / size] * 2
 
     def _put(self, line, points):
         errors = [min(error, 0.98 * MOST) for _, error in points]
@@ -137,10 +147,12 @@ class FrontierLab(Lab):
             size, error = self.point
             ratio = frontier_tables.DENSE_BYTES / size
             text += html(
-                "<b>{size:,} bytes, {ratio:.1f}x smaller</b>, error {error:.2f}% on 5,000 held-out digits ",
+                "<b>{size:,} bytes, {ratio:.1f}x smaller</b>, error {error:.2f}% on 5,000 held-out digits, "
+                "{before:.2f}% dense ",
                 size=size,
                 ratio=ratio,
                 error=error,
+                before=self.dense_error,
             )
             text += "(recorded). " + ("" if self.waits else self._switches())
         if self.live is not None:
@@ -170,7 +182,7 @@ class FrontierLab(Lab):
         return f"One switch from here: {'; '.join(words)}. "
 
     def _draw(self, axes):
-        figures.ground(axes, 8, 240, (1.3, MOST), log=True)
+        figures.ground(axes, 8, 240, (LEAST, MOST), log=True)
         axes.set_xlabel("error % (log scale)")
         rows = figures.published(axes, "LeNet-300-100")
         names = "\n".join(f"{number} {row['method']}" for number, row in rows.items())
@@ -183,7 +195,7 @@ class FrontierLab(Lab):
         )
         lines = [axes.plot([], [], label=label, zorder=5, **style)[0] for label, style in looks]
         figures.legend(axes, loc="lower right")
-        return lines
+        return [*lines, *figures.start(axes, [], [])]
 
     def picture(self):
         figure, axes = theme.figure(12, 5.4)

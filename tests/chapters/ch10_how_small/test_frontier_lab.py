@@ -5,6 +5,9 @@ from dcviz.chapters.ch10_how_small.frontier_lab import CODINGS, MOST, TRAININGS
 from dcviz.labkit.base import plain
 from dcviz.labkit.prediction import Prediction
 from dcviz.labs import FrontierLab
+from dcviz.nets import datasets
+from dcviz.nets.training import error_percent
+from dcviz.pipeline import shipped
 
 
 @pytest.fixture
@@ -21,6 +24,16 @@ def test_the_point_is_the_recorded_one(lab):
         x, y = (data[0] for data in lab.marks[2].get_data())
         assert (x, y) == (error, tables.DENSE_BYTES / size)
         assert f"{size:,} bytes" in plain(lab.caption.value)
+
+
+def test_a_line_leads_from_the_dense_nets_error_to_the_point_as_for_the_rivals(lab):
+    before = error_percent(shipped.dense(frontier.NET), datasets.unseen())
+    size, error = lab.point
+    assert lab.dense_error == before < error
+    xs, ys = lab.marks[4].get_data()
+    assert (list(xs), list(ys)) == ([before, error], [tables.DENSE_BYTES / size] * 2)
+    assert lab.axes.get_xlim()[0] < before, "its beginning is on the picture"
+    assert f"{before:.2f}% dense" in plain(lab.caption.value)
 
 
 def test_every_part_moves_the_point_and_adds_a_step_to_the_path(lab):
@@ -49,6 +62,7 @@ def test_what_was_not_recorded_is_said_and_shows_no_point(lab):
     lab.density, lab.training = density, training
     assert lab.point is None
     assert not len(lab.marks[2].get_xdata())
+    assert not len(lab.marks[4].get_xdata())
     assert "not recorded" in plain(lab.caption.value)
     assert lab.error == ""
 

@@ -1,6 +1,7 @@
 import numpy as np
 
 from dcviz.chapters.ch10_how_small import bounds, figures
+from dcviz.evidence import paper
 from dcviz.labkit import theme
 from dcviz.pipeline import shipped
 
@@ -25,6 +26,16 @@ def test_the_frontier_tells_our_points_in_words():
     assert ours.get_ydata().tolist() == [125.0, 45.0]
     ways = {tuple(map(tuple, (line.get_xdata(), line.get_ydata()))) for line in axes.lines}
     assert {((1.05, 1.2), (125.0, 125.0)), ((1.05, 1.1), (45.0, 45.0))} <= ways, "from the dense net's error to ours"
+
+
+def test_of_files_that_leave_something_out_the_key_says_what():
+    picture = figures.frontier_picture("LeNet-5", [(0.94, 1020.0)], 0.78)
+    key = picture.figure.axes[1].texts[0].get_text()
+    starred = [line for line in key.splitlines() if line.endswith("*")]
+    rows = [row for row in paper.published("LeNet-5") if "note" in row]
+    assert [row["size"] for row in rows] == ["1,694 bytes", "1,140 bytes"]
+    assert [line.split("  ")[-1] for line in starred] == [f"{row['method']}*" for row in rows]
+    assert all(row["note"] in " ".join(key.split()) for row in rows)
 
 
 def test_bars_and_errors_of_the_steps():
