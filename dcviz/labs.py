@@ -31,6 +31,7 @@ _HOMES = {
     "SpeedLab": "chapters.ch08_speed_and_energy.speed_lab",
     "PhoneLab": "chapters.ch08_speed_and_energy.phone_lab",
     "FrontierLab": "chapters.ch10_how_small.frontier_lab",
+    "AllocationLab": "chapters.ch10_how_small.allocation_lab",
     "RankLab": "chapters.ch09_other_roads.rank_lab",
     "FilterLab": "chapters.ch09_other_roads.filter_lab",
     "TemperatureLab": "chapters.ch09_other_roads.temperature_lab",

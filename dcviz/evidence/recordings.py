@@ -32,6 +32,7 @@ RECORDINGS = {
     "shipped_nets": "ch10_how_small.measure:shipped",
     "shipped_seeds": "ch10_how_small.measure:seeds",
     "nnc_sizes": "ch10_how_small.measure:standard",
+    "block_grid": "ch10_how_small.measure:block_grid",
     "alexnet_running": "ch08_speed_and_energy.running_nets:rows",
     "alexnet_activity": "ch08_speed_and_energy.measure:alexnet_activity",
     "other_roads": "ch09_other_roads.measure:all_roads",

@@ -87,6 +87,61 @@ def frontier_picture(model, shipped, before, seeds=(), low=15, high=2000, errors
     return Picture(figure, f"{model}, ours, from {before:.2f}%: {text}; {len(rows)} published results beside them")
 
 
+def allocation_axes(axes, marks, most, errors):
+    """Axes of blocks, error (log scale) over bytes. Returns {(width, fits): line}, the budget's line and a ring.
+
+    marks: names of the widths, a marker each; full where the file fits the budget. most: bytes;
+    errors: the least and the largest.
+    """
+    lines = {}
+    for i, width in enumerate(marks):
+        role = theme.series(i)
+        for fits in (True, False):
+            style = {"markerfacecolor": role.colour if fits else "white", "markeredgewidth": 2, "markersize": 10}
+            line = axes.plot([], [], marker=role.marker, color=role.colour, linestyle="", zorder=3, **style)
+            lines[width, fits] = line[0]
+    ink = theme.role("accent").colour
+    (ring,) = axes.plot([], [], "o", markersize=22, fillstyle="none", color=ink, markeredgewidth=3, zorder=4)
+    budget = axes.axvline(0, color="black", linestyle="--", linewidth=2)
+    axes.set(xlim=(0, 1.06 * most), xlabel="bytes in the file", ylabel="error %, held-out digits")
+    axes.set_yscale("log")
+    low, high = errors[0] / 1.2, 1.2 * errors[1]
+    axes.set_ylim(low, high)
+    axes.set_yticks([n for n in (1, 1.5, 2, 3, 4, 6, 8, 10, 15, 20, 30, 50) if low <= n <= high])
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.grid(color=theme.RC["grid.color"])
+    above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "handletextpad": 0.2}
+    axes.legend([lines[width, True] for width in marks], marks, ncols=len(marks), **above)
+    return lines, budget, ring
+
+
+ALLOCATED = {
+    "which weights": "index bits",
+    "what they are": "weight bits",
+    "shared values, biases": "codebook",
+    "header": "header",
+}
+"""{part of a block's file: its role}."""
+
+
+def allocation_bar(axes, most):
+    """An empty stacked bar of a file's parts, ``show_allocation`` fills it. Returns ([bars], the budget's line)."""
+    bars = [axes.barh(0, 0, 0.5, label=part, **theme.bar_style(role))[0] for part, role in ALLOCATED.items()]
+    budget = axes.axvline(0, color="black", linestyle="--", linewidth=2)
+    axes.set(xlim=(0, 1.06 * most), ylim=(-0.4, 0.4), yticks=[], xlabel="bytes in the file")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=2)
+    return bars, budget
+
+
+def show_allocation(bars, parts):
+    """Fill `allocation_bar`: parts {part: bytes}."""
+    left = 0
+    for bar, part in zip(bars, ALLOCATED, strict=True):
+        bar.set(x=left, width=parts[part])
+        left += parts[part]
+
+
 def steps_picture(steps):
     """Ideas one by one, (idea, bytes, error) each: bytes as bars, error as points, the first step on top."""
     figure, (left, right) = theme.figure(13.5, 0.46 * len(steps) + 1.3, columns=2, sharey=True, width_ratios=(1.5, 1))

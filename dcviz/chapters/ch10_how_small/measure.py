@@ -1,18 +1,19 @@
-"""Chapter 10: how small the LeNets get. Three seeds of the shipped recipes, and a grid of recipes part by part.
+"""Chapter 10: how small the LeNets get. Seeds of the shipped recipes, recipes part by part, blocks by width and bits.
 
 Everything is trained on the 55,000 training digits and chosen on the 5,000 held-out ones; the official test images are
 asked once, for the report on the seeds. Each finished training is kept in the cache: an interrupted recording goes
 on where it stopped.
 """
 
+import functools
 import itertools
 from dataclasses import replace
 
 from dcviz import archive, files, pipeline
-from dcviz.chapters.ch10_how_small import bounds, frontier, nnc
+from dcviz.chapters.ch10_how_small import allocation, bounds, frontier, nnc
 from dcviz.evidence import resumed
 from dcviz.nets import datasets, training
-from dcviz.pipeline import chains, reordering, sensitivity, shipped as reference, sweeps
+from dcviz.pipeline import chains, neurons_first, reordering, sensitivity, shipped as reference, sweeps
 
 SEEDS = (0, 1, 2)
 GRID = [(3.0, parts) for parts in frontier.LADDER]
@@ -166,6 +167,31 @@ def variants():
 def _row(experiment, recipe, file_bytes, error):
     densities = {name: layer.density for name, layer in recipe.layers.items()}
     return {"experiment": experiment, "densities": densities, "file_bytes": file_bytes, "error_percent": error}
+
+
+def block_grid():
+    """Short trainings of small blocks of LeNet-5: a row for each width, number of weights and bits of a code.
+
+    widths (live filters of conv1 and conv2, units of fc1), weights kept, shared values a layer, digits and passes of
+    the training, file_bytes and parts of the file, error_percent on the 5,000 held-out digits.
+    """
+    dense, data = reference.dense("lenet-5"), datasets.mnist_without_bundled().take(slice(0, allocation.DIGITS))
+    lesson = functools.cache(lambda: neurons_first.Lesson(data, dense))  # asked for by what is not kept yet
+    rows = []
+    for width, weights, bits in allocation.every():
+        plan = neurons_first.Plan(allocation.WIDTHS[width], weights, None, values=2**bits, **allocation.SHORT)
+        place = folder() / "blocks" / f"{width}-{weights}"
+        rows.append(resumed.kept(place / f"{plan.values}.json", functools.partial(_block, plan, dense, lesson, place)))
+    return rows
+
+
+def _block(plan, dense, lesson, place):
+    """The row of one plan; its pruned block stays at ``place`` for the plans that differ in the values alone."""
+    path = place / f"{plan.values}.dcz"
+    archive.save(path, neurons_first.taught(plan, dense, lesson(), place))
+    found = neurons_first.measured(path, datasets.unseen())
+    row = {key: getattr(plan, key) for key in ("widths", "weights", "values", "passes", "share_passes", "seed")}
+    return row | {"digits": allocation.DIGITS} | {key: found[key] for key in ("file_bytes", "parts", "error_percent")}
 
 
 def _quiet(*_):

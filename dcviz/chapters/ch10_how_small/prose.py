@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from dcviz.chapters.ch10_how_small import tables
+from dcviz.chapters.ch10_how_small import allocation, tables
 from dcviz.evidence import recordings
 from dcviz.ideas import pruning, rate_distortion
 from dcviz.ideas.entropy import entropy, histogram
@@ -45,3 +45,20 @@ def standard_saves(net):
 def file_at_no_price(k):
     """Bytes of the exercise's file with k shared values a layer, when a bit costs nothing."""
     return choices.priced(0.0, int(k)).file_bytes
+
+
+def blocks():
+    """How many blocks AllocationLab has."""
+    return len(allocation.every())
+
+
+def bits_of(width, what, weights="1300", bits="4"):
+    """Bits for a kept weight of a recorded block: to say "which" it is, or "what"."""
+    part = {"which": "which weights", "what": "what they are"}[what]
+    return 8 * allocation.split(allocation.blocks()[width, int(weights), int(bits)])[part] / int(weights)
+
+
+def best_block(what):
+    """The recorded block with fewest errors: its "error" on held-out digits, percent, or its "bytes"."""
+    row = min(allocation.blocks().values(), key=lambda row: row["error_percent"])
+    return row[{"error": "error_percent", "bytes": "file_bytes"}[what]]

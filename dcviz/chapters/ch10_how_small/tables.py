@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from dcviz import archive, pipeline
-from dcviz.chapters.ch10_how_small import frontier
+from dcviz.chapters.ch10_how_small import allocation as blocks, frontier
 from dcviz.ideas.entropy import entropy, histogram
 from dcviz.ideas.kmeans import kmeans
 from dcviz.ideas.rate_distortion import assign_by_rate
@@ -177,6 +177,21 @@ def block(rows):
             "error %, official test (recorded)": f"{recorded[name]:.2f}" if name in recorded else "",
         }
     return pd.DataFrame(table)
+
+
+def allocation():
+    """The recorded block with fewest errors within each budget, for each width: a DataFrame."""
+    table = {}
+    for budget in blocks.BUDGETS:
+        best = {width: blocks.best(budget, width) for width in blocks.WIDTHS}
+        table[f"{budget:,} bytes"] = {width: allocated(key) if key else "none fits" for width, key in best.items()}
+    return pd.DataFrame.from_dict(table, orient="index")
+
+
+def allocated(key):
+    """A recorded block in words: "3.50%: 800 weights, 4 bits"."""
+    _, weights, bits = key
+    return f"{blocks.blocks()[key]['error_percent']:.2f}%: {weights:,} weights, {bits} bits"
 
 
 def prices(values, k=15, rates=(0.0, 0.01, 0.02, 0.05, 0.1)):
