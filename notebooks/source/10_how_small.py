@@ -17,10 +17,10 @@ import numpy as np
 from IPython.display import Math
 
 from dcviz.archive import coders
-from dcviz.chapters.ch10_how_small import bounds, checks as check, figures, frontier, tables
+from dcviz.chapters.ch10_how_small import allocation, bounds, checks as check, figures, frontier, tables
 from dcviz.evidence import paper, recordings
 from dcviz.ideas import pruning
-from dcviz.labs import FrontierLab, Prediction
+from dcviz.labs import AllocationLab, FrontierLab, Prediction
 from dcviz.nets import datasets
 from dcviz.pipeline import sensitivity, shipped as reference
 
@@ -71,7 +71,8 @@ figures.frontier_picture("LeNet-300-100", *points, low=15, high=300, errors=(1.0
 # How to read it. **Up and left is better.** The thin grey lines start at the dense net's error, ours too
 # ({{recorded/shipped_nets[name=lenet-5].dense_test_error_percent|.2f}} and
 # {{recorded/shipped_nets[name=lenet-300-100].dense_test_error_percent|.2f}}%); who starts lower has it easier, and on
-# both nets we start lower than all of them. Full squares are ratios of stored *bytes*, as ours are. Hollow squares only count *parameters* left: no
+# both nets we start lower than all of them. A star in the list: of what must be known to read the file, it leaves
+# something out. Full squares are ratios of stored *bytes*, as ours are. Hollow squares only count *parameters* left: no
 # index, no codebook; they could not be loaded from a file of that size. Compare like with like.
 
 # %% [markdown] tags=["notes", "more"]
@@ -502,6 +503,52 @@ print(block.note)
 # two real files of an exchange format built on it (19 and 20). Those two hold neither the architecture nor the random
 # generator that the reader must have; of ours, {{recorded/lenet_block[name=lenet-5-micro].parts.header}} bytes say names,
 # shapes and how many neurons live. It is one net of one seed.
+
+# %% [markdown] tags=["subslide", "more"]
+# ### What are the bytes for?
+#
+# A byte can go to more **neurons**, to more **single weights**, or to more **bits** for each of them. The lab has
+# {{computed/ch10_how_small.blocks()}} blocks: three widths, three numbers of weights, codes of 2 or 4 bits. They are
+# *short* trainings, {{recorded/block_grid.0.passes}} passes over {{recorded/block_grid.0.digits|,}} digits and
+# {{recorded/block_grid.0.share_passes}} with shared values; the file above took
+# {{recorded/lenet_block[name=lenet-5-micro].plan.passes}} and
+# {{recorded/lenet_block[name=lenet-5-micro].plan.share_passes}} over all 55,000. Compare them with each other only.
+# Files of one budget compete: what would you give up?
+
+# %% tags=["setup"]
+best_block = Prediction(
+    "At most 1,000 bytes: with how many live neurons (filters of conv1, of conv2, units of fc1) come fewest errors?",
+    options=list(allocation.WIDTHS), key="ch10-allocation", truth=lambda lab: allocation.best(1000)[0],
+)
+# %% tags=["question", "lecture"]
+best_block
+# %% tags=["subslide", "more"]
+AllocationLab(budget=1000, width="6-10-32", weights=1300, bits=2, prediction=best_block)
+# %% tags=["fragment", "lecture"]
+best_block.tell()
+
+# %% [markdown] tags=["subslide", "more"]
+# **Try it:**
+#
+# * Find the best block within 1,000 bytes, then within 700 and 1,300. What do you give up first?
+# * One width, one length of codes: go through the numbers of weights. In which block does *a weight* cost most, and
+#   which part of the file pays for it?
+# * Same width: 4 bits for 800 weights, or 2 bits for 2,000? Which file is smaller, and which makes fewer errors?
+
+# %% tags=["subslide"]
+best_block.then(lambda: tables.allocation())
+
+# %%
+print(recordings.load("block_grid").note)
+
+# %% [markdown]
+# The same 1,300 weights at {{computed/ch10_how_small.bits_of(4-6-16; which)|.1f}} bits each to say *which* they are in
+# the narrowest block, and {{computed/ch10_how_small.bits_of(10-20-64; which)|.1f}} in the widest. One seed each: where
+# two blocks differ by a few tenths of a percent, another seed may turn them round. And the best block of all,
+# {{computed/ch10_how_small.best_block(error)|.2f}}% in {{computed/ch10_how_small.best_block(bytes)|,}} bytes, is far from
+# the shipped file's {{recorded/lenet_block[name=lenet-5-micro].error_percent|.2f}}% in
+# {{recorded/lenet_block[name=lenet-5-micro].file_bytes|,}} on the same digits, which trained much longer and chose codes
+# for their length.
 
 # %% [markdown] tags=["slide", "more"]
 # ## What to take home

@@ -28,6 +28,7 @@ from dcviz.chapters.ch05_trained_quantization import measure as quantization_mea
 from dcviz.chapters.ch06_huffman import tables as huffman_tables
 from dcviz.chapters.ch08_speed_and_energy import phones, tables as speed_tables
 from dcviz.chapters.ch09_other_roads import taylor
+from dcviz.chapters.ch10_how_small import allocation
 from dcviz.chapters.ch11_open_questions import measure as open_measure, tables as open_tables
 from dcviz.chapters.ch12_today import bfloat16, measure as today_measure, roofline, scores
 from dcviz.classroom import editions
@@ -77,6 +78,11 @@ def _starts():
 def _gaps():
     stream = coders.streams(shipped.compressed("lenet-300-100-small").layers[0])[coders.GAPS]
     return coders.huffman_size(stream.symbols, stream.width).bytes
+
+
+def _fewest_errors(budget):
+    fits = [row for row in recordings.load("block_grid").rows if row["file_bytes"] <= budget]
+    return "-".join(map(str, min(fits, key=lambda row: row["error_percent"])["widths"]))
 
 
 def _exponent():
@@ -137,6 +143,7 @@ TRUTHS = {
     ),
     "ch10-part": lambda lab: lab.best_coding(),
     "ch10-gaps": lambda lab: _gaps(),
+    "ch10-allocation": lambda lab: _fewest_errors(1000),
     "ch11-update-bytes": lambda lab: open_tables.about(lab.sizes["codebook"]),
     "ch11-start": lambda lab: min(open_measure.STARTS, key=lambda start: _starts()[start][0][0]),
     "ch11-regularisation": lambda lab: open_tables.in_words(
@@ -151,6 +158,7 @@ TRUTHS = {
 OPTIONS = {
     "ch02-method": pruning_measure.METHODS,
     "ch06-coder": ("fixed-length", "Huffman", "ANS", "zip", "bz2", "xz"),
+    "ch10-allocation": allocation.WIDTHS,
     "ch09-criterion": taylor.CRITERIA,
     "ch12-wanda": scores.WAYS[:-1],
 }
@@ -491,6 +499,7 @@ SETTINGS = {
     "ch09-unseen": {"temperature": 8.0, "missing": "3"},
     "ch10-part": {"density": 3.0, "training": "one cut"}
     | dict.fromkeys(("few_codes", "rate", "gaps", "tables", "neurons"), False),
+    "ch10-allocation": {"budget": 1000},
     "ch11-update-bytes": {"road": "codebook"},
     "ch12-wanda": {"kept": 50, "two_of_four": False},
     "ch12-three-bits": {"bits": 3, "method": "k-means", "group": "layer", "apart": False},
