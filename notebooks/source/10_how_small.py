@@ -527,7 +527,7 @@ AllocationLab(budget=1000, width="6-10-32", weights=1300, bits=2, prediction=bes
 # %% tags=["fragment", "lecture"]
 best_block.tell()
 
-# %% [markdown] tags=["subslide", "more"]
+# %% [markdown] tags=["subslide"]
 # **Try it:**
 #
 # * Find the best block within 1,000 bytes, then within 700 and 1,300. What do you give up first?
