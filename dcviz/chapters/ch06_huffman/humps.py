@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 
 from dcviz.ideas.kmeans import kmeans
-from dcviz.nets.models import paper_names
+from dcviz.nets import models
 from dcviz.pipeline import shipped
 
 FLAT = 5 / 9
@@ -69,7 +69,7 @@ class Kept:
 @cache
 def of_file(net):
     """{the paper's name of a layer: its ``Kept``} of the fully connected layers in a shipped AlexNet's file."""
-    names, found = paper_names("alexnet"), {}
+    names, found = models.paper_names("alexnet"), {}
     for layer in shipped.compressed(net).layers:
         if layer.weight.ndim == 2:
             kept = layer.weight[layer.weight != 0]
@@ -104,7 +104,7 @@ def compared(net, dense):
 
     Those are one cut each, of fc6 to fc8's density and of fc8 to fc6's. ``dense`` is the name of its sketches.
     """
-    found, names = of_file(net), paper_names("alexnet")
+    found, names = of_file(net), models.paper_names("alexnet")
     few, many = found["fc6"].density, found["fc8"].density
     before = {names[sketch.name]: sketch for sketch in shipped.sketches(dense) if sketch.name in names}
     return found | {

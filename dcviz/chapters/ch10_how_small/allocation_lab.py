@@ -60,7 +60,7 @@ class AllocationLab(Lab):
         for name, words in names.items():
             options = [(f"{one:,}" if isinstance(one, int) else one, one) for one in self.traits()[name].values]
             self.buttons[name] = choice_buttons(options, words)
-            self.bind(self.buttons[name], name)
+        self.bind_all(**self.buttons)
         figure, self.artists = self._figure()
         self.figure_view = LinkedPicture(figure, self._moving(self.artists), alt="bytes and errors of recorded blocks")
         self.film = Film(

@@ -108,7 +108,7 @@ def allocation_axes(axes, marks, most, errors):
     low, high = errors[0] / 1.2, 1.2 * errors[1]
     axes.set_ylim(low, high)
     axes.set_yticks([n for n in (1, 1.5, 2, 3, 4, 6, 8, 10, 15, 20, 30, 50) if low <= n <= high])
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda n, _: f"{n:g}"))
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.grid(color=theme.RC["grid.color"])
     above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2, "handletextpad": 0.2}
