@@ -547,8 +547,8 @@ print(recordings.load("block_grid").note)
 # two blocks differ by a few tenths of a percent, another seed may turn them round. And the best block of all,
 # {{computed/ch10_how_small.best_block(error)|.2f}}% in {{computed/ch10_how_small.best_block(bytes)|,}} bytes, is far from
 # the shipped file's {{recorded/lenet_block[name=lenet-5-micro].error_percent|.2f}}% in
-# {{recorded/lenet_block[name=lenet-5-micro].file_bytes|,}} on the same digits, which trained much longer and chose codes
-# for their length.
+# {{recorded/lenet_block[name=lenet-5-micro].file_bytes|,}} on the same digits: that one
+# trained much longer and chose codes for their length.
 
 # %% [markdown] tags=["slide", "more"]
 # ## What to take home
