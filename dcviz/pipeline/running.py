@@ -13,6 +13,7 @@ from torch import nn
 from dcviz.archive import Coding, Entries, Kept, Layer, StoredNet, Tie
 from dcviz.errors import CodebookError, NetError
 from dcviz.pipeline import parameters, sparse_kernels
+from dcviz.pipeline.sparse_kernels import product
 
 _INSTEAD = "restore the file without compressed=True for that"
 _COLUMNS = 1024  # columns that are packed at a time
@@ -52,7 +53,7 @@ class CompressedLinear(nn.Module):
         if self.training or (torch.is_grad_enabled() and x.requires_grad):
             why = "the net is in training mode: call net.eval()" if self.training else "its input wants a gradient"
             raise NetError(f"a layer that runs compressed only gives answers, and {why}; to train, {_INSTEAD}")
-        y = sparse_kernels.product(self.layer, x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], self.layer.shape[0])
+        y = product(self.layer, x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], self.layer.shape[0])
         return y if self.bias is None else y + self.bias
 
     def __deepcopy__(self, memo):

@@ -15,8 +15,10 @@ per entry. Columns that are skipped break up the reading, so the next one is ask
 is a Triton kernel (``sparse_kernels_triton``), which comes with torch there.
 """
 
+import functools
 import importlib.util
 import os
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -165,9 +167,10 @@ def compress(weight):
     return pack(rows, np.bincount(columns, minlength=weight.shape[1]), codes, codebook, weight.shape)
 
 
+@functools.cache
 def has_numba():
     """Whether the compiled kernels can be used -> bool."""
-    return importlib.util.find_spec("numba") is not None
+    return importlib.util.find_spec("numba") is not None and sys.byteorder == "little"
 
 
 def has_triton(device="cuda"):
@@ -191,34 +194,52 @@ def product(layer, x, kernel=None):
     kernel: one of KERNELS; None takes default_kernel. "numba" works on one thread of the CPU, "triton" on a GPU.
     -> float32 tensor (rows,) or (n, rows) on the device of x. Raises WeightError for another shape or type of x.
     """
-    kernel = kernel or default_kernel(x.device)
-    if x.dtype != torch.float32 or x.ndim not in (1, 2) or x.shape[-1] != layer.shape[1]:
+    shape = x.shape  # in a net Python is cold, too: each word with a tensor takes about 10 µs, a small layer 200
+    if x.dtype != torch.float32 or len(shape) not in (1, 2) or shape[-1] != layer.shape[1]:
         raise WeightError(
             f"inputs must be float32 of shape ({layer.shape[1]},) or (n, {layer.shape[1]}), "
-            f"not {str(x.dtype).removeprefix('torch.')} of {tuple(x.shape)}"
+            f"not {str(x.dtype).removeprefix('torch.')} of {tuple(shape)}"
         )
+    on_cpu = x.is_cpu
+    kernel = kernel or ("numba" if on_cpu and has_numba() else default_kernel(x.device))
+    if kernel == "numba" and on_cpu:
+        return _numba(layer, x, shape)
     if kernel not in KERNELS:
         raise WeightError(f"no kernel {kernel!r}; there are {', '.join(KERNELS)}")
-    if kernel == "triton" and not has_triton(x.device):
-        raise WeightError(f"the kernel 'triton' needs Triton and a GPU, and the inputs are on {x.device}")
+    if kernel == "numba" or (kernel == "triton" and not has_triton(x.device)):
+        needs = "the CPU" if kernel == "numba" else "Triton and a GPU"
+        raise WeightError(f"the kernel {kernel!r} needs {needs}, and the inputs are on {x.device}")
     if not len(x):
         return x.new_zeros(0, layer.shape[0])
     if kernel == "torch":
         return _torch(layer, x)
-    if kernel == "triton":
-        from dcviz.pipeline import sparse_kernels_triton
+    from dcviz.pipeline import sparse_kernels_triton
 
-        return sparse_kernels_triton.product(layer, x.detach())
-    from dcviz.pipeline import sparse_kernels_numba as compiled
+    return sparse_kernels_triton.product(layer, x.detach())
 
-    inputs = x.detach().numpy().reshape(-1, layer.shape[1])
-    if len(inputs) == 1 or np.count_nonzero(inputs) < _PASSES * layer.shape[1]:
-        y = np.empty((len(inputs), layer.shape[0]), np.float32)
-        for one, outputs in zip(np.ascontiguousarray(inputs), y, strict=True):
-            compiled.vector(layer.entries, layer.starts, layer.codebook, one, outputs)
-        return torch.from_numpy(y).reshape(*x.shape[:-1], -1)
-    y = np.empty((layer.shape[0], len(inputs)), np.float32)
-    compiled.batch(layer.entries, layer.starts, layer.codebook, np.ascontiguousarray(inputs.T), y)
+
+@functools.cache
+def _compiled():
+    from dcviz.pipeline import sparse_kernels_numba
+
+    return sparse_kernels_numba
+
+
+def _numba(layer, x, shape):
+    """The product by compiled code, which gets addresses: what they lead to is checked here and in ``product``."""
+    if x.is_neg() or not x.is_contiguous():  # a view with the sign bit to be turned has other bytes than values
+        x = x.resolve_neg().contiguous()
+    rows, columns = layer.shape
+    n = 1 if len(shape) == 1 else shape[0]
+    if n <= 1 or int(torch.count_nonzero(x)) < _PASSES * columns:
+        y, vector = x.new_empty((*shape[:-1], rows)), _compiled().vector
+        inputs, outputs = x.data_ptr(), y.data_ptr()
+        for i in range(n):
+            at = inputs + 4 * columns * i, outputs + 4 * rows * i
+            vector(layer.entries, layer.starts, layer.codebook, *at, rows)
+        return y
+    y = np.empty((rows, n), np.float32)
+    _compiled().batch(layer.entries, layer.starts, layer.codebook, x.detach().T.contiguous().numpy(), y)
     return torch.from_numpy(y).T
 
 

@@ -70,6 +70,31 @@ def test_extremes_of_inputs(kernel):
     assert torch.allclose(sparse_kernels.product(layer, strided, kernel), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("last", [0, 3, 8, 20])
+def test_columns_of_every_length(kernel, last):
+    """Compiled code takes eight entries at a time; what is left over, and the end of the array, are its corners."""
+    counts = [*range(18), last]
+    rows = np.concatenate([np.arange(20 - n, 20) for n in counts])  # each column down to the last row
+    codes = np.arange(rows.size) % 3
+    layer = sparse_kernels.pack(rows, counts, codes, [-0.5, 0.25, 1.0], (20, len(counts)))
+    for x in (torch.ones(len(counts)), torch.arange(float(len(counts))), torch.eye(len(counts))):
+        y = sparse_kernels.product(layer, x, kernel)
+        assert np.array_equal(y.numpy(), x.numpy() @ layer.dense().T)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_inputs_that_are_not_what_lies_in_memory(kernel):
+    layer = sparse_kernels.compress(matrix(50, 8, 0.5))
+    turned = torch.complex(torch.zeros(8), torch.arange(1.0, 9.0)).conj().imag.contiguous()
+    negative = torch._neg_view(torch.arange(1.0, 9.0))
+    assert negative.is_neg()
+    for x in (turned, negative):
+        expected = layer.dense() @ -np.arange(1.0, 9.0)
+        assert np.array_equal(sparse_kernels.product(layer, x, kernel).numpy(), expected)
+    assert not sparse_kernels.product(layer, torch.ones(8, requires_grad=True), kernel).requires_grad
+
+
 @pytest.mark.parametrize("block", [1, 7, 1000])
 def test_the_torch_kernel_in_blocks(monkeypatch, block):
     monkeypatch.setattr(sparse_kernels, "_BLOCK", block)
@@ -120,6 +145,8 @@ def test_wrong_inputs_are_told():
     for x in (torch.zeros(9), torch.zeros(2, 2, 10), torch.zeros(10, dtype=torch.float64)):
         with pytest.raises(WeightError, match=r"float32 of shape \(10,\)"):
             sparse_kernels.product(layer, x)
+    with pytest.raises(WeightError, match="'numba' needs the CPU"):
+        sparse_kernels.product(layer, torch.zeros(10, device="meta"), "numba")
     with pytest.raises(WeightError, match="no kernel"):
         sparse_kernels.product(layer, torch.zeros(10), "fortran")
     with pytest.raises(WeightError, match="two dimensions, not 4"):

@@ -89,28 +89,30 @@ class Timing:
 
 
 def contestants(forms, x, methods=METHODS, kernel=None):
-    """{method: function without arguments that gives the outputs (batch, rows)} for inputs x (batch, columns).
+    """{method: function without arguments that gives the outputs} for inputs x (batch, columns).
 
-    Weights and inputs are brought to the device and into the order that each method likes beforehand.
+    Outputs are (batch, rows), for a batch of one (rows,). Weights and inputs are brought to the device and into the
+    order that each method likes beforehand.
     Raises NetError for an unknown method.
     """
     if unknown := set(methods) - set(METHODS):
         raise NetError(f"no method {', '.join(sorted(unknown))}; there are {', '.join(METHODS)}")
     dense = forms.dense.to(x.device) if "dense" in methods else None
     csr = forms.csr.to(x.device) if "csr" in methods else None
+    product = sparse_kernels.product
     if len(x) == 1:
         vector = x[0]
         calls = {
-            "dense": lambda: torch.mv(dense, vector)[None],
-            "csr": lambda: torch.mv(csr, vector)[None],
-            "compressed": lambda: sparse_kernels.product(forms.compressed, vector, kernel)[None],
+            "dense": lambda: torch.mv(dense, vector),
+            "csr": lambda: torch.mv(csr, vector),
+            "compressed": lambda: product(forms.compressed, vector, kernel),
         }
     else:
         columns = x.T.contiguous()
         calls = {
             "dense": lambda: torch.nn.functional.linear(x, dense),
             "csr": lambda: torch.mm(csr, columns).T,
-            "compressed": lambda: sparse_kernels.product(forms.compressed, columns.T, kernel),
+            "compressed": lambda: product(forms.compressed, columns.T, kernel),
         }
     return {method: calls[method] for method in methods}
 
