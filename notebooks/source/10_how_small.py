@@ -508,7 +508,7 @@ print(block.note)
 # ### What are the bytes for?
 #
 # A byte can go to more **neurons**, to more **single weights**, or to more **bits** for each of them. The lab has
-# {{computed/ch10_how_small.blocks()}} blocks: three widths, three numbers of weights, codes of 2 or 4 bits. They are
+# {{computed/ch10_how_small.blocks()}} blocks: three widths, three numbers of weights, three lengths of a code. They are
 # *short* trainings, {{recorded/block_grid.0.passes}} passes over {{recorded/block_grid.0.digits|,}} digits and
 # {{recorded/block_grid.0.share_passes}} with shared values; the file above took
 # {{recorded/lenet_block[name=lenet-5-micro].plan.passes}} and
@@ -517,13 +517,14 @@ print(block.note)
 
 # %% tags=["setup"]
 best_block = Prediction(
-    "At most 1,000 bytes: with how many live neurons (filters of conv1, of conv2, units of fc1) come fewest errors?",
-    options=list(allocation.WIDTHS), key="ch10-allocation", truth=lambda lab: allocation.best(1000)[0],
+    "At most 1,000 bytes, neurons and weights as you like: codes of how many bits make the fewest errors?",
+    options=[f"{bits} bits" for bits in allocation.BITS], key="ch10-allocation",
+    truth=lambda lab: f"{allocation.best(1000)[2]} bits",
 )
 # %% tags=["question", "lecture"]
 best_block
 # %% tags=["subslide", "more"]
-AllocationLab(budget=1000, width="6-10-32", weights=1300, bits=2, prediction=best_block)
+AllocationLab(budget=1000, width="4-6-16", weights=2000, bits=2, prediction=best_block)
 # %% tags=["fragment", "lecture"]
 best_block.tell()
 

@@ -1,4 +1,4 @@
-"""The labs of chapters 03, 05 and 06 in an exported page without a kernel: 50 random states say what Python says."""
+"""Labs of chapters 02, 03, 05, 06 and 10 in an exported page without a kernel: random states say what Python says."""
 
 import nbformat
 import numpy as np
@@ -18,6 +18,7 @@ SHOWN = {
     "CodebookLab": {"n": 1000, "bits": 5},
     "HuffmanLab": {"net": "lenet-300-100", "layer": "fc3", "stream": "weight codes"},
     "DigitLab": {"density": 0.2},
+    "AllocationLab": {},
 }
 
 
@@ -98,6 +99,19 @@ def test_relative_index_without_a_kernel_is_python_s(page):
         kept = both.box.locator("[data-position][aria-pressed=true]")
         assert [int(cell.get_attribute("data-position")) for cell in kept.all()] == python.positions
         assert both.box.locator("input[type=text]").input_value() == python.text.value
+
+
+def test_blocks_without_a_kernel_are_python_s(page):
+    both = Both(page, "AllocationLab")
+    python, rng = both.python, both.rng
+    choices = [(name, value) for name in python.state_names for value in python.traits()[name].values]
+    buttons = both.box.locator("button.jupyter-button")
+    for _ in range(STATES // 5):
+        at = int(rng.integers(len(choices)))
+        buttons.nth(at).click()
+        setattr(python, *choices[at])
+        both.compare(choices[at])
+        both.shapes()
 
 
 def test_gradients_without_a_kernel_add_up_as_python_s(page):

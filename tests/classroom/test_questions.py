@@ -82,7 +82,7 @@ def _gaps():
 
 def _fewest_errors(budget):
     fits = [row for row in recordings.load("block_grid").rows if row["file_bytes"] <= budget]
-    return "-".join(map(str, min(fits, key=lambda row: row["error_percent"])["widths"]))
+    return f"{round(np.log2(min(fits, key=lambda row: row['error_percent'])['values']))} bits"
 
 
 def _exponent():
@@ -158,7 +158,7 @@ TRUTHS = {
 OPTIONS = {
     "ch02-method": pruning_measure.METHODS,
     "ch06-coder": ("fixed-length", "Huffman", "ANS", "zip", "bz2", "xz"),
-    "ch10-allocation": allocation.WIDTHS,
+    "ch10-allocation": [f"{bits} bits" for bits in allocation.BITS],
     "ch09-criterion": taylor.CRITERIA,
     "ch12-wanda": scores.WAYS[:-1],
 }

@@ -13,10 +13,10 @@ from dcviz.files import made_by
 WIDTHS = {"4-6-16": (4, 6, 16), "6-10-32": (6, 10, 32), "10-20-64": (10, 20, 64)}
 """{name: live filters of conv1, of conv2, live units of fc1}."""
 
-WEIGHTS, BITS = (800, 1300, 2000), (2, 4)
+WEIGHTS, BITS = (800, 1300, 2000), (2, 3, 4)
 """Weights kept in the block, and bits of a code before it is coded: 2**bits shared values a layer."""
 
-DIGITS, SHORT = 6_400, {"passes": 10, "share_passes": 3}
+DIGITS, SHORT = 12_800, {"passes": 15, "share_passes": 6}
 """How short the trainings are: digits of the 55,000, and passes over them."""
 
 BUDGETS = (700, 1000, 1300)
