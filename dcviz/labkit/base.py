@@ -176,6 +176,7 @@ class Lab(widgets.VBox):
         self.caption.observe(lambda change: self._fit(change["new"]), names="room")
         if self.prediction is not None and self.prediction.answered:  # in an earlier session, or everywhere
             self._answered(None)
+            self.prediction.reveal(self)
 
     def __setattr__(self, name, value):
         if name in self.state_names:

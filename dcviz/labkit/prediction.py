@@ -70,6 +70,8 @@ class Prediction(widgets.VBox):
             self.note.value = f"You said {self._say(self.guess)} before."
             self.record.disabled = True  # the truth was to be seen then
             self._answer()
+            if not callable(truth):  # else it may be a lab's
+                self.reveal()
         elif self.all_answered:
             self.answered = True
 

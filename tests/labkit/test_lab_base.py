@@ -234,6 +234,13 @@ def test_old_answers_that_no_longer_fit_are_ignored():
     assert Prediction("?", options=["a"], key="k").guess is None
 
 
+def test_a_guess_of_another_session_stands_beside_its_truth_at_once():
+    learner.record("predictions", "k", 5)
+    assert "You guessed 5; it is 6" in Prediction("?", low=0, high=10, key="k", truth=6).note.value
+    lab = TinyLab(prediction=Prediction("?", low=0, high=10, key="k", truth=lambda lab: 7))
+    assert "You guessed 5; it is 7" in lab.prediction.note.value
+
+
 def test_a_guess_that_cannot_be_kept_says_so_and_counts(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("DCVIZ_PROGRESS", str(tmp_path / "file" / "progress.json"))
