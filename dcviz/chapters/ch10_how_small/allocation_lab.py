@@ -139,21 +139,17 @@ class AllocationLab(Lab):
         )
 
     def _rest(self, state):
-        """What fits into the budget, and the best of it."""
+        """What fits into the budget, and how good the best of it is; which it is, the learner finds."""
         count = sum(row["file_bytes"] <= state[0] for row in self.blocks.values())
         key = allocation.best(state[0])
         if key is None:
             return html(" No block fits.")
-        width, weights, bits = key
         return html(
-            " <b>{count} of {all}</b> blocks fit; of those fewest errors: {width}, {weights:,} weights, {bits} bits, "
-            "<b>{error:.2f}%</b>.",
+            " <b>{count} of {all}</b> blocks fit; the fewest errors of those: <b>{error:.2f}%</b>{here}.",
             count=count,
             all=len(self.blocks),
-            width=width,
-            weights=weights,
-            bits=bits,
             error=self.blocks[key]["error_percent"],
+            here=", this one" if key == state[1:] else "",
         )
 
     def picture(self):

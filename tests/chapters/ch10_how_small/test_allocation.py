@@ -90,6 +90,18 @@ def test_while_its_question_waits_it_shows_its_own_block_alone():
     assert "fewest errors" in plain(lab.caption.value)
 
 
+def test_which_block_is_best_the_learner_finds():
+    lab = AllocationLab(budget=1000)
+    best = allocation.best(1000)
+    for width, weights, bits in allocation.every():
+        lab.width, lab.weights, lab.bits = width, weights, bits
+        said = plain(lab.caption.value)
+        assert f"{allocation.blocks()[best]['error_percent']:.2f}%" in said
+        assert (", this one." in said) == ((width, weights, bits) == best)
+        assert all((f"<b>{name}</b>" in lab.caption.value) == (name == width) for name in allocation.WIDTHS)
+        assert sum(name in said for name in allocation.WIDTHS) == 1
+
+
 def test_its_film_has_what_python_shows_in_every_state():
     lab = AllocationLab()
     lab.tabulate()
