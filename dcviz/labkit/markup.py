@@ -50,9 +50,9 @@ def number(value, digits=3):
 
 
 def signed(value, places=3):
-    """A change with its sign, and no sign before a zero: '+0.018', '−0.004', '0.000'."""
-    text = f"{value:+.{places}f}"
-    return text.replace("-", "−") if float(text) else text[1:]
+    """A change with its sign, and no sign before a zero: '+0.018', '−1,310.004', '0.000'."""
+    text = f"{value:+,.{places}f}"
+    return text.replace("-", "−") if round(value, places) else text[1:]
 
 
 def percent(share):

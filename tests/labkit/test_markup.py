@@ -179,6 +179,7 @@ def test_json_in_a_page_is_json_and_nothing_else():
 
 def test_a_change_has_its_sign_and_a_zero_none():
     assert [signed(value) for value in (0.0184, -0.0041, -0.0004, 0)] == ["+0.018", "−0.004", "0.000", "0.000"]
+    assert [signed(value, 0) for value in (1310, -2340, -0.4)] == ["+1,310", "−2,340", "0"]
 
 
 def test_counted():

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from dcviz import archive
 from dcviz.evidence import paper
 from dcviz.ideas.kmeans import assign, kmeans
+from dcviz.labkit.markup import signed
 from dcviz.nets import datasets, models, training
 from dcviz.pipeline import shipped
 from dcviz.pipeline.lesson import FINETUNE, LONG, bits_of_kinds, prune, pruned_net, share
@@ -91,9 +92,9 @@ def table6(rows, ours_is=OURS):
         conv, fc = quoted["conv_bits"], quoted["fc_bits"]
         row = {
             (PAPER, "top-1 error %"): f"{quoted['top1_err']:.2f}",
-            (PAPER, "change"): "" if quoted["top1_increase"] is None else f"{quoted['top1_increase']:+.2f}",
+            (PAPER, "change"): "" if quoted["top1_increase"] is None else signed(quoted["top1_increase"], 2),
             (PAPER, "top-5 error %"): f"{quoted['top5_err']:.2f}",
-            (PAPER, "change, top-5"): "" if quoted["top5_increase"] is None else f"{quoted['top5_increase']:+.2f}",
+            (PAPER, "change, top-5"): "" if quoted["top5_increase"] is None else signed(quoted["top5_increase"], 2),
         }
         if (conv, fc) == (32, 32):
             row |= {(ours_is, "error %"): f"{before:.2f}", (ours_is, "change"): "", (ours_is, "not fine-tuned %"): ""}
@@ -101,7 +102,7 @@ def table6(rows, ours_is=OURS):
             ours = next(r for r in rows if r["experiment"] == "table6" and (r["conv_bits"], r["fc_bits"]) == (conv, fc))
             row |= {
                 (ours_is, "error %"): f"{ours['finetuned_error_percent']:.2f}",
-                (ours_is, "change"): f"{ours['finetuned_error_percent'] - before:+.2f}",
+                (ours_is, "change"): signed(ours["finetuned_error_percent"] - before, 2),
                 (ours_is, "not fine-tuned %"): f"{ours['error_percent']:.2f}",
             }
         table[f"conv {conv} bits, fc {fc} bits"] = row

@@ -8,6 +8,7 @@ from dcviz.chapters.ch10_how_small import figures, frontier, tables as frontier_
 from dcviz.evidence import recordings
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, html, row
+from dcviz.labkit.markup import signed
 from dcviz.nets import datasets
 from dcviz.pipeline import shipped
 
@@ -142,7 +143,7 @@ class FrontierLab(Lab):
             "<b>{density:g}% of fc1, {training}</b>, with {on}: ", density=self.density, training=self.training, on=on
         )
         if self.point is None:
-            text += html("this training was not recorded; press <b>Run</b>. ")
+            text += html("this training was not recorded; press <b>Run it now, quickly</b>. ")
         else:
             size, error = self.point
             ratio = frontier_tables.DENSE_BYTES / size
@@ -176,10 +177,10 @@ class FrontierLab(Lab):
         """What switching one coding part would do, in bytes."""
         found = frontier_tables.worth(self.rows, self.density, self.parts)
         words = [
-            f"{LABELS[name]} {'off' if getattr(self, name) else 'on'} {found[part][0]:+,} B"
+            f"{LABELS[name]} {'off' if getattr(self, name) else 'on'}: {signed(found[part][0], 0)}"
             for name, part in CODINGS.items()
         ]
-        return f"One switch from here: {'; '.join(words)}. "
+        return f"One switch from here, in bytes: {'; '.join(words)}. "
 
     def _draw(self, axes):
         figures.ground(axes, 8, 240, (LEAST, MOST), log=True)

@@ -11,6 +11,7 @@ from dcviz.chapters.ch10_how_small import allocation as blocks, frontier
 from dcviz.ideas.entropy import entropy, histogram
 from dcviz.ideas.kmeans import kmeans
 from dcviz.ideas.rate_distortion import assign_by_rate
+from dcviz.labkit.markup import signed
 from dcviz.nets import training
 from dcviz.pipeline import chains, reordering, retraining, sensitivity
 from dcviz.pipeline.shipped import BLOCKS, compressed, compressed_path, dense, report_split
@@ -85,8 +86,8 @@ def ablation(rows, density=3.0):
             "bytes": f"{size:,}",
             "times smaller": f"{DENSE_BYTES / size:.1f}x",
             "error %": f"{error:.2f}",
-            "bytes saved": "" if before is None else f"{before[0] - size:+,}",
-            "error changed by": "" if before is None else f"{error - before[1]:+.2f}",
+            "bytes saved": "" if before is None else signed(before[0] - size, 0),
+            "error changed by": "" if before is None else signed(error - before[1], 2),
         }
         before = size, error
     return pd.DataFrame.from_dict(table, orient="index")
@@ -133,7 +134,7 @@ def standard(rows):
             (RECORDED, "Huffman: the file"): f"{row['huffman']:,}",
             (RECORDED, "by neighbours"): f"{row['neighbours']:,}",
             (RECORDED, "NNC"): f"{row['nnc']:,}",
-            (RECORDED, "NNC to Huffman"): f"{100 * (row['nnc'] / row['huffman'] - 1):+.1f}%",
+            (RECORDED, "NNC to Huffman"): f"{signed(100 * (row['nnc'] / row['huffman'] - 1), 1)}%",
         }
     return pd.DataFrame.from_dict(table, orient="index")
 
@@ -210,7 +211,7 @@ def prices(values, k=15, rates=(0.0, 0.01, 0.02, 0.05, 0.1)):
             "values in use": int(np.count_nonzero(counts)),
             "distance": f"{np.sqrt(np.mean((values - centroids[codes]) ** 2)) / values.std():.3f}",
         }
-    return pd.DataFrame.from_dict(table, orient="index").rename_axis("rate")
+    return pd.DataFrame.from_dict(table, orient="index").rename_axis("price")
 
 
 def reordered(names):

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from dcviz.chapters.ch11_open_questions import measure, transfer
+from dcviz.labkit.markup import signed
 
 
 def spread(rows, key, value="error_percent"):
@@ -93,5 +94,5 @@ def gain_table(rows):
     for n in sizes(rows):
         for (net, density), (mean, deviation, _) in gains(rows, n).items():
             row = table.setdefault((net, f"{100 * density:g}% kept"), {})
-            row[f"{n:,} digits"] = f"{mean:+.1f} ± {deviation:.1f}"
+            row[f"{n:,} digits"] = f"{signed(mean, 1)} ± {deviation:.1f}"
     return pd.DataFrame.from_dict({key: table[key] for key in sorted(table, key=lambda key: key[0])}, orient="index")

@@ -9,6 +9,7 @@ import torch
 from dcviz import archive
 from dcviz.archive import Lossless, StoredNet, coders
 from dcviz.chapters.ch12_today import roofline, scores, sharing
+from dcviz.labkit.markup import signed
 from dcviz.nets import datasets, training
 from dcviz.pipeline import shipped
 
@@ -122,7 +123,7 @@ def shared(rows, bits, dense):
                 (RECORDED, "bytes"): f"{row['bytes']:,}",
                 (RECORDED, "bytes, Huffman"): f"{row['coded_bytes']:,}",
                 (RECORDED, "bits a character"): f"{row['bits_per_character']:.3f}",
-                (RECORDED, "lost"): f"{row['bits_per_character'] - dense:+.3f}",
+                (RECORDED, "lost"): signed(row["bits_per_character"] - dense),
             }
     return pd.DataFrame.from_dict(table, orient="index")
 
@@ -134,7 +135,7 @@ def apart(rows, dense):
         if row["group"] == "layer" and row["bits"] < 8:
             name = f"{row['method']}, {row['bits']} bits"
             key = "0.5% apart" if row["apart"] else "all shared"
-            table.setdefault(name, {})[RECORDED, f"lost, {key}"] = f"{row['bits_per_character'] - dense:+.3f}"
+            table.setdefault(name, {})[RECORDED, f"lost, {key}"] = signed(row["bits_per_character"] - dense)
     return pd.DataFrame.from_dict(table, orient="index")
 
 

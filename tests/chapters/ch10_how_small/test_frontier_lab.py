@@ -51,9 +51,9 @@ def test_every_part_moves_the_point_and_adds_a_step_to_the_path(lab):
 
 def test_the_caption_says_what_one_switch_would_do(lab):
     on = tables.worth(lab.rows, 3.0, ())["gaps"][0]
-    assert f"gaps that fit (else 5 bits) on {on:+,} B" in plain(lab.caption.value)
+    assert f"gaps that fit (else 5 bits) on: −{-on:,};" in plain(lab.caption.value)
     lab.gaps = True
-    assert f"gaps that fit (else 5 bits) off {-on:+,} B" in plain(lab.caption.value)
+    assert f"gaps that fit (else 5 bits) off: +{-on:,};" in plain(lab.caption.value)
 
 
 def test_what_was_not_recorded_is_said_and_shows_no_point(lab):

@@ -103,7 +103,7 @@ def test_the_standards_coder_stands_beside_huffman():
     row = {"name": "a", "coder": "nncodec 1", "huffman": 2000, "neighbours": 1900, "nnc": 1850}
     table = tables.standard([row])["recorded"]
     assert table.loc["a", "NNC"] == "1,850"
-    assert table.loc["a", "NNC to Huffman"] == "-7.5%"
+    assert table.loc["a", "NNC to Huffman"] == "−7.5%"
 
 
 def test_the_live_blocks_stand_beside_the_smallest_other_file():
