@@ -43,7 +43,7 @@ def layers(net):
                 (HERE, "fixed"): stream.width,
                 (HERE, "entropy"): round(entropy(counts), 3),
                 (HERE, "Huffman"): round(mean_length(counts, huffman.code_lengths(counts)), 3),
-                (HERE, "bytes"): coded.bytes,
+                (HERE, "bytes"): f"{coded.bytes:,}",
                 (HERE, "of them table"): coded.table,
                 (HERE, "saved %"): round(100 * (1 - coded.bytes / packed.bytes), 1),
             }
@@ -158,7 +158,7 @@ def shuffled(stream, seed=0):
     sizes = {name: {s.coder: s.bytes for s in coders.sizes(one)} for name, one in orders.items()}
     table = pd.DataFrame(sizes).dropna().astype(int)
     table["order is worth"] = table["shuffled"] - table["as in the file"]
-    return table
+    return table.map("{:,}".format)
 
 
 def zipped_nets(net):

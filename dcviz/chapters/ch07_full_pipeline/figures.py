@@ -2,7 +2,7 @@
 
 import numpy as np
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 from dcviz.errors import DataError
 from dcviz.evidence.memories import size_text
@@ -188,4 +188,7 @@ def tensor_bytes(axes, names, before, after):
     axes.set_yticks(rows, [drawn(name, 30) for name in names])
     axes.invert_yaxis()
     axes.set(xscale="log", xlabel="bytes (log scale)")
+    sizes = [size for size in (*before, *after) if size]
+    axes.xaxis.set_major_locator(LogLocator(subs=(1,) if sizes and max(sizes) > 100 * min(sizes) else (1, 2, 5)))
+    theme.ticks(axes.xaxis, text=lambda size, _: size_text(size))
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)

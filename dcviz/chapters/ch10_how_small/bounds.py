@@ -150,8 +150,9 @@ def mask_formula(layer):
     n, p = kept.size, kept.mean()
     one, other = p * np.log2(1 / p), (1 - p) * np.log2(1 / (1 - p))
     return (
-        rf"n\,H(p) = n\left(p\log_2\frac1p + (1-p)\log_2\frac1{{1-p}}\right) = {_tex(n)}\,({one:.4f} + {other:.4f})"
-        rf" = {_tex(n * (one + other))}\ \text{{bits}} = {_tex(mask_bound(layer))}\ \text{{bytes}}"
+        rf"\begin{{aligned}} n\,H(p) &= n\left(p\log_2\frac1p + (1-p)\log_2\frac1{{1-p}}\right)"
+        rf" = {_tex(n)}\,({one:.4f} + {other:.4f})\\"
+        rf" &= {_tex(n * (one + other))}\ \text{{bits}} = {_tex(mask_bound(layer))}\ \text{{bytes}} \end{{aligned}}"
     )
 
 

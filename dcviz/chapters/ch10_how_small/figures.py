@@ -82,7 +82,7 @@ def frontier_picture(model, shipped, before, seeds=(), low=15, high=2000, errors
     key.set_axis_off()
     lines = [f"{number:>2}  {row['method']}{'*' * ('note' in row)}" for number, row in rows.items()]
     lines += sorted({f"\n*  {textwrap.fill(row['note'], 42)}" for row in rows.values() if "note" in row})
-    key.text(0, 1, "\n".join(lines), va="top", fontsize=theme.FONT_SMALL, linespacing=1.35, transform=key.transAxes)
+    key.text(0, 1, "\n".join(lines), va="top", fontsize=theme.FONT_SMALL, linespacing=1.25, transform=key.transAxes)
     text = "; ".join(f"{ratio:.0f}x at {error:.2f}%" for error, ratio in shipped)
     return Picture(figure, f"{model}, ours, from {before:.2f}%: {text}; {len(rows)} published results beside them")
 
@@ -104,6 +104,7 @@ def allocation_axes(axes, marks, most, errors):
     (ring,) = axes.plot([], [], "o", markersize=22, fillstyle="none", color=ink, markeredgewidth=3, zorder=4)
     budget = axes.axvline(0, color="black", linestyle="--", linewidth=2)
     axes.set(xlim=(0, 1.06 * most), xlabel="bytes in the file", ylabel="error %, held-out digits")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_yscale("log")
     low, high = errors[0] / 1.2, 1.2 * errors[1]
     axes.set_ylim(low, high)
@@ -130,6 +131,7 @@ def allocation_bar(axes, most):
     bars = [axes.barh(0, 0, 0.5, label=part, **theme.bar_style(role))[0] for part, role in ALLOCATED.items()]
     budget = axes.axvline(0, color="black", linestyle="--", linewidth=2)
     axes.set(xlim=(0, 1.06 * most), ylim=(-0.4, 0.4), yticks=[], xlabel="bytes in the file")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=2)
     return bars, budget
 
@@ -164,7 +166,7 @@ def steps_picture(steps):
     right.set(xlabel="error %, held-out digits", xlim=(min(errors) - 0.1, max(errors) + 0.35))
     right.grid(axis="x", color=theme.RC["grid.color"])
     left.invert_yaxis()
-    left.xaxis.set_major_formatter(lambda n, _: f"{n / 1000:g} K")
+    left.xaxis.set_major_formatter("{x:,.0f}")
     return Picture(figure, "; ".join(f"{idea}: {size:,} bytes, {error:.2f}%" for idea, size, error in steps))
 
 
@@ -188,6 +190,7 @@ def bound_bars(axes, table):
         axes.annotate(f" {said:,}", (total, place), va="center")
     axes.invert_yaxis()
     axes.set(xlim=(0, left.max() * 1.14), xlabel="bytes")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.legend(loc="lower center", bbox_to_anchor=(0.42, 1.0), ncols=5, handlelength=1.3, columnspacing=0.9)
     return bars
 
