@@ -308,9 +308,8 @@ whole_file.then(tables.whole_files)
 # ### Figure 5, and ours
 #
 # The paper shows the two distributions for AlexNet's last layer. Here they are for our AlexNet, with the paper's density
-# and bits: ten classes, so 41 thousand weights in place of 4.1 million, of which a quarter is kept. The gaps fall off in
-# the same way. The weight codes do not: the paper's make two hills, with codes in the valley that hardly any weight
-# uses; ours make one, because the valley between the two humps of *weights* holds no centroid any more.
+# and bits: ten classes, so 41 thousand weights in place of 4.1 million, of which a quarter is kept. Compare the shapes, left
+# and right: which is the same, and which is not?
 
 # %% tags=["subslide"]
 ours = tables.last_streams("alexnet-cifar10-paper")
@@ -320,6 +319,9 @@ figures.figure_5(tables.figure5(), {name: one.counts for name, one in ours.items
 tables.last_layers("alexnet-cifar10-paper")
 
 # %% [markdown] tags=["subslide"]
+# The gaps fall off in the same way. The weight codes do not: the paper's make two hills, with codes in the valley that
+# hardly any weight uses; ours make one.
+#
 # (The paper's counts are read off the printed bars. The smallest bars are drawn at a minimum height, so rare
 # symbols may be rarer than they look. And one thing does not fit: Figure 5 has 32 different gaps, which take 5 bits; Table 4
 # says that AlexNet's index has 4 bits in every layer, so at most 16 gaps, as in ours. The two cannot show the same file.)
@@ -327,10 +329,12 @@ tables.last_layers("alexnet-cifar10-paper")
 # %% [markdown] tags=["subslide", "more"]
 # ### Where are the two humps?
 #
-# Pruning leaves a hole around zero in every layer, so kept *weights* always stand on two sides. Whether that makes two
-# humps depends on how wide the hole is against the reach of the layer. Here are the fully connected layers of the same
-# file, and fc8 cut once more, to the density of the other two. Above: the kept weights, over the largest of the layer.
-# Below: how often each code is used.
+# Pruning leaves a hole around zero in every layer, so kept *weights* always stand on two sides. Why do the codes of our fc8
+# make one hill, then? Three suspects: it keeps more of its weights than other layers; a few of them reach far out, so that
+# the hole is narrow beside them; or k-means puts no shared value into the hole. Choose one before you look.
+#
+# Here are the fully connected layers of the same file, and fc8 cut once more, to the density of the other two. Above: the
+# kept weights, over the largest of the layer. Below: how often each code is used.
 
 # %% tags=["subslide"]
 kept = humps.compared("alexnet-cifar10-paper", "alexnet-cifar10")
@@ -343,16 +347,19 @@ tables.humps(kept)
 # **Bimodality** is a rule of thumb, (skewness² + 1) / kurtosis: 5/9 for a flat distribution, and more where there are
 # two humps.
 #
-# * No kept weight of fc6 lies below {{computed/ch06_huffman.hole(fc6)|.2f}} of the largest, none of fc7 below
-#   {{computed/ch06_huffman.hole(fc7)|.2f}}: two humps. The hole of fc8 ends at {{computed/ch06_huffman.hole(fc8)|.2f}}.
-# * **Density** is one cause: cut on to {{computed/ch06_huffman.kept_of(fc6)|*100 .0f}}%, fc8 passes 5/9. It is not all:
-#   the dense net's fc6, cut once to fc8's {{computed/ch06_huffman.kept_of(fc8)|*100 .0f}}%, still has two humps. Its
-#   weights reach to {{computed/ch06_huffman.reach(fc6)|.1f}} standard deviations, those of fc8 to
+# All three have a part in it.
+#
+# * The **hole**: no kept weight of fc6 lies below {{computed/ch06_huffman.hole(fc6)|.2f}} of the largest, none of fc7 below
+#   {{computed/ch06_huffman.hole(fc7)|.2f}}: two humps far apart. The hole of fc8 ends at {{computed/ch06_huffman.hole(fc8)|.2f}}.
+# * **Density** is one cause of it: cut on to {{computed/ch06_huffman.kept_of(fc6)|*100 .0f}}%, fc8 passes 5/9. It is not all:
+#   the dense net's fc6, cut once to fc8's {{computed/ch06_huffman.kept_of(fc8)|*100 .0f}}%, still has two humps. **Reach** is the
+#   other: the weights of fc6 go to {{computed/ch06_huffman.reach(fc6)|.1f}} standard deviations, those of fc8 to
 #   {{computed/ch06_huffman.reach(fc8)|.1f}}.
-# * The *codes* make one hill, even in fc6: shared values stand only where weights are. That depends on the **start** of
-#   k-means. On fc8 of our other AlexNet, pruned but not shared, {{computed/ch06_huffman.values_in_the_hole(linear)}} of
-#   32 values stays in the hole if they start evenly, as the paper's do, and no weight takes it; of those that start by
-#   density {{computed/ch06_huffman.values_in_the_hole(density)}} stay there.
+# * The *codes* make one hill, even in fc6: shared values stand only where weights are, so the codes on both sides of
+#   the hole are neighbours. That depends on the **start** of k-means. Take fc8 of our other AlexNet, pruned but not shared,
+#   and 32 values. If they start evenly, as the paper's do, {{computed/ch06_huffman.values_in_the_hole(linear)}} of them ends
+#   in the hole, and no weight takes it; if they start by density, {{computed/ch06_huffman.values_in_the_hole(density)}}.
+#   The wider the hole, the more values an even start leaves there: that makes the valley in the paper's picture.
 
 # %% [markdown] tags=["slide", "more"]
 # ## 5 · Read it back
@@ -458,7 +465,7 @@ import pandas as pd
 
 recorded = recordings.load("squeezenet_recoded")
 print(recorded.note)
-pd.DataFrame(recorded.rows).set_index("file")
+pd.DataFrame(recorded.rows).set_index("file").rename_axis(None).map("{:,}".format)
 
 # %% [markdown] tags=["subslide"]
 # Huffman coding saves a sixth, and zip nearly as much: "why not just zip it?" is a fair question. SqueezeNet is all

@@ -270,7 +270,7 @@ for name in ("lenet-300-100", "lenet-5"):
         "wrong only now": int(((before == seen.labels) & (after != seen.labels)).sum()),
         "right only now": int(((before != seen.labels) & (after == seen.labels)).sum()),
     }
-pd.DataFrame(counted).T
+pd.DataFrame(counted).T.map("{:,}".format)
 
 # %% [markdown] tags=["subslide"]
 # The kept weights remember the dice even better: the large ones are often those that began large. And of the digits some

@@ -383,7 +383,7 @@ check.conditional_entropy(my_conditional_entropy)
 # and the advantage is gone:
 
 # %%
-gap_bytes.then(lambda: bounds.mask_table(fc1))
+gap_bytes.then(lambda: bounds.mask_table(fc1).map("{:,}".format))
 
 # %% [markdown] tags=["subslide"]
 # The last row is a real coder, [a page long](../dcviz/chapters/ch10_how_small/context_coding.py): an **arithmetic coder** with four counters, one
@@ -508,8 +508,8 @@ print(block.note)
 # ### What are the bytes for?
 #
 # A byte can go to more **neurons**, to more **single weights**, or to more **bits** for each of them. The lab has
-# {{computed/ch10_how_small.blocks()}} blocks: three widths, three numbers of weights, three lengths of a code. They are
-# *short* trainings, {{recorded/block_grid.0.passes}} passes over {{recorded/block_grid.0.digits|,}} digits and
+# {{computed/ch10_how_small.blocks()}} blocks: three widths ("4-6-16": 4 filters of conv1 live, 6 of conv2, 16 units of
+# fc1), three numbers of weights, three lengths of a code. They are *short* trainings, {{recorded/block_grid.0.passes}} passes over {{recorded/block_grid.0.digits|,}} digits and
 # {{recorded/block_grid.0.share_passes}} with shared values; the file above took
 # {{recorded/lenet_block[name=lenet-5-micro].plan.passes}} and
 # {{recorded/lenet_block[name=lenet-5-micro].plan.share_passes}} over all 55,000. Compare them with each other only.
@@ -543,8 +543,8 @@ best_block.then(lambda: tables.allocation())
 print(recordings.load("block_grid").note)
 
 # %% [markdown]
-# The same 1,300 weights at {{computed/ch10_how_small.bits_of(4-6-16; which)|.1f}} bits each to say *which* they are in
-# the narrowest block, and {{computed/ch10_how_small.bits_of(10-20-64; which)|.1f}} in the widest. One seed each: where
+# To say *which* they are, 1,300 weights take {{computed/ch10_how_small.bits_of(4-6-16; which)|.1f}} bits each in
+# the narrowest block and {{computed/ch10_how_small.bits_of(10-20-64; which)|.1f}} in the widest. One seed each: where
 # two blocks differ by a few tenths of a percent, another seed may turn them round. And the best block of all,
 # {{computed/ch10_how_small.best_block(error)|.2f}}% in {{computed/ch10_how_small.best_block(bytes)|,}} bytes, is far from
 # the shipped file's {{recorded/lenet_block[name=lenet-5-micro].error_percent|.2f}}% in

@@ -177,7 +177,7 @@ class OwnNetLab(Lab):
             return self.say(
                 "<b>{net}</b>: {dense:,} bytes. {named} tensors with {weights:,} weights are compressed, the rest is "
                 "kept as it is. At {density:.0%} and {bits} bits expect about <b>{expected:,} bytes</b>, {ratio:.1f}x "
-                "smaller, before Huffman coding takes off some more. {training} Press <b>Run</b>.{last}",
+                "smaller, before Huffman coding takes off some more. {training} Press <b>Run the pipeline</b>.{last}",
                 last=last,
                 dense=self._dense,
                 named=named,

@@ -157,7 +157,7 @@ class PipelineLab(Lab):
         if not self.is_current:
             sizes = joined(", ", (html("{} {:.1%}", name, layer.density) for name, layer in self.recipe.layers.items()))
             text = self.say(
-                "<b>{net}</b> will keep: {sizes} of its weights. Press <b>Run</b> to see what becomes of it.",
+                "<b>{net}</b> will keep: {sizes} of its weights. Press <b>Run the pipeline</b> to see their bytes.",
                 sizes=sizes,
             )
         if self.result is None:
