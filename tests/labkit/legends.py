@@ -4,8 +4,13 @@ from matplotlib.transforms import Bbox
 
 
 def covered(figure):
-    """[(a legend's first words, what lies under its words and signs)] of a drawn figure; [] is as it should be."""
+    """`under_legends` of a figure, which is drawn for it."""
     figure.canvas.draw()
+    return under_legends(figure)
+
+
+def under_legends(figure):
+    """[(a legend's first words, what lies under its words and signs)] of a drawn figure; [] is as it should be."""
     boxes = []
     for legend in [*figure.legends, *(axes.get_legend() for axes in figure.axes)]:
         if legend is not None and legend.get_visible():

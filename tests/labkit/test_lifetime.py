@@ -18,6 +18,13 @@ from dcviz.labs import Prediction, Progress
 SMALL = {"fc1": np.random.default_rng(0).normal(0, 0.1, (30, 20)).astype(np.float32)}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _earlier_tests():
+    """What they left stays: the collector, called a hundred times here, need not look at it."""
+    gc.collect()
+    gc.freeze()
+
+
 def small_lab():
     return labs.PruningLab("mine", weights=SMALL)
 
