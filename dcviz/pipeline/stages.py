@@ -471,7 +471,7 @@ def _positive_zeros(values):
     Pruning by a product with a mask leaves -0.0 where a negative weight was, and so does rounding to float16. For the
     file that is another number than 0.0: a weight to be stored, and one that no codebook made by value has.
     """
-    return values + np.float32(0) if np.signbit(values[values == 0]).any() else values
+    return values + np.float32(0) if (np.signbit(values) & (values == 0)).any() else values
 
 
 def as_after(stage, stored):
