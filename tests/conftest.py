@@ -1,6 +1,7 @@
 """Shared by all tests: one torch thread, so that parallel jobs do not fight and results repeat; no deadlines."""
 
 import gc
+import itertools
 import os
 
 import pytest
@@ -24,10 +25,24 @@ def _one_thread():
     torch.set_num_threads(1)
 
 
+_numbers = itertools.count()
+
+
 @pytest.fixture(autouse=True)
-def _own_answers(monkeypatch, tmp_path):
-    """No test reads or writes a learner's progress but its own."""
-    monkeypatch.setenv("DCVIZ_PROGRESS", str(tmp_path / "progress.json"))
+def _own_answers(monkeypatch, tmp_path_factory):
+    """No test reads or writes a learner's progress but its own. Few write any, so none gets a folder for it."""
+    place = tmp_path_factory.getbasetemp() / f"progress-{next(_numbers)}.json"
+    monkeypatch.setenv("DCVIZ_PROGRESS", str(place))
+
+
+@pytest.fixture
+def few_digits(monkeypatch):
+    """A tenth of the digits to train on, for tests that ask what a run does, not how good a net gets."""
+    from dcviz.nets import datasets
+
+    digits = datasets.digits()
+    few = datasets.Digits(digits.train.take(slice(0, 400)), digits.test)
+    monkeypatch.setattr(datasets, "digits", lambda: few)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The house: eight rooms, who may import whom, and the same doors for every chapter."""
 
 import ast
+import functools
 import subprocess
 import sys
 from graphlib import TopologicalSorter
@@ -35,7 +36,12 @@ def module_name(path):
 
 
 SOURCES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
-TREES = {name: ast.parse(path.read_text("utf-8")) for name, path in SOURCES.items()}
+
+
+@functools.cache
+def tree_of(name):
+    """The syntax tree of a module."""
+    return ast.parse(SOURCES[name].read_text("utf-8"))
 
 
 def room(name):
@@ -47,7 +53,7 @@ def room(name):
 def imports(name, tree=None, nodes=ast.walk):
     """All modules that a module imports, at its top or inside functions -> set of absolute dotted names."""
     found = set()
-    for node in nodes(tree or TREES[name]):
+    for node in nodes(tree or tree_of(name)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

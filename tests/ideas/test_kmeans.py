@@ -4,7 +4,6 @@ import kmeans1d
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from sklearn.cluster import KMeans as ScikitKMeans
 
 from dcviz.errors import CodebookError, WeightError
 from dcviz.evidence import paper
@@ -33,6 +32,8 @@ def inertia(values, centroids):
 @pytest.mark.parametrize("init", km.INITS)
 @pytest.mark.parametrize("k", [1, 2, 5, 16])
 def test_same_inertia_as_scikit_learn_from_the_same_start(init, k):
+    from sklearn.cluster import KMeans as ScikitKMeans  # a second of import
+
     values = np.random.default_rng(k).uniform(-1, 1, 2000) ** 3
     start = km.initialise(values, k, init, seed=3)
     ours = km.kmeans(values, k, init=start, max_iterations=5000)
