@@ -1,3 +1,4 @@
+import functools
 import json
 import os
 import re
@@ -17,13 +18,24 @@ from dcviz.files import ROOT
 from dcviz.pipeline import shipped
 
 
+@pytest.fixture(scope="module")
+def measured():
+    """`shipped.measure` that measures a net once, for all tests of the table."""
+    return functools.cache(shipped.measure)
+
+
+@pytest.fixture
+def measured_once(monkeypatch, measured, no_data):
+    monkeypatch.setattr(shipped, "measure", measured)
+
+
 def run(capsys, *arguments):
     status = main(list(arguments))
     captured = capsys.readouterr()
     return status, captured.out, captured.err
 
 
-def test_table1_puts_the_papers_rows_beside_ours(capsys, no_data):
+def test_table1_puts_the_papers_rows_beside_ours(capsys, measured_once):
     status, out, _ = run(capsys, "table1")
     assert status == 0
     assert "paper (quoted)" in out
@@ -32,7 +44,7 @@ def test_table1_puts_the_papers_rows_beside_ours(capsys, no_data):
     assert "5,000 bundled digits" in out
 
 
-def test_table1_as_json_is_recomputed_from_the_shipped_files(capsys, no_data):
+def test_table1_as_json_is_recomputed_from_the_shipped_files(capsys, measured_once):
     rows = json.loads(run(capsys, "table1", "--json")[1])
     assert [row["net"] for row in rows] == list(shipped.TABLE1)
     for row in rows:
@@ -44,7 +56,7 @@ def test_table1_as_json_is_recomputed_from_the_shipped_files(capsys, no_data):
     assert {row["net"]: row["dense_bytes"] for row in rows} == {"lenet-300-100": 1_066_440, "lenet-5": 1_724_320}
 
 
-def test_table1_shows_the_smaller_files_on_request(capsys, no_data):
+def test_table1_shows_the_smaller_files_on_request(capsys, measured_once):
     rows = json.loads(run(capsys, "table1", "--all", "--json")[1])
     ratios = {row["net"]: row["ratio"] for row in rows}
     assert list(ratios) == list(shipped.REFERENCES)
