@@ -1,5 +1,7 @@
 """Products from the compressed form equal dense ones, whatever the matrix; nothing leads out of it."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -93,6 +95,34 @@ def test_inputs_that_are_not_what_lies_in_memory(kernel):
         expected = layer.dense() @ -np.arange(1.0, 9.0)
         assert np.array_equal(sparse_kernels.product(layer, x, kernel).numpy(), expected)
     assert not sparse_kernels.product(layer, torch.ones(8, requires_grad=True), kernel).requires_grad
+
+
+def test_a_layer_made_for_one_input_and_its_copies():
+    """Compiled code is called by addresses: arrays of another kind become what lies there; a copy has its own."""
+    made = sparse_kernels.compress(matrix(300, 40, 0.2))
+    strided = np.repeat(made.entries, 2)[::2], made.starts.astype(np.int64), made.codebook.astype(np.float64)
+    layer = sparse_kernels.CompressedLayer(*strided, made.shape)
+    x = torch.arange(40.0)
+    expected = sparse_kernels.product(made, x, "torch")
+    assert np.array_equal(sparse_kernels.product(layer, x), expected)
+    twin = copy.deepcopy(layer)
+    del layer
+    assert np.array_equal(sparse_kernels.product(twin, x), expected)
+    if sparse_kernels.has_numba():
+        _, _, _, address, (numbers, arrays) = twin.ready
+        assert address == numbers.ctypes.data
+        assert numbers[4:].tolist() == [array.ctypes.data for array in arrays]
+    with torch.device("meta"):  # the output goes where the input is
+        assert np.array_equal(sparse_kernels.product(made, x), expected)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (5, 0)])
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_odd_shapes(kernel, shape):
+    weight = np.ones(shape, np.float32)
+    for x in (torch.ones(shape[1]), torch.ones(3, shape[1])):
+        y = sparse_kernels.product(sparse_kernels.compress(weight), x, kernel)
+        assert np.array_equal(y, x.numpy() @ weight.T)
 
 
 @pytest.mark.parametrize("block", [1, 7, 1000])
