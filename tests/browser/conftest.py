@@ -1,4 +1,7 @@
-"""Fixtures for tests in a real browser. They are skipped where there is no Chromium or no Playwright."""
+"""Fixtures for tests in a real browser. They are skipped where there is no Chromium or no Playwright.
+
+Browser, servers and their tab end with the tests of this folder, so that none idles beside what a worker does next.
+"""
 
 import os
 import shutil
@@ -28,7 +31,7 @@ def shots(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser():
     pytest.importorskip("playwright")
     if find_chromium() is None:
@@ -40,30 +43,69 @@ def browser():
         yield running
 
 
-@pytest.fixture(scope="session")
-def server(browser, tmp_path_factory):
-    """JupyterLab over a copy of the notebooks, so that nothing a test does reaches the originals."""
+@pytest.fixture(scope="package")
+def served(tmp_path_factory):
+    """A folder with a copy of the notebooks, so that nothing a test does reaches the originals."""
     folder = tmp_path_factory.mktemp("served")
     if (ROOT / "notebooks").is_dir():
         ignore = shutil.ignore_patterns(".ipynb_checkpoints", "*.dcz")
         shutil.copytree(ROOT / "notebooks", folder, dirs_exist_ok=True, ignore=ignore)
-    running = Server(folder, tmp_path_factory.mktemp("jupyter"))
+    return folder
+
+
+@pytest.fixture(scope="package")
+def server(browser, served, tmp_path_factory):
+    """JupyterLab over the copy of the notebooks."""
+    running = Server(served, tmp_path_factory.mktemp("jupyter"))
     yield running
     running.stop()
 
 
-@pytest.fixture
-def open_notebook(browser, server):
-    """open_notebook("01.ipynb") -> NotebookPage; closed and its kernel shut down after the test."""
-    opened = []
+@pytest.fixture(scope="package")
+def notebook_server(browser, served, tmp_path_factory):
+    """Notebook 7 over the same folder."""
+    pytest.importorskip("notebook")
+    running = Server(served, tmp_path_factory.mktemp("jupyter"), "notebook")
+    yield running
+    running.stop()
 
-    def opener(name, **options):
-        context = browser.new_context(viewport=VIEWPORT, **options)
-        page = NotebookPage(context, server, name)
-        opened.append((context, page))
+
+@pytest.fixture(scope="module", params=["server", "notebook_server"], ids=["lab", "notebook"])
+def app(request):
+    """The server of JupyterLab, then of Notebook 7."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="package")
+def tabs(server):
+    """The tab of JupyterLab that tests share, in a list; at first there is none."""
+    opened = []
+    yield opened
+    for page in opened:
+        page.close()
+
+
+@pytest.fixture
+def open_notebook(browser, server, tabs, request):
+    """open_notebook("01.ipynb") -> NotebookPage, in one tab for all tests, as loading JupyterLab is much work.
+
+    Another notebook takes its place there, and ends its kernel; the same one keeps it, for its cells to be run again.
+    """
+    failed = request.session.testsfailed
+
+    def opener(name):
+        if not tabs:
+            tabs.append(NotebookPage(browser.new_context(viewport=VIEWPORT), server, name))
+        page = tabs[0]
+        page.page.set_viewport_size(VIEWPORT)
+        if page.name == name:
+            page.command("notebook:clear-all-cell-outputs")
+        else:
+            page.show(name)
         return page
 
     yield opener
-    for context, page in opened:
+    if tabs and (tabs[0].errors or request.session.testsfailed > failed):  # who comes next gets a clean one
+        page = tabs.pop()
         page.close()
-        context.close()
+        page.page.context.close()

@@ -257,8 +257,27 @@ class NotebookPage:
         self.page = context.new_page()
         self.page.set_default_timeout(PATIENCE)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.goto(f"{server.url}/{server.place}/{quote(name)}?reset")
+        self._load()
+
+    def _load(self):
+        self.page.goto(f"{self.server.url}/{self.server.place}/{quote(self.name)}?reset")
         self.page.locator("#jupyterlab-splash").wait_for(state="detached")
+        self.page.locator(".jp-Notebook").wait_for()
+        self.wait_idle()
+
+    def another_day(self):
+        """Shut the kernel down, load the page anew and open the notebook as it was saved."""
+        self.leave()
+        self._load()
+
+    def show(self, name):
+        """Open another notebook in place of this one, whose kernel ends; JupyterLab itself is not loaded again."""
+        self.leave()
+        self.page.evaluate("jupyterapp.shell.currentWidget.dispose()")
+        self.page.locator(".jp-Notebook").wait_for(state="detached")
+        self.name = name
+        self.foreign.clear()
+        self.command("docmanager:open", {"path": name, "factory": "Notebook"})
         self.page.locator(".jp-Notebook").wait_for()
         self.wait_idle()
 
@@ -324,14 +343,18 @@ class NotebookPage:
         self.page.locator("#main").wait_for()  # hidden for a frame
         painted(self.page)
 
-    def close(self):
-        """Shut the kernel down and close the page."""
+    def leave(self):
+        """Shut the kernel down."""
         self.page.evaluate(
             """async () => {
                 const context = jupyterapp.shell.currentWidget?.sessionContext;
                 if (context) await context.shutdown();
             }"""
         )
+
+    def close(self):
+        """Shut the kernel down and close the page."""
+        self.leave()
         self.page.close()
 
 

@@ -4,23 +4,10 @@ Nothing comes from another machine, anywidget's own JavaScript included.
 """
 
 import pytest
-from lab_browser import KINDS, NotebookPage, Server, all_kinds_live, until, until_drawn, write_notebook
+from lab_browser import KINDS, NotebookPage, all_kinds_live, until, until_drawn, write_notebook
 from playwright.sync_api import expect
 
 TWO = "import numpy as np\nfrom dcviz.labs import PruningLab", KINDS[-1]
-
-
-@pytest.fixture(scope="module", params=["lab", "notebook"])
-def app(request, browser, tmp_path_factory):
-    """A server of JupyterLab, then of Notebook 7."""
-    if request.param == "notebook":
-        pytest.importorskip("notebook")
-    folder = tmp_path_factory.mktemp(request.param)
-    write_notebook(folder / "kinds.ipynb", *KINDS)
-    write_notebook(folder / "two.ipynb", *TWO)
-    server = Server(folder, tmp_path_factory.mktemp("jupyter"), request.param)
-    yield server
-    server.stop()
 
 
 @pytest.fixture
@@ -36,6 +23,7 @@ def problems(page):
 
 
 def test_a_lab_of_each_kind_lives_without_another_host(context, app, shots):
+    write_notebook(app.notebooks / "kinds.ipynb", *KINDS)
     page = NotebookPage(context, app, "kinds.ipynb")
     page.run_all()
     all_kinds_live(page.page)
@@ -101,6 +89,7 @@ def in_step(moved, other, before):
 
 def test_one_notebook_in_two_tabs_stays_in_step_or_says_that_it_does_not(context, app):
     """Both tabs show the one lab of the one kernel, until one of them runs the cell again."""
+    write_notebook(app.notebooks / "two.ipynb", *TWO)
     first = NotebookPage(context, app, "two.ipynb")
     first.run_all()
     expect(first.page.locator(".dcviz-histogram [role=slider]")).to_be_visible()

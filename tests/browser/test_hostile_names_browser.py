@@ -44,8 +44,8 @@ CELLS = (
 LABS, ALIVE = 7, 6  # in a page without a kernel: those with a view of the browser's, and a picture
 
 
-def test_nothing_runs_in_jupyterlab(open_notebook, server):
-    write_notebook(server.notebooks / "hostile.ipynb", SET_UP, *CELLS)
+def test_nothing_runs_in_jupyterlab(open_notebook, served):
+    write_notebook(served / "hostile.ipynb", SET_UP, *CELLS)
     notebook = open_notebook("hostile.ipynb")
     page = notebook.page
     notebook.run_all()
@@ -64,7 +64,7 @@ def test_nothing_runs_in_jupyterlab(open_notebook, server):
     )
     problems = [p for p in notebook.problems() if not p.startswith("a lab says: That did not work. NetError")]
     assert problems == []
-    assert not (server.notebooks / "owned.txt").exists()
+    assert not (served / "owned.txt").exists()
 
 
 @pytest.fixture(scope="module")

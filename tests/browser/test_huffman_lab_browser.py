@@ -13,10 +13,14 @@ CELLS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def name(served):
+    return write_notebook(served / "test_huffman.ipynb", *CELLS).name
+
+
 @pytest.fixture
-def page(server, open_notebook):
-    write_notebook(server.notebooks / "test_huffman.ipynb", *CELLS)
-    notebook = open_notebook("test_huffman.ipynb")
+def page(name, open_notebook):
+    notebook = open_notebook(name)
     notebook.run_all()
     expect(notebook.page.locator(".dcviz-HuffmanLab .terminal.leaf").first).to_be_visible()
     return notebook

@@ -5,8 +5,9 @@ import json
 import re
 
 import pytest
-from lab_browser import NotebookPage, Server, write_notebook
+from lab_browser import NotebookPage, write_notebook
 from PIL import Image
+from playwright.sync_api import expect
 
 CELLS = (
     "from dcviz.labs import *\nlab = PruningLab()\nlab",
@@ -17,34 +18,24 @@ CELLS = (
 )
 
 
-@pytest.fixture(scope="module", params=["lab", "notebook"])
-def app(request, browser, tmp_path_factory):
-    """A server of JupyterLab, then of Notebook 7, with one notebook of five labs."""
-    if request.param == "notebook":
-        pytest.importorskip("notebook")
-    folder = tmp_path_factory.mktemp(request.param)
-    write_notebook(folder / "day.ipynb", *CELLS)
-    server = Server(folder, tmp_path_factory.mktemp("jupyter"), request.param)
-    yield server
-    server.stop()
+@pytest.fixture(scope="module")
+def tab(browser, app):
+    """The notebook of five labs in the one tab of a front end: to load the page and PyTorch is most of the work."""
+    write_notebook(app.notebooks / "day.ipynb", *CELLS)
+    context = browser.new_context(viewport={"width": 1280, "height": 1400})
+    page = NotebookPage(context, app, "day.ipynb")
+    yield page
+    page.close()
+    context.close()
 
 
 @pytest.fixture
-def opened(browser, app):
-    """opened() -> NotebookPage of the notebook, as often as it is called; each is closed after the test."""
-    pages = []
-
-    def opener():
-        context = browser.new_context(viewport={"width": 1280, "height": 1400}, accept_downloads=True)
-        page = NotebookPage(context, app, "day.ipynb")
-        pages.append((page, context))
-        return page
-
-    yield opener
-    for page, context in pages:
-        if not page.page.is_closed():
-            page.close()
-        context.close()
+def page(tab):
+    """The tab, its cells run anew."""
+    tab.errors.clear()
+    tab.command("notebook:clear-all-cell-outputs")
+    run(tab)
+    return tab
 
 
 def problems(page):
@@ -58,26 +49,18 @@ def labs(page, state=""):
 
 def run(page):
     """Run all cells and wait until the labs of today are on the page, and none of an earlier day."""
-    from playwright.sync_api import expect
-
     page.run_all()
     expect(labs(page, ".dcviz-asleep")).to_have_count(0)
     expect(labs(page)).to_have_count(len(CELLS))
     expect(page.page.locator(".dcviz-PruningLab .dcviz-handle")).to_have_attribute("aria-valuenow", re.compile("."))
 
 
-def test_saved_shut_down_and_opened_again_labs_sleep_and_what_is_drawn_moves(opened, app, shots):
-    from playwright.sync_api import expect
-
-    page = opened()
-    run(page)
+def test_saved_shut_down_and_opened_again_labs_sleep_and_what_is_drawn_moves(page, app, shots):
     expect(page.page.locator(".dcviz-sleep")).to_have_count(0)
     page.command("docmanager:save")
     saved = json.loads((app.notebooks / "day.ipynb").read_text("utf-8"))
     assert saved["metadata"]["widgets"]
-    page.close()
-
-    page = opened()
+    page.another_day()
     expect(labs(page, ".dcviz-asleep")).to_have_count(len(CELLS))
     expect(page.page.get_by_text("asleep: run this cell")).to_have_count(len(CELLS))
     expect(page.page.get_by_text("model not found")).to_have_count(0)
@@ -113,11 +96,7 @@ def test_saved_shut_down_and_opened_again_labs_sleep_and_what_is_drawn_moves(ope
     assert size[1] < 1.2 * size[0], "models of an earlier day go"
 
 
-def test_a_restart_puts_the_labs_on_the_screen_to_sleep(opened):
-    from playwright.sync_api import expect
-
-    page = opened()
-    run(page)
+def test_a_restart_puts_the_labs_on_the_screen_to_sleep(page):
     page.page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }")
     expect(labs(page, ".dcviz-asleep")).to_have_count(len(CELLS))
     expect(page.page.locator(".dcviz-PruningLab .dcviz-bar button:enabled").first).to_be_visible()
@@ -125,12 +104,8 @@ def test_a_restart_puts_the_labs_on_the_screen_to_sleep(opened):
     assert problems(page) == []
 
 
-def test_the_bar_by_keyboard(opened, app):
-    from playwright.sync_api import expect
-
-    page = opened()
+def test_the_bar_by_keyboard(page):
     page.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    run(page)
     lab = page.page.locator(".dcviz-PruningLab")
     handle = lab.locator(".dcviz-handle")
     start = handle.get_attribute("aria-valuenow")
@@ -172,11 +147,7 @@ TYPED = (  # what is typed into "epochs", 0.1 to 20 -> what it is then, or the w
 WHOLE = (("7", "7"), ("2.5", "A whole number is wanted here. It is still 7."), ("3.0", "3"), ("99", "From 0 to 24."))
 
 
-def test_numbers_as_people_type_them_are_taken_as_meant_or_refused_in_words(opened):
-    from playwright.sync_api import expect
-
-    page = opened()
-    run(page)
+def test_numbers_as_people_type_them_are_taken_as_meant_or_refused_in_words(page):
     lab = page.page.locator(".dcviz-RetrainingLab")
     for label, cases in (("epochs", TYPED), ("moment", WHOLE)):
         slider = lab.locator(".dcviz-slider", has_text=label)
@@ -200,11 +171,7 @@ def test_numbers_as_people_type_them_are_taken_as_meant_or_refused_in_words(open
     assert problems(page) == []
 
 
-def test_the_focus_goes_to_stop_while_a_button_works_and_back(opened):
-    from playwright.sync_api import expect
-
-    page = opened()
-    run(page)
+def test_the_focus_goes_to_stop_while_a_button_works_and_back(page):
     lab = page.page.locator(".dcviz-RetrainingLab")
     start, stop = (lab.get_by_role("button", name=name) for name in ("Cut and retrain", "Stop"))
     start.focus()

@@ -9,10 +9,15 @@ from safetensors.torch import save_file
 from dcviz import archive
 
 
+@pytest.fixture(scope="module")
+def name(served):
+    cell = "from dcviz.labs import OwnNetLab\nOwnNetLab(density=0.2)"
+    return write_notebook(served / "test_own_net.ipynb", cell).name
+
+
 @pytest.fixture
-def page(server, open_notebook):
-    write_notebook(server.notebooks / "test_own_net.ipynb", "from dcviz.labs import OwnNetLab\nOwnNetLab(density=0.2)")
-    notebook = open_notebook("test_own_net.ipynb", accept_downloads=True)
+def page(name, open_notebook):
+    notebook = open_notebook(name)
     notebook.run_all()
     return notebook
 

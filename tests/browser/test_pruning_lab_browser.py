@@ -10,10 +10,14 @@ from dcviz.labs import PruningLab
 CELLS = ["from dcviz.labs import PruningLab\nlab = PruningLab(threshold=0.05)\nlab"]
 
 
+@pytest.fixture(scope="module")
+def name(served):
+    return write_notebook(served / "test_pruning.ipynb", *CELLS).name
+
+
 @pytest.fixture
-def lab_page(server, open_notebook):
-    write_notebook(server.notebooks / "test_pruning.ipynb", *CELLS)
-    page = open_notebook("test_pruning.ipynb")
+def lab_page(name, open_notebook):
+    page = open_notebook(name)
     page.run_all()
     expect(page.page.locator(".dcviz-histogram [role=slider]")).to_be_visible()
     expect(page.page.locator(".dcviz-caption .dcviz-text")).to_contain_text("0.05")
@@ -95,20 +99,6 @@ def test_entries_and_layers(lab_page, shots):
     assert lab_page.problems() == []
 
 
-def test_without_a_kernel_a_saved_notebook_shows_picture_and_caption(server, open_notebook):
-    path = write_notebook(server.notebooks / "test_saved.ipynb", *CELLS)
-    book = nbformat.read(path, as_version=4)
-    picture, about = PruningLab(threshold=0.05)._repr_mimebundle_()  # as saved: the widget's id means nothing later
-    book.cells[0].outputs = [nbformat.v4.new_output("execute_result", picture, metadata=about, execution_count=1)]
-    nbformat.write(book, path)
-    page = open_notebook("test_saved.ipynb")
-    image = page.page.locator(".jp-OutputArea-output img")
-    expect(image).to_be_visible()
-    page.page.wait_for_function("document.querySelector('.jp-OutputArea-output img')?.naturalWidth > 800")
-    assert image.get_attribute("width") == str(about["image/png"]["width"])
-    assert page.problems() == []
-
-
 def test_readable_in_the_dark_theme_and_on_a_narrow_page(lab_page, shots):
     page = lab_page.page
     lab_page.theme("JupyterLab Dark")
@@ -132,3 +122,17 @@ def test_readable_in_the_dark_theme_and_on_a_narrow_page(lab_page, shots):
         }"""
     )
     assert lab_page.problems() == []
+
+
+def test_without_a_kernel_a_saved_notebook_shows_picture_and_caption(served, open_notebook):
+    path = write_notebook(served / "test_saved.ipynb", *CELLS)
+    book = nbformat.read(path, as_version=4)
+    picture, about = PruningLab(threshold=0.05)._repr_mimebundle_()  # as saved: the widget's id means nothing later
+    book.cells[0].outputs = [nbformat.v4.new_output("execute_result", picture, metadata=about, execution_count=1)]
+    nbformat.write(book, path)
+    page = open_notebook("test_saved.ipynb")
+    image = page.page.locator(".jp-OutputArea-output img")
+    expect(image).to_be_visible()
+    page.page.wait_for_function("document.querySelector('.jp-OutputArea-output img')?.naturalWidth > 800")
+    assert image.get_attribute("width") == str(about["image/png"]["width"])
+    assert page.problems() == []
