@@ -5,6 +5,7 @@ of the test's own.
 """
 
 import contextlib
+import functools
 import json
 import os
 import random
@@ -371,9 +372,13 @@ def patient(make):
 
 @contextlib.contextmanager
 def chromium(**options):
-    """A headless Chromium; give `new_context` what Playwright takes. Needs `find_chromium()`."""
-    from playwright.sync_api import sync_playwright
+    """A headless Chromium; give `new_context` what Playwright takes. Needs `find_chromium()`.
 
+    Its pages are asked 20 times a second for what is waited for, not at each frame, as that has them drawn each time.
+    """
+    from playwright.sync_api import Page, sync_playwright
+
+    Page.wait_for_function = functools.partialmethod(Page.wait_for_function, polling=50)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_FLAGS, **options)
         browser.new_context, browser.new_page = patient(browser.new_context), patient(browser.new_page)
