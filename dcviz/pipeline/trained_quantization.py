@@ -15,32 +15,8 @@ from dcviz.pipeline import parameters
 
 
 def reduce_gradient(gradient, codes, k):
-    """Sum of the gradients of each cluster's weights (eq. 3): ``gradient``, ``codes`` of one shape -> (k,).
-
-    The sum, not the mean: every weight of a cluster moves when its centroid moves, and their effects on
-    the loss add up. With Fig. 3's numbers and lr = 1 only the sum gives the figure's new centroids.
-    """
+    """Sum of the gradients of each cluster's weights (eq. 3), as `ideas.shared_values`, of tensors -> (k,)."""
     return gradient.new_zeros(k).index_add_(0, codes.reshape(-1), gradient.reshape(-1))
-
-
-def mean_gradient(gradient, codes, k):
-    """`reduce_gradient` divided by the weights of each cluster, 0 for an empty one: what Fig. 3 does *not* do."""
-    sizes = torch.bincount(codes.reshape(-1), minlength=k).clamp(min=1)
-    return reduce_gradient(gradient, codes, k) / sizes
-
-
-def gradient_step(centroids, reduced, learning_rate):
-    """Gradient descent on the centroids (section 3.3): each minus the learning rate times its gradient -> (k,)."""
-    return centroids - learning_rate * reduced
-
-
-def first_order_change(gradient, centroids, tuned, codes):
-    """What the loss changes by when every weight follows its centroid, to first order -> float.
-
-    gradient, codes: of the weights, one shape; centroids, tuned: before and after, (k,). Each weight's gradient times
-    its own move, added up.
-    """
-    return float(np.dot(np.ravel(gradient), (tuned - centroids)[np.ravel(codes)]))
 
 
 def codebooks(net, k, init="linear", seed=0, max_iterations=300):

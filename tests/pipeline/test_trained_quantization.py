@@ -5,17 +5,12 @@ from torch import nn
 
 from dcviz.errors import CodebookError
 from dcviz.evidence import paper
+from dcviz.ideas import shared_values
 from dcviz.ideas.kmeans import assign, kmeans
 from dcviz.nets import datasets, models, training
 from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import LayerRecipe, Recipe, compress
-from dcviz.pipeline.trained_quantization import (
-    SharedWeights,
-    first_order_change,
-    gradient_step,
-    mean_gradient,
-    reduce_gradient,
-)
+from dcviz.pipeline.trained_quantization import SharedWeights, reduce_gradient
 
 FIG3 = paper.table("figure3_weight_sharing_example")
 
@@ -33,33 +28,10 @@ def test_figure_3_is_reproduced_exactly():
     reduced = reduce_gradient(gradient, torch.tensor(codes.astype(np.int64)), 4)
     np.testing.assert_allclose(reduced, by_code(FIG3["reduced_gradient"]), atol=1e-12)
 
-    learned = gradient_step(np.array(by_code(FIG3["centroids"])), reduced.numpy(), 1.0)
+    assert (shared_values.reduce_gradient(FIG3["gradient"], codes, 4) == reduced.numpy()).all()
+
+    learned = shared_values.gradient_step(np.array(by_code(FIG3["centroids"])), reduced.numpy(), 1.0)
     np.testing.assert_allclose(learned, by_code(FIG3["fine_tuned"]), atol=1e-12)
-
-
-def test_the_mean_in_place_of_the_sum_does_not_fit_figure_3():
-    codes = np.array(FIG3["cluster_index"])
-    gradient = np.array(FIG3["gradient"])
-    means = mean_gradient(torch.tensor(gradient), torch.tensor(codes), 5).numpy()
-    np.testing.assert_allclose(means[:4], [gradient[codes == code].mean() for code in range(4)])
-    assert means[4] == 0, "a cluster without weights"
-    learned = gradient_step(np.array(by_code(FIG3["centroids"])), means[:4], 1.0)
-    assert not np.allclose(learned, by_code(FIG3["fine_tuned"]), atol=0.005)
-
-
-def test_the_first_order_change_is_the_slope_of_the_loss():
-    torch.manual_seed(0)
-    centroids, codes = torch.randn(3, dtype=torch.float64), torch.randint(0, 3, (4, 5))
-    weight = centroids[codes].requires_grad_()
-
-    def loss(weight):
-        return (weight.sum(1).square().sum() + weight.sin().sum()).item()
-
-    (weight.sum(1).square().sum() + weight.sin().sum()).backward()
-    tuned = gradient_step(centroids, reduce_gradient(weight.grad, codes, 3), 1e-6)
-    change = first_order_change(weight.grad, centroids.numpy(), tuned.numpy(), codes)
-    assert change < 0
-    assert change == pytest.approx(loss(tuned[codes]) - loss(centroids[codes]), rel=1e-3)
 
 
 def test_the_reduced_gradient_is_what_autograd_finds():

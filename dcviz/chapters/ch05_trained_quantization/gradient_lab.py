@@ -10,6 +10,7 @@ import traitlets
 from dcviz.chapters.ch05_trained_quantization.figures import figure3, number
 from dcviz.evidence import paper
 from dcviz.ideas.kmeans import assign, kmeans
+from dcviz.ideas.shared_values import first_order_change, gradient_step, mean_gradient, reduce_gradient
 from dcviz.labkit import theme
 from dcviz.labkit.base import Lab, html, row
 from dcviz.labkit.controls import css, script, synced
@@ -133,22 +134,14 @@ class GradientLab(Lab):
 
     def _step(self, gradients, reduce, learning_rate):
         """(gradient of each shared value, its new value) of one step."""
-        import torch
-
-        from dcviz.pipeline import trained_quantization as learning
-
-        codes = torch.from_numpy(self.codes.astype(np.int64))
-        gradients = torch.tensor(list(gradients), dtype=torch.float64)
-        by = {"sum": learning.reduce_gradient, "mean": learning.mean_gradient}[reduce]
-        reduced = by(gradients, codes, self.centroids.size).numpy()
-        return reduced, learning.gradient_step(self.centroids, reduced, learning_rate)
+        by = {"sum": reduce_gradient, "mean": mean_gradient}[reduce]
+        reduced = by(gradients, self.codes, self.centroids.size)
+        return reduced, gradient_step(self.centroids, reduced, learning_rate)
 
     def tabulate(self):
         self.film.shoot((self.weights, self.kept_codes), self._table)
 
     def _table(self):
-        from dcviz.pipeline.trained_quantization import first_order_change
-
         ones = np.eye(len(self.weights))
         ways = []
         for reduce in REDUCE:
@@ -178,8 +171,6 @@ class GradientLab(Lab):
     @property
     def predicted_change(self):
         """Change of the loss, to first order: each of the 16 weights' gradient times its own move, added up."""
-        from dcviz.pipeline.trained_quantization import first_order_change
-
         return first_order_change(self.gradients, self.centroids, self.tuned, self.codes) + 0.0  # never "-0.0000"
 
     def describe(self):

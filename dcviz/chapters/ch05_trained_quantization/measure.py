@@ -9,11 +9,11 @@ from torch.nn import functional as F
 from dcviz import archive
 from dcviz.evidence import paper
 from dcviz.ideas.kmeans import assign, kmeans
+from dcviz.ideas.shared_values import mean_gradient, reduce_gradient
 from dcviz.labkit.markup import signed
 from dcviz.nets import datasets, models, training
 from dcviz.pipeline import shipped
 from dcviz.pipeline.lesson import FINETUNE, LONG, bits_of_kinds, prune, pruned_net, share
-from dcviz.pipeline.trained_quantization import mean_gradient, reduce_gradient
 
 NET = "lenet-5"
 
@@ -65,8 +65,8 @@ def slopes(name, layer, bits, nudge=1e-5):
     F.cross_entropy(net(images), labels).backward()
     values = weight.detach().numpy()
     codes, alive = torch.from_numpy(assign(values, centroids).astype(np.int64)), torch.from_numpy(values != 0)
-    sums = reduce_gradient(weight.grad[alive], codes[alive], centroids.size).numpy()
-    counts = np.bincount(codes[alive].numpy(), minlength=centroids.size)
+    kept = weight.grad[alive].numpy(), codes[alive].numpy(), centroids.size
+    counts = np.bincount(kept[1], minlength=centroids.size)
     measured = []
     with torch.no_grad():
         for i in range(centroids.size):
@@ -75,8 +75,8 @@ def slopes(name, layer, bits, nudge=1e-5):
                 weight += step * (alive & (codes == i))
                 losses.append(F.cross_entropy(net(images), labels).item())
             measured.append((losses[0] - losses[1]) / (2 * nudge))
-    means = mean_gradient(weight.grad[alive], codes[alive], centroids.size).numpy()
-    return {"weights": counts, "measured": np.array(measured), "sum": sums, "mean": means}
+    by = {"sum": reduce_gradient(*kept), "mean": mean_gradient(*kept)}
+    return {"weights": counts, "measured": np.array(measured), **by}
 
 
 PAPER, OURS = "paper, AlexNet (quoted)", "LeNet-5 (recorded)"
