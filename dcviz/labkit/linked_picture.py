@@ -83,7 +83,13 @@ class LinkedPicture(Fitted, anywidget.AnyWidget):
         if waits(self):
             return
         with LOCK, self.hold_sync():
-            self.styles, self.shapes = self.looks(), self.where()
+            self.styles = self.looks()
+            self.move()
+
+    def move(self):
+        """Send where the moving artists stand; their style is as it was."""
+        if not waits(self):
+            self.shapes = self.where()
 
     def where(self):
         """Where the moving artists stand now: for each, x and y in turn, in pixels of the page; of levels, the row."""

@@ -83,7 +83,7 @@ class BigNetLab(ThresholdLab):
         self.show_layer()
         self._calculate(self.threshold)
         self._place()
-        self.figure_view.refresh()
+        self.figure_view.move()
         self.view.exact = self._exact()
         self.show_entries({self.quality_entry: self._entered()})
 

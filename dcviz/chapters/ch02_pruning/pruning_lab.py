@@ -8,7 +8,7 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from dcviz.chapters.ch02_pruning.figures import bytes_bars, error_axes, level_image, mask_image, mask_picture
+from dcviz.chapters.ch02_pruning.figures import bytes_bars, error_axes, level_image, mask_picture
 from dcviz.chapters.ch02_pruning.threshold_lab import ROWS, ThresholdLab, grid
 from dcviz.errors import WeightError
 from dcviz.ideas import pruning, relative_index, sketch
@@ -159,10 +159,8 @@ class PruningLab(ThresholdLab):
         if self.show_layer():
             self.figure_view.adopt(*self._make_figure(), self._levels())  # another shape, other axes
         self._calculate()
-        shape = self.mask if self.mask.ndim in (2, 4) else self.mask.reshape(1, -1)
-        self.image.set_data(mask_image(shape))
         self._place()
-        self.figure_view.refresh()
+        self.figure_view.move()
         self.view.exact = self._exact()
         self.show_entries(dict(zip(self.entries, self._entered(), strict=True)))
 
