@@ -162,6 +162,7 @@ class Lab(widgets.VBox):
         self._title = Caption(html("<div class='dcviz-heading'>{}</div>", self.heading), role="heading", kind="title")
         self.bar = Bar(self)
         self._bound = {}
+        self.observe(self._hide, names=list(self.state_names))  # before a view hears of a move
         self._parts = self.build()
         self._films = [part for part in self._parts if isinstance(part, Film)]
         self._opening = False
@@ -281,9 +282,7 @@ class Lab(widgets.VBox):
         with LOCK:
             link = repr(self)
             self.bar.link = link if len(link) <= MOST_OF_A_LINK else ""
-            if self.waits and self._opening:
-                self._opening = "older"
-                self.add_class("dcviz-older")  # controls that code has moved above a picture that may not follow yet
+            if self._hide():
                 return
             self._lead()
             with drawn_once():
@@ -295,6 +294,14 @@ class Lab(widgets.VBox):
                 film.hear()
             if self._on_page:
                 self.tabulate()
+
+    def _hide(self, _=None):
+        """Hide a waiting lab that code moves: its controls stand above a picture that may not follow yet."""
+        if not (self.waits and self._opening):
+            return False
+        self._opening = "older"
+        self.add_class("dcviz-older")
+        return True
 
     def _lead(self):
         """Bring what drives a film to the lab's state before anything says so: the browser hears in this order.

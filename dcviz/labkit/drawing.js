@@ -81,7 +81,7 @@ function stage(root, { colours, height, draw, after = () => {} }) {
 
   function paint() {
     frame = 0;
-    if (!made.width || !made.style.ink) return;
+    if (!made.width || !made.style.ink || root.closest(".dcviz-older")) return; // hidden: not even a handle says where it is
     const context = canvas.getContext("2d");
     context.setTransform(made.ratio, 0, 0, made.ratio, 0, 0);
     context.fillStyle = made.style.ground;

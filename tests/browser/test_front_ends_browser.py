@@ -57,16 +57,20 @@ def a_question_keeps_its_answer_from_film_ghost_and_pin(page):
     picture = lab.locator(".dcviz-linked canvas[data-shapes]")
     page.ask("from dcviz.labs import Prediction; pruning.prediction = Prediction('How many?', low=0, high=9, truth=4)")
     expect(lab.locator("xpath=self::*[contains(@class, 'dcviz-waiting')]")).to_have_count(1)
+    handle = lab.locator(".dcviz-histogram [role=slider]")
     opened, shapes = said.inner_text(), picture.get_attribute("data-shapes")
+    spoken = handle.get_attribute("aria-valuetext")
     page.ask("pruning.threshold = 0.11")
-    expect(lab.locator(".dcviz-histogram [role=slider][aria-valuenow]")).to_have_attribute("aria-valuenow", "0.1100")
+    expect(lab.locator("xpath=self::*[contains(@class, 'dcviz-older')]")).to_have_count(1)
     page.page.wait_for_timeout(600)  # until a ghost takes what is at rest
+    assert handle.get_attribute("aria-valuetext") == spoken
     assert pin.evaluate("button => button.closest('[inert]') !== null")
     pin.evaluate("button => button.click()")
     assert (said.inner_text(), picture.get_attribute("data-shapes")) == (opened, shapes)
     assert "threshold 0.11" not in ghost.inner_text()
     page.ask("pruning.prediction.give_up()")
     expect(said).to_contain_text("threshold 0.11")
+    expect(handle).to_have_attribute("aria-valuenow", "0.1100")
 
 
 def state(page):

@@ -4,6 +4,7 @@ The questions and their labs are found in the sources' syntax trees; a lab is bu
 """
 
 import ast
+import contextlib
 import functools
 import inspect
 import itertools
@@ -17,6 +18,7 @@ import matplotlib.text
 import nbformat
 import numpy as np
 import pytest
+from traitlets import TraitError
 
 from dcviz import labs
 from dcviz.archive import coders
@@ -325,11 +327,49 @@ def test_the_most_sensitive_layer_is_told_for_the_settings_that_the_question_sho
     assert named.keys() == set(labs.SensitivityLab.state_names)
 
 
+def parts(widget):
+    """A widget and all that it is made of."""
+    return [widget, *(part for child in getattr(widget, "children", ()) for part in parts(child))]
+
+
+def code_moves(lab):
+    """Move a waiting lab by code and back; what it shows of that to a reader, be it seen or spoken: [] if nothing.
+
+    Its controls follow, behind a veil that is there before any of them moves.
+    """
+    opened, told = lab.state(), []
+
+    def heard(change):
+        one, name = change["owner"], change["name"]
+        veiled, text = "dcviz-older" in lab._dom_classes, isinstance(change["new"], str)
+        if one.trait_metadata(name, "sync") and not (one is lab and name == "_dom_classes"):
+            told.extend([(type(one).__name__, name)] * (not veiled or (text and one is not lab.bar)))
+
+    for part in parts(lab):
+        part.observe(heard)
+    moved = 0
+    for name, value in opened.items():
+        if isinstance(value, bool | int | float):
+            for other in [not value] if isinstance(value, bool) else [value + 1, value * 0.9, value - 1]:
+                with contextlib.suppress(TraitError):
+                    setattr(lab, name, other)
+                    moved += 1
+                    break
+    assert moved or not any(isinstance(value, int | float) for value in opened.values())
+    assert "dcviz-older" in lab._dom_classes or not moved
+    for name, value in opened.items():
+        setattr(lab, name, value)
+    for part in parts(lab):
+        part.unobserve(heard)
+    return told
+
+
 @each
 def test_before_a_guess_nothing_tells_and_after_it_both_are_shown(question):
     guess, lab, right = opened(question)
     if lab is not None:
         assert lab.waits
+        assert code_moves(lab) == []
         shown = [repr(lab), plain(lab.caption.value), texts_of(lab.picture()), plain(guess.note.value)]
         assert [text for text in shown if right is not None and tells(text, guess, right)] == []
     else:
