@@ -51,9 +51,12 @@ function sleep(lab, manager) {
     note.setAttribute("role", "status");
     const first = document.createElement("b");
     first.textContent = "asleep: run this cell";
-    note.append(first, " What is drawn here still moves; what is grey needs Python.");
+    note.append(first, document.createElement("span"));
     text.after(note);
   }
+  const moves = lab.querySelector(".dcviz-awake, .dcviz-view canvas, .dcviz-view svg"); // of a question nothing does
+  const words = ` ${moves ? "What is drawn here still moves; what" : "What"} is grey needs Python.`, said = lab.querySelector(".dcviz-sleep span");
+  if (said && said.textContent !== words) said.textContent = words;
   for (const control of lab.querySelectorAll(CONTROL)) {
     const off = !control.closest(".dcviz-awake");
     if (control.inert === off) continue;
@@ -66,7 +69,8 @@ function sleep(lab, manager) {
 
 // What Python had bound to a drawing moves with it; its caption knows: {state: [[model id, trait], ...]}.
 async function bindAsleep(lab, manager, caption) {
-  const drawn = (model) => model.get("_esm") && !model.get("_dom_classes")?.includes("dcviz-number");
+  const controls = ["dcviz-number", "dcviz-player"];
+  const drawn = (model) => model.get("_esm") && !model.get("_dom_classes")?.some((one) => controls.includes(one));
   const wake = async (model) => {
     for (const view of Object.values(model.views ?? {})) (await view).el.classList.add("dcviz-awake");
   };

@@ -28,6 +28,7 @@ class Play(anywidget.AnyWidget):
     def __init__(self, **state):
         super().__init__(**state)
         self.add_class("dcviz")
+        self.add_class("dcviz-player")
 
 
 class Download(anywidget.AnyWidget):

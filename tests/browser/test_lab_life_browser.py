@@ -76,8 +76,16 @@ def test_saved_shut_down_and_opened_again_labs_sleep_and_what_is_drawn_moves(pag
     log = pruning.locator(".widget-checkbox", has_text="logarithmic counts")
     expect(log).to_have_js_property("inert", False)
     quiet = page.page.locator(".dcviz-RetrainingLab")
-    for off in (".dcviz-run .jupyter-button", ".dcviz-number", ".widget-dropdown", ".dcviz-python"):
+    moment = (
+        ".dcviz-slider >> nth=-1 >> .widget-slider",
+        ".dcviz-slider >> nth=-1 >> .dcviz-number",
+        ".dcviz-play button",
+    )
+    for off in (".dcviz-run .jupyter-button", ".dcviz-number", ".widget-dropdown", ".dcviz-python", *moment):
         expect(quiet.locator(off).first).to_have_js_property("inert", True)
+    for still in (quiet, page.page.locator(".dcviz-prediction")):
+        expect(still.locator(".dcviz-sleep")).to_have_text("asleep: run this cell What is grey needs Python.")
+    expect(pruning.locator(".dcviz-sleep")).to_contain_text("What is drawn here still moves")
     told = journey.locator(".dcviz-journey, .dcviz-view").first.inner_html()
     entry = journey.locator(".dcviz-number input")
     entry.fill("7")
