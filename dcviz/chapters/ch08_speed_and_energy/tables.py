@@ -135,20 +135,19 @@ def gpu(recorded, batch=1):
     for name, label in zip(timing.six_layers(), paper.table("table8_time_us")["layers"], strict=True):
         dense, sparse = (quoted[label, f"{form}_b{batch}"] for form in ("dense", "sparse"))
         row = {
-            (f"{TITAN}, paper (quoted)", "dense µs"): dense["microseconds"],
-            (f"{TITAN}, paper (quoted)", "CSR µs"): sparse["microseconds"],
-            (f"{TITAN}, paper (quoted)", "CSR speed-up"): dense["microseconds"] / sparse["microseconds"],
-            (f"{TITAN}, from Tables 8, 9", "dense mJ"): dense["millijoules"],
-            (f"{TITAN}, from Tables 8, 9", "CSR mJ"): sparse["millijoules"],
+            (f"{TITAN}, paper (quoted)", "dense µs"): number(dense["microseconds"], 5),
+            (f"{TITAN}, paper (quoted)", "CSR µs"): number(sparse["microseconds"], 5),
+            (f"{TITAN}, paper (quoted)", "CSR speed-up"): number(dense["microseconds"] / sparse["microseconds"]),
+            (f"{TITAN}, from Tables 8, 9", "dense mJ"): number(dense["millijoules"]),
+            (f"{TITAN}, from Tables 8, 9", "CSR mJ"): number(sparse["millijoules"]),
         }
         for method in gpu_times.METHODS if recorded else ():
             found = gpu_times.find(recorded, what="time", layer=name, batch=batch, method=method, caches="cold")
             spent = gpu_times.find(recorded, what="energy", layer=name, batch=batch, method=method)
-            row[ours, f"{method} µs"] = 1e6 * found[0]["seconds"] / batch if found else np.nan
-            row[ours, f"{method} mJ"] = 1e3 * spent[0]["joules"] / batch if spent else np.nan
+            row[ours, f"{method} µs"] = number(1e6 * found[0]["seconds"] / batch) if found else ""
+            row[ours, f"{method} mJ"] = number(1e3 * spent[0]["joules"] / batch) if spent else ""
         table[name] = row
-    frame = _frame(table)
-    return frame.round(3).astype(object).where(frame.notna(), "")
+    return _frame(table)
 
 
 def card(recorded):
@@ -161,7 +160,7 @@ def launches(recorded, layer="alexnet/fc7", batch=1):
     rows = gpu_times.find(recorded, what="time", layer=layer, batch=batch)
     table = {m: {c: "" for c in gpu_times.CACHES} for m in dict.fromkeys(row["method"] for row in rows)}
     for row in rows:
-        table[row["method"]][row["caches"]] = f"{1e6 * row['seconds']:.2f}"
+        table[row["method"]][row["caches"]] = number(1e6 * row["seconds"])
     return _frame(table)
 
 
