@@ -11,7 +11,10 @@ INIT_ROLES = dict(zip((*INITS, "optimal"), theme.SERIES, strict=False))
 
 
 def error_by_size_axes(axes):
-    """Empty axes of rounding error against the size of a weight. Returns {name: line}, to be given data."""
+    """Empty axes of rounding error against the size of a weight, no grid: a lab draws that over the legend.
+
+    Returns {name: line}, to be given data.
+    """
     lines = {}
     for name in INITS:
         role = INIT_ROLES[name]
@@ -20,7 +23,6 @@ def error_by_size_axes(axes):
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.legend(loc="upper left", ncols=3, columnspacing=0.8, handlelength=1.4, handletextpad=0.3, borderaxespad=0.1)
-    axes.grid(axis="y")
     return lines
 
 
