@@ -1,9 +1,12 @@
 """How long from `jupyter lab` to the picture of the first lab: server, page, kernel, imports, lab.
 
-    python tests/benchmarks/first_lab.py [01_why_compress] [02_pruning]
+    python tests/benchmarks/first_lab.py [--run-all] [01_why_compress] [02_pruning] ...
 
-Each chapter gets a server and a Chromium of its own, and its cells are run up to the first lab. Reports seconds since
-the server's start, the machine's load, and the processor time of the first lab alone in a Python of its own.
+Each chapter gets a server and a Chromium of its own, and its cells are run as a learner runs them: from the top, one
+after the other (Shift+Enter), up to the one that shows the first lab; all chapters with a lab, if none is named. With
+`--run-all` all of them, with JupyterLab's command: its page then shows what stands last, and every later cell's work
+shares the machine. Reports seconds since the server's start, the machine's load, and the processor time of the same
+cells alone in a Python of its own, and whether they imported torch.
 """
 
 import os
@@ -16,15 +19,29 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "browser"))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "browser")]
 
 from lab_browser import NotebookPage, Server, chromium  # noqa: E402
 
-FIRST = {"01_why_compress": "FitLab", "02_pruning": "PruningLab"}
-"""The first lab of a chapter."""
+ALONE = """
+import sys
+sys.path.insert(0, "tests")
+from pathlib import Path
+from notebook_shell import notebook_shell
+from dcviz.classroom import editions
+from dcviz.labkit.base import Lab
+with notebook_shell() as shell:
+    for kind, text, _ in editions.cells_of(Path("notebooks/source", sys.argv[1] + ".py").read_text("utf-8"), "student"):
+        done = shell.run_cell(text) if kind == "code" else None
+        if done is not None and isinstance(done.raise_error() or done.result, Lab):
+            done.result._repr_mimebundle_()
+            sys.exit(3 if "torch" in sys.modules else 0)
+sys.exit(4)
+"""
+"""Exits with 0, with 3 if torch was imported, with 4 if there is no lab."""
 
 
-def measure(stem, folder):
+def measure(stem, folder, run_all=False):
     """{what: seconds since the start of the server}."""
     shutil.copy(ROOT / "notebooks" / f"{stem}.ipynb", folder)
     found, start = {}, time.monotonic()
@@ -39,9 +56,12 @@ def measure(stem, folder):
             note("server answers")
             page = NotebookPage(browser.new_context(viewport={"width": 1400, "height": 1000}), server, f"{stem}.ipynb")
             note("notebook and kernel are ready")
-            page.command("notebook:run-all-cells")
-            lab = page.page.locator(f".dcviz-{FIRST[stem]}").first
-            lab.locator("canvas, img").first.wait_for()
+            lab = page.page.locator(".dcviz-lab").first
+            page.command("notebook:run-all-cells" if run_all else "notebook:run-cell-and-select-next")
+            while not run_all and not lab.count():
+                page.wait_idle()
+                page.command("notebook:run-cell-and-select-next")
+            lab.locator("canvas, svg, img").first.wait_for()
             note("first lab is on the page")
             page.close()
         finally:
@@ -49,23 +69,28 @@ def measure(stem, folder):
     return found
 
 
-def alone(lab):
-    """Processor seconds of a new Python that makes a lab and its picture."""
+def alone(stem):
+    """(Processor seconds of a new Python that runs a chapter up to its first lab, whether it imported torch)."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    code = f"from dcviz.labs import {lab}; {lab}()._repr_mimebundle_()"
-    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", ALONE, stem], cwd=ROOT, env=env, stdout=subprocess.DEVNULL)
+    if done.returncode not in (0, 3):
+        raise RuntimeError(f"{stem} shows no lab")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.returncode == 3
 
 
-def main(stems):
-    """Print a line for each chapter."""
-    for stem in stems:
+def main(arguments):
+    """Print some lines for each chapter."""
+    run_all, stems = "--run-all" in arguments, [one for one in arguments if one != "--run-all"]
+    for stem in stems or sorted(path.stem for path in (ROOT / "notebooks" / "source").glob("*.py")):
         with tempfile.TemporaryDirectory() as folder:
-            found = measure(stem, Path(folder))
+            found = measure(stem, Path(folder), run_all)
         print(stem, *(f"{what}: {seconds:.1f} s" for what, seconds in found.items()), sep="\n  ")
-        print(f"  {FIRST[stem]} alone: {alone(FIRST[stem]):.1f} s of processor time; load {os.getloadavg()[0]:.1f}")
+        seconds, torch = alone(stem)
+        print(f"  its cells alone: {seconds:.1f} s of processor time,", "with torch" if torch else "without torch")
+        print(f"  load: {os.getloadavg()[0]:.1f}", flush=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or list(FIRST))
+    main(sys.argv[1:])
