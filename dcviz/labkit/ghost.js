@@ -29,8 +29,10 @@ function render({ model, el }) {
     });
   }
   function settle() {
+    if (timer && !moving) return; // what a run says changes all the time: that is noted now and then
     clearTimeout(timer);
     timer = setTimeout(() => {
+      timer = 0;
       if (held) return settle();
       [rest, moving] = [now(), false];
     }, REST_MS);
