@@ -364,11 +364,12 @@ class LloydLab(Lab):
     def _dragged(self, change):
         """A start of the mouse's, also the very one from which steps were made."""
         start = self.view.dragged
-        if len(start) != self.k:  # of a k before: the page had not heard of this one
-            self.view.dragged = self.start
-        elif start != self.start or change["name"] == "again":
+        if len(start) == self.k and (start != self.start or change["name"] == "again"):
             with self.hold_trait_notifications():
                 self.start, self.steps = start, 0
+        elif start != self.start:  # of a k before: the page had not heard of this one
+            self.view.dragged = self.start
+            self.refresh()
 
 
 def _empty_words(empty):
