@@ -33,7 +33,14 @@ function project(model, frameOf) {
     followers.forEach((ends, i) => set(ends, values[i], true));
     playing = false;
   }
+  // a slider that is shown rounds its number to its steps; its entry, the last of the two, has the number itself
+  function rounded(slider, value, exact) {
+    const base = slider.get("base"), apart = base ? Math.log(value / exact) / Math.log(base) : value - exact;
+    return Math.abs(apart) <= 0.51 * slider.get("step");
+  }
   function moved(name, source, trait) {
+    const [[entry, number]] = drivers.get(name).slice(-1);
+    if (source !== entry && rounded(source, source.get(trait), entry.get(number))) return;
     state[name] = source.get(trait);
     if (playing) return;
     playing = true;
@@ -84,7 +91,8 @@ function project(model, frameOf) {
     for (const ends of model.get("followers")) followers.push(await found(ends));
     if (gone) return;
     for (const [name, ends] of drivers) {
-      state[name] = ends[0][0].get(ends[0][1]);
+      const [[entry, number]] = ends.slice(-1);
+      state[name] = entry.get(number);
       for (const [source, trait] of ends) listen(source, trait, () => moved(name, source, trait));
     }
     followers.forEach((ends, i) => {

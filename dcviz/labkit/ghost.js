@@ -35,6 +35,9 @@ function render({ model, el }) {
       timer = 0;
       if (held) return settle();
       [rest, moving] = [now(), false];
+      if (JSON.stringify(before) !== JSON.stringify(rest)) return;
+      before = null; // a slider that is shown rounds its number to its steps: nothing has moved
+      show();
     }, REST_MS);
   }
   function moved() {

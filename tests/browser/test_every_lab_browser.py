@@ -6,7 +6,7 @@ In this order, as keys change what labs show, and another size of the window has
 import re
 
 import pytest
-from lab_browser import NotebookPage, painted, until_drawn, write_notebook
+from lab_browser import NotebookPage, painted, rest, until_drawn, write_notebook
 from playwright.sync_api import expect
 
 from dcviz import labs
@@ -115,6 +115,14 @@ def test_handle_effect_and_words_are_seen_at_once(page, name):
         }""",
         arg=[name, DRAGGED[name]],
     )
+
+
+def test_a_number_between_two_steps_of_its_slider_is_no_move(page):
+    """A slider that is shown rounds its number: the drawn digit was read at 30.2%, and labs had a setting before."""
+    page.page.locator(".dcviz-DigitLab .noUi-handle").wait_for()
+    rest(page.page, 600)
+    expect(page.page.locator(".dcviz-DigitLab .dcviz-caption .dcviz-text")).to_contain_text("(30%)")
+    assert set(page.page.locator(".dcviz-ghost p").all_text_contents()) == {""}
 
 
 def test_python_draws_for_the_room_that_the_browser_tells(page):
