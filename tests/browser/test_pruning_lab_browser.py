@@ -89,10 +89,15 @@ def test_keys_move_the_threshold_and_jupyterlab_keeps_its_hands_off(lab_page):
 
 def test_entries_and_layers(lab_page, shots):
     page = lab_page.page
-    density = page.locator(".dcviz-number input").nth(2)
+    at, quality, density = (page.locator(".dcviz-number input").nth(i) for i in range(3))
     density.fill("10")
     density.press("Enter")
     expect(page.locator(".dcviz-caption .dcviz-text")).to_contain_text("90.0% pruned")
+    quality.fill("0,05")  # between two rows of the film, which shows the nearest first
+    quality.press("Enter")
+    expect(page.locator(".dcviz-caption .dcviz-text")).to_contain_text("0.00375 = 0.05 × std")
+    expect(at).to_have_value("0.00375")
+    expect(quality).to_have_value("0.05")
     page.locator(".dcviz-lab select").select_option("fc2")
     expect(page.locator(".dcviz-caption .dcviz-text")).to_contain_text("fc2 (100×300)")
     page.locator(".dcviz-histogram").screenshot(path=shots / "pruning_fc2.png")

@@ -114,6 +114,7 @@ class ThresholdLab(Lab):
         self._showing = True
         try:
             for entry, value in values.items():
+                entry.send_state("value" if entry.value == value else [])  # typed: the film has shown the nearest row's
                 entry.value = value
         finally:
             self._showing = False
