@@ -102,7 +102,9 @@ RC = {
     "xtick.labelsize": FONT_SMALL,
     "ytick.labelsize": FONT_SMALL,
     "legend.fontsize": FONT_SMALL,
-    "legend.frameon": False,
+    "legend.facecolor": LIGHT_GROUND,  # no line of the grid goes through its words
+    "legend.edgecolor": "none",
+    "legend.framealpha": 1,
     "legend.handlelength": 2.4,
     "lines.linewidth": 2.5,
     "lines.markersize": 9,
