@@ -177,7 +177,7 @@ function render({ model, el }) {
     c.font = `bold ${style.size + 3}px ${style.font}`;
     c.fillStyle = style.ink;
     const w = words(), full = `|w| < ${three(threshold)}: ${w.share} pruned · ${w.kept} of ${w.all} kept`;
-    c.fillText(c.measureText(full).width < p.w ? full : `${three(threshold)}: ${w.share} pruned`, p.x, 20 * view.text);
+    c.fillText(c.measureText(full).width < p.w ? full : `|w| < ${three(threshold)}: ${w.share} pruned`, p.x, 20 * view.text);
     // the legend stands inside the plot, top right, where a bell-shaped histogram leaves room
     c.font = `${style.size - 1}px ${style.font}`;
     c.textAlign = "right";

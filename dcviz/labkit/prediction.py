@@ -181,5 +181,5 @@ class Prediction(widgets.VBox):
     def _say(self, value):
         if not isinstance(value, numbers.Real) or isinstance(value, bool):
             return f"“{value}”"
-        space = "" if self.unit in ("", "%", "x") else " "
+        space = "" if self.unit in ("", "%", "x", "×") else " "
         return f"{number(value, 4) if abs(float(value)) < 1e4 else format(value, ',.0f')}{space}{self.unit}"

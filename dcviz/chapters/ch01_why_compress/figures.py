@@ -32,7 +32,7 @@ def memory_bars(axes, memories):
     artists = {"fits": {}, "fails": {}}
     for who in VERDICTS:
         style = theme.line_style(who, markersize=11, label=f"size: {who}", linewidth=3)
-        (artists[who],) = axes.plot([np.nan] * 2, [-0.6, len(memories)], markevery=[0], zorder=5, **style)
+        (artists[who],) = axes.plot([np.nan] * 2, [-0.4, len(memories)], markevery=[0], zorder=5, **style)
         common = {"linestyle": "", "zorder": 5, "markersize": 15}
         (artists["fits"][who],) = axes.plot([], [], marker="$✓$", color=theme.role("kept").colour, **common)
         (artists["fails"][who],) = axes.plot([], [], marker="x", color=theme.role("pruned").colour, **common)
