@@ -1,6 +1,7 @@
 // Fig. 3 while the learner changes gradients: no rule of the paper stands here. What a gradient adds to each number was
 // tabulated by Python for a gradient of 1 alone; all is linear in them, so it only has to be added up.
 
+const signed = (text) => (Number(text) ? (text[0] === "-" ? "" : "+") + text : text.replace("-", "")).replace("-", "−"); // markup.signed
 const dot = (row, values) => row.reduce((sum, part, i) => sum + part * values[i], 0);
 
 function frameOf(t, { gradients, learning_rate: rate, reduce: which, cell }) {
@@ -13,7 +14,7 @@ function frameOf(t, { gradients, learning_rate: rate, reduce: which, cell }) {
   const caption = fill(t.words, {
     i, members: own.length, reduce: way.name, how: fill(way.how, { written, members: own.length }),
     number: number(reduced[i]), centroid: number(t.centroids[i]), rate: Number(rate.toPrecision(6)),
-    tuned: number(tuned[i]), change: (change < 0 ? "" : "+") + change.toFixed(4), note: quoted ? t.note : "",
+    tuned: number(tuned[i]), change: signed(change.toFixed(4)), note: quoted ? t.note : "",
   });
   return [caption, reduced, tuned, way.name, rate];
 }

@@ -15,6 +15,7 @@ from dcviz.labkit import theme
 from dcviz.labkit.base import Lab, html, row
 from dcviz.labkit.controls import css, script, synced
 from dcviz.labkit.inline import choice_buttons, inline_slider
+from dcviz.labkit.markup import signed
 from dcviz.labkit.table_film import TableFilm, assembled
 
 ROOM = Path(__file__).parent
@@ -171,7 +172,7 @@ class GradientLab(Lab):
     @property
     def predicted_change(self):
         """Change of the loss, to first order: each of the 16 weights' gradient times its own move, added up."""
-        return first_order_change(self.gradients, self.centroids, self.tuned, self.codes) + 0.0  # never "-0.0000"
+        return first_order_change(self.gradients, self.centroids, self.tuned, self.codes)
 
     def describe(self):
         i = int(np.argmax(self.sizes) if self.cell < 0 else self.codes[self.cell])  # the largest shows most
@@ -187,7 +188,7 @@ class GradientLab(Lab):
             centroid=number(self.centroids[i]),
             rate=f"{self.learning_rate:g}",
             tuned=number(self.tuned[i]),
-            change=f"{self.predicted_change:+.4f}",
+            change=signed(self.predicted_change, 4),
             n=len(self.weights),
             size=self.centroids.size,
             note=NOTE if same else "",

@@ -21,13 +21,14 @@ const STYLE = `
 .dcviz-gradient .rows { display: grid; gap: 3px; min-width: 290px; }
 .dcviz-gradient .operator { align-self: center; justify-self: center; font: 20px var(--dcviz-font); color: var(--dcviz-ink);
   white-space: nowrap; }
-.dcviz-narrow .dcviz-gradient { gap: 10px 8px; }
+.dcviz-narrow .dcviz-gradient { gap: 10px 8px; align-items: end; }
 .dcviz-narrow .dcviz-gradient h4 { margin: 0 0 2px; white-space: normal; width: min-content; min-width: 100%; }
 .dcviz-narrow .dcviz-gradient .cell { width: 56px; height: 36px; }
 .dcviz-narrow .dcviz-gradient .cell.code { width: 44px; }
 .dcviz-narrow .dcviz-gradient .cell.name { width: 26px; }
 .dcviz-narrow .dcviz-gradient .line { max-width: 330px; }
-.dcviz-narrow .dcviz-gradient .rows { min-width: 260px; }
+.dcviz-narrow .dcviz-gradient .rows { min-width: 325px; } /* five numbers beside their name */
+.dcviz-narrow .dcviz-gradient .operator { font-size: 16px; white-space: normal; text-align: center; }
 ${HUES.map((hue, i) => `.dcviz-gradient .c${i} { background: color-mix(in srgb, var(--dcviz-${hue}) 30%, var(--dcviz-ground)); }`).join("\n")}
 `;
 
