@@ -208,7 +208,7 @@ best = Prediction(
 # %% tags=["question", "lecture"]
 best
 # %% tags=["subslide", "more"]
-IndexBitsLab(net="lenet-300-100", layer="fc3", bits=3, value_bits=6, prediction=best)
+IndexBitsLab(net="lenet-300-100", layer="fc3", bits=3, value_bits=6, compare=False, prediction=best)
 # %% tags=["fragment", "lecture"]
 best.tell()
 
@@ -228,7 +228,7 @@ best.tell()
 index = relative_index.encode(np.flatnonzero(fc1), 5)
 print(
     f"b = 5: ({a:,} weights + {index.fillers:,} fillers) x (5 + 6) bits = {index.gaps.size * 11:,} bits"
-    f" = {index.gaps.size * 11 // 8:,} bytes, {32 * n / (index.gaps.size * 11):.0f} times less than dense"
+    f" = {index.gaps.size * 11 / 8:,.0f} bytes, {32 * n / (index.gaps.size * 11):.0f} times less than dense"
 )
 
 # %% [markdown] tags=["subslide"]

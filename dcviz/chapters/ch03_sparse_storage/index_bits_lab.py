@@ -1,5 +1,7 @@
 """How many bits should a gap have? The U-curve of a pruned layer, other formats, and a shuffled mask."""
 
+import math
+
 import ipywidgets as widgets
 import numpy as np
 import traitlets
@@ -31,14 +33,14 @@ class IndexBitsLab(Lab):
 
     percent     weights kept, the largest in magnitude; by default the paper's share of that layer
     bits        the width to look at;  value_bits: bits per stored weight
-    order       walk the weights by "rows" or by "columns"
+    order       walk the weights by "rows" or by "columns";  compare: with the same weights shuffled
     weights     {layer: array} to look at instead of a shipped net
 
     `mask`, `totals` {b: bits}, `shuffled` {b: bits}, `best`, `sizes` {format: bits} give what the views show.
     """
 
     heading = html("How many bits for a gap? <small>few: fillers; many: every gap pays</small>")
-    state_names = ("net", "layer", "percent", "bits", "value_bits", "order")
+    state_names = ("net", "layer", "percent", "bits", "value_bits", "order", "compare")
 
     net = traitlets.Unicode("lenet-300-100")
     layer = traitlets.Unicode()
@@ -46,6 +48,7 @@ class IndexBitsLab(Lab):
     bits = traitlets.Int(5, min=1, max=12)
     value_bits = traitlets.Int(6, min=0, max=32)
     order = traitlets.Enum(("rows", "columns"), "rows")
+    compare = traitlets.Bool(True)
 
     def __init__(self, net="lenet-300-100", layer=None, percent=None, *, weights=None, **more):
         if weights is None:
@@ -63,7 +66,8 @@ class IndexBitsLab(Lab):
         self.layer_choice.observe(self.guard(self._choose_layer), "value")
         self.order_choice = widgets.Dropdown(options=["rows", "columns"], description="walk by")
         self.order_choice.layout.width = "210px"
-        self.bind(self.order_choice, "order")
+        self.compare_box = widgets.Checkbox(description="compare with a shuffled mask", indent=False)
+        self.bind_all(order=self.order_choice, compare=self.compare_box)
         self.sliders = {
             "percent": labelled_slider("kept", self.percent, 0.0, 100.0, 0.5, unit="%", width="220px"),
             "bits": labelled_slider("bits per gap, b", self.bits, 1, 12, width="220px"),
@@ -78,7 +82,7 @@ class IndexBitsLab(Lab):
         self.figure_view = FigureImage(figure, moving, alt="bits per kept weight by width of a gap; formats")
         return [
             row(self.layer_choice, self.order_choice, self.sliders["bits"]),
-            row(self.sliders["percent"], self.sliders["value_bits"]),
+            row(self.sliders["percent"], self.sliders["value_bits"], self.compare_box),
             self.figure_view,
         ]
 
@@ -138,7 +142,7 @@ class IndexBitsLab(Lab):
             fillers=self.fillers,
             here=here / 8,
             best=best,
-            mixed="" if self.waits else f"Shuffled, the same weights need {mixed:,} fillers. ",
+            mixed="" if self.waits or not self.compare else f"Shuffled, the same weights need {mixed:,} fillers. ",
             other=other,
             sizes=self.sizes[other] / 8,
             dense=self.sizes["dense"] / 8,
@@ -158,7 +162,7 @@ class IndexBitsLab(Lab):
             "index bits": [kept * b for b in WIDTHS],
             "filler": [self.totals[b] / a - kept * (b + self.value_bits) for b in WIDTHS],
         }
-        shuffled = [self.shuffled[b] / a for b in WIDTHS]
+        shuffled = [self.shuffled[b] / a if self.compare else math.nan for b in WIDTHS]
         show_bits(curve, WIDTHS, {part: parts[part] for part in PARTS}, shuffled, self.bits)
         for name, bar in bars.items():
             bar.set_width(100 * self.sizes[name] / self.sizes["dense"])
