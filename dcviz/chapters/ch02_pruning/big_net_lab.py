@@ -119,7 +119,7 @@ class BigNetLab(ThresholdLab):
             "<b>{kept:.1f}%</b> of {n:,} weights (Table 4 keeps {printed:.0f}%). The same quality in all "
             "layers leaves <b>{share:.1f}%</b> of {weights:,} weights, about "
             "<b>{bytes:.1f} MB</b> with {index_bits}-bit relative index and float32 values instead of "
-            "{dense:.0f} MB. Computed from sketches of {sketches} layers.",
+            "{dense:.1f} MB. Computed from sketches of {sketches} layers.",
             axis=self.axis(),
             threshold=self._at,
             quality=self.quality_at(self._at),
