@@ -227,7 +227,7 @@ check.milliseconds(my_milliseconds)
 # ## 4 · Can one simply remove most of a net?
 #
 # One brain does it. In their talks the authors tell it like this: a newborn has some {{computed/ch01_why_compress.synapses(newborn)}} trillion synapses, a child of
-# one year {{computed/ch01_why_compress.synapses(1 year)}} trillion, an adolescent {{computed/ch01_why_compress.synapses(adolescent)}} trillion. Grow too many connections, learn, then remove those that are not
+# one year {{computed/ch01_why_compress.synapses(1 year)|,}} trillion, an adolescent {{computed/ch01_why_compress.synapses(adolescent)}} trillion. Grow too many connections, learn, then remove those that are not
 # used.
 
 # %% tags=["subslide"]

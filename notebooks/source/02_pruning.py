@@ -475,7 +475,7 @@ two_humps(dense, sketch.sketch(left[left != 0], bins=len(dense.counts), limit=de
 kept = {}
 for title, name in (("paper's densities", "alexnet-cifar10-paper"), ("smallest", "alexnet-cifar10")):
     layers = archive.describe(shipped.compressed_path(name)).layers
-    kept[f"{title}: kept %"] = {layer.name: round(100 * layer.nonzeros / layer.weights, 2) for layer in layers}
+    kept[f"{title}: kept %"] = {layer.name: round(100 * layer.nonzeros / layer.weights, 1) for layer in layers}
 pd.DataFrame(kept).rename(index=models.paper_names("alexnet"))
 
 # %% [markdown] tags=["slide"]

@@ -43,7 +43,8 @@ for name, w in values.items():
 # 05.
 #
 # Go to the extreme, $k = 2$: in the whole layer just one positive and one negative value (and the zeros of the pruned
-# places). First commit to a guess. Then set **k** to 2, tick **after k-means**, and press **Measure**.
+# places). First commit to a guess. Then set **k** to 2, tick **after k-means**, and press **Measure the error of all three
+# starts**.
 
 # %% tags=["subslide", "setup"]
 two_values = Prediction(

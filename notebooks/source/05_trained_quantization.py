@@ -3,7 +3,7 @@
 #
 # *The codes stay. The values learn.*
 #
-# **You will learn** how one gradient moves a value that thousands of weights share, why it is a **sum**, what
+# **You will learn** how the gradients of thousands of weights move the one value that they share, and why so, what
 # training the codebook repairs, when the codebook itself costs too much, and how few bits are enough. **You need**
 # chapter 04. **Time:** 45 minutes. No network, no GPU.
 # Words: [glossary](../docs/glossary.md).
@@ -54,7 +54,7 @@ figure_3.tell()
 # light up all of it.
 #
 # **Try:** change one gradient of cluster 3 to 1. Which of the 16 weights move? Then press **Write the new values
-# back**: the weights have new values, but the codes are as they were.
+# back, step again**: the weights have new values, but the codes are as they were.
 
 # %% [markdown] tags=["subslide", "more"]
 # ### Equation 3
@@ -83,7 +83,7 @@ figure_3.then(lambda: print("\n".join(said)))
 #
 # Switch the lab to **mean**: the numbers of Fig. 3 do not come out any more. But the better judge is the loss itself.
 # Below, LeNet-300-100, pruned, 4 values in each layer. Each shared value of `fc3` is nudged by 0.00001 up and down,
-# and the loss is measure. Its slope *is* the gradient. Which rule predicts it?
+# and the loss is measured. Its slope *is* the gradient. Which rule predicts it?
 
 # %% tags=["nbval-ignore-output"]
 found = measure.slopes("lenet-300-100", "fc3", bits=2)
@@ -142,7 +142,7 @@ check.weights_from_codes(my_weights)
 
 # %% [markdown] tags=["subslide"]
 # That is all of trained quantization: forward with `my_weights`, backward as always, `my_reduce_gradient`,
-# `my_centroid_update`. In the package it is 70 lines, `dcviz/pipeline/trained_quantization.py`.
+# `my_centroid_update`. In the package it is `dcviz/pipeline/trained_quantization.py`.
 
 # %% [markdown] tags=["slide"]
 # ## 2 · Watch the values learn
