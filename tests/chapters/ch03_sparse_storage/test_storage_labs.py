@@ -128,6 +128,10 @@ def test_the_shipped_net_starts_at_the_papers_density():
     lab = IndexBitsLab("lenet-300-100", layer="fc3")
     assert lab.percent == 26
     assert lab.fillers == lab.fillers_of("mask")
+    assert "Shuffled" in plain(lab.caption.value)
+    lab.compare_box.value = False  # chapter 03 asks about it later
+    assert "Shuffled" not in plain(lab.caption.value)
+    assert np.isnan(lab.curve["shuffled"].get_ydata()).all()
 
 
 def test_clusters_need_more_fillers_and_combs_fewer():
