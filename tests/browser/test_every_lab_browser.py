@@ -142,6 +142,7 @@ def test_a_question_that_stands_alone_is_set_for_its_room(page):
     words = alone.locator(".dcviz-question .dcviz-text")
     expect(words).to_have_css("font-size", "14px")
     assert alone.bounding_box()["height"] < 150
+    expect(alone.locator(".widget-hbox")).to_have_css("overflow", "visible")  # a focus ring lies outside its control
     resize(page, WIDE)
     expect(words).to_have_css("font-size", "19px")
 
