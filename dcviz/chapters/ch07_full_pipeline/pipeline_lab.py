@@ -197,7 +197,7 @@ class PipelineLab(Lab):
     def picture(self):
         if self.result is None:
             figure, axes = theme.figure(13, 4.6)  # as large as the picture of a run
-            axes.text(0.5, 0.5, "press Run", ha="center", va="center", fontsize=24, color=theme.GREY)
+            axes.text(0.5, 0.5, "press “Run the pipeline”", ha="center", va="center", fontsize=24, color=theme.GREY)
             axes.set_axis_off()
             return figure
         figure, (left, right) = theme.figure(13, 4.6, columns=2, width_ratios=(1.15, 1))

@@ -101,7 +101,7 @@ class TemperatureLab(Lab):
     def _draw_students(self, axes):
         key = self._shown_lesson()
         if key is None:
-            axes.text(0.5, 0.5, "press Teach", ha="center", va="center", fontsize=24, color=theme.GREY)
+            axes.text(0.5, 0.5, "press “Teach two students”", ha="center", va="center", fontsize=24, color=theme.GREY)
             axes.set_axis_off()
             return
         (temperature, missing), result = key, self.taught[key]
@@ -142,7 +142,7 @@ class TemperatureLab(Lab):
             entropy=distillation.entropy(p),
         )
         if self.result is None:
-            text += html("No student has been taught like this yet: press <b>Teach</b>. ")
+            text += html("No student has been taught like this yet: press <b>Teach two students</b>. ")
             if self._last is not None:
                 text += html("The bars show your last two students: T = {:.3g}, never saw: {}.", *self._last)
             return text

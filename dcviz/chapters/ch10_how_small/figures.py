@@ -131,7 +131,7 @@ def allocation_bar(axes, most):
     bars = [axes.barh(0, 0, 0.5, label=part, **theme.bar_style(role))[0] for part, role in ALLOCATED.items()]
     budget = axes.axvline(0, color="black", linestyle="--", linewidth=2)
     axes.set(xlim=(0, 1.06 * most), ylim=(-0.4, 0.4), yticks=[], xlabel="bytes in the file")
-    axes.xaxis.set_major_formatter("{x:,.0f}")
+    theme.ticks(axes.xaxis, range(0, int(most), 500), "{x:,.0f}")
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2, ncols=2)
     return bars, budget
 
