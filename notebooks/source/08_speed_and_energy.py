@@ -174,7 +174,7 @@ ours, csr = (dict(zip(*lines[method].get_data())) for method in ("compressed", "
 Picture(figure, "; ".join(f"{share:.0f}% active: {ours[share]:.1f}x" for share in ours) + f"; CSR {csr[100]:.1f}x")
 
 # %% tags=["subslide"]
-print("share active   compressed form   CSR       (times faster than dense, geometric mean of six layers)")
+print("times faster than dense, geometric mean of six layers:\nshare active   compressed form   CSR")
 for share in ours:
     print(f"{share:9.0f}%{ours[share]:14.1f}x{csr[share]:13.1f}x")
 print(activity.note)

@@ -31,10 +31,9 @@ from dcviz.pipeline import shipped
 # ## 1 · Two thin matrices
 #
 # A fully connected layer multiplies its input by an $n \times m$ matrix $W$. If the rows of $W$ are mixtures of only
-# $d$ patterns, two thin matrices say the same:
+# $d$ patterns, two thin matrices say the same with fewer weights, and as many multiplications as weights:
 #
-# $$ W \approx U V, \qquad U: n \times d, \quad V: d \times m, \qquad nm \;\longrightarrow\; (n + m)\, d
-# \text{ weights and multiplications.} $$
+# $$ W \approx U V, \qquad U: n \times d, \quad V: d \times m, \qquad nm \;\longrightarrow\; (n + m)\, d. $$
 
 # %% [markdown] tags=["notes", "more"]
 # The *singular value decomposition* finds the best such pair for every $d$ at once: it sorts the patterns by their
@@ -220,11 +219,11 @@ print(f"16 digits: {before:.2f} ms before, {after:.2f} ms after, processor time;
 alexnet = models.build("alexnet", num_classes=10)
 widths = {name: layer.weight.shape[0] for name, layer in models.weight_layers(alexnet).items()}
 narrow = taylor.remove(alexnet, {name: range(3 * n // 4) for name, n in widths.items() if name.startswith("features")})
-for title, some in (("AlexNet", alexnet), ("three quarters of its filters", narrow)):
+for title, some in (("AlexNet", alexnet), ("a quarter gone", narrow)):
     work = comparison.multiplications(some, (3, 224, 224))
     convolutions = sum(count for name, count in work.items() if name.startswith("features"))
     parameters = sum(p.numel() for p in some.parameters())
-    print(f"{title:>29}: {convolutions:>11,} multiplications in convolutions, {parameters:>10,} parameters in all")
+    print(f"{title:>14}: {convolutions:,} multiplications in convolutions, {parameters:,} parameters")
 del alexnet, narrow
 
 # %% [markdown]

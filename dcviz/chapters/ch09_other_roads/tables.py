@@ -112,7 +112,7 @@ def filters(rows):
                 found = [r[key] for r in rows if (r["criterion"], r["fraction"]) == (criterion, fraction)]
                 value = np.mean(found) * (100 / whole if key == "multiplications" else 1)
                 line[title, criterion] = f"{value:.0f}" if key == "multiplications" else f"{value:.1f}"
-        table[f"{fraction:.0%} of the channels gone"] = line
+        table[f"{fraction:.0%} gone"] = line
     return pd.DataFrame.from_dict(table, orient="index")
 
 
