@@ -395,7 +395,8 @@ googlenet.filter_table({"LeNet-5": own, "GoogLeNet": blocked, "SqueezeNet": sque
 # %% tags=["subslide"]
 print(inception.note)
 stages = pd.DataFrame([row for row in inception.rows if "stage" in row]).set_index("stage")
-stages.assign(bytes=stages["bytes"].map("{:,}".format)).rename(columns={"error_percent": "error %"})
+commas = {name: stages[name].map("{:,}".format) for name in ("bytes", "steps")}
+stages.assign(**commas).rename(columns={"error_percent": "error %"})
 
 # %% [markdown] tags=["subslide"]
 # **Where is the gain?** In LeNet-5 one layer, `fc1`, holds nearly all weights, and almost all of them can go: one
