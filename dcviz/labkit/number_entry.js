@@ -6,6 +6,8 @@ function shown(value, whole) { // four digits that count; whole numbers in full
   return whole || Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
 }
 
+const said = (value) => Number.isInteger(value) ? value.toLocaleString("en") : shown(value);
+
 function read(typed, { low, high, whole, unit }) { // -> {value} or {why}
   let text = typed.trim().replace(/\u2212/g, "-").replace(/[\u00a0\u2009\u202f_]/g, " ");
   if (unit && text.endsWith(unit)) text = text.slice(0, -unit.length).trim();
@@ -18,7 +20,7 @@ function read(typed, { low, high, whole, unit }) { // -> {value} or {why}
   if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return { why: `“${typed.slice(0, 30)}” is no number.` };
   const value = Number(text);
   if (whole && !Number.isInteger(value)) return { why: "A whole number is wanted here." };
-  if (value < low || value > high) return { why: `From ${shown(low, whole)} to ${shown(high, whole)}.` };
+  if (value < low || value > high) return { why: `From ${said(low)} to ${said(high)}.` };
   return { value };
 }
 

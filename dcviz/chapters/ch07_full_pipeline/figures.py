@@ -57,6 +57,7 @@ def waterfall(axes, stages, dense_bytes, shown=None, before=()):
     axes.set(ylim=(min(sizes) / 4, max(sizes) * 12), xlim=(-0.55, len(stages) - 0.45))
     axes.set_xticks(places, [name for name, _, _ in stages], fontsize=theme.FONT)
     axes.set_ylabel("bytes in the file (log scale)")
+    theme.ticks(axes.yaxis, text=lambda size, _: size_text(size))
     return bars
 
 
