@@ -44,7 +44,7 @@ function render({ model, el }) {
   function show() {
     const last = at("value") >= at("high"), off = at("disabled") || at("high") <= at("low");
     if (timer && (last || off)) stop();
-    play.textContent = timer ? "⏸ pause" : `▶ ${at("label")}${off && model.alone ? " (needs the notebook)" : ""}`;
+    play.textContent = timer ? "❚❚ pause" : `▶ ${at("label")}${off && model.alone ? " (needs the notebook)" : ""}`;
     play.disabled = off;
     steps.forEach((made, i) => { made.disabled = off || (i < 2 ? last : at("value") <= at("low")); });
   }

@@ -145,6 +145,8 @@ def test_a_question_that_stands_alone_is_set_for_its_room(page):
     expect(alone.locator(".widget-hbox")).to_have_css("overflow", "visible")  # a focus ring lies outside its control
     resize(page, WIDE)
     expect(words).to_have_css("font-size", "19px")
+    code = page.page.locator(".dcviz-TransferLab .dcviz-caption code").first
+    expect(code).to_have_css("font-size", "17.1px")  # as large as the words around it, whatever JupyterLab says
 
 
 def test_a_click_waits_for_the_settings_before_it(page):

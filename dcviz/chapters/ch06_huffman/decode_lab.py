@@ -184,8 +184,10 @@ class DecodeLab(Lab):
             try:
                 symbol = int(text)
             except ValueError:
-                raise ValueError(f"{text!r} is not a whole number") from None
-            self.answer(symbol)
+                self._reply = f"“{text[:30]}” is no whole number."
+                self.react()
+            else:
+                self.answer(symbol)
 
     def answer(self, symbol):
         """Say that ``symbol`` comes next; True, and its bits are read, if that is right."""

@@ -40,12 +40,12 @@ class WandaLab(Lab):
         choose = {"style": {"description_width": "initial"}, "layout": {"width": "auto"}}
         way = widgets.Dropdown(options=scores.WAYS, description="score", value=self.way, **choose)
         options = [(f"{kept}%", kept) for kept in self.traits()["kept"].values]
-        kept = widgets.Dropdown(options=options, description="weights kept", value=self.kept, **choose)
+        self.kept_choice = widgets.Dropdown(options=options, description="weights kept", value=self.kept, **choose)
         pattern = widgets.Checkbox(self.two_of_four, description="2:4 sparsity", indent=False, **choose)
-        self.bind_all(way=way, kept=kept, two_of_four=pattern)
+        self.bind_all(way=way, kept=self.kept_choice, two_of_four=pattern)
         figure = self._figure()
         self.view = FigureImage(figure, alt="bits a character against the share of weights kept, for the chosen score")
-        return [row(way, kept, pattern), self.view]
+        return [row(way, self.kept_choice, pattern), self.view]
 
     def rows_of(self, way):
         """The recorded rows of a way with free choice of weights."""
@@ -69,6 +69,7 @@ class WandaLab(Lab):
         return min(errors, key=errors.get)
 
     def update(self):
+        self.kept_choice.disabled = self.two_of_four  # of every four two stay: half
         self.view.adopt(self._figure())
 
     def _figure(self):

@@ -65,7 +65,8 @@ def test_answers_are_checked_and_explained():
     lab.guess.typed = ["0"]
     assert lab.decoded == [0, 1, 0]
     lab.guess.typed = ["0", "two"]
-    assert "not a whole number" in lab.error
+    assert "“two” is no whole number" in plain(lab.reply.value)
+    assert lab.error == ""
     for symbol in SYMBOLS["message"][3:]:
         assert lab.answer(int(symbol))
     assert not lab.answer(0)  # nothing left

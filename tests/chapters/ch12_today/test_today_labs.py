@@ -12,6 +12,7 @@ def test_the_wanda_lab_shows_the_recorded_row():
     assert f"{lab.point['bits_per_character']:.3f} bits a character" in plain(lab.caption.value)
     assert lab.point["sentence"].split()[-2] in plain(lab.caption.value)
     lab.two_of_four = True
+    assert lab.kept_choice.disabled, "half stays, whatever it says"
     assert (lab.point["pattern"], lab.point["density"]) == ("2:4", 0.5)
     lab.way = "Wanda, whole layer"
     assert lab.point is None
