@@ -20,7 +20,7 @@ from numba.extending import intrinsic
 
 _BYTE, _CODE, _FOUR, _EIGHT = np.uint64(255), np.uint64(8), np.uint64(4), np.uint64(8)
 _LINE = np.uint64(32)  # entries in a cache line of 64 bytes
-_AHEAD = 3  # active columns between the one that is asked for and the one that is added
+_AHEAD = 2  # active columns between the one that is asked for and the one that is added
 _FILLERS = np.uint64(0x0100_0100_0100_0100)  # times a code: four entries of that code and no zeros before them
 _KEEP = np.array([(1 << 16 * min(max(n - 4, 0), 4)) - 1 for n in range(12)], np.uint64)
 """Which bits of a word of four entries belong to the column: of the last n of eight, words [n + 4] and [n]."""
@@ -82,7 +82,7 @@ def _add_four(word, row, products, y):
 def vector(layer, x_address, y_address):
     """y = matrix @ x. layer: address of ``CompressedLayer.ready``'s numbers; x, y: of float32 (columns,), (rows,).
 
-    Addresses and one array for all work, as code that is cold takes 5 to 20 µs for each array that it opens or makes.
+    Addresses, as code that is cold takes some µs for each array that it is given.
     """
     numbers = carray(_pointer(layer), (7,), np.int64)
     rows, columns, size, places = numbers[0], numbers[1], numbers[2], numbers[3]
@@ -90,11 +90,9 @@ def vector(layer, x_address, y_address):
     starts = carray(_pointer(numbers[5]), (columns + 1,), np.uint32)
     codebook = carray(_pointer(numbers[6]), (places,), np.float32)
     x = carray(_pointer(x_address), (columns,), np.float32)
-    room = np.empty(256 + rows + 8 + columns + _AHEAD, np.float32)
-    products, y = room[:256], room[256 : 256 + rows + 8]  # a column's last eight may be fillers beyond the last row
-    active = room[256 + rows + 8 :].view(np.int32)
-    products[:] = 0
-    y[:] = 0
+    y = np.zeros(rows + 8, np.float32)  # a column's last eight may be fillers that lead beyond the last row
+    products = np.zeros(256, np.float32)
+    active = np.empty(columns + _AHEAD, np.int32)
     fillers = np.uint64(places - 1) * _FILLERS
     n = 0
     for j in range(x.size):  # without a branch: the processor cannot guess which inputs are zero

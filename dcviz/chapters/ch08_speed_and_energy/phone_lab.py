@@ -1,4 +1,4 @@
-"""Is a phone viable? One inference of AlexNet or VGG-16, dense and compressed, with every assumption open."""
+"""Is a phone viable? One inference of a net, dense and compressed, with every assumption open."""
 
 from dataclasses import fields
 
@@ -17,15 +17,16 @@ ASSUMED = tuple(field.name for field in fields(TAKE))
 
 
 class PhoneLab(Lab):
-    """Bytes, milliseconds and millijoules of one picture on a phone: estimated, not measured.
+    """Bytes, milliseconds and millijoules of one picture or token on a phone: estimated, not measured.
 
         PhoneLab(net="alexnet", phone="Tegra K1 (2014)", rate=20.0)
 
-    net, phone     what runs where; choosing a phone sets the next three from its data sheet
+    net, phone     what runs where; choosing a phone sets the next three from its data sheet. "austen" is chapter 12's
+                   language model, and one inference of it a token
     gigabytes      peak memory bandwidth, GB per second
     gigaflops      peak float32 operations, billions per second
     cache          last-level cache, MiB
-    rate           pictures per second, for the power
+    rate           pictures or tokens per second, for the power
     the rest       see `phones.Assumptions`; entries in millions per second
 
     `estimates` {"dense": Estimate, "compressed": Estimate}.
@@ -47,7 +48,7 @@ class PhoneLab(Lab):
         "arithmetic_pj",
     )
 
-    net = traitlets.Enum(phones.NETS, "alexnet")
+    net = traitlets.Enum(tuple(phones.UNITS), "alexnet")
     phone = traitlets.Enum(NAMES, NAMES[0])
     rate = traitlets.Float(20.0, min=0.01, max=1000)
     gigabytes = traitlets.Float(START.bytes_per_second / 1e9, min=0.1, max=2000)
@@ -75,9 +76,9 @@ class PhoneLab(Lab):
         return {form: phones.estimate(self.net, form, chip, take) for form in phones.FORMS}
 
     def build(self):
-        self.net_choice = widgets.Dropdown(options=phones.NETS, description="net", layout={"width": "220px"})
+        self.net_choice = widgets.Dropdown(options=tuple(phones.UNITS), description="net", layout={"width": "220px"})
         self.phone_choice = widgets.Dropdown(options=NAMES, description="phone", layout={"width": "360px"})
-        self.rate_slider = labelled_slider("pictures a second", self.rate, 0.01, 1000.0, log=True, width="240px")
+        self.rate_slider = labelled_slider("inferences a second", self.rate, 0.01, 1000.0, log=True, width="240px")
         entries = {
             "gigabytes": ("memory", "GB/s", 2000),
             "gigaflops": ("computing", "billion/s", 1e5),
@@ -96,7 +97,9 @@ class PhoneLab(Lab):
             self.bind(self.entries_shown[name], name)
         self.bind_all(net=self.net_choice, phone=self.phone_choice, rate=self.rate_slider)
         figure, self.bars = self._figure()
-        self.figure_view = FigureImage(figure, alt="milliseconds and millijoules of one picture, dense and compressed")
+        self.figure_view = FigureImage(
+            figure, alt="milliseconds and millijoules of one inference, dense and compressed"
+        )
         shown = list(self.entries_shown.values())
         return [
             row(self.net_choice, self.phone_choice),
@@ -111,7 +114,7 @@ class PhoneLab(Lab):
     def _figure(self):
         figure, axes = theme.figure(13, 3.4, columns=2)
         return figure, [
-            figures.phone_bars(a, phones.FORMS, parts, f"{unit} per picture")
+            figures.phone_bars(a, phones.FORMS, parts, f"{unit} per inference")
             for a, parts, unit in zip(axes, figures.PHONE_PARTS, ("milliseconds", "millijoules"), strict=True)
         ]
 
@@ -133,16 +136,19 @@ class PhoneLab(Lab):
         chip = phones.phone(self.phone)
         edited = any(abs(getattr(self, n) - v) > 1e-9 for n, v in _data_sheet(chip).items())
         return self.say(
-            "<b>{net}</b> on {edited}{phone}. File, as the paper prints it: "
+            "<b>{net}</b> on {edited}{phone}. File{whose}: "
             "{dense_file} → <b>{file}</b>. In memory, two bytes per "
             "kept weight: {dense_resident} → <b>{resident}</b>, "
             "read from {memory}. "
-            "One picture: {dense_ms} → <b>{ms} ms</b>, of which fully connected "
+            "One {unit}: {dense_ms} → <b>{ms} ms</b> "
+            "({per_second} a second), of which fully connected "
             "{dense_fc_ms} → <b>{fc_ms} ms</b>; {dense_mj} → "
             "<b>{mj} mJ</b>. At {rate} a second: {dense_mw} → "
             "<b>{mw} mW</b>"
             "{late}. "
             "<i>Estimated from stated assumptions, not measured. Chip: {source}.</i>",
+            unit=phones.UNITS[self.net],
+            whose=", as the paper prints it" if self.net in phones.NETS else "",
             edited="an edited " if edited else "",
             dense_file=size_text(dense.file_bytes),
             file=size_text(small.file_bytes),
@@ -151,6 +157,7 @@ class PhoneLab(Lab):
             memory=small.memory,
             dense_ms=number(dense.milliseconds),
             ms=number(small.milliseconds),
+            per_second=number(small.per_second),
             dense_fc_ms=number(dense.fc_milliseconds),
             fc_ms=number(small.fc_milliseconds),
             dense_mj=number(dense.millijoules),

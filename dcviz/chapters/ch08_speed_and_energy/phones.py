@@ -21,6 +21,8 @@ from dcviz.pipeline import shipped
 FORMS = ("dense", "compressed")
 NETS = ("alexnet", "vgg-16")
 TOKENS = "austen"  # chapter 12's language model: one inference is one token
+UNITS = {**dict.fromkeys(NETS, "picture"), TOKENS: "token"}
+"""What one inference of each net gives."""
 NPU = "int8"
 """A form that only a chip with an NPU has: dense, a byte for each weight."""
 NPU_SHARE = 0.3

@@ -62,6 +62,23 @@ def test_every_assumption_counts(lab):
     assert lab.estimates["compressed"] == before
 
 
+def test_the_language_model_gives_tokens():
+    lab = PhoneLab(net=phones.TOKENS, phone="Snapdragon 8 Elite (2024)", rate=20.0)
+    chip = phones.phone(lab.phone)
+    for form in phones.FORMS:
+        assert lab.estimates[form] == phones.estimate(phones.TOKENS, form, chip)
+    dense, small = lab.estimates["dense"], lab.estimates["compressed"]
+    weights = sum(work.weights for work in phones.works(phones.TOKENS))
+    assert dense.resident_bytes == 4 * weights
+    assert small.conv_milliseconds == 0
+    text = plain(lab.caption.value)
+    assert f"One token: {dense.milliseconds:.3g} → {small.milliseconds:.3g} ms" in text
+    assert f"{small.milliseconds:.3g} ms ({small.per_second:.3g} a second)" in text
+    assert "as the paper prints it" not in text
+    assert "One picture: " in plain(PhoneLab().caption.value)
+    assert repr(labs.recreate(repr(lab))) == repr(lab)
+
+
 def test_too_slow_for_the_rate_is_said(lab):
     lab.rate = 5.0
     assert "cannot keep up" not in lab.caption.value
