@@ -248,7 +248,7 @@ def _fit(net, data, schedule, constraint, teacher, seed, device, report, stop, c
 
 
 @torch.no_grad()
-def predict(net, images, batch_size=500, device="cpu", n_threads=1):
+def predict(net, images, batch_size=250, device="cpu", n_threads=1):
     """Predicted classes, int64 (n,), of uint8 images (n, h, w)."""
     net.to(device).eval()
     with threads(n_threads):
