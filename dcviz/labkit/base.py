@@ -74,12 +74,12 @@ from dcviz.labkit.controls import (
     labelled_slider,
     row,
 )
-from dcviz.labkit.figure_image import FigureImage, Fitted, drawn_once, encode
+from dcviz.labkit.figure_image import FigureImage, Fitted, drawn_once
 from dcviz.labkit.film import Film, ends
 from dcviz.labkit.ghost import Ghost
 from dcviz.labkit.lifetime import collect_now_and_then, held_weakly, hold_shown, let_go
 from dcviz.labkit.markup import drawn, html, joined, visible, words
-from dcviz.labkit.picture import SHARP, about, base64_of
+from dcviz.labkit.picture import about, base64_of, sharp
 from dcviz.labkit.prediction import Prediction
 
 __all__ = [
@@ -417,9 +417,7 @@ class Lab(widgets.VBox):
             if os.environ.get("DCVIZ_CAPTION") != "beside":  # a page that has room for real text
                 text = textwrap.fill(drawn(plain(self.caption.value), None), int(figure.get_figwidth() * 10))
                 figure.supxlabel(text, x=0.01, ha="left", fontsize=13)
-            figure.set_dpi(SHARP * figure.dpi)
-            figure.canvas.draw()
-            return encode(figure.canvas, level=6)
+            return sharp(figure)
 
     def _repr_mimebundle_(self, **kwargs):
         hold_shown(self)

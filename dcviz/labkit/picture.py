@@ -5,6 +5,7 @@ import io
 
 from PIL import Image
 
+from dcviz.labkit.figure_image import encode
 from dcviz.labkit.markup import html, visible, words
 
 PAPER = {"needs_background": "light"}
@@ -18,20 +19,29 @@ class Picture:
     """A matplotlib figure with its message in words, for text, tests and screen readers."""
 
     def __init__(self, figure, text):
-        self.figure, self.text = figure, visible(text)
+        self.figure, self.text, self._png = figure, visible(text), b""
 
     def __repr__(self):
         return self.text
 
     def png(self):
-        """The figure as PNG bytes, SHARP pixels for each of its own."""
-        out = io.BytesIO()
-        self.figure.savefig(out, format="png", dpi=SHARP * self.figure.dpi)
-        return out.getvalue()
+        """The figure as `sharp` PNG bytes, drawn at the first call."""
+        self._png = self._png or sharp(self.figure, exact=True)
+        return self._png
 
     def _repr_mimebundle_(self, **_):
         png = self.png()
         return {"text/plain": self.text, "image/png": base64_of(png)}, about(png, self.text)
+
+
+def sharp(figure, exact=False):
+    """PNG bytes of a figure, SHARP pixels for each of its own; drawn once, where `savefig` draws twice."""
+    dpi = figure.dpi
+    figure.set_dpi(SHARP * dpi)
+    figure.canvas.draw()
+    png = encode(figure.canvas, exact, level=6)
+    figure.set_dpi(dpi)
+    return png
 
 
 def base64_of(png):
