@@ -44,13 +44,13 @@ sys.exit(4)
 def measure(stem, folder, run_all=False):
     """{what: seconds since the start of the server}."""
     shutil.copy(ROOT / "notebooks" / f"{stem}.ipynb", folder)
-    found, start = {}, time.monotonic()
+    found = {}
 
     def note(what):
         found[what] = time.monotonic() - start
 
     with chromium() as browser:
-        note("Chromium is there")
+        start = time.monotonic()
         server = Server(folder, folder / "private")
         try:
             note("server answers")
