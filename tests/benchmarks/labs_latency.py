@@ -5,8 +5,9 @@
 One event at a time (a click, a key, a number, a mouse move), from the event to the first task after the frame in which
 the caption says something else, and the linked picture, where there is one, shows it (`behind` counts the frames in
 which it did not yet); then a burst of events 60 times a second, counting the frames that showed new words;
-then how long after the last event, and the release of what was dragged, Python has it. `floor` is what the same machine needs at the same time to show one
-changed word of a page: on a busy one it says how much of the rest is waiting. The machine's load stands below.
+then how long after the last event, and the release of what was dragged, Python has it. `floor` is what the same machine
+needs at the same time to show one changed word of a page: on a busy one it says how much of the rest is waiting. The
+machine's load stands below.
 """
 
 import argparse
