@@ -17,7 +17,6 @@
 
 # %% tags=["skip", "setup"]
 import numpy as np
-import pandas as pd
 from IPython.display import Markdown
 
 from dcviz import archive
@@ -472,6 +471,8 @@ two_humps(dense, sketch.sketch(left[left != 0], bins=len(dense.counts), limit=de
 # the error.
 
 # %%
+import pandas as pd
+
 kept = {}
 for title, name in (("paper's densities", "alexnet-cifar10-paper"), ("smallest", "alexnet-cifar10")):
     layers = archive.describe(shipped.compressed_path(name)).layers
