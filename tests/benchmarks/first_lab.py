@@ -61,7 +61,7 @@ def measure(stem, folder, run_all=False):
             while not run_all and not lab.count():
                 page.wait_idle()
                 page.command("notebook:run-cell-and-select-next")
-            lab.locator("canvas, svg, img").first.wait_for()
+            lab.locator("canvas, svg, img, [data-cluster]").first.wait_for()  # or Fig. 3 in tables
             note("first lab is on the page")
             page.close()
         finally:
