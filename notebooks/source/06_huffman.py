@@ -308,8 +308,8 @@ whole_file.then(tables.whole_files)
 # ### Figure 5, and ours
 #
 # The paper shows the two distributions for AlexNet's last layer. Here they are for our AlexNet, with the paper's density
-# and bits: ten classes, so 41 thousand weights in place of 4.1 million, of which a quarter is kept. Compare the shapes, left
-# and right: which is the same, and which is not?
+# and bits: ten classes, so 41 thousand weights in place of 4.1 million, of which a quarter is kept. Compare the
+# shapes above and below: which is the same, and which is not?
 
 # %% tags=["subslide"]
 ours = tables.last_streams("alexnet-cifar10-paper")
@@ -355,11 +355,13 @@ tables.humps(kept)
 #   the dense net's fc6, cut once to fc8's {{computed/ch06_huffman.kept_of(fc8)|*100 .0f}}%, still has two humps. **Reach** is the
 #   other: the weights of fc6 go to {{computed/ch06_huffman.reach(fc6)|.1f}} standard deviations, those of fc8 to
 #   {{computed/ch06_huffman.reach(fc8)|.1f}}.
+
+# %% [markdown] tags=["subslide"]
 # * The *codes* make one hill, even in fc6: shared values stand only where weights are, so the codes on both sides of
 #   the hole are neighbours. That depends on the **start** of k-means. Take fc8 of our other AlexNet, pruned but not shared,
 #   and 32 values. If they start evenly, as the paper's do, {{computed/ch06_huffman.values_in_the_hole(linear)}} of them ends
 #   in the hole, and no weight takes it; if they start by density, {{computed/ch06_huffman.values_in_the_hole(density)}}.
-#   The wider the hole, the more values an even start leaves there: that makes the valley in the paper's picture.
+#   The wider the hole, the more values an even start leaves there: that would make a valley like the paper's.
 
 # %% [markdown] tags=["slide", "more"]
 # ## 5 · Read it back
