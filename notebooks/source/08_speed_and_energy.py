@@ -180,8 +180,8 @@ for share in ours:
 print(activity.note)
 
 # %% [markdown]
-# With few inputs active the compressed form is far ahead. With **all** of them active it is *behind* CSR: it has nothing
-# to skip, and every entry costs it a look into the codebook. It is made for nets with ReLUs.
+# With few inputs active the compressed form is far ahead. With **all** of them active little of that is left: it has
+# nothing to skip, and every entry costs it a look into the codebook. It is made for nets with ReLUs.
 
 # %% [markdown] tags=["subslide", "more"]
 # ### Build it yourself
@@ -255,8 +255,9 @@ tables.running(alexnet.rows)
 # {{recorded/alexnet_running[form=expanded].linear_bytes|/1e6 .1f}}, and
 # {{recorded/alexnet_running[form=compressed].linear_seconds|*1e3 .1f}} ms where they took
 # {{recorded/alexnet_running[form=expanded].linear_seconds|*1e3 .1f}}. The convolutions cost what they cost before. So the
-# whole process shrinks by less: most of it is Python, torch and the compiler of our kernel, none of which a phone needs, and
-some is what opening the file took and the system has not got back.
+# whole process shrinks by less: most of it is Python, torch and the compiler of our kernel, none of which a phone needs.
+# And a part of what it grows by was used while the file was opened and is free again. The C library keeps it for later;
+# asked to give it back (`malloc_trim`), it gave most of it.
 
 # %% [markdown] tags=["slide", "more"]
 # ## 3 · The batch
@@ -310,7 +311,7 @@ for form in ("dense", "sparse"):
 
 # %% [markdown] tags=["subslide", "more"]
 # And how much has to be pruned before it pays? One layer, 4,096 × 4,096, one input at a time, and *all inputs active*, the
-# case in which the compressed form is behind CSR at every density:
+# case that suits the compressed form least, as no column is passed over:
 
 # %%
 densities = recordings.load("layer_densities")
@@ -540,8 +541,9 @@ viable.then(lambda: tables.viable())
 # %% [markdown] tags=["subslide"]
 # * **The NPU wins the race**: it multiplies so many bytes at once that a dense layer costs it nothing but the fetching.
 #   In energy our form stays ahead for AlexNet, of which pruning left few bytes to fetch.
-# * **The language model is not pruned**, only shared: every weight is an entry, and one core that unpacks 500 million a
-#   second is slower than a dense product from the cache. Fewer bits alone make no sparse kernel fast.
+# * **The language model** (`austen` in the lab above) is not pruned, only shared: every weight is an entry, and one core
+#   that unpacks 500 million a second is slower than a dense product from the cache. Fewer bits alone make no sparse
+#   kernel fast.
 # * **The microcontroller** reads weights from a flash chip outside, slowly. What fits into its own memory runs; the rest
 #   waits. Its core would not reach the 500 million entries that are assumed for phones: type a smaller number in the lab.
 
