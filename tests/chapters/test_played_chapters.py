@@ -49,7 +49,7 @@ def test_after_many_changes_of_each_lab_the_chapter_goes_on(stem, monkeypatch, t
             play(lab, chance, 3)
         for lab in labs:
             played.append(lab)
-            play(lab, chance, CHANGES or 20)
+            play(lab, chance, CHANGES or 12)
             lab.reset()
             assert lab.state() == lab._start
 
