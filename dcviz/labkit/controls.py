@@ -86,7 +86,7 @@ class NumberEntry(anywidget.AnyWidget):
     `value` stays as it was. One set from Python is moved into the range. Four digits that count are shown, all kept.
     """
 
-    _esm = script(HERE / "number_entry.js")
+    _esm = script(HERE / "typed.js", HERE / "number_entry.js")
     value = synced(traitlets.Union([traitlets.Int(), traitlets.Float()]))
     min, max = synced(traitlets.Float()), synced(traitlets.Float())
     whole = synced(traitlets.Bool(False))

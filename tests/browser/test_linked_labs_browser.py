@@ -117,6 +117,15 @@ def test_blocks_without_a_kernel_are_python_s(page):
 def test_gradients_without_a_kernel_add_up_as_python_s(page):
     both = Both(page, "GradientLab")
     python, rng = both.python, both.rng
+    first = both.box.get_by_label("gradient, row 1, column 1")
+    for typed, why in (("0,05", ""), ("abc", "“abc” is no number."), ("1e9", "From -1,000 to 1,000."), ("-0.2", "")):
+        first.fill(typed)
+        first.press("Enter")
+        assert first.evaluate("e => e.validationMessage") == why
+        if not why:
+            python.view.gradients = [float(typed.replace(",", ".")), *python.gradients[1:]]
+            python.cell = 0
+        both.compare(typed)
     for _ in range(STATES):
         action = rng.choice(["gradient", "gradient", "rate", "reduce"])
         if action == "gradient":

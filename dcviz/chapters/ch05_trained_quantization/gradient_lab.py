@@ -13,7 +13,7 @@ from dcviz.ideas.kmeans import assign, kmeans
 from dcviz.ideas.shared_values import first_order_change, gradient_step, mean_gradient, reduce_gradient
 from dcviz.labkit import theme
 from dcviz.labkit.base import Lab, html, row
-from dcviz.labkit.controls import css, script, synced
+from dcviz.labkit.controls import HERE, css, script, synced
 from dcviz.labkit.inline import choice_buttons, inline_slider
 from dcviz.labkit.markup import signed
 from dcviz.labkit.table_film import TableFilm, assembled
@@ -38,7 +38,7 @@ def _numbers():
 class GradientView(anywidget.AnyWidget):
     """Fig. 3 as tables: weights and gradients can be edited, everything else is shown as Python computed it."""
 
-    _esm = script(ROOM / "two_decimals.js", ROOM / "gradient_view.js")
+    _esm = script(HERE / "typed.js", ROOM / "two_decimals.js", ROOM / "gradient_view.js")
     _css = css()
     weights, gradients, centroids, reduced, tuned = (_numbers() for _ in range(5))
     codes = synced(traitlets.List(traitlets.Int()))

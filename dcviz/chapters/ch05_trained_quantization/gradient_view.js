@@ -13,8 +13,8 @@ const STYLE = `
   font-variant-numeric: tabular-nums; position: relative; text-align: center; padding: 0; }
 .dcviz-gradient .cell.code { width: 46px; font-weight: 700; }
 .dcviz-gradient .cell.name { width: 30px; font-weight: 700; background: none; }
-.dcviz-gradient input.cell { border: 2px solid var(--dcviz-muted); appearance: textfield; -moz-appearance: textfield; }
-.dcviz-gradient input.cell::-webkit-inner-spin-button { display: none; }
+.dcviz-gradient input.cell { border: 2px solid var(--dcviz-muted); }
+.dcviz-gradient input.cell:invalid { border: 3px solid var(--dcviz-pruned); }
 .dcviz-gradient input.cell:focus-visible { outline: 3px solid var(--dcviz-accent); }
 .dcviz-gradient .lit { border-color: var(--dcviz-ink) !important; box-shadow: 0 0 0 2px var(--dcviz-ink); }
 .dcviz-gradient .line { display: flex; flex-wrap: wrap; gap: 3px; max-width: 360px; }
@@ -64,14 +64,16 @@ function render({ model, el }) {
     const node = cells(4);
     const inputs = Array.from({ length: 16 }, (_, i) => {
       const input = make("input", "cell");
-      input.type = "number";
-      input.step = "0.01";
+      Object.assign(input, { type: "text", inputMode: "decimal", autocomplete: "off", spellcheck: false });
       input.dataset.lmSuppressShortcuts = "true"; // else JupyterLab's command mode takes the keys
       input.setAttribute("aria-label", `${label}, row ${Math.floor(i / 4) + 1}, column ${(i % 4) + 1}`);
       input.addEventListener("keydown", (event) => event.stopPropagation());
+      input.addEventListener("input", () => input.setCustomValidity(""));
       input.addEventListener("change", () => {
-        const values = [...model.get(name)], value = Number(input.value);
-        if (input.value === "" || !Number.isFinite(value)) { update(); return; }
+        const values = [...model.get(name)];
+        const { value, why = "" } = read(input.value, { low: -1000, high: 1000, whole: false, unit: "" });
+        input.setCustomValidity(why); // the browser says it beside the cell
+        if (!input.reportValidity()) return;
         values[i] = value;
         model.set("cell", i); // the caption speaks of it
         model.set(name, values);
@@ -118,6 +120,7 @@ function render({ model, el }) {
       inputs.forEach((input, i) => {
         if (document.activeElement !== input || Number(input.value) !== values[i]) {
           input.value = Number(values[i].toFixed(4));
+          input.setCustomValidity("");
         }
         input.className = `cell c${code[i] % 4}`;
         input.dataset.cluster = code[i];
