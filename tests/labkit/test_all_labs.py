@@ -7,7 +7,7 @@ import re
 import ipywidgets as widgets
 import numpy as np
 import pytest
-from legends import under_legends
+from legends import covered
 from matplotlib.text import Text
 from PIL import Image
 
@@ -96,7 +96,7 @@ def test_without_a_kernel_there_is_a_picture_with_letters_big_enough_for_the_las
     assert len(bundle["image/png"]) < 400_000
     assert lab.error == ""
     (figure,) = figures
-    assert under_legends(figure) == []
+    assert covered(figure) == []
     for text in figure.findobj(Text):
         if text.get_visible() and text.get_text().strip():
             assert text.get_fontsize() >= 11, text.get_text()
