@@ -19,18 +19,14 @@ function project(model, frameOf) {
     const python = model.get("heard");
     return Object.keys(state).every((name) => same(state[name], python[name]));
   };
-  function set(ends, value, follows = false) {
-    for (const [target, trait] of ends) {
-      if (same(target.get(trait), value)) continue;
-      target.set(trait, value);
-      if (follows) delete target._buffered_state_diff?.[trait]; // sent along with a drag it would undo what Python says meanwhile
-    }
+  function set(ends, value) {
+    for (const [target, trait] of ends) if (!same(target.get(trait), value)) target.set(trait, value);
   }
   function show() {
     const values = heard() ? known && told : frameOf(state);
     if (!values || playing) return;
     playing = true;
-    followers.forEach((ends, i) => set(ends, values[i], true));
+    followers.forEach((ends, i) => set(ends, values[i]));
     playing = false;
   }
   // a slider that is shown rounds its number to its steps; its entry, the last of the two, has the number itself

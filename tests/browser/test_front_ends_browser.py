@@ -46,17 +46,6 @@ def a_drag_leaves_nothing_under_what_code_sets(page):
     assert int(steps) > 0
     expect(said).to_contain_text(f"6 centroids from linear: step {steps},")
     assert page.ask("", "lloyd.error") == "''"
-    late = "import time; time.sleep(1); lloyd.k = 7; lloyd.finish(); steps = lloyd.steps"
-    page.page.evaluate(
-        "code => { jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({ code }); }", late
-    )
-    handle.press("ArrowRight")  # heard after the cell, which has set another k
-    expect(said).to_contain_text("a start of your own: step 0")
-    expect(said).to_contain_text(f"7 centroids from linear: step {page.ask('', 'steps')},")
-    expect(lab.locator("[role=slider].dcviz-handle")).to_have_count(7)
-    handle.press("ArrowRight")
-    expect(said).to_contain_text("7 centroids from a start of your own: step 0")
-    until(page.page, lambda: page.ask("", "len(lloyd.start)") == "7", "Python hears of the new start")
 
 
 def a_question_keeps_its_answer_from_film_ghost_and_pin(page):

@@ -367,9 +367,6 @@ class LloydLab(Lab):
         if len(start) == self.k and (start != self.start or change["name"] == "again"):
             with self.hold_trait_notifications():
                 self.start, self.steps = start, 0
-        elif start != self.start:  # of a k before: the page had not heard of this one
-            self.view.dragged = self.start
-            self.refresh()
 
 
 def _empty_words(empty):

@@ -157,17 +157,6 @@ def test_lloyd_plays_until_nothing_moves():
     assert lab.steps == 0 < lab.play.high
 
 
-def test_a_drag_of_a_k_that_is_gone_is_put_back():
-    lab = lloyd(k=4)
-    lab.k = 6
-    lab.finish()
-    steps = lab.steps
-    assert steps > 0
-    lab.view.dragged = [-0.1, 0.0, 0.1, 0.2]  # the page had not heard yet
-    assert (lab.view.dragged, lab.start, lab.steps) == ([], [], steps)
-    assert lab.film.heard == {"start": [], "steps": steps}
-
-
 def test_lloyd_empty_clusters_stay_and_are_marked():
     lab = lloyd(k=13, init="linear", steps=2)
     assert lab.empty > 0
