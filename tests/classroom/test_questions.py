@@ -451,6 +451,8 @@ SUBJECTS = {
 MEANT = {
     ("ch01-delay", "01", "10.1 MB"): "the memory of a chip",
     ("ch03-best", "06", "Fixed length 6 bits"): "the width of the gaps in our file, whichever would be best",
+    ("ch04-large", "04", "8 centroids from linear"): "the start that LloydLab's cell sets",
+    ("ch04-optimum", "04", "8 centroids from density"): "the start that LloydLab's cell sets",
     ("ch06-mean-length", "07", "asked in 06 4.34"): "index bits of fc1: its gaps take as many bits as its codes",
 }
 """(question, chapter, text): why it may stand there although it looks like the answer."""

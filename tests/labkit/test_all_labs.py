@@ -14,6 +14,7 @@ from PIL import Image
 from dcviz import labs
 from dcviz.labkit.base import FigureImage, Lab, parse, plain
 from dcviz.labkit.controls import LabelledSlider
+from dcviz.labkit.picture import SHARP
 
 _made = {}
 
@@ -91,7 +92,8 @@ def test_without_a_kernel_there_is_a_picture_with_letters_big_enough_for_the_las
     assert bundle["text/plain"] == repr(lab)
     picture = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
     assert min(picture.size) > 200
-    assert picture.width == pytest.approx(1.5 * about["image/png"]["width"], abs=1), "sharp on a projector at 150%"
+    assert picture.width == pytest.approx(SHARP * about["image/png"]["width"], abs=1)
+    assert SHARP > 1, "sharp on a projector"
     assert len(np.unique(np.asarray(picture.convert("L")))) > 5
     assert len(bundle["image/png"]) < 400_000
     assert lab.error == ""
