@@ -172,7 +172,7 @@ def encode(canvas, exact=False, level=1):
 def smaller(png):
     """A chart's PNG bytes with a palette of 256 colours, as `encode` makes them: a third of the size, to be kept."""
     with Image.open(io.BytesIO(png)) as picture:
-        return png if picture.mode == "P" else _png(_few_colours(picture.convert("RGB")), optimize=True)
+        return _png(picture if picture.mode == "P" else _few_colours(picture.convert("RGB")), optimize=True)
 
 
 def _few_colours(picture):
