@@ -42,6 +42,7 @@ def a_drag_leaves_nothing_under_what_code_sets(page):
     said, handle = lab.locator(".dcviz-caption .dcviz-text"), lab.locator("[role=slider].dcviz-handle").nth(1)
     handle.press("ArrowRight")
     expect(said).to_contain_text("a start of your own: step 0")
+    until(page.page, lambda: page.ask("", "len(lloyd.start) == lloyd.k") == "True", "Python hears of the new start")
     steps = page.ask("lloyd.k = 6; lloyd.finish()", "lloyd.steps")
     assert int(steps) > 0
     expect(said).to_contain_text(f"6 centroids from linear: step {steps},")
