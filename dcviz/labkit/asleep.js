@@ -43,7 +43,7 @@ function keep(manager) {
 
 // Say that `lab` sleeps and switch off what needs Python. Called again when parts of it come later.
 function sleep(lab, manager) {
-  lab.classList.add("dcviz-asleep");
+  if (!lab.classList.contains("dcviz-asleep")) lab.classList.add("dcviz-asleep"); // said again it is a change, which is heard
   const text = lab.querySelector(lab.querySelector(".dcviz-title") ? ".dcviz-title .dcviz-text" : ".dcviz-text");
   if (text && !lab.querySelector(".dcviz-sleep")) {
     const note = document.createElement("p");

@@ -48,6 +48,15 @@ function settle(lab) {
   model.send({ room }); // saved as a state, it would take with it the words that a film has set here
 }
 
+// Also where only the window's height changes, or the zoom; a lab that has gone is not kept by it.
+function atResize(held) {
+  window.addEventListener("resize", function resized() {
+    const lab = held.deref();
+    if (lab) settle(lab);
+    else window.removeEventListener("resize", resized);
+  });
+}
+
 function attend(el, manager, tries = 300) {
   const lab = el.closest(".dcviz-lab") ?? el.closest(".dcviz-prediction");
   if (!lab) {
@@ -62,7 +71,7 @@ function attend(el, manager, tries = 300) {
     clearTimeout(timer);
     timer = setTimeout(() => settle(lab), lab.dcvizRoom ? 250 : 0);
   }).observe(lab);
-  window.addEventListener("resize", () => settle(lab)); // also where only its height changes, or the zoom
+  atResize(new WeakRef(lab));
   let asked = false;
   const later = () => {
     asked = false;

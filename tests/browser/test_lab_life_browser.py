@@ -5,7 +5,7 @@ import json
 import re
 
 import pytest
-from lab_browser import NotebookPage, write_notebook
+from lab_browser import NotebookPage, until, write_notebook
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -104,10 +104,21 @@ def test_saved_shut_down_and_opened_again_labs_sleep_and_what_is_drawn_moves(pag
     assert size[1] < 1.2 * size[0], "models of an earlier day go"
 
 
+STIRRED = """() => new Promise((done) => {
+    let changes = 0;
+    const watcher = new MutationObserver((all) => { changes += all.length; });
+    for (const lab of document.querySelectorAll(".dcviz-lab"))
+        watcher.observe(lab, { attributes: true, childList: true, subtree: true });
+    setTimeout(() => { watcher.disconnect(); done(changes); }, 300);
+})"""
+"""How often something in a lab changes in 0.3 s."""
+
+
 def test_a_restart_puts_the_labs_on_the_screen_to_sleep(page):
     page.page.evaluate("async () => { await jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }")
     expect(labs(page, ".dcviz-asleep")).to_have_count(len(CELLS))
     expect(page.page.locator(".dcviz-PruningLab .dcviz-bar button:enabled").first).to_be_visible()
+    until(page.page, lambda: page.page.evaluate(STIRRED) == 0, "labs that sleep lie still")
     run(page)
     assert problems(page) == []
 
