@@ -170,7 +170,7 @@ def encode(canvas, exact=False, level=1):
 
 
 def smaller(png):
-    """A chart's PNG bytes with a palette of 256 colours, as `encode` makes them: a third of the size, to be kept."""
+    """PNG bytes of a chart to be kept: with a palette of 256 colours, as `encode` makes it, packed well."""
     with Image.open(io.BytesIO(png)) as picture:
         return _png(picture if picture.mode == "P" else _few_colours(picture.convert("RGB")), optimize=True)
 

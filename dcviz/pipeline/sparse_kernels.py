@@ -234,7 +234,7 @@ def product(layer, x, kernel=None):
         needs = "the CPU and Numba" if kernel == "numba" else "Triton and a GPU"
         raise WeightError(f"the kernel {kernel!r} needs {needs}, and the inputs are on {x.device}")
     if kernel == "numba":
-        return _numba(layer, x, shape)
+        return _numba(layer, x)
     if not x.numel():
         return x.new_zeros(*shape[:-1], layer.shape[0])
     if kernel == "torch":
@@ -251,14 +251,14 @@ def _compiled():
     return sparse_kernels_numba
 
 
-def _numba(layer, x, shape):
+def _numba(layer, x):
     """The product by compiled code, which gets addresses: what they lead to is checked here and in ``product``."""
     if x.is_neg() or not x.is_contiguous():  # a view with the sign bit to be turned has other bytes than values
         x = x.resolve_neg().contiguous()
     rows, columns = layer.shape
-    n = 1 if len(shape) == 1 else shape[0]
+    n = 1 if x.ndim == 1 else len(x)
     if n <= 1 or int(torch.count_nonzero(x)) < _PASSES * columns:
-        y, (_, _, vector, numbers, _) = x.new_empty((*shape[:-1], rows)), layer.ready
+        y, (_, _, vector, numbers, _) = x.new_empty((*x.shape[:-1], rows)), layer.ready
         inputs, outputs = x.data_ptr(), y.data_ptr()
         for i in range(n):
             vector(numbers, inputs + 4 * columns * i, outputs + 4 * rows * i)

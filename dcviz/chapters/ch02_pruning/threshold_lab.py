@@ -114,7 +114,8 @@ class ThresholdLab(Lab):
         self._showing = True
         try:
             for entry, value in values.items():
-                entry.send_state("value" if entry.value == value else [])  # typed: the film has shown the nearest row's
+                if entry.value == value:  # typed: no change for Python, but the film has shown the nearest row's
+                    entry.send_state("value")
                 entry.value = value
         finally:
             self._showing = False

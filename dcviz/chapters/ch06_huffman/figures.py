@@ -40,7 +40,7 @@ def length_against_information(axes, counts, lengths, yours=None):
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(5, integer=True))
     axes.grid(color=theme.RC["grid.color"])
-    frame = {"frameon": True, "framealpha": 0.9, "edgecolor": "none", "fancybox": False}
+    frame = {"framealpha": 0.9, "fancybox": False}
     axes.legend(loc="upper left", handletextpad=0.3, borderaxespad=0.1, **frame)
     return points, ring, stars
 

@@ -78,6 +78,13 @@ def of_file(net):
     return found
 
 
+@cache
+def of_dense(net):
+    """{the paper's name of a layer: its ``Sketch``} of a dense AlexNet, too large to ship."""
+    names = models.paper_names("alexnet")
+    return {names[sketch.name]: sketch for sketch in shipped.sketches(net)}
+
+
 def one_cut(sketch, density, points=4096):
     """The ``Kept`` of a dense layer cut once by magnitude, by its ``Sketch``, which knows no signs: both are alike."""
     n = round(density * sketch.n)
@@ -104,9 +111,8 @@ def compared(net, dense):
 
     Those are one cut each, of fc6 to fc8's density and of fc8 to fc6's. ``dense`` is the name of its sketches.
     """
-    found, names = of_file(net), models.paper_names("alexnet")
+    found, before = of_file(net), of_dense(dense)
     few, many = found["fc6"].density, found["fc8"].density
-    before = {names[sketch.name]: sketch for sketch in shipped.sketches(dense) if sketch.name in names}
     return found | {
         f"fc8, cut on to {100 * few:.0f}%": found["fc8"].cut(few),
         f"dense fc6, cut once to {100 * many:.0f}%": one_cut(before["fc6"], many),

@@ -1,8 +1,7 @@
 """Numbers in this chapter's text that no record holds by itself; see `dcviz.evidence.prose`. Arguments are texts."""
 
 from dcviz.chapters.ch06_huffman import humps, tables
-from dcviz.nets import models
-from dcviz.pipeline import choices, shipped
+from dcviz.pipeline import choices
 
 
 def huffman_saves(net):
@@ -27,8 +26,7 @@ def kept_of(layer):
 
 def reach(layer):
     """The largest weight of a layer of the dense AlexNet, in standard deviations of the layer."""
-    names = models.paper_names("alexnet")
-    one = next(sketch for sketch in shipped.sketches("alexnet-cifar10") if names[sketch.name] == layer)
+    one = humps.of_dense("alexnet-cifar10")[layer]
     return max(abs(one.min), abs(one.max)) / one.std
 
 

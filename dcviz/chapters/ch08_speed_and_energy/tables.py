@@ -112,8 +112,7 @@ def table_9(machine=CORE_I7):
             (COUNTED, "weights from"): ", ".join(e.source.rsplit(" ", 1)[1] for e in counted.values()),
             (COUNTED, "gain"): counted["dense"].joules / counted["compressed"].joules,
         }
-    text = lambda x: x if isinstance(x, str) else f"{x:,.{int(x < 1000)}f}"  # noqa: E731
-    return _frame(table).map(text)
+    return _frame(table).map(lambda x: x if isinstance(x, str) else f"{x:,.{int(x < 1000)}f}")
 
 
 TITAN = "Titan X"

@@ -61,7 +61,7 @@ def legend(axes, **where):
     axes.plot([], [], label="published, bytes", **theme.line_style("paper", linestyle=""))
     hollow = theme.line_style("paper", linestyle="", markerfacecolor="white", markeredgewidth=1.8)
     axes.plot([], [], label="published, parameters", **hollow)
-    axes.legend(frameon=True, framealpha=0.92, edgecolor="none", **where)
+    axes.legend(framealpha=0.92, **where)
 
 
 def frontier_picture(model, shipped, before, seeds=(), low=15, high=2000, errors=(0.42, 1.2)):

@@ -123,15 +123,9 @@ class FrontierLab(Lab):
         self._put(path, [step for step in steps if step is not None])
         self._put(here, [self.point] if self.point else [])
         self._put(star, [self.live] if self.live else [])
-        start.set_data(self._start_line())
+        from_dense = [(self.point[0], self.dense_error), self.point] if self.point else []  # as the rivals' lines go
+        self._put(start, from_dense)
         self.picture_view.refresh()
-
-    def _start_line(self):
-        """From the dense net's error to the point, as the rivals' lines go from theirs."""
-        if self.point is None:
-            return [], []
-        size, error = self.point
-        return [self.dense_error, min(error, 0.98 * MOST)], [frontier_tables.DENSE_BYTES / size] * 2
 
     def _put(self, line, points):
         errors = [min(error, 0.98 * MOST) for _, error in points]
