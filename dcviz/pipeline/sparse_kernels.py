@@ -31,7 +31,8 @@ GAP_BITS = 8
 MAX_CODES = 2**8 - 1  # one of 256 places is for fillers
 KERNELS = ("numba", "torch", "triton")
 _FLOAT = torch.float32  # torch has a thousand names: cold, finding one takes microseconds
-_PASSES = 3  # a batch pays once its inputs, one by one, would take more than about three passes over all entries
+_PASSES = 2  # a batch pays once its inputs, one by one, would take more than about two passes over all entries
+_WIDTHS = (4, 8, 16, 32)  # inputs that are added at once
 _BLOCK = 2**18  # entries that the torch kernel unpacks at a time: some MB
 
 
@@ -263,9 +264,13 @@ def _numba(layer, x):
         for i in range(n):
             vector(numbers, inputs + 4 * columns * i, outputs + 4 * rows * i)
         return y
-    y = np.empty((rows, n), np.float32)
-    _compiled().batch(layer.entries, layer.starts, layer.codebook, x.detach().T.contiguous().numpy(), y)
-    return torch.from_numpy(y).T
+    width = next((width for width in _WIDTHS if n <= width), _WIDTHS[-1])
+    blocks = -(-n // width)
+    inputs = torch.nn.functional.pad(x.detach(), (0, 0, 0, -n % width)).reshape(blocks, width, columns)
+    y = np.empty((blocks, rows, width), np.float32)
+    inputs = inputs.transpose(1, 2).contiguous().numpy()
+    _compiled().batch(width)(layer.entries, layer.starts, layer.codebook, inputs, y)
+    return torch.from_numpy(y).transpose(1, 2).reshape(blocks * width, rows)[:n]
 
 
 def _torch(layer, x):
