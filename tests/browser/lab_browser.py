@@ -68,9 +68,10 @@ class Server:
     """JupyterLab on a free loopback port, serving `notebooks`; its own files go to `private`. Or Notebook 7: app.
 
     app     "lab" or "notebook"
+    settings of JupyterLab, {plugin: {name: value}}
     """
 
-    def __init__(self, notebooks, private, app="lab"):
+    def __init__(self, notebooks, private, app="lab", settings=SETTINGS):
         self.notebooks, private = Path(notebooks), Path(private)
         self.place = {"lab": "doc/tree", "notebook": "notebooks"}[app]
         options = {"lab": "LabApp", "notebook": "JupyterNotebookApp"}[app]
@@ -91,7 +92,7 @@ class Server:
             "DCVIZ_PROGRESS": str(private / "progress.json"),
             "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
         }
-        for name, content in SETTINGS.items():
+        for name, content in settings.items():
             file = private / "settings" / f"{name}.jupyterlab-settings"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(content))
