@@ -410,7 +410,7 @@ MOVE = """e => {
     else if (e.tagName === "BUTTON" || e.type === "checkbox" || e.type === "radio") e.click();
     else {
         const value = Number(e.value);
-        e.value = e.type === "number" || e.inputMode === "decimal" ? (value > 1 ? value - 1 : value + 1) : "2, 3";
+        e.value = e.inputMode ? (value > 1 ? value - 1 : value + 1) : "2, 3";
         tell("input", "change");
         e.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
     }

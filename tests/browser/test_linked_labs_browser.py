@@ -17,7 +17,7 @@ SHOWN = {
     "GradientLab": {},
     "CodebookLab": {"n": 1000, "bits": 5},
     "HuffmanLab": {"net": "lenet-300-100", "layer": "fc3", "stream": "weight codes"},
-    "DigitLab": {"density": 0.2},
+    "DigitLab": {"density": 20.0},
     "AllocationLab": {},
 }
 
@@ -98,7 +98,7 @@ def test_relative_index_without_a_kernel_is_python_s(page):
         assert " ".join(table.split()) == plain(python.table.value)
         kept = both.box.locator("[data-position][aria-pressed=true]")
         assert [int(cell.get_attribute("data-position")) for cell in kept.all()] == python.positions
-        assert both.box.locator("input[type=text]").input_value() == python.text.value
+        assert both.box.locator(".widget-text input").input_value() == python.text.value
 
 
 def test_blocks_without_a_kernel_are_python_s(page):
@@ -160,7 +160,7 @@ def test_the_codebook_s_cost_without_a_kernel_is_python_s(page):
         python.n, python.bits = python.n_slider.at(place), bits
         both.compare((place, bits))
         both.shapes()
-        numbers = both.box.locator("input[type=number]")
+        numbers = both.box.locator(".dcviz-number input")
         assert [int(numbers.nth(i).input_value()) for i in (0, 1)] == [python.n, bits]
 
 
@@ -212,6 +212,27 @@ def test_a_typed_number_of_merges_moves_play_too(page):
     box.get_by_role("button", name="play the merges").click()
     expect(entry).to_have_value("5")  # it goes on from 3
     box.get_by_role("button", name="pause").click()
+
+
+def test_numbers_without_a_kernel_are_taken_as_typed_or_refused_in_words(page):
+    density = page.locator(".dcviz-alive .dcviz-DigitLab .dcviz-number")
+    caption, field = page.locator(".dcviz-alive .dcviz-DigitLab .dcviz-caption"), density.locator("input")
+    merges = page.locator(".dcviz-alive .dcviz-HuffmanLab").get_by_label("merges done, as a number")
+    for typed, why in {"0,05": "From 1 to 100. It is still 20.", "abc": "“abc” is no number. It is still 20."}.items():
+        field.fill(typed)
+        field.press("Enter")
+        expect(density.get_by_role("alert")).to_have_text(why)
+        expect(caption).to_contain_text("(20%)")
+    field.fill("12,5")
+    field.press("Enter")
+    expect(density.get_by_role("alert")).to_have_text("")
+    expect(caption).to_contain_text("(12.6%)")  # the nearest step of the slider
+    field.fill("20 %")
+    field.press("Enter")
+    expect(caption).to_contain_text("(20%)")
+    merges.fill("2.5")
+    merges.press("Enter")
+    expect(merges).to_have_attribute("aria-invalid", "true")
 
 
 def test_a_digit_drawn_without_a_kernel_is_read_as_by_python(page):

@@ -95,7 +95,9 @@
       const drawn = (state) => state?._esm && !state._dom_classes?.includes("dcviz-number"); // an entry is a control, too
       if (!ends.some(([id]) => drawn(this.states[id]) || this.drives(id))) return;
       for (const [id, trait] of ends) {
-        const off = this.place.querySelector(`[data-model="${id}"]`);
+        const off = this.place.querySelector(`[data-model="${id}"]`), model = this.model(id);
+        model.set("disabled", false);
+        model.set("tooltip", model.get("tooltip")?.replace(` (${NEED})`, ""));
         off?.classList.remove("dcviz-off");
         off?.removeAttribute("title");
         for (const input of off?.querySelectorAll("input, select, button") ?? []) {
@@ -103,7 +105,7 @@
           input.setAttribute("aria-label", (input.getAttribute("aria-label") ?? input.textContent).replace(` (${NEED})`, ""));
         }
         for (const [other, its] of ends)
-          if (other !== id) this.model(id).on(`change:${trait}`, () => this.model(other).set(its, this.model(id).get(trait)));
+          if (other !== id) model.on(`change:${trait}`, () => this.model(other).set(its, model.get(trait)));
       }
     }
 
@@ -122,10 +124,9 @@
       if (!state || state._dom_classes?.some((one) => ["dcviz-alert", "dcviz-bar"].includes(one)) || this.runs(state)) return;
       const layout = this.of(state.layout) ?? {};
       if (layout.display === "none") return;
-      const typed = state._dom_classes?.includes("dcviz-number");
-      if (state._esm && !typed) return this.view(name, state, parent, layout);
+      if (state._esm) return this.view(name, state, parent, layout);
       if (state._dom_classes?.includes("dcviz-prediction")) return this.question(state, parent);
-      const kind = typed ? "NumberEntry" : state._model_name.replace(/Model$/, "");
+      const kind = state._model_name.replace(/Model$/, "");
       const node = BOXES.has(kind) ? this.children(kind, state, parent) : this.control(name, kind, state, parent);
       if (!node) return;
       node.classList.add(...(state._dom_classes ?? []));
@@ -140,7 +141,19 @@
       }
       const node = make("div", (state._dom_classes ?? []).join(" "), parent);
       if (layout.width) node.style.width = layout.width;
-      this.waiting.push({ id: name.replace("IPY_MODEL_", ""), state, node });
+      const id = name.replace("IPY_MODEL_", "");
+      if (state._dom_classes?.includes("dcviz-number")) {
+        this.off(node, id);
+        Object.assign(state, { disabled: true, tooltip: `${state.tooltip || state.description} (${NEED})` });
+      }
+      this.waiting.push({ id, state, node });
+    }
+
+    // A control that needs Python, until it is linked to what is drawn here.
+    off(node, id) {
+      node.classList.add("dcviz-off");
+      node.title = NEED;
+      node.dataset.model = id;
     }
 
     children(kind, state, parent) {
@@ -175,12 +188,10 @@
         if (index) return first.tagName === "SELECT" ? first.selectedIndex : i;
         if (first.type === "checkbox") return first.checked;
         if (first.type === "text") return first.value;
-        if (first.type === "range") return log ? 10 ** Number(first.value) : Number(first.value);
-        const [low, high] = [model.get("min") ?? -Infinity, model.get("max") ?? Infinity];
-        return first.value === "" ? model.get(trait) : Math.min(Math.max(Number(first.value), low), high);
+        return log ? 10 ** Number(first.value) : Number(first.value);
       };
       model.on(`change:${trait}`, show);
-      inputs.forEach((one, i) => one.addEventListener({ BUTTON: "click", INPUT: one.type === "number" ? "change" : "input" }[one.tagName] ?? "change", () => {
+      inputs.forEach((one, i) => one.addEventListener({ BUTTON: "click", INPUT: "input" }[one.tagName] ?? "change", () => {
         model.set(trait, read(i));
         model.save_changes();
       }));
@@ -199,12 +210,11 @@
         return text;
       }
       if (!CONTROLS[kind]) return null;
-      const node = make("div", "jupyter-widgets widget-inline-hbox dcviz-off", parent);
-      node.title = NEED;
+      const node = make("div", "jupyter-widgets widget-inline-hbox", parent);
       const label = make("label", "widget-label", node);
       label.textContent = state.description ?? "";
       const id = name.replace("IPY_MODEL_", ""), inputs = CONTROLS[kind](state, node, label);
-      node.dataset.model = id;
+      this.off(node, id);
       this.follow(this.model(id), inputs);
       for (const input of inputs) {
         input.disabled = true;
@@ -223,7 +233,6 @@
     one.value = value;
     return [one];
   };
-  const number = (state, node) => input("number", state.value, node, "widget-text");
   const slider = (state, node) => {
     const one = make("input", "", node);
     Object.assign(one, { type: "range", min: state.min, max: state.max, step: state._model_name.startsWith("Int") ? state.step : "any" });
@@ -231,7 +240,6 @@
     return [one];
   };
   const CONTROLS = {
-    NumberEntry: number, BoundedFloatText: number, BoundedIntText: number, FloatText: number, IntText: number,
     Text: (state, node) => input("text", state.value, node, "widget-text"),
     IntSlider: slider, FloatSlider: slider, FloatLogSlider: slider,
     Dropdown: (state, node) => {
