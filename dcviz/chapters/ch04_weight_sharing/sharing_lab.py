@@ -11,7 +11,7 @@ from dcviz.errors import check_known
 from dcviz.ideas.kmeans import INITS, Lloyd, compression_rate
 from dcviz.ideas.pruning import check_layers
 from dcviz.labkit import theme
-from dcviz.labkit.base import Lab, RunButton, html, row
+from dcviz.labkit.base import Lab, Prediction, RunButton, html, row
 from dcviz.labkit.codebook_view import CodebookView
 from dcviz.labkit.controls import choices
 from dcviz.labkit.film import Film
@@ -22,6 +22,8 @@ from dcviz.labkit.linked_picture import LinkedPicture
 from dcviz.labkit.markup import counted, drawn, visible
 from dcviz.pipeline import shipped, sources
 
+STARTS = "ch04-large"
+"""The question that one curve for each start answers."""
 MOST_K = 64
 """The largest k of the slider."""
 VALUE_BITS = 32  # a weight before sharing: float32
@@ -105,8 +107,13 @@ class SharingLab(Lab):
             self._found[key] = self._lloyd().settle(start)[0] if lloyd else start
         return self._found[key]
 
+    @property
+    def _later(self):
+        """Whether the curves of all starts would answer STARTS, which comes after this lab's own question."""
+        return self.prediction is not None and self.prediction.key not in (None, STARTS) and not Prediction.told(STARTS)
+
     def _calculate(self, init, k, veiled):
-        """The numbers of a start with k centroids; `veiled` ones do not answer the lab's question."""
+        """The numbers of a start with k centroids; `veiled` ones do not answer the question of the starts."""
         self._at, self._veiled = (init, k), veiled
         self.centroids = self.centroids_of(init, k=k)
         self.sizes = self._lloyd().assign_sizes(self.centroids)
@@ -176,7 +183,7 @@ class SharingLab(Lab):
             self.view.show(self.values)
             self.view.label = f"weight w of {visible(self.layer, 40)}"
             self._shown = self.pruned, self.layer
-        self._calculate(self.init, self.k, self.waits)
+        self._calculate(self.init, self.k, self.waits or self._later)
         self.view.codebook(self.centroids, self.sizes)
         titles = (
             "rounding error, " + ("after k-means" if self.lloyd else "at the start"),
@@ -213,24 +220,25 @@ class SharingLab(Lab):
         self._axes[0].set_ylim(0, round_top(1.25 * reached))  # the legend stands above all lines
 
     def tabulate(self):
-        key = self.pruned, self.layer, self.lloyd, self.seed, dict(self.measured)
+        key = self.pruned, self.layer, self.lloyd, self.seed, dict(self.measured), self._later
         distinct = len(np.unique(self.values))
         at = {"init": range(len(INITS)), "k": range(2, min(MOST_K, distinct) + 1)}
         self.film.shoot(key, at, lambda: self._frames(at["k"]))
 
     def _frames(self, ks):
+        veiled = self._later
         try:
             for init in INITS:
-                self._calculate(init, ks[0], veiled=False)
+                self._calculate(init, ks[0], veiled)
                 self._place()
                 looks = self.figure_view.looks()
                 for k in ks:
-                    self._calculate(init, k, veiled=False)
+                    self._calculate(init, k, veiled)
                     self._place()
                     codebook = self.centroids.tolist(), self.sizes.tolist()
                     yield [self.describe(), *codebook, self.figure_view.where(), looks]
         finally:
-            self._calculate(self.init, self.k, self.waits)
+            self._calculate(self.init, self.k, self.waits or self._later)
             self._place()
 
     def describe(self):

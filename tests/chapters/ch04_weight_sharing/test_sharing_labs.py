@@ -92,6 +92,21 @@ def test_sharing_s_film_tells_nothing_until_its_question_is_answered():
     assert sum(map(bool, lab.figure_view.shapes[1:4])) == 3
 
 
+def test_the_lab_of_an_earlier_question_tells_nothing_of_the_starts_before_theirs():
+    lab = sharing(k=5, prediction=Prediction("how many?", key="ch04-two-values", truth=3))
+    starts = Prediction("which?", options=["linear", "density"], key="ch04-large", truth="linear")
+    lab.prediction.commit(2)
+    for k in (6, 7):  # before that question has its answer, and after
+        lab.k = k
+        lab.tabulate()
+        told = starts.answered
+        assert ("of their own size" in lab.caption.value) == told
+        assert sum(map(bool, lab.figure_view.shapes[1:4])) == (3 if told else 1)
+        row = lab.film.frame(k - 2)
+        assert (row[0], row[3]) == (lab.caption.value, lab.figure_view.shapes)
+        starts.commit("linear")
+
+
 def test_sharing_another_layer_draw_and_round_trip():
     lab = sharing(k=8)
     lab.layer = "conv1"
