@@ -114,7 +114,7 @@ class Fitted(widgets.DOMWidget):
 class FigureImage(Fitted, widgets.Image):
     """Shows `figure`; after changing its artists call `refresh()`, or `redraw()` when anything else changed.
 
-    moving   artists that change often (lines, images, patches; no text): drawn over a saved background
+    moving   artists that change often (lines, images, patches), and texts over them: drawn over a saved background
     alt      what the picture shows, in words; the lab's caption hands it to the page
     sharp    pixels of the picture per pixel of the page; more looks crisper on a laptop's display
     exact    keep every colour (slower): for photographs, not for charts

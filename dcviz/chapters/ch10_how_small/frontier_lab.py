@@ -70,7 +70,9 @@ class FrontierLab(Lab):
         self.button = RunButton("Run it now, quickly", self._work, self._done, self.fail)
         figure, self.axes = theme.figure(12, 5.4)
         self.marks = self._draw(self.axes)
-        self.picture_view = FigureImage(figure, self.marks, alt="ratio against error of recipes and published results")
+        self.picture_view = FigureImage(
+            figure, [*self.marks, *self.axes.texts], alt="ratio against error: recipes, published results"
+        )
         return [row(density, training), row(*boxes), self.button, self.picture_view]
 
     @property
@@ -182,11 +184,12 @@ class FrontierLab(Lab):
         rows = figures.published(axes, "LeNet-300-100")
         names = "\n".join(f"{number} {row['method']}" for number, row in rows.items())
         axes.text(1.02, 1, names, transform=axes.transAxes, va="top", fontsize=12, linespacing=1.5)
+        ring = {"linestyle": "", "markerfacecolor": "none", "markeredgewidth": 3}  # what lies under it is seen
         looks = (
             ("recorded, same training", theme.line_style("recorded", linestyle="", markersize=6)),
             ("part by part", theme.line_style("ours", linestyle="-", marker=".", linewidth=1.8)),
-            ("your recipe (recorded)", theme.line_style("ours", linestyle="", markersize=17, markeredgecolor="black")),
-            ("your recipe (live)", theme.line_style("guess", linestyle="", markersize=22, markeredgecolor="black")),
+            ("your recipe (recorded)", theme.line_style("ours", markersize=17, **ring)),
+            ("your recipe (live)", theme.line_style("guess", markersize=22, **ring)),
         )
         lines = [axes.plot([], [], label=label, zorder=5, **style)[0] for label, style in looks]
         figures.legend(axes, loc="lower right")

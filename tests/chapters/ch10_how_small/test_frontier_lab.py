@@ -24,6 +24,8 @@ def test_the_point_is_the_recorded_one(lab):
         x, y = (data[0] for data in lab.marks[2].get_data())
         assert (x, y) == (error, tables.DENSE_BYTES / size)
         assert f"{size:,} bytes" in plain(lab.caption.value)
+        assert {mark.get_markerfacecolor() for mark in lab.marks[2:4]} == {"none"}, "what lies under it is seen"
+        assert lab.picture_view.moving[-8].get_text() == "1", "no mark is drawn over a number"
 
 
 def test_a_line_leads_from_the_dense_nets_error_to_the_point_as_for_the_rivals(lab):
