@@ -438,7 +438,7 @@ for method, call in calls.items():
 # caches of *your* processor:
 
 # %% tags=["nbval-ignore-output"]
-print(", ".join(f"{name} {size >> 10} KiB" for name, size in energy.caches().items()) or "not told by this system")
+print(", ".join(f"{name} {size >> 10} KB" for name, size in energy.caches().items()) or "not told by this system")
 
 # %% tags=["subslide", "nbval-ignore-output"]
 tables.table_9()

@@ -115,12 +115,13 @@ class BigNetLab(ThresholdLab):
     def describe(self):
         kept, n, printed = self.densities[self.layer], self.sketch.n, self.printed[self.layer]
         return html(
-            "<b>{axis}</b>: threshold <b>{threshold:.3g}</b> = {quality:.2f} × std keeps "
+            "<b>{name}</b> ({layer}): threshold <b>{threshold:.3g}</b> = {quality:.2f} × std keeps "
             "<b>{kept:.1f}%</b> of {n:,} weights (Table 4 keeps {printed:.0f}%). The same quality in all "
             "layers leaves <b>{share:.1f}%</b> of {weights:,} weights, about "
             "<b>{bytes:.1f} MB</b> with {index_bits}-bit relative index and float32 values instead of "
             "{dense:.1f} MB. Computed from sketches of {sketches} layers.",
-            axis=self.axis(),
+            name=self.names[self.layer],
+            layer=self.layer,
             threshold=self._at,
             quality=self.quality_at(self._at),
             kept=100 * kept,

@@ -25,7 +25,7 @@ class PhoneLab(Lab):
                    language model, and one inference of it a token
     gigabytes      peak memory bandwidth, GB per second
     gigaflops      peak float32 operations, billions per second
-    cache          last-level cache, MiB
+    cache          last-level cache, MB as makers count it: 2^20 bytes
     rate           pictures or tokens per second, for the power
     the rest       see `phones.Assumptions`; entries in millions per second
 
@@ -82,7 +82,7 @@ class PhoneLab(Lab):
         entries = {
             "gigabytes": ("memory", "GB/s", 2000),
             "gigaflops": ("computing", "billion/s", 1e5),
-            "cache": ("cache", "MiB", 1000),
+            "cache": ("cache", "MB", 1000),
             "entries": ("compressed entries", "million/s", 1e5),
             "bandwidth_share": ("share of bandwidth reached", "", 1),
             "compute_share": ("share of computing reached", "", 1),

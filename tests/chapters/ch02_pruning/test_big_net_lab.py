@@ -32,6 +32,7 @@ def test_every_layer_gets_the_same_multiple_of_its_deviation(lab, weights):
         bar = lab.bars[list(weights).index(name)]
         assert bar.get_height() == pytest.approx(100 * lab.densities[name])
     assert lab.kept == pytest.approx(sum(lab.densities[name] * w.size for name, w in weights.items()))
+    assert plain(lab.caption.value).startswith("fc6 (classifier.1): threshold 0.")
     assert f"{100 * lab.densities['classifier.1']:.1f}%" in plain(lab.caption.value)
 
 
