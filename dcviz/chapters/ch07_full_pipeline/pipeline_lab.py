@@ -13,6 +13,7 @@ from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, Stopped, html, joined, labelled_slider, row
 from dcviz.labkit.buttons import Download, Play
 from dcviz.labkit.ghost import Ghost
+from dcviz.labkit.markup import counted
 from dcviz.nets import datasets
 from dcviz.pipeline import recipes, shipped, sources
 
@@ -157,8 +158,10 @@ class PipelineLab(Lab):
         if not self.is_current:
             sizes = joined(", ", (html("{} {:.1%}", name, layer.density) for name, layer in self.recipe.layers.items()))
             text = self.say(
-                "<b>{net}</b> will keep: {sizes} of its weights. Press <b>Run the pipeline</b> to see their bytes.",
+                "<b>{net}</b> will keep: {sizes} of its weights, with codes of {bits} bits ({init} start), gaps of "
+                "{index_bits} and {length} of retraining. Press <b>Run the pipeline</b> to see their bytes.",
                 sizes=sizes,
+                length=counted(self.epochs, "epoch"),
             )
         if self.result is None:
             return text
