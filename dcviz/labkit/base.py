@@ -234,11 +234,6 @@ class Lab(widgets.VBox):
         for name, widget in widgets.items():
             self.bind(widget, name)
 
-    def bind_percent(self, widget, name):
-        """As `bind`, for a share 0..1 that the widget shows in percent."""
-        percent = (lambda share: float(f"{100 * share:.6g}"), lambda shown: float(f"{shown / 100:.8g}"))
-        traitlets.link((self, name), (widget, "value"), transform=percent)
-
     def guard(self, function):
         """`function`, but an exception goes to the lab's alert instead of a log nobody reads.
 

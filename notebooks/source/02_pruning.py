@@ -218,13 +218,13 @@ repaired = Prediction(
     high=60.0,
     unit="%",
     key="ch02-retrained",
-    truth=lambda lab: lab.finished_error(density=0.08, method="one cut", epochs=3.0),
+    truth=lambda lab: lab.finished_error(density=8.0, method="one cut", epochs=3.0),
 )
 # %% tags=["question", "lecture"]
 repaired
 # %% tags=["subslide", "more"]
 mine = check.mask_for_density.trusted(my_mask_for_density)
-lab = RetrainingLab(density=0.08, method="one cut", epochs=3.0, prediction=repaired, prune=mine)
+lab = RetrainingLab(density=8.0, method="one cut", epochs=3.0, prediction=repaired, prune=mine)
 lab
 # %% tags=["fragment", "lecture"]
 repaired.tell()
@@ -321,7 +321,7 @@ method = Prediction(
 # %% tags=["question", "lecture"]
 method
 # %% tags=["subslide", "more"]
-RetrainingLab(density=0.02, method="one cut", epochs=4.0, prediction=method)
+RetrainingLab(density=2.0, method="one cut", epochs=4.0, prediction=method)
 # %% tags=["fragment", "lecture"]
 method.tell()
 

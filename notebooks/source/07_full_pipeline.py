@@ -445,13 +445,13 @@ kept = Prediction(
     high=100.0,
     unit="%",
     key="ch07-own-net",
-    truth=lambda lab: lab.share_kept(density=0.1, bits=4, epochs=2),
+    truth=lambda lab: lab.share_kept(density=10.0, bits=4, epochs=2),
 )
 # %% tags=["question", "lecture"]
 kept
 # %% tags=["subslide", "more", "nbval-ignore-output"]
 to_train = {"data": loader, "loss": torch.nn.functional.cross_entropy, "evaluate": error}
-own_lab = OwnNetLab(own, **to_train, density=0.1, bits=4, epochs=2, prediction=kept)
+own_lab = OwnNetLab(own, **to_train, density=10.0, bits=4, epochs=2, prediction=kept)
 own_lab
 # %% tags=["fragment", "lecture"]
 kept.tell()

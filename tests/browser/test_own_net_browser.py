@@ -11,7 +11,7 @@ from dcviz import archive
 
 @pytest.fixture(scope="module")
 def name(served):
-    cell = "from dcviz.labs import OwnNetLab\nOwnNetLab(density=0.2)"
+    cell = "from dcviz.labs import OwnNetLab\nOwnNetLab(density=20)"
     return write_notebook(served / "test_own_net.ipynb", cell).name
 
 

@@ -385,16 +385,6 @@ def test_the_bar_sends_the_picture(monkeypatch):
     assert Image.open(io.BytesIO(data)).size[0] > 100
 
 
-def test_a_share_is_shown_in_percent():
-    lab = TinyLab()
-    slider = labelled_slider("share", 8.0, 0.0, 100.0, unit="%")
-    lab.bind_percent(slider, "number")
-    lab.number = 0.07
-    assert slider.value == slider.entry.value == 7
-    slider.entry.value = 29
-    assert lab.number == 0.29
-
-
 def test_starting_with_wait_while_a_run_goes_on_waits_for_it_and_then_works():
     began, go, seen = threading.Event(), threading.Event(), []
 

@@ -50,10 +50,10 @@ class DigitLab(Lab):
     """Draw a digit; LeNet-300-100, dense and pruned, says what it is.
 
         DigitLab()
-        DigitLab(density=0.1)
+        DigitLab(density=10.0)
 
     drawing   784 hexadecimal digits, the 28 x 28 pixels row by row, 0 for paper, f for ink
-    density   share of each layer's weights that stays, the largest magnitudes; nothing is retrained
+    density   percent of each layer's weights that stays, the largest magnitudes; nothing is retrained
 
     `dense` and `pruned`, the probabilities of the ten digits, give what the views show.
     """
@@ -61,7 +61,7 @@ class DigitLab(Lab):
     heading = html("Draw a digit <small>and prune the net that reads it</small>")
     state_names = ("drawing", "density")
     drawing = traitlets.Unicode()
-    density = traitlets.Float(0.3, min=0.01, max=1)
+    density = traitlets.Float(30.0, min=1, max=100)
 
     @traitlets.default("drawing")
     def _first(self):
@@ -76,8 +76,8 @@ class DigitLab(Lab):
     def build(self):
         self.view = DigitView(examples=list(drawn_digit.examples()))
         self.bind(self.view, "drawing", "drawing")
-        self.slider = inline_slider("density", 100 * self.density, 1.0, 100.0, 0.02, log=True, unit="%")
-        self.bind_percent(self.slider, "density")
+        self.slider = inline_slider("density", self.density, 1.0, 100.0, 0.02, log=True, unit="%")
+        self.bind(self.slider, "density")
         self.film = DigitFilm(
             {"density": (self.slider, "value"), "drawing": (self.view, "drawing")},
             [(self.caption, "value"), (self.view, "shares")],
@@ -85,7 +85,7 @@ class DigitLab(Lab):
         return [self.slider, self.view, self.film]
 
     def update(self):
-        cuts, self.kept = cut(self.density)
+        cuts, self.kept = cut(self.density / 100)
         self.dense = drawn_digit.probabilities(self.drawing, [0.0] * len(cuts))
         self.pruned = drawn_digit.probabilities(self.drawing, cuts)
         self.view.shares = [self.dense.tolist(), self.pruned.tolist()]

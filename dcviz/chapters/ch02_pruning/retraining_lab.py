@@ -29,10 +29,10 @@ class RetrainingLab(Lab):
     """Prune a shipped LeNet, retrain it on the 4,000 bundled digits and watch.
 
         RetrainingLab()                                            # LeNet-300-100, fc1 to 8%, one cut
-        RetrainingLab(density=0.03, method="gradual", epochs=8.0)
+        RetrainingLab(density=3.0, method="gradual", epochs=8.0)
 
     net, layer  whose histograms are shown; all layers are pruned
-    density     share of fc1's weights that stay; the other layers keep in the paper's proportions
+    density     percent of fc1's weights that stay; the other layers keep in the paper's proportions
     method      "one cut", "five cuts" or "gradual": when the cuts come while the net retrains
     epochs      how long to retrain
     moment      which of the last run's pictures is shown: 0 right after the first cut, 24 the end
@@ -47,7 +47,7 @@ class RetrainingLab(Lab):
 
     net = traitlets.Enum(NETS, NETS[0])
     layer = traitlets.Unicode("fc1")
-    density = traitlets.Float(0.08, min=0.01, max=1)
+    density = traitlets.Float(8.0, min=1, max=100)
     method = traitlets.Enum(tuple(METHODS), "one cut")
     epochs = traitlets.Float(3.0, min=0.1, max=20)
     moment = traitlets.Int(MOMENTS, min=0, max=MOMENTS)
@@ -97,7 +97,7 @@ class RetrainingLab(Lab):
 
     def mask(self, layer):
         """Which of a layer's weights one cut keeps: by the learner's own function, or by dcviz's."""
-        weights, density = self.dense()[0][layer], densities(self.net, self.density)[layer]
+        weights, density = self.dense()[0][layer], densities(self.net, self.density / 100)[layer]
         mine = self.prune(weights.copy(), density) if self.prune and self.method == "one cut" else None
         self.own = mine is not None
         if not self.own:
@@ -126,14 +126,13 @@ class RetrainingLab(Lab):
         self.method_choice = widgets.Dropdown(options=tuple(METHODS), description="method", layout={"width": "220px"})
         self.layer_choice.observe(self.guard(self._choose_layer), "value")
         self.bind_all(net=self.net_choice, method=self.method_choice)
-        self.density_slider = inline_slider("density of fc1", 100 * self.density, 1.0, 100.0, log=True, unit="%")
+        self.density_slider = inline_slider("density of fc1", self.density, 1.0, 100.0, log=True, unit="%")
         self.epochs_slider = inline_slider("epochs", self.epochs, 0.1, 20.0, 0.1, width="200px")
         self.moment_slider = inline_slider("moment", self.moment, 0, MOMENTS)
         self.play = Play(label="play the film", interval=300, value=self.moment)
         moment = (self.moment_slider, "moment"), (self.play, "moment")
-        for widget, name in ((self.epochs_slider, "epochs"), *moment):
+        for widget, name in ((self.density_slider, "density"), (self.epochs_slider, "epochs"), *moment):
             self.bind(widget, name)
-        self.bind_percent(self.density_slider, "density")
         self.run = RunButton("Cut and retrain", self._work, lambda _: None, self.fail)
         self.forget_button = widgets.Button(description="Forget the runs")
         self.forget_button.on_click(self.guard(lambda _: self.forget()))
@@ -210,7 +209,7 @@ class RetrainingLab(Lab):
 
     def describe(self):
         weights, dense_error = self.dense()
-        each = densities(self.net, self.density)
+        each = densities(self.net, self.density / 100)
         kept = joined(", ", (html("{} {:.3g}%", name, 100 * share) for name, share in each.items()))
         _, _, cut, _, threshold = self.histograms()
         whose = {True: " by your own function", False: ""}[self.own]
@@ -230,7 +229,7 @@ class RetrainingLab(Lab):
         film = self.film
         if film is None:
             return self.say(
-                "{text} Not retrained yet: press the button (<i>{method}</i>, {steps:,} steps).",
+                "{text} Not retrained yet: press the button (<i>{method}</i>, {epochs:.3g} epochs, {steps:,} steps).",
                 text=text,
                 steps=self._steps(),
             )
@@ -278,13 +277,13 @@ class RetrainingLab(Lab):
 
     def _work(self, progress):
         data, schedule, total = datasets.digits(), self.schedule, self._steps()
-        dense, each, net = self.dense()[0], densities(self.net, self.density), shipped.dense(self.net)
+        dense, each, net = self.dense()[0], densities(self.net, self.density / 100), shipped.dense(self.net)
         masks = {name: self.mask(name) for name in each}
         if self.own:
             constraint = retraining.Masked(net, masks)
         else:
             constraint = retraining.Gradual(net, each, total, **METHODS[self.method])
-        label = f"{self.method}, {100 * self.density:.3g}%"
+        label = f"{self.method}, {self.density:.3g}%"
         made_with = {name: getattr(self, name) for name in ("net", "density", "method", "epochs")}
         film = Film(self._wanted(), label, total, made_with)
         edges = {name: edges_of(w) for name, w in dense.items()}

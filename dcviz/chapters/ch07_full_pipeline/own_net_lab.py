@@ -43,7 +43,7 @@ class OwnNetLab(Lab):
     state_names = ("net", "density", "bits", "epochs")
 
     net = traitlets.Unicode("lenet-300-100")
-    density = traitlets.Float(0.1, min=0.01, max=1.0)
+    density = traitlets.Float(10.0, min=1, max=100)
     bits = traitlets.Int(4, min=2, max=8)
     epochs = traitlets.Int(2, min=0, max=30)
 
@@ -88,7 +88,7 @@ class OwnNetLab(Lab):
         """The recipe of the controls, but for a setting {state: value}."""
         density, bits, epochs = (setting.get(name, getattr(self, name)) for name in self.state_names[1:])
         epochs = epochs if self.trains else 0
-        return choosing.recipe_for(self.module, density=round(density, 4), bits=bits, epochs=epochs)
+        return choosing.recipe_for(self.module, density=round(density / 100, 4), bits=bits, epochs=epochs)
 
     def share_kept(self, **setting):
         """Percent of the file that the tensors kept as they are take; None before a run.
@@ -105,8 +105,8 @@ class OwnNetLab(Lab):
         """Bytes to expect before Huffman coding, fillers and codebooks included, all else kept as it is."""
         weights = sum(self._sizes.values())
         bits = weights * self.bits
-        if self.density < 1:
-            bits = sum(expected_bits(self.density, n, self.bits, INDEX_BITS) for n in self._sizes.values())
+        if self.density < 100:
+            bits = sum(expected_bits(self.density / 100, n, self.bits, INDEX_BITS) for n in self._sizes.values())
         kept = self._dense - sum(self._before.values())
         return round(bits / 8 + len(self._sizes) * 4 * 2**self.bits + kept)
 
@@ -119,7 +119,7 @@ class OwnNetLab(Lab):
             tooltip="a .safetensors, .pt or .dcz file",
         )
         self.upload.observe(self.guard(self._uploaded), "value")
-        density = labelled_slider("share of weights kept", self.density, 0.01, 1.0, 0.01)
+        density = labelled_slider("weights kept", self.density, 1.0, 100.0, 1.0, unit="%")
         bits = labelled_slider("bits per weight code", self.bits, 2, 8)
         parts = [(density, "density"), (bits, "bits")]
         if self.trains:
@@ -176,7 +176,7 @@ class OwnNetLab(Lab):
             last = "" if self.result is None else " The picture and the file are of your last run, with another recipe."
             return self.say(
                 "<b>{net}</b>: {dense:,} bytes. {named} tensors with {weights:,} weights are compressed, the rest is "
-                "kept as it is. At {density:.0%} and {bits} bits expect about <b>{expected:,} bytes</b>, {ratio:.1f}x "
+                "kept as it is. At {density:g}% and {bits} bits expect about <b>{expected:,} bytes</b>, {ratio:.1f}x "
                 "smaller, before Huffman coding takes off some more. {training} Press <b>Run the pipeline</b>.{last}",
                 last=last,
                 dense=self._dense,

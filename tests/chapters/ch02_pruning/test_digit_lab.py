@@ -64,7 +64,7 @@ def _layers_at(density):
 
 def test_density_and_drawing_move_everything(lab):
     before = repr(lab)
-    lab.density = 1.0
+    lab.density = 100.0
     np.testing.assert_array_equal(lab.dense, lab.pruned)
     lab.view.drawing = drawn_digit.examples()[7]  # as the browser sets it
     assert "The dense net reads 7" in plain(lab.caption.value)

@@ -21,7 +21,7 @@ def run():
 
 
 def test_before_a_run_the_cut_is_shown_and_nothing_is_retrained():
-    lab = RetrainingLab(density=0.1)
+    lab = RetrainingLab(density=10.0)
     edges, before, cut, now, threshold = lab.histograms()
     weights = retraining.weights_of(shipped.dense("lenet-300-100"))["fc1"]
     mask = pruning.mask_from_density(weights, 0.1)
@@ -68,11 +68,11 @@ def test_the_film_can_be_wound_back(run):
 
 
 def test_another_density_shows_its_cut_and_no_film(run):
-    run.density = 0.03
+    run.density = 3.0
     assert run.film is None
     assert run.artists["bars"][1].get_data().values.sum() == round(0.03 * 235_200)
     assert len(run.lines) == 1  # the run stays in the lower axes
-    run.density = 0.08
+    run.density = 8.0
     assert run.film is not None
 
 
@@ -132,14 +132,14 @@ def test_a_function_that_is_not_written_yet_or_wrong():
     assert "returns nothing yet" in lab.caption.value
     assert lab.histograms()[2].sum() == 18_816
     lab.prune = lambda weights, density: weights * 2
-    lab.density = 0.1
+    lab.density = 10.0
     assert "not a bool mask of shape (300, 784)" in lab.error
 
 
 def test_repr_and_picture(run):
     text = repr(run)
     assert text == (
-        "RetrainingLab(net='lenet-300-100', layer='fc1', density=0.08, method='one cut', epochs=0.4, moment=24)"
+        "RetrainingLab(net='lenet-300-100', layer='fc1', density=8.0, method='one cut', epochs=0.4, moment=24)"
     )
     assert repr(labs.recreate(text)) == text
     assert len(run.picture().axes) == 4

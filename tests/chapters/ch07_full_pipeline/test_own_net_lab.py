@@ -22,7 +22,7 @@ def test_a_module_with_data_is_retrained_and_its_report_is_said(tmp_path):
     data = [(torch.rand(32, 40), torch.randint(0, 30, (32,))) for _ in range(3)]
     net = own_net()
     before = {key: value.clone() for key, value in net.state_dict().items()}
-    lab = OwnNetLab(net, data=data, loss=nn.functional.cross_entropy, evaluate=lambda net: 7.25, density=0.2, epochs=1)
+    lab = OwnNetLab(net, data=data, loss=nn.functional.cross_entropy, evaluate=lambda net: 7.25, density=20.0, epochs=1)
     assert lab.net == "Sequential"
     assert f"{lab.expected:,} bytes" in plain(lab.caption.value)
     assert lab.result is None
@@ -37,7 +37,7 @@ def test_a_module_with_data_is_retrained_and_its_report_is_said(tmp_path):
     assert all(torch.equal(before[key], value) for key, value in net.state_dict().items())
     norm = sum(row.parts["kept"] for row in report.layers if row.name.startswith("1."))
     assert norm >= 4 * 4 * 60 + 8
-    assert lab.share_kept(density=0.2, epochs=1) == round(100 * norm / report.file_bytes, 1)
+    assert lab.share_kept(density=20.0, epochs=1) == round(100 * norm / report.file_bytes, 1)
     assert lab.share_kept(bits=5) is None
     lab.result.save(tmp_path / "own.dcz")
     again = dcviz.open(tmp_path / "own.dcz", into=own_net())
@@ -46,7 +46,7 @@ def test_a_module_with_data_is_retrained_and_its_report_is_said(tmp_path):
     lab.bits = 3
     assert (lab.result, lab.download.data) == (result, file), "a result stays until there is another"
     assert "with another recipe" in lab.caption.value
-    assert lab.share_kept(density=0.2, epochs=1) is None
+    assert lab.share_kept(density=20.0, epochs=1) is None
     lab.bits = 4
     assert "7.25 before, 7.25 after" in plain(lab.caption.value)
 
@@ -102,7 +102,7 @@ def test_a_file_that_is_none_is_said_in_the_lab():
 def test_the_pipeline_lab_of_another_net_is_this_one(tmp_path):
     torch.save(own_net().state_dict(), tmp_path / "own.pt")
     for source in (own_net(), own_net().state_dict(), str(tmp_path / "own.pt")):
-        assert type(PipelineLab(source, density=0.5)) is OwnNetLab
+        assert type(PipelineLab(source, density=50)) is OwnNetLab
     assert type(PipelineLab("lenet-5")) is PipelineLab
     with pytest.raises(NetError):
         PipelineLab(5)
