@@ -28,7 +28,7 @@ function general(x, digits) { // as Python's format(x, f".{digits}g")
   if (e >= -4 && e < digits) return trimmed(x.toFixed(Math.max(0, digits - 1 - e)));
   return `${trimmed(mantissa)}e${e < 0 ? "-" : "+"}${String(Math.abs(e)).padStart(2, "0")}`;
 }
-const three = (x) => (x === 0 ? "0" : Number(x.toPrecision(3)).toString());
+const three = (x) => (x === 0 ? "0" : Number(x.toPrecision(3)).toString().replace("-", "−"));
 const short = (x) => (x >= 1e6 ? three(x / 1e6) + "M" : x >= 1e3 ? three(x / 1e3) + "k" : String(Math.round(x)));
 
 // tick positions at 1, 2 or 5 times a power of ten, about `wanted` of them

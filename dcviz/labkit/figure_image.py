@@ -176,7 +176,10 @@ def smaller(png):
 
 
 def _few_colours(picture):
-    return picture.quantize(256, method=Image.Quantize.FASTOCTREE)
+    few, paper = picture.quantize(256, method=Image.Quantize.FASTOCTREE), picture.getpixel((0, 0))
+    place, colours = 3 * few.getpixel((0, 0)), few.getpalette()
+    few.putpalette([*colours[:place], *paper, *colours[place + 3 :]])  # pale tones had greyed it
+    return few
 
 
 def _png(picture, **options):

@@ -42,10 +42,10 @@ def coded(text):
 
 
 def number(value, digits=3):
-    """A number for people, so many digits that count and no power of ten: 1060.4 -> '1,060', 0.01234 -> '0.0123'."""
+    """A number for people, so many digits that count and no power of ten: 1060.4 -> '1,060', -0.012 -> '−0.012'."""
     rounded = float(f"{value:.{digits}g}") + 0.0  # no minus before a zero
     places = max(0, digits - 1 - math.floor(math.log10(abs(rounded)))) if rounded else 0
-    text = f"{rounded:,.{places}f}"
+    text = f"{rounded:,.{places}f}".replace("-", "−")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

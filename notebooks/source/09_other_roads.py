@@ -407,7 +407,7 @@ check.soften(my_soften)
 # The first step of the road that phones take: no training, no index, no codebook. (Phones round the *activations* to
 # 8 bits too, so that they can multiply whole numbers; the scales of those are set with a few hundred pictures, the
 # *calibration*. Here only weights are rounded, and computed with as floats.) Divide a layer's weights by one
-# scale and round to whole numbers from -127 to 127. Or take a scale for each output, so that a quiet neuron does not
+# scale and round to whole numbers from −127 to 127. Or take a scale for each output, so that a quiet neuron does not
 # suffer from a loud one. Files and errors, measured now:
 
 # %% tags=["nbval-ignore-output"]

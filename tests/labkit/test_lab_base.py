@@ -154,6 +154,14 @@ def test_figure_image_blits_what_moved():
     np.testing.assert_array_equal(moved, fresh)  # no ghost of the old line
 
 
+def test_the_paper_of_a_picture_with_many_pale_tones_is_as_white_as_the_page():
+    figure, axes = theme.figure(2, 2)
+    axes.imshow(np.linspace(0.8, 1, 30 * 30 * 3).reshape(30, 30, 3))
+    with Image.open(io.BytesIO(FigureImage(figure).value)) as picture:
+        assert picture.mode == "P"
+        assert picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+
+
 def test_run_button_runs_reports_and_stops():
     seen, started = [], threading.Event()
 

@@ -2,7 +2,7 @@
 // marks its path here, at once, and tells Python through the trait "selected".
 
 const SIDE = { left: 56, right: 14, top: 22 };
-const NARROW = 15.5; // pixels of the tightest column
+const NARROW = 11.5; // pixels of the tightest column: the digits of a label that stands upright are 11 wide
 
 const percent = (x) => (x >= 0.0995 ? (100 * x).toFixed(1) : (100 * x).toPrecision(2)) + "%";
 
@@ -93,8 +93,9 @@ function render({ model, el }) {
       : `branch of ${t.below[i]} symbols, together ${percent(t.share[i])}; opens`);
     const w = Math.max(column, 22);
     add(g, "rect", { class: "hit", x: -w / 2, y: -12, width: w, height: 12 + tail, rx: 4 });
-    if (leaf) add(g, "rect", { class: "glyph", x: -6, y: -6, width: 12, height: 12 });
-    else add(g, "path", { class: "glyph", d: "M0,-7 L9,9 L-9,9 Z" });
+    const half = Math.min(leaf ? 6 : 9, column / 2 - 1); // beside its neighbour, not on it
+    if (leaf) add(g, "rect", { class: "glyph", x: -half, y: -6, width: 2 * half, height: 12 });
+    else add(g, "path", { class: "glyph", d: `M0,-7 L${half},9 L-${half},9 Z` });
     const text = add(g, "text", tight ? { transform: "translate(0,12) rotate(-90)" } : { y: 27 });
     text.textContent = leaf ? t.mark[i] : `${t.below[i]}×`;
     g.addEventListener("click", () => choose(i));
