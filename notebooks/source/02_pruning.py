@@ -45,7 +45,7 @@ from dcviz.pipeline import retraining, sensitivity, shipped
 
 # %% [markdown] tags=["subslide", "more"]
 # Below is `fc1`, the first layer of LeNet-300-100, as it was trained. The histogram looks like a bell. Make your
-# guess, then **drag a black line**, or type numbers into the three boxes: they all say the same thing.
+# guess, then **drag an upright line**, or type numbers into the three boxes: they all say the same thing.
 
 # %% tags=["setup"]
 one_sigma = Prediction(
@@ -62,7 +62,7 @@ PruningLab("lenet-300-100", layer="fc1", threshold=0.02, prediction=one_sigma)
 one_sigma.tell()
 
 # %% [markdown] tags=["subslide"]
-# **Look at the mask** (kept weights in blue) with the threshold at two standard deviations. White stripes come
+# **Look at the mask** (kept weights in blue) with the threshold at two standard deviations. Empty stripes come
 # back every 28 inputs. An image has 28 pixels in a row, so these are its left and right border, where there is
 # hardly ever any ink. The net found out by itself which inputs are worth a weight.
 #

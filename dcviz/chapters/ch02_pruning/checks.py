@@ -139,7 +139,7 @@ def _steps(rng):
 masked_step = Check(
     "masked_step",
     spec="Return the weights after one step of gradient descent with momentum: the velocity becomes `momentum` * "
-    "`velocity` + `gradient`, the weights move by -`rate` * velocity, and weights whose `mask` is False are 0.",
+    "`velocity` + `gradient`, the weights move by −`rate` * velocity, and weights whose `mask` is False are 0.",
     solution=_step,
     inputs=_steps,
     mistakes={
