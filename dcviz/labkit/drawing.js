@@ -104,7 +104,7 @@ function stage(root, { colours, height, draw, after = () => {} }) {
     const width = root.clientWidth, ratio = window.devicePixelRatio || 1, high = height(width);
     if (!width) made.width = 0; // hidden, where no change of colours is told
     if (!width || (width === made.width && ratio === made.ratio && high === made.height)) return;
-    Object.assign(made, { width, ratio, height: high, low: high < 200 }); // low: no room for an axis' name
+    Object.assign(made, { width, ratio, height: high, low: high < 200 }); // low: no room for an axis' name below it
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(high * ratio);
     canvas.style.height = high + "px";
@@ -154,8 +154,11 @@ function countAxes(c, { style, low: flat }, p, { low, high, top, log, height, la
   }
   c.textAlign = "center";
   c.textBaseline = "top";
-  for (const x of ticks(low, high, Math.max(2, Math.min(8, p.w / 110)))) c.fillText(three(x), toPixel(x), p.y + p.h + gap);
-  if (!flat) c.fillText(label, p.x + p.w / 2, p.y + p.h + gap + style.size * 1.33);
+  const values = ticks(low, high, Math.max(2, Math.min(8, p.w / 110)));
+  for (const x of values) c.fillText(three(x), toPixel(x), p.y + p.h + gap);
+  const between = (toPixel(values.at(-2)) + toPixel(values.at(-1))) / 2; // where there is no room below the numbers
+  if (flat) c.fillText(label.split(" of ")[0], between, p.y + p.h + gap);
+  else c.fillText(label, p.x + p.w / 2, p.y + p.h + gap + style.size * 1.33);
   c.save();
   c.translate(4, p.y + p.h / 2);
   c.rotate(-Math.PI / 2);
