@@ -49,7 +49,7 @@ def figure_2():
             (PAPER, "diff"): figure["diff"],
             (PAPER, "value"): figure["value"],
             (HERE, "position"): places,
-            (HERE, "gap, from -1"): np.diff(places, prepend=-1),
+            (HERE, "gap, from −1"): np.diff(places, prepend=-1),
             (HERE, "stored"): index.gaps,
             (HERE, "kind"): np.where(index.real, "weight", "filler"),
         }
@@ -76,8 +76,8 @@ def fillers(net, bits=FIVE_BITS):
         expected = sparse_formats.expected_entries(pruning.density(mask), bits)
         table[name] = {
             "kept %": 100 * pruning.density(mask),
-            "fillers": index.fillers,
-            "fillers, were it random": round(expected * mask.size - np.count_nonzero(mask)),
+            "fillers": f"{index.fillers:,}",
+            "fillers, were it random": f"{expected * mask.size - np.count_nonzero(mask):,.0f}",
             "entries %": round(100 * index.gaps.size / mask.size, 2),
             "entries %, were it random": round(100 * expected, 2),
         }
@@ -107,4 +107,4 @@ def squeezenet_fillers():
     """Fillers in the file that the paper's authors published: recorded rows as a DataFrame."""
     names = {"kept": "kept %", "random": "fillers, were it random"}
     table = pd.DataFrame(recordings.load("squeezenet_fillers").rows).set_index("layer").rename(columns=names)
-    return table.astype(object).where(table.notna(), "")
+    return table.map(lambda value: "" if pd.isna(value) else f"{value:,}")
