@@ -101,11 +101,15 @@ def row(rows, conditions, tag=""):
 
 
 def written(value, form=""):
-    """A number as text: "" as it is, a format of Python, or a factor and a format ("*100 .1f", "/1e6 .2f")."""
+    """A number as text: "" as it is, a format of Python, or a factor and a format ("*100 .1f", "/1e6 .2f").
+
+    Below zero with a minus sign: written(-0.5) -> '−0.5'.
+    """
     factor, by, form = _FORMAT.fullmatch(form).groups()
     try:
         if factor:
             value = value * float(by) if factor == "*" else value / float(by)
-        return format(value, form)
+        text = format(value, form)
+        return text if isinstance(value, str) else text.replace("-", "−")
     except (TypeError, ValueError) as error:
         raise TagError(f"{value!r} cannot be written as {form!r}: {error}") from error

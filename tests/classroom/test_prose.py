@@ -29,6 +29,7 @@ def test_tags_become_the_numbers_of_record_paper_and_computation(monkeypatch):
     assert prose.filled(text) == "12,345 bytes, 12.5%"
     assert prose.filled("{{recorded/any.1.bytes}}, {{recorded/any[net=a].bytes|/1e3 .2f}} kB") == "5, 12.35 kB"
     assert prose.filled("{{computed/ch09_other_roads.sum(1; 2)|.0f}}") == "3"
+    assert prose.filled("{{computed/ch09_other_roads.sum(1; -2.5)}}") == "−1.5"
     hours = paper.table("nips2015_pruning")["alexnet_hours"]["train"]
     assert prose.filled("{{paper/nips2015_pruning.alexnet_hours.train}}") == str(hours)
     assert prose.filled("$\\frac{{x}}{2}$") == "$\\frac{{x}}{2}$", "formulas are left alone"

@@ -88,8 +88,8 @@ def _few(gaps):
 
 encode = Check(
     "encode",
-    spec="Return (gaps, values): one entry per kept weight, gap - 1 since the entry before (the first counts "
-    "from -1), and filler entries (2**bits - 1, value 0.0) where the next weight is more than 2**bits away.",
+    spec="Return (gaps, values): one entry per kept weight, gap − 1 since the entry before (the first counts "
+    "from −1), and filler entries (2**bits - 1, value 0.0) where the next weight is more than 2**bits away.",
     solution=_encode,
     inputs=_layers,
     mistakes={
