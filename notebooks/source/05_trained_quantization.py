@@ -70,7 +70,7 @@ figure_3.tell()
 
 # %%
 quoted = paper.table("figure3_weight_sharing_example")
-said = [f"cluster   centroid   our sum   paper's sum   ours, fine-tuned   paper's     ({quoted.source})"]
+said = [f"paper: {quoted.source}", "cluster   centroid   our sum   paper's sum   ours, fine-tuned   paper's"]
 example = GradientLab()
 for i in (3, 2, 1, 0):
     paper_sum, paper_tuned = quoted["reduced_gradient"][str(i)], quoted["fine_tuned"][str(i)]
