@@ -3,6 +3,7 @@
 import textwrap
 
 import numpy as np
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullFormatter
 
 from dcviz.chapters.ch10_how_small import bounds
@@ -257,6 +258,7 @@ def number_points(axes, points, numbers, others=()):
                 va="center",
                 zorder=6,
                 fontsize=theme.FONT_SMALL,
+                path_effects=[withStroke(linewidth=3, foreground=theme.LIGHT_GROUND)],  # read also on a lab's points
                 arrowprops=line if np.hypot(*offset) > DISTANCES[0] + 1 else None,
             )
         )
