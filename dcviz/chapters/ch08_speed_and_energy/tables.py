@@ -69,8 +69,8 @@ def table_8(rows, batch=1, machine=CORE_I7):
     frame = _frame(table)
     ratios = [column for column in frame if "speed-up" in column[1]]
     frame.loc["geometric mean"] = {column: timing.geometric_mean(frame[column]) for column in ratios}
-    digits = {column: 2 if column in ratios else 1 for column in frame}
-    return frame.round(digits).astype(object).where(frame.notna(), "")
+    places = {column: 2 if column in ratios else 1 for column in frame}
+    return frame.apply(lambda cells: [f"{x:,.{places[cells.name]}f}" if x == x else "" for x in cells])
 
 
 def crossover(rows, layer, method):
