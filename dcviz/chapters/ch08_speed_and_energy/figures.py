@@ -66,8 +66,9 @@ def roofline(axes, bandwidth, peak):
     roof = timing.roof(intensity, bandwidth, peak) / 1e9
     axes.plot(intensity, roof, color="black", linewidth=2.5, label="roof")
     axes.fill_between(intensity, roof, 1e5, color=theme.tint("#000000", 0.9))
-    axes.text(0.013, 100, "memory-bound", va="center", fontsize=theme.FONT_SMALL)
-    axes.text(intensity[-1] * 0.8, peak / 1e9 * 1.3, "compute-bound", ha="right", fontsize=theme.FONT_SMALL)
+    above = {"y": 0.96, "va": "top", "fontsize": theme.FONT_SMALL, "transform": axes.get_xaxis_transform()}
+    axes.text(0.013, s="memory-bound", **above)
+    axes.text(intensity[-1] * 0.8, s="compute-bound", ha="right", **above)  # clear of a point at the roof
     points = {}
     for method, label in METHODS.items():
         style = theme.line_style(METHOD_ROLES[method], linestyle="", label=label, markersize=13, zorder=4)
