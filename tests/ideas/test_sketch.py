@@ -48,6 +48,10 @@ def test_histogram_is_numpys(layer):
     np.testing.assert_array_equal(s.counts, np.histogram(layer, 64, (-0.03, 0.03))[0])
 
 
+def test_few_weights_get_few_bins():
+    assert [sk.bins_for(n) for n in (0, 25, 500, 10**7)] == [15, 15, 45, sk.BINS]
+
+
 def test_exact_at_its_own_magnitudes_where_no_two_weights_tie():
     w = np.unique(np.abs(LAYERS["laplace"]))
     s = sk.sketch(w)

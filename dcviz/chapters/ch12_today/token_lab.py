@@ -5,7 +5,7 @@ import traitlets
 from dcviz.chapters.ch12_today import figures, roofline
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, html, labelled_slider, row
-from dcviz.labkit.markup import number
+from dcviz.labkit.markup import counted, number
 
 
 class TokenLab(Lab):
@@ -75,14 +75,14 @@ class TokenLab(Lab):
         turn = roofline.knee(self.bits, self.bandwidth * 1e9, self.teraflops * 1e12)
         waits = "memory decides" if self.batch < turn else "arithmetic decides"
         return html(
-            "{billions} billion weights of {bits} bits are {size} GB. Reading them takes {time} ms, so "
+            "{billions} billion weights of {bits} are {size} GB. Reading them takes {time} ms, so "
             "with {texts} at once: at most <b>{rate} tokens a second</b>, <b>{gain:.2f} times</b> as many as with "
             "16 bits. From {turn} texts on arithmetic decides; here {waits}. Computed.",
             billions=number(self.billions),
-            bits=number(self.bits),
+            bits=counted(self.bits, "bit", number(self.bits)),
             size=number(size),
             time=number(1e3 * size / self.bandwidth),
-            texts=f"{self.batch} text{'s' * (self.batch > 1)}",
+            texts=counted(self.batch, "text"),
             rate=number(self.rate),
             gain=self.gain(self.bits),
             turn=number(turn),

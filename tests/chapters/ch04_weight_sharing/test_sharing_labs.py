@@ -139,6 +139,10 @@ def test_sharing_measures_the_three_starts_on_the_digits():
     assert 0 <= min(lab.measured.values()) < 20  # k-means on a pruned net: far from guessing
     assert f"{error:.2f}%" in plain(lab.caption.value)
     assert lab.dots["density", True].get_ydata()[0] == lab.measured[True, 4, "density", 0, True]
+    counts = lab.view.counts
+    lab.pruned = False
+    assert lab.values.size == 235_200, "all weights of the dense net are shared now, and shown"
+    assert lab.view.counts != counts
 
 
 def test_lloyd_steps_down_to_where_nothing_moves():

@@ -76,3 +76,5 @@ def test_the_token_lab_computes_and_answers_only_when_used():
     lab.batch = 256
     assert "1.00 times" in plain(lab.caption.value)
     assert "arithmetic decides." in plain(lab.caption.value)
+    lab.bits = 1.0
+    assert "weights of 1 bit are" in plain(lab.caption.value)
