@@ -188,7 +188,7 @@ class HuffmanLab(Lab):
         if self.symbol < -1 or (self.symbol >= 0 and (place < 0 or not self.counts[place])):
             wrong, self.symbol = self.symbol, -1
             raise ValueError(f"symbol {wrong} does not occur in the {self.stream} of {self.layer}")
-        self._reveal_symbol()
+        self._open_branches()
         self._show_tree()
         self._show_controls()
         self._point(place)
@@ -202,25 +202,22 @@ class HuffmanLab(Lab):
         share = self.counts[place] / self.counts.sum() if chosen else 1
         self.ring.set_data([-np.log2(share)] if chosen else [], [self.lengths[place]] if chosen else [])
 
-    def _reveal_symbol(self):
-        """Open the closed branches above the chosen symbol."""
+    def _open_branches(self):
+        """Open the closed branches above the chosen symbol; those opened in a tree of another setting close."""
         tree = self.sorted_tree if self.canonical else self.tree
-        if self.symbol < 0:
-            return
-        total, above, node = tree.counts[tree.root], [], int(tree.parent[self.place(self.symbol)])
+        same = self._drawn is None or self._drawn[:3] == (self._shown, self.canonical, self.rare)
+        opened = list(self.opened) if same else []
+        node = int(tree.parent[self.place(self.symbol)]) if self.symbol >= 0 else -1
         while node >= 0:
-            if tree.counts[node] / total < self._rare and self.ids[node] not in self.opened:
-                above.append(self.ids[node])
+            if tree.counts[node] / tree.counts[tree.root] < self._rare and self.ids[node] not in opened:
+                opened.append(self.ids[node])
             node = int(tree.parent[node])
-        if above:
-            self.opened = [*self.opened, *above]
+        if opened != self.opened:
+            self.opened = opened
 
     def _show_tree(self):
         drawn = (self._shown, self.canonical, self.rare, tuple(self.opened))
         if drawn != self._drawn:
-            if self._drawn is not None and self._drawn[:3] != drawn[:3]:
-                drawn = (*drawn[:3], ())
-                self.opened = []
             self._drawn = drawn
             self.layout_shown = self._layout(self.canonical, self._rare, self.opened)
             self.view.ink = ink(self.data).replace(" ", "-")

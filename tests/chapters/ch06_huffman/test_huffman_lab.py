@@ -135,6 +135,9 @@ def test_rare_branches_close_open_by_hand_and_for_the_chosen_symbol():
     lab.symbol = rarest
     assert rarest in lab.view.tree["node"]
     assert lab.error == ""
+    for lab.rare, lab.canonical in ((2.0, False), (4.0, True)):  # of another tree other branches stand above it
+        assert lab.error == ""
+        assert rarest in lab.view.tree["node"]
 
 
 def test_another_layer_starts_afresh():
