@@ -17,7 +17,10 @@ function render({ model, el }) {
     node.addEventListener("click", press);
     box.append(node);
   };
-  button("Reset", true, () => model.send({ do: "reset" }));
+  button("Reset", true, () => {
+    el.closest(".dcviz-lab")?.dispatchEvent(new Event("dcviz-reset")); // what plays would go on from there
+    model.send({ do: "reset" });
+  });
   button("Copy link", false, () => {
     const link = model.get("link");
     if (!link) return say("its names are too long for a link");

@@ -100,7 +100,7 @@ function inOrder(lab, manager) {
   const late = () => [...(manager?._modelsSync?.values() ?? [])].some((one) => one._pending_msgs > 0);
   let passing = false;
   lab.addEventListener("click", (event) => {
-    const button = event.target.closest(".jupyter-button");
+    const button = event.target.closest(".jupyter-button, .dcviz-python"); // Reset, too: it overtook a click that waits
     if (!button || passing || !late()) return;
     event.stopImmediatePropagation();
     let left = 400; // tries: of a kernel that never answers nothing is to be had

@@ -28,11 +28,13 @@ function render({ model, el }) {
     if (timer) stop();
     else {
       timer = setInterval(count, at("interval"));
+      el.closest(".dcviz-lab")?.addEventListener("dcviz-reset", pause);
       count();
     }
     show();
   });
 
+  const pause = () => { stop(); show(); };
   function stop() {
     clearInterval(timer);
     timer = 0;

@@ -2,14 +2,15 @@
 
 import numpy as np
 import pytest
-from lab_browser import write_notebook
+from lab_browser import rest, write_notebook
 from playwright.sync_api import expect
 
 CELLS = [
-    "import numpy as np\nfrom dcviz.labs import DecodeLab, HuffmanLab",
+    "import numpy as np\nfrom dcviz.labs import DecodeLab, HuffmanLab, RelativeIndexLab",
     "symbols = {'m': np.minimum(np.random.default_rng(1).geometric(0.3, 5000) - 1, 23)}",
     "HuffmanLab('mine', symbols=symbols, rare=1.0)",
     "DecodeLab('mine', symbols=symbols)",
+    "RelativeIndexLab(step=1)",
 ]
 
 
@@ -64,6 +65,17 @@ def test_a_closed_branch_opens_and_merges_step(page):
     expect(lab.locator(".readout")).to_contain_text("next merge")
     expect(lab.locator(".dcviz-caption .dcviz-text")).to_contain_text("After 3 of")
     assert page.problems() == []
+
+
+def test_reset_ends_what_plays(page):
+    lab = page.page.locator(".dcviz-RelativeIndexLab")
+    caption = lab.locator(".dcviz-caption .dcviz-text")
+    lab.get_by_role("button", name="play the entries").click()
+    expect(caption).to_contain_text("Entry 2:")
+    lab.get_by_role("button", name="Reset").click()
+    expect(caption).to_contain_text("Entry 1:")
+    rest(page.page, 1500)
+    expect(caption).to_contain_text("Entry 1:")
 
 
 def test_decoding_by_button(page, shots):
