@@ -164,6 +164,13 @@ def figure(width=8.0, height=4.5, rows=1, columns=1, **subplots):
     return fig, fig.subplots(rows, columns, **subplots)
 
 
+def halo():
+    """Keywords of a text that is read on lines and points: white paper round its letters."""
+    from matplotlib.patheffects import withStroke
+
+    return {"path_effects": [withStroke(linewidth=4, foreground=LIGHT_GROUND)]}
+
+
 def ticks(axis, places=None, text="{x:g}"):
     """Plain numbers on an axis, usually a logarithmic one, and nothing between them.
 

@@ -218,7 +218,7 @@ LEVEL = next(row["error_percent"] for row in starts.rows if row["start"] is None
 for ax in axes:
     ax.axhline(LEVEL, color="black", linestyle="--", linewidth=1.8, label="pruned, not shared")
 axes[0].set_ylabel("error (%)")
-axes[0].legend(ncols=2, loc="upper right")
+figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
 said = "; ".join(
     f"{start}: " + ", ".join(f"{b[0]:.2f} to {a[0]:.2f}" for b, a in zip(at_once[start], trained_on[start], strict=True))
     for start in measure.STARTS
@@ -281,7 +281,7 @@ few_digits = Prediction(
 few_digits
 
 # %% tags=["subslide"]
-figure, axes = theme.figure(15, 4.6, columns=4)
+figure, axes = theme.figure(13, 4.6, columns=4)
 for ax, n in zip(axes, tables.sizes(recorded.rows), strict=True):
     points, levels = tables.small_set_points(recorded.rows, n)
     figures.density_curves(ax, points, levels, f"{n:,} digits")
@@ -369,7 +369,7 @@ squeezed = recordings.load("squeezenet_layers")
 own = googlenet.layer_rows(archive.describe(shipped.compressed_path("lenet-5")))
 inception = recordings.load("googlenet_layers")
 blocked = [row for row in inception.rows if "layer" in row]
-figure, axes = theme.figure(16, 6.4, columns=3)
+figure, axes = theme.figure(13, 6.4, columns=3)
 titles = "LeNet-5", "GoogLeNet", "SqueezeNet"
 for ax, title, rows in zip(axes, titles, (own, blocked, squeezed.rows), strict=True):
     blocks = googlenet.by_block(rows)

@@ -1,5 +1,6 @@
 """Every role can be read on a light and a dark page, and without its colour."""
 
+import numpy as np
 import pytest
 from wcag import contrast
 
@@ -62,3 +63,13 @@ def test_figure_stays_out_of_pyplot():
 def test_unknown_role_names_the_known():
     with pytest.raises(KeyError, match="pruned"):
         theme.role("nobody")
+
+
+def test_a_text_with_a_halo_is_read_on_black():
+    figure, axes = theme.figure(1, 1)
+    axes.axvspan(0, 1, color="black")
+    axes.text(0.5, 0.5, "7", **theme.halo())
+    figure.canvas.draw()
+    seen = np.asarray(figure.canvas.buffer_rgba())[40:60, 40:75, :3]
+    assert (seen == 255).all(axis=-1).any()
+    assert (seen == 0).all(axis=-1).any()

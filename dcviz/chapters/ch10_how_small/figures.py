@@ -3,7 +3,6 @@
 import textwrap
 
 import numpy as np
-from matplotlib.patheffects import withStroke
 from matplotlib.ticker import NullFormatter
 
 from dcviz.chapters.ch10_how_small import bounds
@@ -158,12 +157,7 @@ def steps_picture(steps):
     left.set(xlabel="bytes in the file", xlim=(0, max(sizes) * 1.16))
     right.plot(errors, places, **theme.line_style("pruned", marker="o"))
     for place, error in zip(places, errors, strict=True):
-        box = {
-            "boxstyle": "square,pad=0.1",
-            "facecolor": "white",
-            "edgecolor": "none",
-        }  # no line strikes a number through
-        right.annotate(f"{error:.2f}", (error, place), (10, 0), textcoords="offset points", va="center", bbox=box)
+        right.annotate(f"{error:.2f}", (error, place), (10, 0), textcoords="offset points", va="center", **theme.halo())
     right.set(xlabel="error %, held-out digits", xlim=(min(errors) - 0.1, max(errors) + 0.35))
     right.grid(axis="x", color=theme.RC["grid.color"])
     left.invert_yaxis()
@@ -258,8 +252,8 @@ def number_points(axes, points, numbers, others=()):
                 va="center",
                 zorder=6,
                 fontsize=theme.FONT_SMALL,
-                path_effects=[withStroke(linewidth=3, foreground=theme.LIGHT_GROUND)],  # read also on a lab's points
                 arrowprops=line if np.hypot(*offset) > DISTANCES[0] + 1 else None,
+                **theme.halo(),  # a lab's points may lie under it
             )
         )
     return found

@@ -77,13 +77,11 @@ def live_stars(axes):
     )[0]
 
 
-def old_levels(axes, levels):
-    """Dashed levels with their names: {name: percent}, the nets as they were."""
-    for (name, level), side in zip(levels.items(), ("bottom", "top"), strict=False):
-        axes.axhline(level, color="black", linestyle=(0, (1, 1.5)), linewidth=1.5)
-        axes.annotate(
-            name, (0.99, level), xycoords=("axes fraction", "data"), ha="right", va=side, fontsize=theme.FONT_SMALL
-        )
+def old_level(axes, name, level):
+    """A dotted line at the error of a net as it was, percent, with its name above."""
+    axes.axhline(level, color="black", linestyle=(0, (1, 1.5)), linewidth=1.5)
+    place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "ha": "right", "va": "bottom"}
+    axes.annotate(name, (0.99, level), (0, 4), **place, fontsize=theme.FONT_SMALL, **theme.halo())
 
 
 def bars_of_error(axes, groups, labels):

@@ -59,7 +59,7 @@ class TransferLab(Lab):
         figure, (left, right) = theme.figure(12, 5.6, columns=2, sharey=True, gridspec_kw={"width_ratios": [1.2, 1]})
         lines = figures.learning_curves(left, self.curves)
         figures.percent_axis(left, 1.5, 95)
-        figures.old_levels(left, {"compressed net, as it is": self.old_errors["everything"]})
+        figures.old_level(left, "compressed net, as it is", self.old_errors["everything"])
         figures.budget_axes(right)
         right.grid(axis="y")
         self.points = figures.budget_points(right)
