@@ -42,28 +42,37 @@ def pytest_ignore_collect(collection_path, config):
 RUN_IN_BROWSER = "DCVIZ_NOTEBOOKS_RUN_IN_BROWSER"
 CHAPTERS = "tests/browser/test_notebooks_browser.py"
 SLIDES = "tests/browser/test_slides_browser.py"
+FRONT_ENDS = "tests/browser/test_front_ends_browser.py", "tests/browser/test_lab_life_browser.py"
+NO_SERVER = tuple(
+    f"tests/browser/test_{name}_browser.py"
+    for name in ("codebook_view", "exports", "film", "films", "journey", "linked_labs", "theme", "voila")
+)
 ALL_LABS = "tests/labkit/test_all_labs.py", "tests/labkit/test_interruptions.py"
 
 
 def together(test):
     """What runs in one process and in order: a file; files that share a server; files that share a lab of each kind.
 
-    Chapters run in two processes, a server each; slides need no server and go wherever there is time.
+    Not all on one server, which would be the last to end: those that look at two front ends have their own, chapters
+    run in two processes, a server each; what needs no server goes wherever there is time, slides one by one.
     """
     file = test.partition("::")[0]
     if file in ALL_LABS:
         return "all labs"
+    if file in FRONT_ENDS:
+        return "front ends"
     if file == SLIDES:
         return test
     if file == CHAPTERS:
         number = test.partition("[")[2][:2]
         return f"{file} {'odd' if number and int(number) % 2 else 'even'}"
-    return "browser" if file.startswith("tests/browser/") and file != CHAPTERS else file
+    return "browser" if file.startswith("tests/browser/") and file not in NO_SERVER else file
 
 
 def pytest_collection_modifyitems(items):
     """What takes longest begins first: browsers, labs, programs that are started and killed, notebooks."""
-    places = ("tests/browser/", *ALL_LABS, "tests/test_", "notebooks/", "")
+    long = ("tests/browser/test_every_lab_browser.py", *FRONT_ENDS, CHAPTERS)
+    places = (*long, "tests/browser/", *ALL_LABS, "tests/test_", "notebooks/", "")
     items.sort(key=lambda item: next(i for i, place in enumerate(places) if item.nodeid.startswith(place)))
 
 

@@ -55,9 +55,13 @@ def test_the_whole_suite_runs_in_parallel_and_a_part_of_it_at_once(request):
     assert plugin.pytest_xdist_auto_num_workers(SimpleNamespace(args_source=sources.TESTPATHS)) >= 2
     assert plugin.pytest_xdist_auto_num_workers(SimpleNamespace(args_source=sources.ARGS)) == 0
     assert plugin.together("notebooks/02_pruning.ipynb::Cell 1") == "notebooks/02_pruning.ipynb"
-    for files in (plugin.ALL_LABS, [plugin.CHAPTERS], ["tests/browser/test_exports_browser.py"]):
+    for files in (plugin.ALL_LABS, plugin.FRONT_ENDS, [plugin.CHAPTERS], *([file] for file in plugin.NO_SERVER)):
         assert all((ROOT / file).is_file() for file in files)
         assert len({plugin.together(f"{file}::test_it") for file in files}) == 1
+    for file in (ROOT / "tests" / "browser").glob("test_*.py"):
+        served = re.search(r"\b(server|notebook_server|app|open_notebook|served)\b[,)]", file.read_text("utf-8"))
+        place = file.relative_to(ROOT).as_posix()
+        assert (served is None) == (place in (*plugin.NO_SERVER, plugin.SLIDES)), f"{place}: with a server, or without"
 
 
 def test_pictures_and_files_that_the_readme_links_to_exist():
