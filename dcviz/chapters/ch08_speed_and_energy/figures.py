@@ -189,7 +189,7 @@ def show_phone(artists, values, unit):
     """Fill ``phone_bars``; values: {(form, part): number}, drawn relative to the largest sum, which is printed."""
     bars, texts = artists
     totals = {form: sum(v for (f, _), v in values.items() if f == form) for form in texts}
-    scale, ends = 1.25 * max(totals.values()), dict.fromkeys(texts, 0.0)
+    scale, ends = 1.25 * max(totals.values()) or 1.0, dict.fromkeys(texts, 0.0)
     for (form, part), value in values.items():
         bars[form, part].set(x=ends[form] / scale, width=value / scale)
         ends[form] += value

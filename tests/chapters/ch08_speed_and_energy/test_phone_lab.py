@@ -104,6 +104,12 @@ def test_reset_restores_all_ten_fields_and_the_phone():
     assert repr(lab) == start
 
 
+def test_what_costs_nothing_has_no_bars():
+    lab = PhoneLab(dram_pj=0.0, sram_pj=0.0, arithmetic_pj=0.0)
+    assert "0 → 0 mJ" in plain(lab.caption.value)
+    assert {bar.get_width() for bar in lab.bars[1][0].values()} == {0}
+
+
 def test_a_large_number_has_no_power_of_ten():
     lab = PhoneLab(net="vgg-16", rate=1000.0)
     assert "e+0" not in lab.caption.value
