@@ -173,7 +173,8 @@ class LloydLab(Lab):
         self.observe(self.guard(self._begin), ["layer", "k", "init", "seed"])
         labels = ["One step", "Until nothing moves", "Back to the start"]
         self.play = Play(label="play the steps", interval=900, steps=labels, value=self.steps)
-        self.bind(self.play, "steps")
+        self._bound["steps"] = [(self.play, "value")]  # no link: it breaks where `update` says no
+        self.play.observe(lambda change: self.set_trait("steps", change["new"]), "value")
         buttons = []
         for text, action in (("Forget the dragged start", self.forget), ("Another forgy draw", self.draw)):
             buttons.append(widgets.Button(description=text))

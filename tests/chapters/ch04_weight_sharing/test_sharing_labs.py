@@ -174,6 +174,10 @@ def test_lloyd_plays_until_nothing_moves():
     assert lab.steps == lab.play.high == len(lab.history) - 1
     lab.play.value = 0
     assert lab.steps == 0 < lab.play.high
+    lab.reset()
+    lab.play.set_state({"value": lab.play.high})  # as "Until nothing moves" does before there is a film
+    assert lab.converged
+    assert lab.steps == lab.play.value == lab.play.high
 
 
 def test_lloyd_empty_clusters_stay_and_are_marked():
