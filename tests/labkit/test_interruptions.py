@@ -71,8 +71,8 @@ START = """
     from dcviz.labs import RetrainingLab, recreate
     lab = RetrainingLab(epochs=20.0)
     shoot = lab._push
-    def push(film, at_once=False):
-        shoot(film, at_once)
+    def push(film):
+        shoot(film)
         print("picture", len(film.steps), flush=True)
     lab._push = push
 """

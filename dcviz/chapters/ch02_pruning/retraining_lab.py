@@ -78,7 +78,7 @@ class RetrainingLab(Lab):
     def film(self):
         """The last run of the net, density and method on show; one that was stopped only if none came to its end."""
         runs = [run for run in self.runs if run.steps and run.of == self._wanted()]
-        if runs and runs[-1] is self._film and self.run.running:
+        if runs and runs[-1] is self._film:  # it goes on
             return self._film
         finished = [run for run in runs if run.steps[-1] == run.total]
         return next(reversed(finished or runs), None)
@@ -294,14 +294,14 @@ class RetrainingLab(Lab):
         try:
             film.shoot(net, data, schedule, constraint, edges, old, progress, lambda: self._push(film))
         finally:  # also when it was stopped: what has been trained so far stays on show
-            self._push(film, at_once=True)
             with LOCK:
-                self.touch()
+                self._film = None
+                self.react()
         return film
 
-    def _push(self, film, at_once=False):
+    def _push(self, film):
         """Show what has been trained so far, a few times a second."""
-        if at_once or time.monotonic() - self._pushed > PUSH_SECONDS:
+        if time.monotonic() - self._pushed > PUSH_SECONDS:
             with LOCK:
                 if self._film is film:
                     self.refresh()

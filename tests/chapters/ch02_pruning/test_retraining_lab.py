@@ -92,7 +92,7 @@ def test_stop_keeps_what_was_trained_so_far():
     guess = Prediction("How far down?", low=0, high=100, truth=lambda lab: lab.film and lab.film.errors[-1])
     lab = RetrainingLab(epochs=2, prediction=guess)
     guess.give_up()
-    lab._push = lambda film, at_once=False: lab.run.stop() if len(film.steps) == 3 else None
+    lab._push = lambda film: lab.run.stop() if len(film.steps) == 3 else None
     lab.retrain()
     assert not lab.run.running
     assert lab.error == ""
@@ -171,3 +171,4 @@ def test_runs_of_another_net_leave_the_picture_and_a_stopped_run_does_not_hide_a
     lab.retrain()
     assert lab.run.message.value == "stopped"
     assert lab.film.errors[-1] == lab.finished_error(epochs=0.1) == error
+    assert lab.caption.value == lab.describe(), "the words are of the run on show, too"
