@@ -11,6 +11,7 @@ from dcviz.labkit import theme
 from dcviz.labkit.base import html, row
 from dcviz.labkit.histograms import weight_histogram
 from dcviz.labkit.linked_picture import LinkedPicture
+from dcviz.labkit.markup import percent
 from dcviz.nets import models
 from dcviz.pipeline import shipped
 
@@ -116,18 +117,18 @@ class BigNetLab(ThresholdLab):
         kept, n, printed = self.densities[self.layer], self.sketch.n, self.printed[self.layer]
         return html(
             "<b>{name}</b> ({layer}): threshold <b>{threshold:.3g}</b> = {quality:.2f} × std keeps "
-            "<b>{kept:.1f}%</b> of {n:,} weights (Table 4 keeps {printed:.0f}%). The same quality in all "
-            "layers leaves <b>{share:.1f}%</b> of {weights:,} weights, about "
+            "<b>{kept}</b> of {n:,} weights (Table 4 keeps {printed:.0f}%). The same quality in all "
+            "layers leaves <b>{share}</b> of {weights:,} weights, about "
             "<b>{bytes:.1f} MB</b> with {index_bits}-bit relative index and float32 values instead of "
             "{dense:.1f} MB. Computed from sketches of {sketches} layers.",
             name=self.names[self.layer],
             layer=self.layer,
             threshold=self._at,
             quality=self.quality_at(self._at),
-            kept=100 * kept,
+            kept=percent(kept),
             n=n,
             printed=100 * printed,
-            share=100 * self.kept / self.weights,
+            share=percent(self.kept / self.weights),
             weights=self.weights,
             bytes=self.bytes / 1e6,
             index_bits=INDEX_BITS,

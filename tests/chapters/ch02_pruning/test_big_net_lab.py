@@ -55,8 +55,12 @@ def test_the_papers_densities_stand_beside(lab):
 def test_nothing_pruned_and_all_pruned(lab):
     lab.threshold = 0.0
     assert lab.kept == lab.weights
+    assert "keeps 100% of" in plain(lab.caption.value)
+    lab.threshold = float(lab.sketch.magnitudes[1])
+    assert "keeps 99.9" in plain(lab.caption.value), "one weight is gone"
     lab.threshold = 1e3
     assert lab.kept == lab.bytes == 0
+    assert "keeps 0% of" in plain(lab.caption.value)
 
 
 def test_an_unknown_layer_is_refused(lab):
