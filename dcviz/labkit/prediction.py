@@ -182,4 +182,5 @@ class Prediction(widgets.VBox):
         if not isinstance(value, numbers.Real) or isinstance(value, bool):
             return f"“{value}”"
         space = "" if self.unit in ("", "%", "x", "×") else " "
-        return f"{number(value, 4) if abs(float(value)) < 1e4 else format(value, ',.0f')}{space}{self.unit}"
+        unit = self.unit[:-1] if value == 1 and self.unit in ("bits", "bytes", "steps", "times") else self.unit
+        return f"{number(value, 4) if abs(float(value)) < 1e4 else format(value, ',.0f')}{space}{unit}"

@@ -233,6 +233,9 @@ def test_a_share_is_guessed_in_percent_and_missed_by_points():
     size = Prediction("How large?", low=0, high=90_000, unit="bytes", truth=12_345)
     size.commit(4685)
     assert size.note.value == "You guessed 4,685 bytes; it is 12,345 bytes: 7,660 bytes too low."
+    bits = Prediction("How many?", low=0.0, high=2.0, unit="bits", truth=0.5)
+    bits.commit(1.0)
+    assert bits.note.value == "You guessed 1 bit; it is 0.5 bits: 0.5 bits too high."
 
 
 def test_old_answers_that_no_longer_fit_are_ignored():

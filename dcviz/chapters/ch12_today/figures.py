@@ -77,7 +77,7 @@ def tokens_axes(axes):
 
 def files_picture(rows):
     """Every file of the model as a point, its mark says of which kind: bytes against bits a character."""
-    figure, axes = theme.figure(14, 6.4)
+    figure, axes = theme.figure(12, 6.4)
     kinds = {"bfloat16": "dense", "grid": "kept", "shared": "centroid", "pruned": "pruned", "all three": "ours"}
     for kind, role in kinds.items():
         own = [row for row in rows if row["name"].startswith(kind)]
@@ -87,6 +87,6 @@ def files_picture(rows):
     sharing_axes(axes, rows[0]["bits_per_character"], rows[0]["bytes"])
     axes.set_xticks([3e5, 4e5, 6e5, 8e5, 1e6, 1.5e6, 2e6, 3e6])
     axes.set_xlim(3e5, 3.2e6)
-    axes.legend(loc="upper center")  # clear of the points, and of the line of bfloat16
+    axes.legend(**theme.ABOVE | {"ncols": len(kinds)})  # between the points, its marks would be read as files
     said = "; ".join(f"{row['name']}: {row['bytes']:,} bytes, {row['bits_per_character']:.3f} bits" for row in rows)
     return Picture(figure, said)
