@@ -145,8 +145,9 @@ class OwnNetLab(Lab):
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / f"chosen{ending}"
                 path.write_bytes(file["content"])
-                self.result = self._made_by = None
-                self.net = self._open(path, visible(file["name"], 80))
+                net = self._open(path, visible(file["name"], 80))
+            self.result = self._made_by = None
+            self.net = net
             self.refresh()
 
     def _work(self, progress):

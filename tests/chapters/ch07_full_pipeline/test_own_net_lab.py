@@ -83,8 +83,9 @@ def test_a_file_goes_through_in_one_shot(tmp_path, kind):
     assert lab.error == ""
 
 
-def test_a_file_that_is_none_is_said_in_the_lab():
+def test_a_file_that_is_none_is_said_in_the_lab_and_the_last_result_stays():
     lab = OwnNetLab()
+    lab.result = last = object()
     for name in ("notes.txt", "model.safetensors"):
         lab.upload.value = (
             {
@@ -97,6 +98,7 @@ def test_a_file_that_is_none_is_said_in_the_lab():
         )
         assert "DataError" in lab.error
         assert lab.net == "lenet-300-100"
+        assert lab.result is last
 
 
 def test_the_pipeline_lab_of_another_net_is_this_one(tmp_path):
