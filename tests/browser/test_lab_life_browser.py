@@ -24,6 +24,7 @@ def tab(browser, app):
     write_notebook(app.notebooks / "day.ipynb", *CELLS)
     context = browser.new_context(viewport={"width": 1280, "height": 1400})
     page = NotebookPage(context, app, "day.ipynb")
+    page.fresh = False
     yield page
     page.close()
     context.close()
@@ -31,10 +32,12 @@ def tab(browser, app):
 
 @pytest.fixture
 def page(tab):
-    """The tab, its cells run anew."""
+    """The tab, its cells run anew unless the test before left the labs that come next as they were made."""
     tab.errors.clear()
-    tab.command("notebook:clear-all-cell-outputs")
-    run(tab)
+    if not tab.fresh:
+        tab.command("notebook:clear-all-cell-outputs")
+        run(tab)
+    tab.fresh = False
     return tab
 
 
@@ -53,6 +56,7 @@ def run(page):
     expect(labs(page, ".dcviz-asleep")).to_have_count(0)
     expect(labs(page)).to_have_count(len(CELLS))
     expect(page.page.locator(".dcviz-PruningLab .dcviz-handle")).to_have_attribute("aria-valuenow", re.compile("."))
+    page.fresh = True
 
 
 def test_saved_shut_down_and_opened_again_labs_sleep_and_what_is_drawn_moves(page, app, shots):
@@ -148,6 +152,7 @@ def test_the_bar_by_keyboard(page):
     assert download.value.suggested_filename == "PruningLab.png"
     assert min(Image.open(io.BytesIO(download.value.path().read_bytes())).size) > 200
     assert problems(page) == []
+    page.fresh = True  # but for this lab, which no later test looks at
 
 
 TYPED = (  # what is typed into "epochs", 0.1 to 20 -> what it is then, or the words of a refusal
