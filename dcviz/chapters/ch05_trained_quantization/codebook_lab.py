@@ -217,7 +217,7 @@ def _curves(axes):
 
 
 def _bytes(size):
-    return f"{short(math.ceil(size))}B" if size >= 1000 else f"{math.ceil(size)} bytes"
+    return f"{short(math.ceil(size))}B" if size >= 1000 else counted(math.ceil(size), "byte")
 
 
 WORDS = (

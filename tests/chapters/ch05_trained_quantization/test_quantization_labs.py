@@ -150,7 +150,9 @@ def test_codebook_lab_the_slider_moves_n():
 
 
 def test_codebook_lab_one_bit_is_no_bits():
-    assert "codes of 1 bit, k = 2" in plain(CodebookLab(bits=1).caption.value)
+    said = plain(CodebookLab(n=8, bits=1).caption.value)
+    assert "codes of 1 bit, k = 2" in said
+    assert "Codes 1 byte +" in said
 
 
 def test_codebook_lab_says_when_sharing_makes_it_larger():
