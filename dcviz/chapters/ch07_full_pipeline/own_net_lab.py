@@ -8,7 +8,7 @@ import traitlets
 
 from dcviz import pipeline
 from dcviz.chapters.ch07_full_pipeline.figures import tensor_bytes
-from dcviz.errors import DataError
+from dcviz.errors import DataError, DcvizError
 from dcviz.ideas.sparse_formats import expected_bits
 from dcviz.labkit import theme
 from dcviz.labkit.base import FigureImage, Lab, RunButton, html, labelled_slider, row
@@ -140,12 +140,16 @@ class OwnNetLab(Lab):
     def _uploaded(self, change):
         for file in change["new"]:
             ending = next((end for end in sources.ENDINGS if file["name"].lower().endswith(end)), None)
+            name = visible(file["name"], 80)
             if ending is None or ending == ".index.json":
-                raise DataError(f"{visible(file['name'], 80)}: choose a {', '.join(sources.ENDINGS[:4])} file")
+                raise DataError(f"{name}: choose a {', '.join(sources.ENDINGS[:4])} file")
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / f"chosen{ending}"
                 path.write_bytes(file["content"])
-                net = self._open(path, visible(file["name"], 80))
+                try:
+                    net = self._open(path, name)
+                except DcvizError as error:
+                    raise DataError(str(error).replace(str(path), name)) from error
             self.result = self._made_by = None
             self.net = net
             self.refresh()

@@ -96,7 +96,7 @@ def test_a_file_that_is_none_is_said_in_the_lab_and_the_last_result_stays():
                 "last_modified": datetime.datetime(2026, 1, 1),
             },
         )
-        assert "DataError" in lab.error
+        assert f"DataError: {name}" in lab.error, "by the learner's own name for it"
         assert lab.net == "lenet-300-100"
         assert lab.result is last
 
