@@ -77,7 +77,7 @@ from dcviz.labkit.controls import (
 from dcviz.labkit.figure_image import FigureImage, Fitted, drawn_once
 from dcviz.labkit.film import Film, ends
 from dcviz.labkit.ghost import Ghost
-from dcviz.labkit.lifetime import collect_now_and_then, held_weakly, hold_shown, let_go
+from dcviz.labkit.lifetime import FROM_PAGE, collect_now_and_then, held_weakly, hold_shown, let_go
 from dcviz.labkit.markup import drawn, html, joined, visible, words
 from dcviz.labkit.picture import about, base64_of, sharp
 from dcviz.labkit.prediction import Prediction
@@ -361,6 +361,9 @@ class Lab(widgets.VBox):
             finally:
                 self._following = False
             self.guard(self.react)()
+            if not FROM_PAGE.get():
+                for film in self._films:
+                    film.moved += 1
 
     def _ask(self):
         """Take the prediction as it is now, and go on when it is answered."""

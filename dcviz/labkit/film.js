@@ -12,7 +12,7 @@ function project(model, frameOf) {
   let coming = []; // what it will have said of the next: the frame, where it says the same no change is heard
   const swept = new Map(); // driver -> the one whose move has set it
   const undo = [];
-  let playing = false, gone = false, known = true; // known: what was told is of this table
+  let moves = 0, playing = false, gone = false, known = true; // known: what was told is of this table
 
   const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
   const heard = () => {
@@ -37,6 +37,7 @@ function project(model, frameOf) {
   function moved(name, source, trait) {
     const [[entry, number]] = drivers.get(name).slice(-1);
     if (source !== entry && rounded(source, source.get(trait), entry.get(number))) return;
+    source.set("dcviz_moved", [model.get("moved"), ++moves]); // goes to Python with the move: what is new, goes
     state[name] = source.get(trait);
     if (playing) return;
     playing = true;
@@ -65,14 +66,15 @@ function project(model, frameOf) {
     playing = true;
     obey();
     playing = false;
-    told = (heard() ? null : frameOf(model.get("heard"))) ?? coming;
-    coming = [...(frameOf(state) ?? told)];
-    show();
+    learn(coming);
   }
-  function repeated() { // after a new table Python says all once more: of the old one's frames nothing stays
-    const now = followers.map(([[source, trait]]) => source.get(trait));
-    told = (heard() ? null : frameOf(model.get("heard"))) ?? now;
-    [coming, known] = [[...told], true];
+  function repeated() { // Python has said all once more: of an old table's frames, or of a move that it refused, nothing stays
+    known = true;
+    learn(followers.map(([[source, trait]]) => source.get(trait)));
+  }
+  function learn(words) {
+    told = (heard() ? null : frameOf(model.get("heard"))) ?? words;
+    coming = [...(frameOf(state) ?? told)];
     show();
   }
   function listen(source, trait, call) {

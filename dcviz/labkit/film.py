@@ -12,7 +12,7 @@ import zlib
 import anywidget
 import traitlets
 
-from dcviz.labkit.controls import DRAWING, HERE, LabelledSlider, script, synced
+from dcviz.labkit.controls import DRAWING, HERE, LOCK, LabelledSlider, script, synced
 
 
 class Film(anywidget.AnyWidget):
@@ -43,6 +43,10 @@ class Film(anywidget.AnyWidget):
     followers have from Python; `Lab.refresh` sets it. The browser shows Python's values when it is at that state, so
     what only Python knows (a typed number between two rows) needs no frame; while Python is behind, the frame stays.
 
+    What code sets is never undone by a move that the reader made before the browser had heard of it: code counts
+    `moved` up, a message that moves a driver carries the count that the browser knew, and one of an older count is
+    answered with what Python has. What follows is never taken from the browser.
+
     `resets` says which drivers another one sets when it moves, {name: {other: value}}: a new start goes to step 0.
 
     Where states cannot be listed, a `TableFilm` has a ``frameOf`` of its own instead of reel.js's, which adds up what
@@ -56,6 +60,7 @@ class Film(anywidget.AnyWidget):
     resets = synced(traitlets.Dict())
     reel = synced(traitlets.Bytes(b""))
     repeated = synced(traitlets.Int(0))
+    moved = synced(traitlets.Int(0))
 
     def __init__(self, drivers, followers, **more):
         self._sources, self._followers = dict(drivers), list(followers)
@@ -66,6 +71,24 @@ class Film(anywidget.AnyWidget):
         )
         self.add_class("dcviz-film")
         self.key = None
+        for widget in dict.fromkeys(part for one in self._sources.values() for part in _parts(one[0])):
+            self._attend(widget)
+
+    def _attend(self, widget):
+        drivers, followers = (
+            {trait for one, trait in pairs if widget in _parts(one)} for pairs in (self.settings, self._followers)
+        )
+        take = widget.set_state
+
+        def set_state(state):
+            with LOCK:
+                state = {name: value for name, value in state.items() if name in drivers or name not in followers}
+                late = drivers & state.keys() and state.get("dcviz_moved", [self.moved])[0] != self.moved
+                take(state | widget.get_state(state.keys() & set(widget.keys)) if late else state)
+                if late:
+                    self.repeat()
+
+        widget.set_state = set_state
 
     @property
     def settings(self):
@@ -102,6 +125,10 @@ class Film(anywidget.AnyWidget):
         a reader may be at them.
         """
         self.reel, self.key = zlib.compress(json.dumps(table, separators=(",", ":")).encode(), 6), key
+        self.repeat()
+
+    def repeat(self):
+        """Send once more what the followers have from Python: the browser may show frames of its own."""
         self.send_state("heard")
         for widget, trait in self._followers:
             for part in _parts(widget):

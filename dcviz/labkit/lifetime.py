@@ -10,6 +10,7 @@ import itertools
 import sys
 import weakref
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from IPython import get_ipython
 from ipywidgets.widgets import widget as registry
@@ -17,6 +18,9 @@ from ipywidgets.widgets import widget as registry
 _shown = {}  # {cell's id: (the run, its tab, widgets that it showed)}; None for a front end that gives cells no id
 _aside = {}  # {cell's id: widgets that another tab may still show}: of the last run in another tab than the last run's
 
+
+FROM_PAGE = ContextVar("dcviz_from_page", default=False)
+"""Whether what happens now answers a message of a page; else it is code that moves a lab."""
 
 _number = itertools.count(1)
 
@@ -50,8 +54,11 @@ def _weakly(method):
     reference = weakref.WeakMethod(method)
 
     def call(message):
-        alive = reference()
-        return None if alive is None else alive(message)
+        alive, before = reference(), FROM_PAGE.set(True)
+        try:
+            return None if alive is None else alive(message)
+        finally:
+            FROM_PAGE.reset(before)
 
     return call
 

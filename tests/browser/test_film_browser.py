@@ -103,3 +103,8 @@ def test_of_an_older_tables_frames_nothing_stays_once_python_has_sent_another(br
       steps.set("value", 44); now();
     """
     assert play(browser, script)[1:] == ["44, said 44", "45 of 300 45", "44, said 44"]
+
+
+def test_what_python_repeats_of_the_state_that_code_set_is_no_word_on_a_newer_move(browser):
+    script = "move(2); say('at 0, by code'); film.set('repeated', 1); say('at 2'); hear(2);"
+    assert play(browser, script) == ["at 2"] * 4

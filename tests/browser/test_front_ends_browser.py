@@ -3,8 +3,10 @@
 Nothing comes from another machine, anywidget's own JavaScript included.
 """
 
+import re
+
 import pytest
-from lab_browser import KINDS, NotebookPage, all_kinds_live, until, until_drawn, write_notebook
+from lab_browser import KINDS, NotebookPage, all_kinds_live, rest, until, until_drawn, write_notebook
 from playwright.sync_api import expect
 
 TWO = "import numpy as np\nfrom dcviz.labs import PruningLab", KINDS[-1]
@@ -36,16 +38,41 @@ def test_a_lab_of_each_kind_lives_without_another_host(context, app, shots):
     page.close()
 
 
+CODE = """import time; from dcviz.labkit.base import LOCK
+with LOCK:  # no lab hears of a drag before the code has moved this one
+    lloyd.add_class("held"); time.sleep(0.5); lloyd.k = {k}; lloyd.finish(); lloyd.remove_class("held")"""
+LATE = """async (code) => {
+    const lab = document.querySelector(".dcviz-LloydLab"), press = { key: "ArrowRight", bubbles: true };
+    jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({ code });
+    await new Promise((held) => new MutationObserver((_, watch) => {
+        if (lab.classList.contains("held")) { watch.disconnect(); held(); }
+    }).observe(lab, { attributes: true }));
+    const handle = lab.querySelectorAll(".dcviz-handle")[1];
+    for (let i = 0; i < 3; i++) handle.dispatchEvent(new KeyboardEvent("keydown", press));
+}"""
+"""Run code; drag once it has begun, before the page can have heard of more."""
+
+
 def a_drag_leaves_nothing_under_what_code_sets(page):
     """Assert that Lloyd's page shows Python's step after a drag and another k."""
     lab = page.page.locator(".dcviz-LloydLab")
     said, handle = lab.locator(".dcviz-caption .dcviz-text"), lab.locator("[role=slider].dcviz-handle").nth(1)
     handle.press("ArrowRight")
     expect(said).to_contain_text("a start of your own: step 0")
-    until(page.page, lambda: page.ask("", "len(lloyd.start) == lloyd.k") == "True", "Python hears of the new start")
     steps = page.ask("lloyd.k = 6; lloyd.finish()", "lloyd.steps")
     assert int(steps) > 0
     expect(said).to_contain_text(f"6 centroids from linear: step {steps},")
+    for k, start in (7, "linear"), (7, "a start of your own"), (5, "linear"):
+        if start != "linear":
+            handle.press("ArrowRight")
+            until(page.page, lambda: page.ask("", "len(lloyd.start) == lloyd.k") == "True", "Python hears of the start")
+        page.page.evaluate(LATE, CODE.format(k=k))
+        expect(said).to_contain_text(re.compile(f"{k} centroids from {start}: step [1-9]"))
+        rest(page.page, 300)  # the key is let go
+        expect(said).to_contain_text(f"{k} centroids from {start}: step {page.ask('', 'lloyd.steps')},")
+        expect(lab.locator("[role=slider].dcviz-handle")).to_have_count(k)
+        own = page.ask("", "' '.join(f'{c:#.5g}' for c in lloyd.centroids)").strip("'")
+        expect(lab.locator(".dcviz-codebook canvas")).to_have_attribute("data-centroids", own)
     assert page.ask("", "lloyd.error") == "''"
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from dcviz import labs
 from dcviz.labkit.base import FigureImage, Lab, parse, plain
 from dcviz.labkit.controls import LabelledSlider
+from dcviz.labkit.film import Film
 from dcviz.labkit.picture import SHARP
 
 _made = {}
@@ -121,3 +122,18 @@ def test_a_failing_callback_shows_in_the_lab_and_the_lab_goes_on(lab, monkeypatc
 def test_unknown_state_is_refused(lab):
     with pytest.raises(TypeError):
         type(lab)(no_such_thing=1)
+
+
+def test_a_move_made_before_the_page_heard_of_codes_own_is_answered_with_what_python_has(lab):
+    change = {"name": lab.state_names[0], "new": None, "old": None, "owner": lab, "type": "change"}
+    before, films = repr(lab), [part for part in lab._parts if isinstance(part, Film)]
+    known = [film.moved for film in films]
+    lab._changed(change)
+    for film, moved in zip(films, known, strict=True):
+        assert film.moved > moved
+        for widget, trait in film.settings:
+            for part in widget.ends if isinstance(widget, LabelledSlider) else [widget]:
+                repeated = film.repeated
+                part.set_state({trait: "no such value", "dcviz_moved": [moved, 1]})
+                assert film.repeated > repeated
+    assert repr(lab) == before

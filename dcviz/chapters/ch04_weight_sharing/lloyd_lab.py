@@ -365,7 +365,10 @@ class LloydLab(Lab):
     def _dragged(self, change):
         """A start of the mouse's, also the very one from which steps were made."""
         start = self.view.dragged
-        if len(start) == self.k and (start != self.start or change["name"] == "again"):
+        if len(start) != self.k and start != self.start:  # of a k before, which the page has just changed
+            self.view.dragged = self.start
+            self.film.repeat()
+        elif len(start) == self.k and (start != self.start or change["name"] == "again"):
             with self.hold_trait_notifications():
                 self.start, self.steps = start, 0
 

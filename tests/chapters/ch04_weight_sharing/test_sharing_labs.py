@@ -180,6 +180,29 @@ def test_lloyd_plays_until_nothing_moves():
     assert lab.steps == lab.play.value == lab.play.high
 
 
+def test_lloyd_keeps_what_code_set_while_a_drag_was_on_its_way():
+    lab = lloyd(k=4)
+
+    def page(widget, known, **state):
+        data = {"method": "update", "state": {**state, "dcviz_moved": [known, 1]}}
+        widget.comm.handle_msg({"content": {"data": data}})
+
+    start = [-0.2, -0.1, 0.1, 0.2]
+    page(lab.view, 0, dragged=start, centroids=[0.0] * 4)  # with what the film showed
+    assert (lab.start, lab.steps, lab.view.centroids, lab.film.moved) == (start, 0, start, 0)
+    lab.finish()
+    steps, known = lab.steps, lab.film.moved
+    assert steps > 0
+    assert known > 0
+    page(lab.view, 0, dragged=[-0.3, -0.1, 0.1, 0.2], again=1)
+    page(lab.play, 0, value=0)
+    assert (lab.start, lab.steps, lab.view.dragged, lab.play.value) == (start, steps, start, steps)
+    page(lab.k_slider.slider, known, value=6)
+    page(lab.view, known, dragged=start, released=1)  # of four: this page had not heard of its own six
+    assert (lab.k, lab.start, lab.view.dragged, len(lab.view.centroids)) == (6, [], [], 6)
+    assert lab.film.moved == known
+
+
 def test_lloyd_empty_clusters_stay_and_are_marked():
     lab = lloyd(k=13, init="linear", steps=2)
     assert lab.empty > 0
