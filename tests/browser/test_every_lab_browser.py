@@ -33,7 +33,7 @@ BOXES = """name => {
             narrow: lab.classList.contains("dcviz-narrow")};
 }"""
 
-WIDEST = {"GradientLab": "reduce='mean'"}
+WIDEST = {"GradientLab": "reduce='mean'", "HuffmanLab": "layer='fc1', stream='gaps'"}
 CELLS = [
     "from dcviz import labs\nguess = labs.Prediction('How many?', options=['one', 'two'], truth='two')",
     *(f"labs.{name}({WIDEST.get(name, '')})" for name in labs.ALL),
