@@ -72,7 +72,7 @@ def shown(lab):
     """(caption, where the moving parts of the picture are, numbers in the entries) as the page shows them."""
     painted(lab.page)
     shapes = lab.locator(".dcviz-linked canvas").evaluate_all("all => all.map(c => JSON.parse(c.dataset.shapes))")
-    entries = lab.locator("input[type=number]").evaluate_all("all => all.map(e => Number(e.value))")
+    entries = lab.locator(".dcviz-number input").evaluate_all("all => all.map(e => Number(e.value))")
     return lab.locator(".dcviz-caption .dcviz-text").inner_text(), shapes, entries
 
 
