@@ -27,7 +27,10 @@ function watch(manager, call) {
 function keep(manager) {
   const model = manager.context.model;
   const before = model.getMetadata("widgets")?.[STATE] ?? {};
+  const dead = [...(manager._modelsSync?.values() ?? [])].filter((one) => !one.comm_live); // else left out: after a restart, all
+  for (const one of dead) Object.defineProperty(one, "comm_live", { value: true, configurable: true });
   const now = manager.get_state_sync({ drop_defaults: true });
+  for (const one of dead) delete one.comm_live;
   const known = { ...before.state, ...now.state }, kept = {}, todo = [];
   for (const cell of model.cells)
     for (const output of cell.toJSON().outputs ?? []) if (output.data?.[VIEW]) todo.push(output.data[VIEW].model_id);

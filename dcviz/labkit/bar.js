@@ -9,24 +9,24 @@ function render({ model, el }) {
     say.timer = setTimeout(() => { note.textContent = ""; }, 6000);
   };
   box.append(note);
-  const button = (text, needsPython, press) => {
+  const button = (text, press) => {
     const node = document.createElement("button");
     node.type = "button";
     node.textContent = text;
-    if (needsPython) node.className = "dcviz-python"; // off while the lab sleeps
+    node.className = "dcviz-python"; // off while the lab sleeps: the link, too, is Python's
     node.addEventListener("click", press);
     box.append(node);
   };
-  button("Reset", true, () => {
+  button("Reset", () => {
     el.closest(".dcviz-lab")?.dispatchEvent(new Event("dcviz-reset")); // what plays would go on from there
     model.send({ do: "reset" });
   });
-  button("Copy link", false, () => {
+  button("Copy link", () => {
     const link = model.get("link");
     if (!link) return say("its names are too long for a link");
     return copy(link).then(() => say("copied: paste it into a cell"), () => say(link));
   });
-  button("Save picture", true, () => model.send({ do: "picture" }));
+  button("Save picture", () => model.send({ do: "picture" }));
   model.on("msg:custom", (message, buffers) => {
     if (message.picture === undefined) return say(message.said ?? "");
     const link = document.createElement("a");

@@ -123,6 +123,13 @@ def test_a_restart_puts_the_labs_on_the_screen_to_sleep(page):
     expect(labs(page, ".dcviz-asleep")).to_have_count(len(CELLS))
     expect(page.page.locator(".dcviz-PruningLab .dcviz-bar button:enabled").first).to_be_visible()
     until(page.page, lambda: page.page.evaluate(STIRRED) == 0, "labs that sleep lie still")
+    copy = page.page.get_by_role("button", name="Copy link").first
+    expect(copy).to_have_js_property("inert", True)  # it would be old
+    page.command("docmanager:save")
+    book = page.book()
+    (saved,) = book.metadata["widgets"].values()
+    views = [cell.outputs[-1].data["application/vnd.jupyter.widget-view+json"] for cell in book.cells]
+    assert {view["model_id"] for view in views} <= saved["state"].keys(), "for another day"
     run(page)
     assert problems(page) == []
 
