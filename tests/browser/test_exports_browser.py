@@ -178,6 +178,11 @@ def test_a_huffman_leaf_is_clicked_without_a_kernel(open_page):
     leaf.click()
     expect(leaf).to_have_attribute("aria-pressed", "true")
     expect(lab.locator(".readout")).to_contain_text("symbol 0")
+    expect(lab.locator(".dcviz-caption")).to_contain_text("symbol 0")
+    entry = lab.get_by_label("symbol", exact=True)
+    entry.fill("99")
+    entry.press("Enter")
+    expect(lab.locator(".dcviz-caption")).not_to_contain_text("symbol 0")  # no symbol of this layer
 
 
 def test_without_scripts_pictures_and_captions_are_there(browser, exported):
