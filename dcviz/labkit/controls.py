@@ -199,7 +199,8 @@ class Bar(anywidget.AnyWidget):
 class RunButton(widgets.HBox):
     """A button for work that takes longer than a blink, with a progress bar and a stop button.
 
-    work(progress) runs on a thread of its own; it calls progress(fraction, text="") now and then, which
+    work(progress) runs on a thread of its own; it takes what it needs of the lab's state at once, under LOCK, since the
+    reader may move on meanwhile; it calls progress(fraction, text="") now and then, which
     raises Stopped once stop was pressed. What work returns goes to done(result) under the labs' lock;
     an exception goes to failed(error). From Python: `start()`, `stop()`, `wait()`, or `start(wait=True)`.
     """
@@ -250,9 +251,11 @@ class RunButton(widgets.HBox):
         super().close()
 
     def wait(self, timeout=None):
-        """Wait until the work is over; True if it is."""
-        if self._thread is not None:
-            self._thread.join(timeout)
+        """Wait until the work is over, and what its end began; True if it is. timeout: seconds for each."""
+        while (thread := self._thread) is not None and thread.is_alive() and thread is not threading.current_thread():
+            thread.join(timeout)
+            if thread.is_alive():
+                return False
         return not self.running
 
     def progress(self, fraction, text=""):

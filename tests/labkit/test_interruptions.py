@@ -3,6 +3,7 @@
 import queue
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,12 @@ from test_all_labs import lab  # noqa: F401  (a fixture: one lab of each kind, m
 from dcviz.chapters.ch02_pruning.pruning_lab import PruningLab
 from dcviz.chapters.ch02_pruning.retraining_lab import RetrainingLab
 from dcviz.chapters.ch05_trained_quantization.finetune_lab import FinetuneLab
+from dcviz.chapters.ch09_other_roads import temperature_lab
+from dcviz.chapters.ch09_other_roads.temperature_lab import TemperatureLab
+from dcviz.chapters.ch12_today import bits_lab
+from dcviz.chapters.ch12_today.bits_lab import BitsLab
+from dcviz.errors import Stopped
+from dcviz.labkit.controls import RunButton
 from dcviz.nets import datasets, training
 from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import shipped
@@ -173,6 +180,39 @@ def test_two_runs_at_once_give_what_each_gives_alone():
         assert each.film.errors == alone.film.errors
         for now, then in zip(each.film.counts, alone.film.counts, strict=True):
             assert all(np.array_equal(now[layer], then[layer]) for layer in then)
+
+
+def test_a_run_is_of_the_settings_at_its_start_whatever_moves_meanwhile(monkeypatch):
+    lab, asked = TemperatureLab(missing="3"), []  # noqa: F811
+    monkeypatch.setattr(temperature_lab, "_taught", lambda _, missing, report: asked.append(missing) or moved(lab, "7"))
+    assert lab._teach(lambda *_: None)[0][1] == "3"
+    assert asked == ["3", "3"]
+
+    lab = BitsLab(bits=8)
+    monkeypatch.setattr(bits_lab.measure, "language_model", lambda: setattr(lab, "bits", 4))
+    monkeypatch.setattr(bits_lab.sharing, "share_net", lambda net, bits, *rest: asked.append(bits) or stop())
+    with pytest.raises(Stopped):
+        lab._work(lambda *_: None)
+    assert asked[-1] == 8
+
+
+def moved(lab, missing):  # noqa: F811
+    lab.missing = missing
+
+
+def stop():
+    raise Stopped
+
+
+def test_waiting_for_a_run_waits_for_what_its_end_begins():
+    gate, done = threading.Event(), []
+    run = RunButton("go", lambda progress: gate.wait(10) and done.append(1))
+    again = iter([True])
+    run.observe(lambda change: change["new"] or (next(again, False) and run.start()), "running")
+    run.start()
+    gate.set()
+    assert run.wait(10)
+    assert done == [1, 1]
 
 
 def test_other_codes_end_a_fine_tuning_and_are_on_show():

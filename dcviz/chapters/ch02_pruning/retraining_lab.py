@@ -276,16 +276,18 @@ class RetrainingLab(Lab):
         self.refresh()
 
     def _work(self, progress):
-        data, schedule, total = datasets.digits(), self.schedule, self._steps()
-        dense, each, net = self.dense()[0], densities(self.net, self.density / 100), shipped.dense(self.net)
-        masks = {name: self.mask(name) for name in each}
-        if self.own:
-            constraint = retraining.Masked(net, masks)
-        else:
-            constraint = retraining.Gradual(net, each, total, **METHODS[self.method])
-        label = f"{self.method}, {self.density:.3g}%"
-        made_with = {name: getattr(self, name) for name in ("net", "density", "method", "epochs")}
-        film = Film(self._wanted(), label, total, made_with)
+        data = datasets.digits()
+        with LOCK:  # settings of one moment: the reader may move on meanwhile
+            schedule, total = self.schedule, self._steps()
+            dense, each, net = self.dense()[0], densities(self.net, self.density / 100), shipped.dense(self.net)
+            masks = {name: self.mask(name) for name in each}
+            if self.own:
+                constraint = retraining.Masked(net, masks)
+            else:
+                constraint = retraining.Gradual(net, each, total, **METHODS[self.method])
+            label = f"{self.method}, {self.density:.3g}%"
+            made_with = {name: getattr(self, name) for name in ("net", "density", "method", "epochs")}
+            film = Film(self._wanted(), label, total, made_with)
         edges = {name: edges_of(w) for name, w in dense.items()}
         old = {name: pruning.threshold_from_density(w, each[name]) for name, w in dense.items()}
         with LOCK:

@@ -7,7 +7,7 @@ import traitlets
 from dcviz.chapters.ch02_pruning import figures
 from dcviz.errors import check_known
 from dcviz.labkit import theme
-from dcviz.labkit.base import FigureImage, Lab, RunButton, html, joined, row
+from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, joined, row
 from dcviz.labkit.inline import inline_slider
 from dcviz.nets import datasets
 from dcviz.pipeline import retraining, sensitivity, shipped
@@ -198,19 +198,21 @@ class SensitivityLab(Lab):
         return datasets.digits().test.take(slice(0, self.images))
 
     def _measure(self, progress):
-        key, split = (self.net, self.images), self._split()
+        with LOCK:
+            key, split, densities = (self.net, self.images), self._split(), self.densities
         errors = sensitivity.error_by_density(
-            shipped.dense(self.net),
+            shipped.dense(key[0]),
             split,
-            self.densities,
+            densities,
             report=lambda done, total: progress(done / total, f"{done} of {total}"),
         )
         return self._measured, key, errors
 
     def _measure_together(self, progress):
-        key, keep, split = self._combination(), self.must_keep, self._split()
+        with LOCK:
+            net, key, keep, split = self.net, self._combination(), self.must_keep, self._split()
         progress(0.1)
-        return self._together, key, sensitivity.error_together(shipped.dense(self.net), split, keep)
+        return self._together, key, sensitivity.error_together(shipped.dense(net), split, keep)
 
     def _done(self, result):
         kept, key, value = result

@@ -200,9 +200,9 @@ class FinetuneLab(Lab):
         from dcviz.nets.schedules import Schedule
         from dcviz.pipeline.lesson import share
 
-        key, rate = (self.bits, self.init), self.learning_rate
-        setting, before = self._setting(), None
+        before = None
         with LOCK:
+            key, rate, setting = (self.bits, self.init), self.learning_rate, self._setting()
             if self._prepared == key and len(self.steps) > 1:
                 before = self.before, self._trained_at, self.steps, self.path, self.errors, self._finished
         net = copy.deepcopy(self._pruned)

@@ -11,7 +11,7 @@ from dcviz.chapters.ch07_full_pipeline.figures import tensor_bytes
 from dcviz.errors import DataError, DcvizError
 from dcviz.ideas.sparse_formats import expected_bits
 from dcviz.labkit import theme
-from dcviz.labkit.base import FigureImage, Lab, RunButton, html, labelled_slider, row
+from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, labelled_slider, row
 from dcviz.labkit.buttons import Download
 from dcviz.labkit.markup import visible
 from dcviz.pipeline import choosing, parameters, shipped, sources
@@ -155,7 +155,8 @@ class OwnNetLab(Lab):
             self.refresh()
 
     def _work(self, progress):
-        name, recipe, module = self.net, self.recipe, self.module
+        with LOCK:
+            name, recipe, module = self.net, self.recipe, self.module
         stages = {"pruned": "pruning", "shared": "sharing", "coded": "writing the file"}
 
         def report(stage, done, total):

@@ -10,7 +10,7 @@ from dcviz.chapters.ch07_full_pipeline.figures import byte_shares, waterfall
 from dcviz.chapters.ch07_full_pipeline.own_net_lab import OwnNetLab
 from dcviz.ideas.kmeans import INITS
 from dcviz.labkit import theme
-from dcviz.labkit.base import FigureImage, Lab, RunButton, Stopped, html, joined, labelled_slider, row
+from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, Stopped, html, joined, labelled_slider, row
 from dcviz.labkit.buttons import Download, Play
 from dcviz.labkit.ghost import Ghost
 from dcviz.labkit.markup import counted
@@ -125,7 +125,9 @@ class PipelineLab(Lab):
         return self
 
     def _work(self, progress):
-        recipe, digits, net = self.recipe, datasets.digits(), shipped.dense(self.net)
+        digits = datasets.digits()
+        with LOCK:
+            recipe, net = self.recipe, shipped.dense(self.net)
         retrain, finetune = (s.steps(len(digits.train)) for s in (recipe.retrain, recipe.finetune))
         doing = {"pruned": "pruning and retraining", "shared": "fine-tuning", "coded": "writing the file"}
         before = {"pruned": 0, "shared": retrain, "coded": retrain + finetune}

@@ -11,7 +11,7 @@ from dcviz.errors import NetError, check_known
 from dcviz.evidence import recordings
 from dcviz.evidence.memories import size_text
 from dcviz.labkit import theme
-from dcviz.labkit.base import FigureImage, Lab, RunButton, html, joined, labelled_slider, row
+from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, joined, labelled_slider, row
 from dcviz.labkit.markup import coded
 
 LAYERS = tuple(timing.paper_layers())
@@ -268,13 +268,15 @@ class SpeedLab(Lab):
         return tuple(self.state().values())
 
     def _measure(self, progress):
-        if self.device == "cuda" and not torch.cuda.is_available():
+        with LOCK:
+            settings, shape, device = self._settings(), self.shape, self.device
+            batch, active = self.batch, self.active / 100
+        if device == "cuda" and not torch.cuda.is_available():
             raise NetError("there is no CUDA device on this machine; choose cpu")
-        settings, batch, active, device = self._settings(), self.batch, self.active / 100, self.device
         progress(0.1, "drawing random weights")
-        forms = timing.random_layer(self.shape)
+        forms = timing.random_layer(shape)
         progress(0.5, "timing")
-        return settings, timing.measure(forms, batch, active, device, readings=5, cold=self.shape.cold)
+        return settings, timing.measure(forms, batch, active, device, readings=5, cold=shape.cold)
 
     def _done(self, result):
         settings, rows = result

@@ -10,7 +10,7 @@ import traitlets
 from dcviz import archive, pipeline
 from dcviz.chapters.ch09_other_roads import comparison, figures, taylor
 from dcviz.labkit import theme
-from dcviz.labkit.base import FigureImage, Lab, RunButton, html, labelled_slider, row, words
+from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, labelled_slider, row, words
 from dcviz.nets import datasets, models, training
 from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import shipped
@@ -236,7 +236,8 @@ class FilterLab(Lab):
         return self.errors, found
 
     def _retrain(self, progress):
-        key, net = (self.layer, self.criterion, self.gone), self.net
+        with LOCK:
+            key, net = (self.layer, self.criterion, self.gone), self.net
         training.fit(net, self.train, RETRAIN, report=lambda done, steps, loss: progress(done / steps, "retraining"))
         return self.retrained, {key: training.error_percent(net, self.test)}
 

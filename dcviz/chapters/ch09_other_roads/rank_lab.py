@@ -8,7 +8,7 @@ from dcviz import archive, pipeline
 from dcviz.chapters.ch09_other_roads import figures, svd
 from dcviz.errors import NetError
 from dcviz.labkit import theme
-from dcviz.labkit.base import FigureImage, Lab, RunButton, html, labelled_slider, row
+from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, labelled_slider, row
 from dcviz.nets import datasets, training
 from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import shipped
@@ -194,7 +194,9 @@ class RankLab(Lab):
         return self.tuned.get((self.layer, self.rank))
 
     def _tune(self, progress):
-        key, net, data = (self.layer, self.rank), self.low.cut(self.rank), datasets.digits()
+        data = datasets.digits()
+        with LOCK:
+            key, net = (self.layer, self.rank), self.low.cut(self.rank)
         training.fit(net, data.train, TUNE, report=lambda done, steps, loss: progress(done / steps, "fine-tuning"))
         return key, training.error_percent(net, data.test)
 

@@ -8,7 +8,7 @@ import traitlets
 
 from dcviz.chapters.ch09_other_roads import distillation, figures
 from dcviz.labkit import theme
-from dcviz.labkit.base import FigureImage, Lab, RunButton, html, labelled_slider, row
+from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, labelled_slider, row
 from dcviz.nets import datasets, models, training
 from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import shipped
@@ -183,9 +183,10 @@ class TemperatureLab(Lab):
         return self
 
     def _teach(self, progress):
-        key = round(self.temperature, 3), self.missing
-        result = {"labels": _taught(None, self.missing, functools.partial(self._report, progress, 0.0))}
-        result["teacher"] = _taught(key[0], self.missing, functools.partial(self._report, progress, 0.5))
+        with LOCK:
+            key = temperature, missing = round(self.temperature, 3), self.missing
+        result = {"labels": _taught(None, missing, functools.partial(self._report, progress, 0.0))}
+        result["teacher"] = _taught(temperature, missing, functools.partial(self._report, progress, 0.5))
         return key, result
 
     @staticmethod

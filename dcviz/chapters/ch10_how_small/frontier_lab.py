@@ -7,7 +7,7 @@ from dcviz import pipeline
 from dcviz.chapters.ch10_how_small import figures, frontier, tables as frontier_tables
 from dcviz.evidence import recordings
 from dcviz.labkit import theme
-from dcviz.labkit.base import FigureImage, Lab, RunButton, html, row
+from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, row
 from dcviz.labkit.markup import signed
 from dcviz.nets import datasets
 from dcviz.pipeline import shipped
@@ -101,7 +101,9 @@ class FrontierLab(Lab):
         return self
 
     def _work(self, progress):
-        recipe, digits = self.recipe, datasets.digits()
+        digits = datasets.digits()
+        with LOCK:
+            recipe, chosen = self.recipe, (self.density, self.parts)
         retrain, finetune = (s.steps(len(digits.train)) for s in (recipe.retrain, recipe.finetune))
         before, doing = {"pruned": 0, "shared": retrain}, {"pruned": "pruning and retraining", "shared": "fine-tuning"}
 
@@ -109,7 +111,6 @@ class FrontierLab(Lab):
             if stage in before:
                 progress(min(1, (before[stage] + done) / (retrain + finetune)), doing[stage])
 
-        chosen = self.density, self.parts
         result = pipeline.compress(shipped.dense(frontier.NET), recipe, digits.train, test=digits.test, progress=report)
         return chosen, (result.stages[-1].file_bytes, result.stages[-1].error_percent)
 

@@ -6,7 +6,7 @@ import traitlets
 from dcviz.chapters.ch11_open_questions import figures, measure, tables, transfer
 from dcviz.evidence import recordings
 from dcviz.labkit import theme
-from dcviz.labkit.base import FigureImage, Lab, RunButton, html, row
+from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, row
 from dcviz.labkit.inline import LogSlider, inline_slider
 from dcviz.labkit.markup import coded
 from dcviz.nets import small_digits
@@ -127,7 +127,8 @@ class TransferLab(Lab):
         from dcviz.nets import training
 
         self._old = self._old or measure.old_net()
-        road, n, draw = self.road, self.examples, self.draw
+        with LOCK:
+            road, n, draw = self.road, self.examples, self.draw
         split = measure.examples(n, draw)
 
         def look(done, steps, loss):

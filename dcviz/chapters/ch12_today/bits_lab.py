@@ -8,7 +8,7 @@ from dcviz.chapters.ch12_today import figures, measure, sharing, together
 from dcviz.evidence import recordings
 from dcviz.files import MODELS
 from dcviz.labkit import theme
-from dcviz.labkit.base import FigureImage, Lab, RunButton, html, row, words
+from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, row, words
 from dcviz.labkit.markup import coded, signed
 
 NAMES = {"layer": "layer", "row": "output", "64": "64 neighbours", "32": "32 neighbours"}
@@ -95,18 +95,20 @@ class BitsLab(Lab):
         return self
 
     def _work(self, progress):
-        state = self.state()
+        with LOCK:
+            state, bits, method, group = self.state(), self.bits, self.method, self.group
+            apart, huffman, begin = self.apart, self.huffman, self.begin
         progress(0.05, "opening the model")
         net = measure.language_model()
-        felt = measure.calibrated()[1] if self.method == "k-means, weighted" else None
+        felt = measure.calibrated()[1] if method == "k-means, weighted" else None
         progress(0.4, "sharing the weights")
-        group = self.group if self.group in ("layer", "row") else int(self.group)
-        shared = sharing.share_net(net, self.bits, self.method, group, felt, measure.APART * self.apart)
-        data = archive.dumps(sharing.stored("austen", shared, self.huffman))
+        size = group if group in ("layer", "row") else int(group)
+        shared = sharing.share_net(net, bits, method, size, felt, measure.APART * apart)
+        data = archive.dumps(sharing.stored("austen", shared, huffman))
         progress(0.7, "reading and writing")
         back = together.opened(archive.loads(data), net)
         error = measure.bits_per_character(back, measure.choosing_text())
-        return state, (len(data), error, measure.write(back, self.begin, measure.PIECES))
+        return state, (len(data), error, measure.write(back, begin, measure.PIECES))
 
     def _done(self, outcome):
         self._live_state, self.live = outcome
