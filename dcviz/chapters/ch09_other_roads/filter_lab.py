@@ -1,5 +1,6 @@
 """Which filters go? Rank a convolution's filters, remove the lowest, and see what is left of the net."""
 
+import copy
 import itertools
 
 import ipywidgets as widgets
@@ -224,7 +225,7 @@ class FilterLab(Lab):
         return self.retrained.get((self.layer, self.criterion, self.gone))
 
     def _sweep(self, progress):
-        layer, dense = self.layer, self.dense
+        layer, dense = self.layer, copy.deepcopy(self.dense)  # hooks of its own: the reader's moves score filters, too
         counts = self._counts(layer)
         ranked_on, found = self.train.take(slice(0, RANKED_ON)), {}
         for i, criterion in enumerate(taylor.CRITERIA):

@@ -7,7 +7,7 @@ import torch
 from dcviz import archive, labs, pipeline
 from dcviz.chapters.ch09_other_roads import distillation, filter_lab, rank_lab, svd, taylor, temperature_lab
 from dcviz.chapters.ch09_other_roads.rank_lab import RANKS
-from dcviz.errors import NetError
+from dcviz.errors import NetError, Stopped
 from dcviz.labkit.base import plain
 from dcviz.labs import FilterLab, RankLab, TemperatureLab
 from dcviz.nets import datasets, models, training
@@ -97,6 +97,23 @@ def test_filter_lab_another_layer_criterion_and_picture():
     assert lab.pictures().shape == (20, 5, 5)
     assert lab.error == ""
     assert repr(labs.recreate(repr(lab))) == repr(lab)
+
+
+def test_moves_during_a_sweep_score_filters_of_another_net_than_the_sweep(monkeypatch):
+    lab, score = FilterLab(layer="conv1", gone=14), taylor.scores
+    expected = taylor.normalised(lab.scores)
+
+    def scores(net, split, criterion, layers):
+        if net is lab.dense:
+            return score(net, split, criterion, layers)
+        with models.watched(models.weight_layers(net), lambda name, output: output * 0):  # in the midst of a sweep
+            found = score(lab.dense, split.take(slice(0, filter_lab.RANKED_ON)), "taylor", ["conv1"])
+        assert np.allclose(found["conv1"], expected)
+        raise Stopped
+
+    monkeypatch.setattr(taylor, "scores", scores)
+    with pytest.raises(Stopped):
+        lab._sweep(lambda *_: None)
 
 
 def test_filter_lab_measures_all_criteria_and_retrains(monkeypatch):
