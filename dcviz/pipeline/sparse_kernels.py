@@ -32,7 +32,7 @@ MAX_CODES = 2**8 - 1  # one of 256 places is for fillers
 KERNELS = ("numba", "torch", "triton")
 _FLOAT = torch.float32  # torch has a thousand names: cold, finding one takes microseconds
 _PASSES = 2  # a batch pays once its inputs, one by one, would take more than about two passes over all entries
-_WIDTHS = (4, 8, 16, 32)  # inputs that are added at once
+_WIDTHS = (4, 8, 16, 32, 64, 128)  # inputs that are added at once
 _BLOCK = 2**18  # entries that the torch kernel unpacks at a time: some MB
 
 
@@ -188,15 +188,18 @@ def compress(weight):
 
 
 @functools.cache
+def _installed(library):
+    return importlib.util.find_spec(library) is not None  # takes as long as a small layer
+
+
 def has_numba():
     """Whether the compiled kernels can be used -> bool."""
-    return importlib.util.find_spec("numba") is not None and sys.byteorder == "little"
+    return _installed("numba") and sys.byteorder == "little"
 
 
 def has_triton(device="cuda"):
     """Whether the Triton kernel can be used on a device -> bool; on the CPU by its interpreter, TRITON_INTERPRET=1."""
-    here = importlib.util.find_spec("triton") is not None
-    return here and (torch.device(device).type == "cuda" or os.environ.get("TRITON_INTERPRET") == "1")
+    return _installed("triton") and (torch.device(device).type == "cuda" or os.environ.get("TRITON_INTERPRET") == "1")
 
 
 def default_kernel(device="cpu"):
@@ -258,7 +261,7 @@ def _numba(layer, x):
         x = x.resolve_neg().contiguous()
     rows, columns = layer.shape
     n = 1 if x.ndim == 1 else len(x)
-    if n <= 1 or int(torch.count_nonzero(x)) < _PASSES * columns:
+    if n <= 1 or np.count_nonzero(x.detach().numpy()) < _PASSES * columns:  # torch takes ten times as long
         y, (_, _, vector, numbers, _) = x.new_empty((*x.shape[:-1], rows)), layer.ready
         inputs, outputs = x.data_ptr(), y.data_ptr()
         for i in range(n):
@@ -270,7 +273,8 @@ def _numba(layer, x):
     y = np.empty((blocks, rows, width), np.float32)
     inputs = inputs.transpose(1, 2).contiguous().numpy()
     _compiled().batch(width)(layer.entries, layer.starts, layer.codebook, inputs, y)
-    return torch.from_numpy(y).transpose(1, 2).reshape(blocks * width, rows)[:n]
+    y = torch.from_numpy(y).transpose(1, 2)
+    return y[0, :n] if blocks == 1 else y.reshape(blocks * width, rows)[:n]
 
 
 def _torch(layer, x):

@@ -133,7 +133,7 @@ def batch(width):
     """A compiled function (entries, starts, codebook, x, y) -> y = matrix @ x for blocks of so many inputs.
 
     x: float32 (blocks, columns, width); fills y: float32 (blocks, rows, width). Both C-ordered, as an entry's ``width``
-    products are made at once: a loop over inputs took twice as long for 4 to 32 of them.
+    products are made at once: a loop over inputs takes up to twice as long.
     """
     words = ir.VectorType(ir.FloatType(), width)
 
