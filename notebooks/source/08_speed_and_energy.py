@@ -267,7 +267,7 @@ tables.running(alexnet.rows)
 # %% tags=["question", "setup"]
 dense_catches_up = Prediction(
     "VGG-16 fc8 (23% kept) with CSR: from which batch on is dense at least as fast?",
-    options=["2", "16", "128", "never up to 128"],
+    options=["2", "16", "64", "never up to 128"],
     key="ch08-batch",
     truth=tables.crossover(times.rows, "vgg-16/fc8", "csr"),
 )
@@ -283,9 +283,7 @@ dense_catches_up.then(lambda: SpeedLab(layer="vgg-16/fc8", batch=64, density=23.
 # The table gives the smallest recorded batch at which dense is at least as fast. In the lab go through the batches
 # and watch the square on the roofline: it walks up the slope, until it arrives under the flat roof. From there on
 # dense keeps the arithmetic units busy, while the sparse forms still do their arithmetic one weight at a time. Zero
-# inputs are no help any more either: hardly an input is zero in all 64 pictures of a batch. (The dip of the
-# compressed form from 4 to 32 is ours to answer for: below that, inputs go one by one; above, all together; in between
-# neither is good.)
+# inputs are no help any more either: hardly an input is zero in all 64 pictures of a batch.
 
 # %% tags=["subslide"]
 dense_catches_up.then(answers.batch)
