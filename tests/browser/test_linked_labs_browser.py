@@ -227,7 +227,7 @@ def test_numbers_without_a_kernel_are_taken_as_typed_or_refused_in_words(page):
     field.press("Enter")
     expect(density.get_by_role("alert")).to_have_text("")
     expect(caption).to_contain_text("(12.6%)")  # the nearest step of the slider
-    field.fill("20 %")
+    field.fill(" 20%")
     field.press("Enter")
     expect(caption).to_contain_text("(20%)")
     merges.fill("2.5")
