@@ -96,8 +96,8 @@ class BitsLab(Lab):
 
     def _work(self, progress):
         with LOCK:
-            state, bits, method, group = self.state(), self.bits, self.method, self.group
-            apart, huffman, begin = self.apart, self.huffman, self.begin
+            state = self.state()
+        bits, method, group, apart, huffman, begin = state.values()
         progress(0.05, "opening the model")
         net = measure.language_model()
         felt = measure.calibrated()[1] if method == "k-means, weighted" else None
