@@ -2,8 +2,9 @@
 
 The form that published records of compression use (``models_imagenet.VGG16CIFAR``). It can be stopped at any moment
 (SIGTERM, Ctrl-C, a power cut); the same command goes on from the last checkpoint. Pictures grow from phase to phase:
-``--phases 16:6,24:7,32:6`` is 6 epochs at 16 pixels and so on. Choices are made on 5,000 held-out training pictures;
-the test pictures are read only by ``--report``.
+``--phases 16:6,24:7,32:6`` is 6 epochs at 16 pixels and so on; ``--start FILE`` begins with the weights of an earlier
+run instead of random ones. Choices are made on 5,000 held-out training pictures; the test pictures are read only by
+``--report``.
 """
 
 import json
@@ -33,6 +34,8 @@ def run(options):
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     net = he_init(models.build(NET))
+    if options.start:
+        net.load_state_dict(load_file(options.start))
     train, held_out = tuning_pictures()
     schedule = PictureSchedule(tuple(options.phases), options.lr, options.batch, options.warmup, seed=options.seed)
     with stop_signals() as stop:
@@ -51,6 +54,7 @@ def run(options):
         "net": NET,
         "data": "CIFAR-10",
         "seed": options.seed,
+        "start": options.start and Path(options.start).name,
         "phases": options.phases,
         "lr": options.lr,
         "batch": options.batch,
@@ -71,6 +75,7 @@ def report(options):
 def main(arguments=None):
     """The command line; see the top of this module."""
     p = program("vgg train", __doc__.split("\n\n")[0], "vgg", "16:6,24:7,32:6", 16, lr=1.5e-3, warmup=200, every=120)
+    p.add_argument("--start", help="safetensors file of an earlier run; default: random weights")
     options = p.parse_args(arguments)
     report(options) if options.report else run(options)
 

@@ -50,7 +50,7 @@ def recipe(density, bits, layers=None):
 
 SETTINGS = {
     "small": Setting(
-        recipe(density=0.021, bits=4),
+        recipe(density=0.023, bits=4),
         prune=3.0,
         prune_rate=1e-3,
         settle=1.0,

@@ -78,3 +78,13 @@ def test_the_test_pictures_are_read_for_the_report_alone(main, monkeypatch):
     assert set(json.loads(printed.splitlines()[-1])) >= {"held_out_error_percent", "phases", "seed"}
     _, printed = main("out", "--report")
     assert 0 <= json.loads(printed)["test_error_percent"] <= 100
+
+
+def test_a_run_begins_with_the_weights_of_an_earlier_one(main):
+    first, _ = main("first")
+    still = ("--lr", "1e-9", "--start", str(first / vt.WEIGHTS))
+    second, printed = main("second", *still)
+    a, b = load_file(first / vt.WEIGHTS), load_file(second / vt.WEIGHTS)
+    weights = [name for name, _ in Normed().named_parameters()]
+    assert all(torch.allclose(a[name], b[name], atol=1e-5) for name in weights)
+    assert json.loads(printed.splitlines()[-1])["start"] == vt.WEIGHTS
