@@ -51,18 +51,19 @@ def main(monkeypatch, tmp_path, capsys):
     return run
 
 
-def test_a_stopped_run_goes_on_to_the_same_net(main, monkeypatch):
-    whole, _ = main("whole")
+@pytest.mark.parametrize("optimizer", vt.OPTIMIZERS)
+def test_a_stopped_run_goes_on_to_the_same_net(main, monkeypatch, optimizer):
+    whole, _ = main("whole", "--optimizer", optimizer)
     with monkeypatch.context() as patch:
-        fit, asked = vt.picture_training.fit, []
+        run, asked = vt.Trainer.run, []
 
-        def stopped(*args, stop, **options):
-            return fit(*args, stop=lambda: asked.append(0) or len(asked) > 5, **options)
+        def stopped(self, *, stop, **options):
+            return run(self, stop=lambda: asked.append(0) or len(asked) > 5, **options)
 
-        patch.setattr(vt.picture_training, "fit", stopped)
-        parts, _ = main("parts")
+        patch.setattr(vt.Trainer, "run", stopped)
+        parts, _ = main("parts", "--optimizer", optimizer)
     assert not (parts / vt.WEIGHTS).exists()
-    main("parts")
+    main("parts", "--optimizer", optimizer)
     a, b = load_file(whole / vt.WEIGHTS), load_file(parts / vt.WEIGHTS)
     assert a.keys() == b.keys() == Normed().state_dict().keys()
     assert all(torch.equal(a[key], b[key]) for key in a)
