@@ -4,6 +4,7 @@ What differs between them is a *constraint*: an object that says which parameter
 the gradients before and to the weights after each step (see ``retraining`` and ``trained_quantization``).
 """
 
+import inspect
 from contextlib import contextmanager
 
 import numpy as np
@@ -26,6 +27,14 @@ def check_split(split, classes=None):
     if labels.min() < 0 or (classes is not None and labels.max() >= classes):
         most = "" if classes is None else f" to {classes - 1}"
         raise DataError(f"labels run from 0{most}; these run from {labels.min()} to {labels.max()}")
+
+
+class Adam(torch.optim.Adam):
+    """torch's Adam; but torch's compiler, a second of imports, does not come only to be kept out of each step."""
+
+    add_param_group = inspect.unwrap(torch.optim.Adam.add_param_group)
+    zero_grad = inspect.unwrap(torch.optim.Adam.zero_grad)
+    step = torch.no_grad()(inspect.unwrap(torch.optim.Adam.step))
 
 
 class Free:
@@ -201,7 +210,7 @@ def _fit(net, data, schedule, constraint, teacher, seed, device, report, stop, c
     steps, parameters = round(schedule.epochs * per_epoch), [p for p in constraint.parameters() if p.requires_grad]
     if not parameters:  # all of it is frozen
         steps = 0
-    optimizer = torch.optim.Adam(parameters, lr=schedule.lr) if steps else None
+    optimizer = Adam(parameters, lr=schedule.lr) if steps else None
     weights = [p for p in net.parameters() if p.dim() > 1]
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1)) if steps else None
     losses, running, first = [], [], 0

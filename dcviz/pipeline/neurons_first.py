@@ -35,7 +35,7 @@ from dcviz.ideas.kmeans import assign, kmeans
 from dcviz.ideas.rate_distortion import assign_by_rate
 from dcviz.nets import datasets
 from dcviz.nets.picture_training import load_checkpoint, save_checkpoint
-from dcviz.nets.training import error_percent, threads
+from dcviz.nets.training import Adam, error_percent, threads
 from dcviz.pipeline import reordering, restore
 from dcviz.pipeline.chains import drop_dead
 from dcviz.pipeline.trained_quantization import reduce_gradient
@@ -214,7 +214,7 @@ def _prune(net, lesson, plan, checkpoint, report):
     total, number = plan.passes * lesson.steps, sum(weight.numel() for weight in weights)
     begin, end = (share * total for share in CUTS)
     last = math.ceil(end) - 1
-    optimizer = torch.optim.Adam(parameters, lr=plan.lr, fused=True)
+    optimizer = Adam(parameters, lr=plan.lr, fused=True)
     curvature, masks = ([make(weight) for weight in weights] for make in (torch.zeros_like, torch.ones_like))
     kept = {f"curvature/{i}": value for i, value in enumerate(curvature)}
     kept |= {f"mask/{i}": mask for i, mask in enumerate(masks)}
@@ -312,7 +312,7 @@ def share(net, lesson, plan, report=None):
 def _share(net, lesson, plan, report):
     sharing = _Sharing(net, plan)
     _gradients(net, lesson, lesson.drawn(plan.seed, 7 * plan.share_passes + 3), 0, sharing.curvature)
-    optimizer = torch.optim.Adam(sharing.own + sharing.values + sharing.tables, lr=plan.share_lr)
+    optimizer = Adam(sharing.own + sharing.values + sharing.tables, lr=plan.share_lr)
     total = plan.share_passes * lesson.steps
     stand = math.ceil(FIXED * total)
     for number in range(plan.share_passes):

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -67,6 +69,19 @@ def test_a_teacher_pulls_the_student_to_its_own_answers(few):
         with torch.no_grad():
             apart.append(float((net(inputs).softmax(1) - teacher(inputs).softmax(1)).abs().mean()))
     assert apart[1] < apart[0] / 3
+
+
+def test_adam_is_torchs_own_and_does_not_import_its_compiler(monkeypatch):
+    nets, found = [models.build("lenet-300-100", seed=0) for _ in range(2)], []
+    for kind, net in zip((torch.optim.Adam, training.Adam), nets, strict=True):
+        optimizer = kind(net.parameters(), lr=1e-2)
+        for _ in range(2):
+            net(torch.ones(2, 1, 28, 28)).square().sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+        found.append(weights(net))
+        monkeypatch.setitem(sys.modules, "torch._dynamo", None)  # from now on its import fails
+    np.testing.assert_array_equal(*found)
 
 
 def test_l1_and_l2_shrink_the_weights(few):

@@ -85,7 +85,7 @@ def fit(weight, own, shared, hidden=8, steps=400, lr=0.02, seed=0, start=None):
             factors.rows_shared.copy_(torch.as_tensor(start[0]) / unit.sqrt())
             factors.columns_shared.copy_(torch.as_tensor(start[1]).T / unit.sqrt())
             factors.out.mul_(0.1)
-    optimizer = torch.optim.Adam(factors.parameters(), lr=lr)
+    optimizer = training.Adam(factors.parameters(), lr=lr)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     with training.threads(1):
         for _ in range(steps):
