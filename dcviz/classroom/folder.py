@@ -10,11 +10,13 @@ import hashlib
 import json
 import os
 import re
+import tempfile
 from pathlib import Path
 
 from dcviz.classroom import editions
 from dcviz.errors import OutputError
 from dcviz.files import INSTALLED, PACKAGE, ROOT, atomic_write, check_writable, read, read_json
+from dcviz.labkit import theme
 
 FIRST = "notebooks/00_start_here.ipynb"
 SHIPPED = "notebooks/.dcviz-shipped.json"
@@ -76,9 +78,11 @@ def fill(folder):
 def open_lab(folder, options=()):
     """Fill ``folder`` and run JupyterLab on chapter 00 until it is stopped; ``options`` are its own, as texts.
 
+    Its pages, and Notebook 7's, have the theme before a cell has run: a stored picture turns dark with them.
     OutputError as ``fill``, and where JupyterLab is not installed.
     """
     try:
+        from jupyter_core.paths import jupyter_config_dir
         from jupyterlab.labapp import LabApp
     except ImportError as error:
         raise OutputError("JupyterLab is not here: pip install jupyterlab") from error
@@ -86,15 +90,20 @@ def open_lab(folder, options=()):
         print(line, flush=True)
     paths = [str(JUPYTER), os.environ.get("JUPYTER_CONFIG_PATH")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
-    LabApp.launch_instance(
-        [
-            f"--ServerApp.root_dir={Path(folder).resolve()}",
-            f"--LabApp.default_url=/lab/tree/{FIRST}",
-            "--LabApp.news_url=None",
-            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-            *options,
-        ]
-    )
+    with tempfile.TemporaryDirectory() as styles:
+        (Path(styles) / "custom.css").write_text(theme.css(), encoding="utf-8")
+        styles = [os.path.join(jupyter_config_dir(), "custom"), styles]  # somebody's own custom.css goes first
+        LabApp.launch_instance(
+            [
+                f"--ServerApp.root_dir={Path(folder).resolve()}",
+                f"--LabApp.default_url=/lab/tree/{FIRST}",
+                "--LabApp.news_url=None",
+                "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+                "--LabApp.custom_css=True",
+                f"--ServerApp.tornado_settings={ {'static_custom_path': styles} }",
+                *options,
+            ]
+        )
 
 
 def _prose(path):

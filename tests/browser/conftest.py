@@ -96,6 +96,7 @@ def open_notebook(browser, server, tabs, request):
     def opener(name):
         if not tabs:
             tabs.append(NotebookPage(browser.new_context(viewport=VIEWPORT), server, name))
+            return tabs[0]
         page = tabs[0]
         page.page.set_viewport_size(VIEWPORT)
         if page.name == name:

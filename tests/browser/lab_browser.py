@@ -42,6 +42,11 @@ SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},  # else cells leave the page
     "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
 }
+OPEN = """import sys
+from dcviz.classroom import folder
+folder.fill = lambda _: ()
+folder.open_lab(sys.argv[1], sys.argv[2:])"""
+"""`dcviz open` on a folder of a test's own."""
 PATIENCE = 180_000  # milliseconds for what must happen at all: a busy machine is no bug
 
 
@@ -67,7 +72,7 @@ def free_port():
 class Server:
     """JupyterLab on a free loopback port, serving `notebooks`; its own files go to `private`. Or Notebook 7: app.
 
-    app     "lab" or "notebook"
+    app     "lab", opened as `dcviz open` does it, or "notebook"
     settings of JupyterLab, {plugin: {name: value}}
     """
 
@@ -97,12 +102,12 @@ class Server:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(content))
         self.log = private / "server.log"
+        quiet = "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
+        notebook = "-m", "jupyter", "notebook", f"--ServerApp.root_dir={notebooks}", *quiet
         command = [
-            *(sys.executable, "-m", "jupyter", app, "--no-browser", "--allow-root"),
+            *(sys.executable, *(("-c", OPEN, notebooks) if app == "lab" else notebook), "--no-browser", "--allow-root"),
             *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token="),
-            *(f"--ServerApp.root_dir={self.notebooks}", f"--{options}.expose_app_in_browser=True"),
-            *("--LabApp.extension_manager=readonly", "--LabApp.news_url=None"),
-            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            *(f"--{options}.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"),
         ]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)

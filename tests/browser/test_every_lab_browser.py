@@ -3,10 +3,13 @@
 In this order, as keys change what labs show, and another size of the window has Python draw every lab anew.
 """
 
+import io
 import re
 
+import numpy as np
 import pytest
-from lab_browser import NotebookPage, painted, rest, until_drawn, write_notebook
+from lab_browser import ROOT, NotebookPage, painted, rest, until_drawn, write_notebook
+from PIL import Image
 from playwright.sync_api import expect
 
 from dcviz import labs
@@ -263,18 +266,39 @@ def test_a_lab_is_worked_by_keys_alone(page, name):
     assert page.errors == []
 
 
-def test_a_picture_out_of_a_lab_turns_dark_with_jupyterlab(served, open_notebook):
+def grounds(images):
+    """How bright the ground of each picture on a page is painted, 0 to 255: the middle of its pixels."""
+    shots = (image.screenshot() for image in images.all())
+    return [np.median(Image.open(io.BytesIO(shot)).convert("L")) for shot in shots]
+
+
+def test_a_stored_picture_turns_dark_with_jupyterlab_before_a_cell_has_run(served, open_notebook):
+    path = served / "test_dark.ipynb"
+    path.write_bytes((ROOT / "notebooks" / "00_start_here.ipynb").read_bytes())
+    page = open_notebook(path.name)
+    images = page.page.locator(".jp-OutputArea-output img")
+    expect(images).to_have_count(4)
+    for name in "Dark", "Light":
+        page.theme(f"JupyterLab {name}")
+        seen = grounds(images)
+        assert all(ground < 40 if name == "Dark" else ground > 250 for ground in seen), (name, seen)
+
+
+def test_a_picture_out_of_a_lab_turns_dark_where_only_labs_bring_the_theme(served, open_notebook):
     figure = (
         "from dcviz.labkit import theme\nfrom dcviz.labkit.picture import Picture\nPicture(theme.figure()[0], 'empty')"
     )
-    write_notebook(served / "test_dark.ipynb", "from dcviz import labs\nlabs.Prediction('Which?')", figure)
-    page = open_notebook("test_dark.ipynb")
+    write_notebook(served / "test_dark_lab.ipynb", "from dcviz import labs\nlabs.Prediction('Which?')", figure)
+    page = open_notebook("test_dark_lab.ipynb")
+    switch = "off => { document.querySelector('link[href$=\"custom.css\"]').disabled = off; }"
+    page.page.evaluate(switch, True)
     page.theme("JupyterLab Dark")
     page.run_all()
     image = page.page.locator(".jp-RenderedImage img")
     expect(image).to_have_css("filter", re.compile("invert"))
     page.theme("JupyterLab Light")
     expect(image).to_have_css("filter", "none")
+    page.page.evaluate(switch, False)
 
 
 def test_a_note_of_the_bar_covers_the_title_that_it_lies_on(browser):

@@ -16,6 +16,7 @@ from lab_browser import free_port
 from dcviz.classroom import folder
 from dcviz.errors import OutputError
 from dcviz.files import ROOT
+from dcviz.labkit import theme
 
 ONE = "notebooks/02_pruning.ipynb"
 
@@ -164,18 +165,21 @@ def test_open_starts_jupyterlab_on_the_first_chapter_with_our_settings(tmp_path)
             known = asked(port, f"lab/api/settings/{plugin}")["schema"]["properties"]
             assert {name: known[name]["default"] for name in settings} == settings
         assert asked(port, f"api/contents/{folder.FIRST}?content=0")["type"] == "notebook"
+        for page in ("lab", f"notebooks/{folder.FIRST}"):  # of JupyterLab, of Notebook 7
+            assert 'rel="stylesheet" href="/custom/custom.css"' in asked(port, page, read=bytes.decode)
+        assert asked(port, "custom/custom.css", read=bytes.decode) == theme.css()
     finally:
         process.terminate()
         process.communicate()
 
 
-def asked(port, what, patience=180):
+def asked(port, what, patience=180, read=json.loads):
     """The answer of a server that has said its address, a little before it listens there."""
     end = time.monotonic() + patience
     while True:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/{what}", timeout=patience) as answer:
-                return json.load(answer)
+                return read(answer.read())
         except urllib.error.URLError as error:
             if not isinstance(error.reason, ConnectionRefusedError) or time.monotonic() > end:
                 raise
