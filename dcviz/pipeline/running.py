@@ -53,7 +53,8 @@ class CompressedLinear(nn.Module):
         if self.training or (torch.is_grad_enabled() and x.requires_grad):
             why = "the net is in training mode: call net.eval()" if self.training else "its input wants a gradient"
             raise NetError(f"a layer that runs compressed only gives answers, and {why}; to train, {_INSTEAD}")
-        y = product(self.layer, x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], self.layer.shape[0])
+        flat = x.reshape(-1 if x.numel() == x.shape[-1] else (-1, x.shape[-1]))  # one input goes the shortest way
+        y = product(self.layer, flat).reshape(*x.shape[:-1], self.layer.shape[0])
         return y if self.bias is None else y + self.bias
 
     def __deepcopy__(self, memo):

@@ -17,6 +17,7 @@ is a Triton kernel (``sparse_kernels_triton``), which comes with torch there.
 
 import functools
 import importlib.util
+import math
 import os
 import sys
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ GAP_BITS = 8
 MAX_CODES = 2**8 - 1  # one of 256 places is for fillers
 KERNELS = ("numba", "torch", "triton")
 _FLOAT = torch.float32  # torch has a thousand names: cold, finding one takes microseconds
+_OUTPUTS = 16  # made at once
 _PASSES = 2  # a batch pays once its inputs, one by one, would take more than about two passes over all entries
 _WIDTHS = (4, 8, 16, 32, 64, 128)  # inputs that are added at once
 _BLOCK = 2**18  # entries that the torch kernel unpacks at a time: some MB
@@ -107,9 +109,10 @@ class CompressedLayer:
 
     @cached_property
     def ready(self):
-        """What ``product`` needs for one input: its shape, rows, compiled code, address of numbers, what lies there.
+        """What ``product`` needs for one input: its shape, outputs, compiled code, address of numbers, what lies there.
 
-        Numbers: rows, columns, entries, places of the codebook, addresses of the arrays. () without Numba.
+        Outputs: [(tensor, its address)], made ahead. Numbers: rows, columns, entries, places of the codebook, addresses
+        of the arrays. () without Numba.
         """
         if not has_numba():
             return ()
@@ -117,7 +120,7 @@ class CompressedLayer:
         arrays = [np.ascontiguousarray(getattr(self, name), kind) for name, kind in kinds.items()]
         sizes = *self.shape, self.entries.size, self.codebook.size
         numbers = np.array([*sizes, *(array.ctypes.data for array in arrays)], np.int64)
-        return self.shape[1:], self.shape[0], _compiled().vector, numbers.ctypes.data, (numbers, arrays)
+        return self.shape[1:], [], _compiled().vector, numbers.ctypes.data, (numbers, arrays)
 
     def __reduce__(self):
         """A copy is made anew: the addresses in ``ready`` are those of this one's arrays."""
@@ -220,9 +223,14 @@ def product(layer, x, kernel=None):
     # In a net Python is cold, too: each look-up takes 5 to 20 µs, a small layer 150. So one input goes straight on.
     ready = layer.ready if kernel is None else ()
     if ready and x.shape == ready[0] and x.dtype == _FLOAT and x.is_cpu and x.is_contiguous() and not x.is_neg():
-        _, rows, vector, numbers, _ = ready
-        y = x.new_empty(rows)
-        vector(numbers, x.data_ptr(), y.data_ptr())
+        _, outputs, vector, numbers, _ = ready
+        while True:
+            try:
+                y, address = outputs.pop()
+                break
+            except IndexError:  # other threads may take the new ones
+                _make_outputs(layer.shape[:1], outputs)
+        vector(numbers, x.data_ptr(), address)
         return y
     shape = x.shape
     if x.dtype != torch.float32 or len(shape) not in (1, 2) or shape[-1] != layer.shape[1]:
@@ -255,6 +263,18 @@ def _compiled():
     return sparse_kernels_numba
 
 
+def _room(make, shape, **options):
+    """A tensor of that shape for compiled code, which writes some places more."""
+    return make(math.prod(shape) + _compiled().PAD, **options).resize_(shape)
+
+
+def _make_outputs(shape, outputs):
+    """Outputs for some calls: made one by one, while torch's code for it is in no cache, each costs 35 µs."""
+    with torch.inference_mode(False):  # they may be used outside of it
+        made = [_room(torch.empty, shape, dtype=_FLOAT, device="cpu") for _ in range(_OUTPUTS)]
+    outputs.extend((y, y.data_ptr()) for y in made)
+
+
 def _numba(layer, x):
     """The product by compiled code, which gets addresses: what they lead to is checked here and in ``product``."""
     if x.is_neg() or not x.is_contiguous():  # a view with the sign bit to be turned has other bytes than values
@@ -262,7 +282,7 @@ def _numba(layer, x):
     rows, columns = layer.shape
     n = 1 if x.ndim == 1 else len(x)
     if n <= 1 or np.count_nonzero(x.detach().numpy()) < _PASSES * columns:  # torch takes ten times as long
-        y, (_, _, vector, numbers, _) = x.new_empty((*x.shape[:-1], rows)), layer.ready
+        y, (_, _, vector, numbers, _) = _room(x.new_empty, (*x.shape[:-1], rows)), layer.ready
         inputs, outputs = x.data_ptr(), y.data_ptr()
         for i in range(n):
             vector(numbers, inputs + 4 * columns * i, outputs + 4 * rows * i)

@@ -2,17 +2,19 @@
 
 They do not check their arguments: ``CompressedLayer`` has, when it was made, and ``sparse_kernels.product`` the rest.
 
-Where the time of ``vector`` goes, on a core at 3.7 GHz, AlexNet's fc6, all inputs active: 0.5 ns an entry, of which
+Where the time of ``vector`` goes, on a core at 3.7 GHz, AlexNet's fc6, all inputs active: 0.47 ns an entry, of which
 loading, adding to and storing a number of y alone takes 0.37, whatever its place. Memory could deliver an entry in
-0.12. So it is bound by instructions, not bytes: entries are loaded four at a time and eight are added without a
-branch. Cold, on a busy machine, a call takes about 90 µs before the first entry (Python, making a tensor, code that is
-in no cache); with arrays passed it took 145. Tried and slower: rows and codes in 3 or 4 bytes without decoding (a load
-more), all loads before all stores, a running sum of gaps by one multiplication, gaps summed apart from the row; in C
-two columns at once, rows by vectors, gather and scatter; large pages. Tried and not built, as it takes a second way for
-other processors: sixteen products at a time by AVX-512, which saved 5%. Asking early for an active column saves half
-the time where most are passed over. Two threads, each with half of the columns, were tried on the threads of torch and
-those of Numba: cold and quiet 1.2 to 1.7 times as fast, as Python's part stays; beside other programs a call of 0.3 ms
-took 12, since one thread waits for the other's turn. So it is one.
+0.12. So it is bound by the number of instructions, 7 an entry, not by bytes: two entries are loaded at once, as the
+processor picks bytes out of 32 bits in fewer instructions than out of 64, and eight are added without a branch. Cold,
+on a busy machine, a call takes about 40 µs before the first entry: Python's five questions to torch 20, Numba 10. It
+took 145 with arrays passed, 90 with addresses, 75 with the output made in the call. ctypes instead of Numba's own entry
+takes 10 more. Tried and slower: rows and codes in 3 or 4 bytes without decoding (a load more), all loads before all
+stores, a running sum of gaps by one multiplication, gaps summed apart from the row (an addition more); in C two columns
+at once, rows by vectors, gather and scatter; large pages; asking further ahead. Tried and not built, as it takes a
+second way for other processors: sixteen products at a time by AVX-512, which saved 5%. Asking early for an active
+column saves half the time where most are passed over. Two threads, each with half of the columns, were tried on the
+threads of torch and those of Numba: cold and quiet 1.2 to 1.7 times as fast, as Python's part stays; beside other
+programs a call of 0.3 ms took 12, since one thread waits for the other's turn. So it is one.
 """
 
 import functools
@@ -23,8 +25,10 @@ from numba import carray, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-_BYTE, _CODE, _FOUR, _EIGHT = np.uint64(255), np.uint64(8), np.uint64(4), np.uint64(8)
-_LINE = np.uint64(32)  # entries in a cache line of 64 bytes
+PAD = 8  # a column's last eight entries may be fillers that lead beyond the last row
+_NONE, _ONE, _TWO, _FOUR, _SIX, _EIGHT = np.array([0, 1, 2, 4, 6, 8], np.uint64)
+_BYTE, _CODE, _GAP, _LAST, _HALF = np.array([255, 8, 16, 24, 32], np.uint64)  # a byte, and where other parts begin
+_PAIR = np.uint64(0xFFFF_FFFF)
 _AHEAD = 2  # active columns between the one that is asked for and the one that is added
 _FILLERS = np.uint64(0x0100_0100_0100_0100)  # times a code: four entries of that code and no zeros before them
 _KEEP = np.array([(1 << 16 * min(max(n - 4, 0), 4)) - 1 for n in range(12)], np.uint64)
@@ -48,13 +52,13 @@ def _prefetch(context, array, place):
 
 
 @intrinsic
-def _word(context, array, place):
-    """The 64 bits that begin at array[place], wherever that lies; the first entry is the lowest (little endian)."""
+def _pair(context, array, place):
+    """The 32 bits that begin at array[place], wherever that lies; the first entry is the lower (little endian)."""
 
     def generate(context, builder, signature, arguments):
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        address = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(64).as_pointer())
-        return builder.load(address, align=1)
+        address = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(32).as_pointer())
+        return builder.zext(builder.load(address, align=1), ir.IntType(64))
 
     return types.uint64(array, place), generate
 
@@ -70,34 +74,39 @@ def _pointer(context, address):
 
 
 @njit(boundscheck=False, error_model="numpy", nogil=True, forceinline=True)
-def _add_four(word, row, products, y):
-    """Add the products of four entries to y, the first at least at ``row`` -> the row after the last."""
-    row += word & _BYTE
-    y[row] += products[word >> _CODE & _BYTE]
-    row += word >> np.uint64(16) & _BYTE
-    y[row + np.uint64(1)] += products[word >> np.uint64(24) & _BYTE]
-    row += word >> np.uint64(32) & _BYTE
-    y[row + np.uint64(2)] += products[word >> np.uint64(40) & _BYTE]
-    row += word >> np.uint64(48) & _BYTE
-    y[row + np.uint64(3)] += products[word >> np.uint64(56)]
-    return row + _FOUR
+def _add_two(word, row, nth, products, y):
+    """Add the products of two entries, 32 bits, to y -> row + their two gaps.
 
-
-@njit(boundscheck=False, error_model="numpy", nogil=True)
-def vector(layer, x_address, y_address):
-    """y = matrix @ x. layer: address of ``CompressedLayer.ready``'s numbers; x, y: of float32 (columns,), (rows,).
-
-    Addresses, as code that is cold takes some µs for each array that it is given.
+    row: where the gaps so far lead; nth: how many entries since it was set, as each is one row on, besides its gap.
     """
+    row += word & _BYTE
+    y[row + nth] += products[word >> _CODE & _BYTE]
+    row += word >> _GAP & _BYTE
+    y[row + nth + _ONE] += products[word >> _LAST]
+    return row
+
+
+@njit(boundscheck=False, error_model="numpy", nogil=True, forceinline=True)
+def _add_last(entries, place, keep, fillers, row, nth, products, y):
+    """As ``_add_two`` with four entries, of which those not in ``keep`` are made fillers."""
+    word = _pair(entries, place) | _pair(entries, place + _TWO) << _HALF
+    word = word & keep | fillers & ~keep
+    return _add_two(word >> _HALF, _add_two(word & _PAIR, row, nth, products, y), nth + _TWO, products, y)
+
+
+@njit("void(int64, int64, int64)", boundscheck=False, error_model="numpy", nogil=True)
+def _vector(layer, x_address, y_address):
+    """``vector``."""
     numbers = carray(_pointer(layer), (7,), np.int64)
     rows, columns, size, places = numbers[0], numbers[1], numbers[2], numbers[3]
     entries = carray(_pointer(numbers[4]), (size,), np.uint16)
     starts = carray(_pointer(numbers[5]), (columns + 1,), np.uint32)
     codebook = carray(_pointer(numbers[6]), (places,), np.float32)
     x = carray(_pointer(x_address), (columns,), np.float32)
-    y = np.zeros(rows + 8, np.float32)  # a column's last eight may be fillers that lead beyond the last row
+    y = carray(_pointer(y_address), (rows + PAD,), np.float32)
+    y[:] = 0
     products = np.zeros(256, np.float32)
-    active = np.empty(columns + _AHEAD, np.int32)
+    active = np.empty(columns + _AHEAD, np.uint32)
     fillers = np.uint64(places - 1) * _FILLERS
     n = 0
     for j in range(x.size):  # without a branch: the processor cannot guess which inputs are zero
@@ -105,27 +114,31 @@ def vector(layer, x_address, y_address):
         n += x[j] != 0
     active[n : n + _AHEAD] = active[max(n - 1, 0)]
     for i in range(n):
-        j, following, value = active[i], active[i + _AHEAD], x[active[i]]
-        for place in range(np.uint64(starts[following]), np.uint64(starts[following + 1]), _LINE):
-            _prefetch(entries, place)
-        for k in range(codebook.size):
+        j, following, value = np.uint64(active[i]), active[i + _AHEAD], x[active[i]]
+        for k in range(places - 1):  # the last is 0.0
             products[k] = value * codebook[k]
-        row, place, end = np.uint64(0), np.uint64(starts[j]), np.uint64(starts[j + 1])
-        eights = end - place >> np.uint64(3)
-        for e in range(eights):
-            row = _add_four(_word(entries, place + _EIGHT * e), row, products, y)
-            row = _add_four(_word(entries, place + _EIGHT * e + _FOUR), row, products, y)
-        place += _EIGHT * eights
-        if place + _EIGHT <= np.uint64(entries.size):  # what belongs to the next column is made fillers: no branch
-            first, second = _KEEP[end - place + _FOUR], _KEEP[end - place]
-            row = _add_four(_word(entries, place) & first | fillers & ~first, row, products, y)
-            _add_four(_word(entries, place + _FOUR) & second | fillers & ~second, row, products, y)
+        row, place, end = np.uint64(0), np.uint64(starts[j]), np.uint64(starts[j + _ONE])
+        full, ahead = end - (end - place) % _EIGHT, np.uint64(starts[following]) - place
+        for e in range(place, full, _EIGHT):
+            _prefetch(entries, e + ahead)  # not in a loop of its own, whose end the processor cannot guess
+            row = _add_two(_pair(entries, e), row, _NONE, products, y)
+            row = _add_two(_pair(entries, e + _TWO), row, _TWO, products, y)
+            row = _add_two(_pair(entries, e + _FOUR), row, _FOUR, products, y)
+            row = _EIGHT + _add_two(_pair(entries, e + _SIX), row, _SIX, products, y)
+        if full + _EIGHT <= np.uint64(size):  # what belongs to the next column is made fillers: no branch
+            row = _add_last(entries, full, _KEEP[end - full + _FOUR], fillers, row, _NONE, products, y)
+            _add_last(entries, full + _FOUR, _KEEP[end - full], fillers, row, _FOUR, products, y)
         else:
-            for e in range(place, end):
+            for e in range(full, end):
                 row += np.uint64(entries[e]) & _BYTE
                 y[row] += products[np.uint64(entries[e]) >> _CODE]
-                row += np.uint64(1)
-    carray(_pointer(y_address), (rows,), np.float32)[:] = y[:rows]
+                row += _ONE
+
+
+vector = _vector.overloads[_vector.signatures[0]].entry_point
+"""y = matrix @ x. layer: address of ``CompressedLayer.ready``'s numbers; x, y: addresses of float32 (columns,) and
+(rows + PAD,). By addresses and not through Numba's choice among types: cold code takes some µs for each step.
+"""
 
 
 @functools.cache

@@ -1,6 +1,7 @@
 """Products from the compressed form equal dense ones, whatever the matrix; nothing leads out of it."""
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -114,6 +115,21 @@ def test_a_layer_made_for_one_input_and_its_copies():
         assert numbers[4:].tolist() == [array.ctypes.data for array in arrays]
     with torch.device("meta"):  # the output goes where the input is
         assert np.array_equal(sparse_kernels.product(made, x), expected)
+
+
+def test_outputs_are_each_caller_s_own():
+    """Some are made ahead, with room behind them: they share no memory, and are no one's afterwards."""
+    layer = sparse_kernels.compress(matrix(30, 40, 0.5))
+    inputs = torch.randn(40, 40, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        held = [sparse_kernels.product(layer, x) for x in inputs]
+    for x, y in zip(inputs, held, strict=True):
+        assert np.array_equal(y, sparse_kernels.product(layer, x))
+        assert (y.shape, y.stride(), y.is_leaf, y._base) == ((30,), (1,), True, None)
+        assert (y * torch.ones(30, requires_grad=True)).requires_grad  # not bound to inference
+    with ThreadPoolExecutor(4) as threads:
+        again = list(threads.map(lambda x: sparse_kernels.product(layer, x), [*inputs] * 5))
+    assert all(np.array_equal(y, held[i % 40]) for i, y in enumerate(again))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (5, 0)])
