@@ -12,9 +12,7 @@ floats (dense), relative index + floats (pruned), relative index + codes (shared
 The specification is docs/format.md.
 """
 
-import functools
 from contextlib import contextmanager
-from dataclasses import replace
 
 from dcviz.archive.reader import Records, opened, read_breakdown, read_net
 from dcviz.archive.streams import Reader
@@ -39,7 +37,7 @@ from dcviz.archive.types import (
     narrowed,
     widened,
 )
-from dcviz.archive.writer import pieces, record_pieces, walk, write_layer
+from dcviz.archive.writer import pieces, record_pieces, shortest, write_layer
 from dcviz.errors import ArchiveError
 from dcviz.files import atomic_write
 
@@ -159,16 +157,3 @@ def file_bytes(net):
 def layer_bytes(layer):
     """Bytes that a ``Layer`` takes in a file, without its record in the header."""
     return len(write_layer(layer))
-
-
-def shortest(layer, codings):
-    """A ``Layer`` with the one of some ``Coding``s that makes the file smallest, the first of equals.
-
-    What trying each by ``layer_bytes`` gives, but the weights that are not zero are looked up once per walking order.
-    """
-    walked = functools.cache(functools.partial(walk, layer))
-
-    def size(coding):
-        return len(write_layer(replace(layer, coding=coding), coding.index_bits and walked(coding.order)))
-
-    return replace(layer, coding=min(codings, key=size) if len(codings) > 1 else codings[0])

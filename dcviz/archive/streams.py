@@ -218,6 +218,20 @@ def write_symbols(writer, symbols, use_huffman, width):
         writer.raw(bits.pack_fixed(symbols, width))
 
 
+def least_bytes(counts, use_huffman, width):
+    """No more than ``write_symbols`` takes for symbols that occur ``counts`` (alphabet,) times.
+
+    Exact but for numbers of more than one byte and what more than one chunk takes.
+    """
+    n, present = int(counts.sum()), np.count_nonzero(counts)
+    fixed = 2 + (n * width + 7) // 8
+    if not use_huffman or not 0 < present <= 1 << huffman.MAX_LENGTH:
+        return fixed
+    lengths, table = huffman.code_lengths(counts), Writer()
+    _write_table(table, lengths)
+    return min(fixed, 3 + len(table) + (int(counts @ lengths) + 7) // 8)
+
+
 def _codable(symbols):
     """Whether code words of the greatest length are enough for all symbols that occur."""
     most = 1 << huffman.MAX_LENGTH

@@ -1,8 +1,10 @@
 """Writing a .dcz file: from a ``StoredNet`` to bytes. The layout is in docs/format.md."""
 
+import functools
 import itertools
 import math
 import zlib
+from dataclasses import replace
 
 import numpy as np
 
@@ -363,8 +365,13 @@ def write_layer(layer, kept=None):
     else:
         codebook = stored_codebook(coding, index, layer.dtype)
         _write_shared(payload, values, codebook, coding.dtype, coding.huffman, f"layer {layer.name!r}")
+    payload.raw(_bias_bytes(layer))
+    return payload
+
+
+def _bias_bytes(layer):
+    payload, coding, where = Writer(), layer.coding, f"bias of layer {layer.name!r}"
     if layer.bias is not None:
-        where = f"bias of layer {layer.name!r}"
         bias = _working(layer.bias, layer.dtype, where)
         payload.varint(bias.size)
         if coding.bias_codebook is None:
@@ -373,6 +380,49 @@ def write_layer(layer, kept=None):
             codebook = _floats(coding.bias_codebook, layer.dtype)
             _write_shared(payload, bias, codebook, coding.bias_dtype, coding.huffman, where)
     return payload
+
+
+def shortest(layer, codings):
+    """A ``Layer`` with the one of some ``Coding``s that makes the file smallest, the first of equals.
+
+    What trying each by ``write_layer`` gives. But gaps and codes are only counted at first, for all widths of a gap at
+    once; what could be shortest by its counts is written, until the rest cannot be shorter.
+    """
+    if len(codings) == 1:
+        return replace(layer, coding=codings[0])
+    check_layer(layer)
+    walked = functools.cache(functools.partial(walk, layer))
+
+    @functools.cache
+    def counted(order):
+        """Positions skipped before each weight, how often each of their low 16 bits occurs, and each value."""
+        positions, found = walked(order)
+        skipped = np.diff(positions, prepend=-1) - 1
+        return skipped, np.bincount(skipped & 0xFFFF, minlength=1 << 16), np.unique(_bits(found), return_counts=True)[1]
+
+    def least(coding):
+        """No more bytes than a coding takes."""
+        if coding.codebook is None or coding.index_bits not in range(1, 17) or coding.live is not None:
+            return 0
+        skipped, low, values = counted(coding.order)
+        fillers = int((skipped >> coding.index_bits).sum())
+        gaps = low.reshape(-1, 1 << coding.index_bits).sum(0)
+        gaps[-1] += fillers
+        values = np.append(values, fillers) if fillers else values
+        codebook = max(np.size(coding.codebook), values.size)
+        coded = streams.least_bytes(gaps, coding.huffman, coding.index_bits)
+        coded += streams.least_bytes(values, coding.huffman, (codebook - 1).bit_length())
+        return (
+            coded + codebook * np.dtype(FLOATS[coding.dtype]).itemsize + len(_bias_bytes(replace(layer, coding=coding)))
+        )
+
+    best = math.inf, 0
+    for bytes_, number in sorted((least(coding), number) for number, coding in enumerate(codings)):
+        if (bytes_, number) > best:
+            break
+        tried = replace(layer, coding=codings[number])
+        best = min(best, (len(write_layer(tried, tried.coding.index_bits and walked(tried.coding.order))), number))
+    return replace(layer, coding=codings[best[1]])
 
 
 def entries(layer, kept=None):

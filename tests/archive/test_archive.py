@@ -9,6 +9,7 @@ from hypothesis import given, settings, strategies as st
 from dcviz import archive
 from dcviz.archive import Coding, Layer, StoredNet, streams
 from dcviz.errors import ArchiveError, CodebookError, WeightError
+from dcviz.pipeline import shipped
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -418,3 +419,49 @@ def test_the_shortest_coding_is_found_as_if_each_were_written():
     assert archive.shortest(layer, codings).coding is codings[sizes.index(min(sizes))]
     assert archive.shortest(layer, codings[-1:]).coding is codings[-1]
     assert archive.shortest(layer, codings[:1] * 2).coding is codings[0]
+
+
+def exhaustive(layer, codings):
+    sizes = [archive.layer_bytes(replace(layer, coding=coding)) for coding in codings]
+    return codings[sizes.index(min(sizes))]
+
+
+@settings(max_examples=20)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.tuples(st.integers(1, 40), st.integers(1, 90)),
+    st.sampled_from([0, 0.002, 0.05, 0.3, 1]),
+    st.integers(1, 40),
+    st.booleans(),
+)
+def test_the_shortest_coding_is_found_without_writing_each(seed, shape, density, values, shared_bias):
+    rng = np.random.default_rng(seed)
+    skewed = rng.geometric(0.3, shape).clip(0, values) * rng.choice([-1, 1], shape)
+    weight = np.where(rng.random(shape) < density, skewed, 0).astype(np.float32)
+    weight[rng.random(shape) < 0.001] = -0.0  # an entry like any other
+    bias = rng.integers(-3, 4, shape[0]).astype(np.float32) if shape[0] <= weight.size else None
+    codebook = np.unique(np.append(weight, np.float32(values)).view(np.uint32)).view(np.float32)
+    if rng.random() < 0.5:
+        codebook = codebook[codebook.view(np.uint32) != 0]
+    shared = Coding(
+        codebook=codebook, bias_codebook=np.unique(bias) if shared_bias else None, huffman=True, dtype="float16"
+    )
+    codings = [
+        replace(shared, index_bits=bits, order=order, huffman=huffman)
+        for bits in (1, 2, 3, 4, 5, 8, 16)
+        for order in "CF"
+        for huffman in (True, False)
+    ]
+    codings += [Coding(), Coding(index_bits=5), replace(shared, codebook=np.append(codebook, 99).astype(np.float32))]
+    codings[-1] = replace(codings[-1], index_bits=int(rng.integers(1, 9)))
+    rng.shuffle(codings)
+    layer = Layer("fc", weight, bias)
+    assert archive.shortest(layer, codings).coding is exhaustive(layer, codings)
+
+
+@pytest.mark.parametrize("name", ["lenet-300-100", "lenet-5"])
+def test_the_shortest_coding_of_a_shipped_layer_is_found_without_writing_each(name):
+    for layer in shipped.compressed(name).layers:
+        if isinstance(layer, Layer) and layer.coding.index_bits is not None:
+            codings = [replace(layer.coding, index_bits=bits, order=order) for bits in range(2, 9) for order in "CF"]
+            assert archive.shortest(layer, codings).coding is exhaustive(layer, codings), layer.name
