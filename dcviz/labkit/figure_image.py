@@ -12,6 +12,8 @@ import itertools
 from typing import Any
 
 import ipywidgets as widgets
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 
 from dcviz.labkit import theme
@@ -20,6 +22,10 @@ from dcviz.labkit.controls import LOCK
 _numbers = itertools.count(1)
 TEXT = 18
 """Pixels of a lab's text where there is room, `--dcviz-size` of the theme: figures are designed for it."""
+AREAS = (4, 4), (1, 20), (20, 1)
+"""Pixels, high and wide, of one colour that make an area or a line, whose colour stays in `smaller`."""
+EDGE, MOST = 32, 1 / 16
+"""How far `smaller` moves an edge's colour, of 255; the share of a chart's pixels that are its edges, at most."""
 LEAST = 0.95, 0.7
 """Shares of a figure's width and height below which its letters shrink: they would overlap."""
 _waiting: contextvars.ContextVar[list | None] = contextvars.ContextVar("views to be drawn", default=None)
@@ -170,9 +176,28 @@ def encode(canvas, exact=False, level=1):
 
 
 def smaller(png):
-    """PNG bytes of a chart to be kept: with a palette of 256 colours, as `encode` makes it, packed well."""
+    """PNG bytes of a chart to be kept: with a palette as `encode` makes it, of fewer colours at edges, packed well.
+
+    Areas and long lines keep their colours; what lies between them, as on the rim of a letter, takes the nearest of
+    those that stay, at most EDGE of 255 off in each channel. Where that would change much, it is no chart: as it was.
+    """
     with Image.open(io.BytesIO(png)) as picture:
-        return _png(picture if picture.mode == "P" else _few_colours(picture.convert("RGB")), optimize=True)
+        few = picture if picture.mode == "P" else _few_colours(picture.convert("RGB"))
+        index, colours = np.asarray(few), np.array(few.getpalette(), np.int16).reshape(-1, 3)
+    apart = np.abs(colours[:, None] - colours).max(2)
+    stay = np.zeros(len(colours), bool)
+    for shape in AREAS:
+        same = sliding_window_view(index, shape) == index[: 1 - shape[0] or None, : 1 - shape[1] or None, None, None]
+        stay[index[: same.shape[0], : same.shape[1]][same.all((2, 3))]] = True
+    often = np.bincount(index.ravel(), minlength=len(colours))
+    for i in np.flatnonzero(often)[np.argsort(-often[often > 0], kind="stable")]:
+        stay[i] |= apart[i, stay].min(initial=256) > EDGE
+    nearest = np.where(stay, apart, 256).argmin(1)[index]
+    if (nearest != index).mean() < MOST:
+        few = Image.fromarray((np.cumsum(stay) - 1)[nearest].astype(np.uint8))
+        least = max(stay.sum(), 17)  # up to 16 Pillow filters, and the file grows
+        few.putpalette(np.resize(colours[stay], (least, 3)).astype(np.uint8).tobytes())
+    return _png(few, optimize=True)
 
 
 def _few_colours(picture):

@@ -13,8 +13,9 @@ from dcviz import labs
 from dcviz.errors import LinkError
 from dcviz.labkit import learner, theme
 from dcviz.labkit.base import FigureImage, Lab, Prediction, RunButton, html, labelled_slider, parse, plain, row
-from dcviz.labkit.figure_image import drawn_once
+from dcviz.labkit.figure_image import EDGE, MOST, drawn_once, smaller
 from dcviz.labkit.linked_picture import LinkedPicture
+from dcviz.labkit.picture import SHARP, sharp
 
 
 class TinyLab(Lab):
@@ -138,6 +139,31 @@ def test_entry_takes_what_lies_between_steps():
     slider = labelled_slider("x", 0.5, 0.0, 1.0, 0.25)
     slider.entry.value = 0.3333
     assert slider.value == slider.slider.value == 0.3333
+
+
+def test_a_stored_chart_is_smaller_and_only_its_edges_are_a_little_off():
+    figure, axes = theme.figure(8, 4)
+    bars = [axes.bar([i], [i + 1], **theme.bar_style(name)) for i, name in enumerate(theme.ROLES)]
+    axes.set_title("letters have many shades at their rims")
+    whole = sharp(figure)
+    kept = smaller(whole)
+    before, after = (np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int) for png in (whole, kept))
+    off = np.abs(before - after).max(axis=2)
+    assert len(kept) < 0.9 * len(whole)
+    assert 0 < off.max() <= EDGE
+    assert 0 < (off > 0).mean() < MOST
+    solid = [i for i, role in enumerate(theme.ROLES.values()) if not role.hatch]
+    assert len(solid) > 2
+    for i in solid:
+        x, y = axes.transData.transform(bars[i].patches[0].get_center()) * SHARP
+        assert off[len(off) - int(y), int(x)] == 0, "an area has its role's colour"
+
+
+def test_a_stored_photograph_keeps_its_shades():
+    shades = np.add.outer(np.arange(200), np.arange(300)) % 256
+    out = io.BytesIO()
+    Image.fromarray(shades.astype(np.uint8)).convert("P").save(out, "PNG")
+    np.testing.assert_array_equal(Image.open(io.BytesIO(smaller(out.getvalue()))).convert("L"), shades)
 
 
 def test_figure_image_blits_what_moved():
