@@ -5,6 +5,7 @@ get weak references to our widgets, and what a cell shows is held on purpose, by
 again. Python then frees a lab as it frees everything else, and ipywidgets' ``__del__`` tells the browser.
 """
 
+import asyncio
 import gc
 import itertools
 import sys
@@ -18,6 +19,9 @@ from ipywidgets.widgets import widget as registry
 _shown = {}  # {cell's id: (the run, its tab, widgets that it showed)}; None for a front end that gives cells no id
 _aside = {}  # {cell's id: widgets that another tab may still show}: of the last run in another tab than the last run's
 
+
+PATIENCE = 5.0
+"""Seconds in which a page shows what a cell shows, and asks for more; one that does not has it out of sight."""
 
 FROM_PAGE = ContextVar("dcviz_from_page", default=False)
 """Whether what happens now answers a message of a page; else it is code that moves a lab."""
@@ -74,7 +78,7 @@ def hold_shown(widget):
         return
     parent = kernel.get_parent()
     header = parent.get("header", {})
-    cell, run, tab = parent.get("metadata", {}).get("cellId"), header.get("msg_id"), header.get("session")
+    cell, run, tab = _cell(parent), header.get("msg_id"), header.get("session")
     before, its, held = _shown.get(cell, (run, tab, []))
     if cell is not None and before != run:
         old = [one for one in held if one is not widget]
@@ -87,6 +91,21 @@ def hold_shown(widget):
     if not any(one is widget for one in held):
         held.append(widget)
     _shown[cell] = run, tab, held
+
+
+def once_shown(method):
+    """Call a lab's method where no page is; where one is, in a while, if the lab is still there: it is shown first."""
+    kernel = getattr(get_ipython(), "kernel", None)
+    if kernel is None or _cell(kernel.get_parent()) is None:
+        method()
+    else:
+        reference = weakref.WeakMethod(method)
+        asyncio.get_running_loop().call_later(PATIENCE, lambda: (alive := reference()) and alive())
+
+
+def _cell(parent):
+    """The id of the cell that a message runs; None for a front end that gives cells no id: nothing is on a page."""
+    return parent.get("metadata", {}).get("cellId")
 
 
 def let_go(widget):

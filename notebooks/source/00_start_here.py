@@ -12,13 +12,13 @@
 # do not know? [The glossary](../docs/glossary.md). The paper in hand? [Figure by figure, where it is](../docs/paper_index.md).
 
 # %% tags=["skip", "setup"]
-from dcviz import archive, pipeline
+from dcviz import archive
 from dcviz.chapters.ch07_full_pipeline.figures import byte_shares, digits, figure_1
 from dcviz.evidence import paper
 from dcviz.labkit import theme
 from dcviz.labkit.picture import Picture
 from dcviz.labs import Progress, PruningLab
-from dcviz.nets import datasets, machine, training
+from dcviz.nets import datasets, dense_files, machine, products
 from dcviz.pipeline import shipped
 
 # %% [markdown] tags=["slide"]
@@ -47,11 +47,11 @@ print(f"compressed file: {path.stat().st_size:>9,} bytes, {breakdown.ratio:.0f} 
 # Both read the same twelve digits, which neither has ever seen:
 
 # %%
-dense, small = shipped.dense("lenet-5"), pipeline.restore(shipped.compressed("lenet-5"))
+dense, small = dense_files.state("lenet-5"), shipped.compressed("lenet-5").state_dict()
 test = datasets.digits().test.take(slice(0, 12))
 figure, axes = theme.figure(12, 4.4, rows=2)
 for place, (net, title) in enumerate([(dense, "dense net"), (small, "net from the compressed file")]):
-    digits(axes[place], test.images, training.predict(net, test.images), test.labels)
+    digits(axes[place], test.images, products.predict(net, test.images), test.labels)
     axes[place].set_title(title, loc="left")
 Picture(figure, "twelve digits, and under each what the dense net and the net from the file say")
 
@@ -60,8 +60,8 @@ Picture(figure, "twelve digits, and under each what the dense net and the net fr
 
 # %% tags=["nbval-ignore-output"]
 held_out = datasets.digits().test
-print(f"dense net        {training.error_percent(dense, held_out):.1f}% wrong")
-print(f"compressed file  {training.error_percent(small, held_out):.1f}% wrong")
+print(f"dense net        {products.error_percent(dense, held_out):.1f}% wrong")
+print(f"compressed file  {products.error_percent(small, held_out):.1f}% wrong")
 
 # %% [markdown] tags=["subslide"]
 # And this is what every byte of the file is for. By the end of the workbook you will know each colour:

@@ -1,10 +1,13 @@
 """The pipeline in pictures: bytes falling stage by stage, and what the bytes of a file are for."""
 
+from contextlib import suppress
+
 import numpy as np
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 from dcviz.errors import DataError
+from dcviz.evidence import paper
 from dcviz.evidence.memories import size_text
 from dcviz.labkit import theme
 from dcviz.labkit.markup import drawn
@@ -66,10 +69,10 @@ def byte_shares(axes, breakdown):
 
     Layers are called as in the paper where that has a table of the net.
     """
-    try:
-        called = models.paper_names(breakdown.net)
-    except DataError:
-        called = {}
+    called = {}
+    with suppress(DataError):
+        if not {layer.name for layer in breakdown.layers} <= paper.layers(breakdown.net).keys():
+            called = models.paper_names(breakdown.net)  # a LeNet has the paper's names, and needs no torch
     places = range(len(breakdown.layers))
     left = np.zeros(len(places))
     bars = {}
