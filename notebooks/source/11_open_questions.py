@@ -13,7 +13,6 @@
 
 # %% tags=["skip", "setup"]
 import numpy as np
-import pandas as pd
 import torch
 
 from dcviz import archive
@@ -394,9 +393,7 @@ googlenet.filter_table({"LeNet-5": own, "GoogLeNet": blocked, "SqueezeNet": sque
 
 # %% tags=["subslide"]
 print(inception.note)
-stages = pd.DataFrame([row for row in inception.rows if "stage" in row]).set_index("stage")
-commas = {name: stages[name].map("{:,}".format) for name in ("bytes", "steps")}
-stages.assign(**commas).rename(columns={"error_percent": "error %"})
+googlenet.stage_table(inception.rows)
 
 # %% [markdown] tags=["subslide"]
 # **Where is the gain?** In LeNet-5 one layer, `fc1`, holds nearly all weights, and almost all of them can go: one

@@ -6,7 +6,6 @@ biases come on top. Real coders are measured: what they wrote was decoded again 
 """
 
 import numpy as np
-import pandas as pd
 
 from dcviz import archive
 from dcviz.archive import coders
@@ -75,6 +74,8 @@ def whole(stored):
 
     "Huffman: the file" adds up to the length of the file; the others have the same header and checks, the bound none.
     """
+    import pandas as pd
+
     layers = [costs(layer) for layer in stored.layers]
     table = {part: {c: sum(layer[part][c] for layer in layers) for c in COLUMNS} for part in PARTS[:-1]}
     rest = len(archive.dumps(stored)) - sum(row[HUFFMAN] for row in table.values())
@@ -95,6 +96,8 @@ def mask_table(layer, seed=0):
 
     A shuffled mask has the same density; what becomes longer is what a coder had found in the neighbourhood.
     """
+    import pandas as pd
+
     rng = np.random.default_rng(seed)
     weight = np.asarray(layer.weight)
     mixed = archive.Layer(layer.name, rng.permutation(weight.ravel()).reshape(weight.shape), None, layer.coding)
@@ -131,6 +134,8 @@ def chances(layer):
 
 def by_compressor(stored):
     """Bytes of all gaps and weight codes of a net, stream by stream, under every coder: a DataFrame, smallest first."""
+    import pandas as pd
+
     streams = [stream for layer in stored.layers for stream in coders.streams(layer).values()]
     found = {}
     for stream in streams:

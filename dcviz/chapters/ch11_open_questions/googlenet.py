@@ -150,6 +150,15 @@ def ratios(rows):
     return 4 * weights / size, kept / weights
 
 
+def stage_table(rows):
+    """Rows of googlenet_layers -> DataFrame: steps, bytes and error of the dense nets and after each stage."""
+    import pandas as pd
+
+    stages = pd.DataFrame([row for row in rows if "stage" in row]).set_index("stage")
+    commas = {name: stages[name].map("{:,}".format) for name in ("bytes", "steps")}
+    return stages.assign(**commas).rename(columns={"error_percent": "error %"})
+
+
 def filter_table(nets):
     """{net: rows of layers} -> DataFrame: layers, weights, kept, bits a weight and ratio, by size of the filter."""
     import pandas as pd

@@ -1,7 +1,6 @@
 """Chapter 11's recorded rows as means with their spread, differences between paired runs, and tables."""
 
 import numpy as np
-import pandas as pd
 
 from dcviz.chapters.ch11_open_questions import measure, transfer
 from dcviz.labkit.markup import signed
@@ -62,6 +61,8 @@ def start_groups(rows, value):
 
 def transfer_table(rows):
     """Rows of transfer_errors -> DataFrame: a row for each road, bytes of the update, mean error by examples."""
+    import pandas as pd
+
     curves, sent = transfer_curves(rows), {r["road"]: r["bytes"] for r in rows if r["road"]}
     table = {
         road: {"bytes to send": f"{sent[road]:,}"}
@@ -90,6 +91,8 @@ def in_words(points):
 
 def gain_table(rows):
     """Rows of small_sets -> DataFrame: mean gain and deviation by net and density (rows) and examples (columns)."""
+    import pandas as pd
+
     table = {}
     for n in sizes(rows):
         for (net, density), (mean, deviation, _) in gains(rows, n).items():

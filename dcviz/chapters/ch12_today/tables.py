@@ -1,7 +1,5 @@
 """Chapter 12's tables: coders on bfloat16 bytes, pruning and sharing in every way, files, times, quoted results."""
 
-import functools
-
 import numpy as np
 import pandas as pd
 import torch
@@ -42,20 +40,17 @@ def compressors(bits):
     )
 
 
-@functools.cache
 def _lenet():
-    """LeNet-300-100, the products of its inputs on 500 digits, and its squared gradients on the same digits."""
-    net, digits = shipped.dense("lenet-300-100"), datasets.digits().train.take(slice(0, 500))
-    pictures = training.to_input(digits.images)
+    """LeNet-300-100, and 500 pictures of digits and their labels to measure its weights with."""
+    digits = datasets.digits().train.take(slice(0, 500))
     targets = torch.as_tensor(np.array(digits.labels, np.int64))
-    batches = [(pictures[i : i + 1], targets[i : i + 1]) for i in range(len(targets))]
-    return net, scores.grams(net, pictures), scores.squared_gradients(net, batches)
+    return shipped.dense("lenet-300-100"), training.to_input(digits.images), targets
 
 
 def lenet_pruned(kept=0.08):
     """Error of LeNet-300-100 with fc1 and fc2 cut at once, on 1,000 held-out digits, measured now: a DataFrame."""
-    net, grams, _ = _lenet()
-    grams = {name: grams[name] for name in ("fc1", "fc2")}
+    net, pictures, _ = _lenet()
+    grams = scores.grams(net, pictures, ("fc1", "fc2"))
     table = {"not pruned": training.error_percent(net, datasets.digits().test)}
     for way in scores.WAYS:
         found = scores.prune(net, kept, way, grams)
@@ -65,7 +60,8 @@ def lenet_pruned(kept=0.08):
 
 def lenet_shared(bits=(1, 2, 3)):
     """Error of LeNet-300-100 with one codebook a layer, plain and weighted, measured now: a DataFrame."""
-    net, _, felt = _lenet()
+    net, pictures, targets = _lenet()
+    felt = scores.squared_gradients(net, list(zip(pictures.split(1), targets.split(1), strict=True)))
     table = {}
     for method in ("k-means", "k-means, weighted"):
         table[method] = {}
