@@ -71,15 +71,16 @@ def clustered_histogram(axes, values, centroids, sizes, *, cdf=False, before=(),
     """Histogram of ``values`` banded by cluster; centroids as diamonds, hollow where ``sizes`` is 0.
 
     before: values drawn as crosses; cdf: adds the share of weights below w, with each centroid's place in it.
-    Returns {"bars", "centroids", "empty", "before", "cdf"} of artists, those that were drawn.
+    Returns {"centroids", "empty", "before", "cdf"} of artists, those that were drawn.
     """
     values, centroids = np.ravel(values), np.asarray(centroids, float)
     sizes = np.asarray(sizes)
     counts, edges = np.histogram(values, bins)
     cluster = np.searchsorted((centroids[1:] + centroids[:-1]) / 2, (edges[1:] + edges[:-1]) / 2)
-    role = theme.role("kept")
-    colours = np.where(cluster % 2, theme.tint(role.colour, 0.55), role.colour)
-    artists = {"bars": axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=colours)}
+    ink, artists = theme.role("kept").colour, {}
+    for odd, colour in enumerate((ink, theme.tint(ink, 0.55))):
+        inside = np.append(counts * (cluster % 2 == odd), 0)
+        axes.fill_between(edges, inside, step="post", facecolor=colour, linewidth=0)
     diamond, top = theme.role("centroid"), counts.max()
     for x, n in zip(centroids, sizes, strict=True):
         line = (0, (1, 3)) if n == 0 else diamond.line
