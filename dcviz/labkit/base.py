@@ -341,6 +341,12 @@ class Lab(widgets.VBox):
             "<b>Not in step.</b> This cell was run again in another tab. To have its lab here, save there and reload."
         )
 
+    def halt(self):
+        """Ask every run of the lab to stop."""
+        for reference in self._made:
+            if isinstance(part := reference(), RunButton):
+                part.stop()
+
     def close(self):
         """Take the lab off the page and free it, with all that it made; a run that goes on is asked to stop."""
         for reference in self._made:

@@ -213,6 +213,28 @@ def test_a_cell_run_in_another_tab_leaves_the_first_tab_its_lab_which_says_so(ke
     assert execute(kernel, f"gc.collect(); {says}", "look") == "gone gone"
 
 
+BUSY = """
+import itertools, time
+from dcviz.labkit.base import RunButton
+class Busy(labs.GradientLab):
+    def build(self):
+        self.run = RunButton("go", lambda progress: [progress(0) or time.sleep(0.01) for _ in itertools.count()])
+        return [*super().build(), self.run]
+lab = Busy()
+lab.run.start()
+lab
+"""
+
+
+def test_a_run_stops_when_no_cell_shows_its_lab_any_more(kernel):
+    execute(kernel, BUSY, "busy")
+    execute(kernel, "run = lab.run; lab", "also")
+    execute(kernel, "labs.GradientLab()", "also")
+    assert execute(kernel, "print(run.wait(0.1))", "look") == "False", "the first cell shows it"
+    execute(kernel, "labs.GradientLab()", "busy", tab="another")
+    assert execute(kernel, "print(run.wait(60), run.message.value)", "look") == "True stopped"
+
+
 def test_a_closed_lab_leaves_the_history_of_outputs(kernel):
     execute(kernel, "lab = labs.GradientLab(); lab", "to be closed")
     execute(kernel, "1; 2", "other")
