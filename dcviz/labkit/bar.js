@@ -17,10 +17,7 @@ function render({ model, el }) {
     node.addEventListener("click", press);
     box.append(node);
   };
-  button("Reset", () => {
-    el.closest(".dcviz-lab")?.dispatchEvent(new Event("dcviz-reset")); // what plays would go on from there
-    model.send({ do: "reset" });
-  });
+  button("Reset", () => model.send({ do: "reset" }));
   button("Copy link", () => {
     const link = model.get("link");
     if (!link) return say("its names are too long for a link");

@@ -95,22 +95,33 @@ function attend(el, manager, tries = 300) {
 }
 
 // ipywidgets holds a setting back until Python has heard the one before, but sends a click at once: on a busy kernel Run
-// would run, and Record would record, the setting before. So a click waits here for all settings.
+// would run, and Record would record, the setting before. So a click waits here for all settings, and for the clicks
+// before it. Enter that is held down is one click: it would run, stop, run, as the focus goes from Run to Stop and back.
 function inOrder(lab, manager) {
   const late = () => [...(manager?._modelsSync?.values() ?? [])].some((one) => one._pending_msgs > 0);
-  let passing = false;
+  const waiting = [];
+  let passing = false, timer = 0, left = 0; // tries: of a kernel that never answers nothing is to be had
+  const next = () => {
+    if (late() && left-- > 0) return;
+    passing = true;
+    waiting.shift().click();
+    passing = false;
+    if (waiting.length) return;
+    clearInterval(timer);
+    timer = 0;
+  };
   lab.addEventListener("click", (event) => {
-    const button = event.target.closest(".jupyter-button, .dcviz-python"); // Reset, too: it overtook a click that waits
-    if (!button || passing || !late()) return;
+    const button = event.target.closest(".widget-button, .dcviz-python"); // Reset, too: it overtook a click that waits
+    if (!button || passing) return;
+    document.dispatchEvent(new Event("dcviz-pause")); // what plays would go on from there, and on a slow kernel be late for ever
+    if (!timer && !late()) return;
     event.stopImmediatePropagation();
-    let left = 400; // tries: of a kernel that never answers nothing is to be had
-    const timer = setInterval(() => {
-      if (late() && left-- > 0) return;
-      clearInterval(timer);
-      passing = true;
-      button.click();
-      passing = false;
-    }, 25);
+    waiting.push(button);
+    left = 400;
+    timer ||= setInterval(next, 25);
+  }, true);
+  lab.addEventListener("keydown", (event) => {
+    if (event.repeat && event.key === "Enter" && event.target.closest("button")) event.preventDefault();
   }, true);
 }
 

@@ -20,24 +20,27 @@ function render({ model, el }) {
   }
   const actions = [() => set(Math.min(at("value") + 1, at("high"))), () => set(at("high")), () => set(at("low"))];
   const steps = at("steps").map((label, i) => {
-    const made = button(() => { stop(); actions[i](); });
+    const made = button(() => { pauseAll(); actions[i](); });
     made.textContent = label;
     return made;
   });
   const play = button(() => {
-    if (timer) stop();
-    else {
-      timer = setInterval(count, at("interval"));
-      el.closest(".dcviz-lab")?.addEventListener("dcviz-reset", pause);
-      count();
-    }
+    const starts = !timer;
+    pauseAll();
+    if (!starts) return;
+    timer = setInterval(count, at("interval"));
+    document.addEventListener("dcviz-pause", pause);
+    count();
     show();
   });
 
+  // a press of another button ends what plays (caption.js), as a start in a second view of a lab does: it would go twice as fast
+  const pauseAll = () => document.dispatchEvent(new Event("dcviz-pause"));
   const pause = () => { stop(); show(); };
   function stop() {
     clearInterval(timer);
     timer = 0;
+    document.removeEventListener("dcviz-pause", pause);
   }
   function count() {
     if (el.closest("[inert]") || at("disabled")) stop();

@@ -152,19 +152,35 @@ def test_a_question_that_stands_alone_is_set_for_its_room(page):
     expect(code).to_have_css("font-size", "17.1px")  # as large as the words around it, whatever JupyterLab says
 
 
+PENDING = """(button, number) => { const question = document.querySelector(".dcviz-question .dcviz-text");
+    const manager = question.dcvizModel.widget_manager;
+    [...manager._modelsSync.values()].find((one) => one.name === "LayoutModel")._pending_msgs = number;
+    button.click(); }"""
+"""Click while the kernel owes so many answers."""
+
+
 def test_a_click_waits_for_the_settings_before_it(page):
     """On a busy kernel a guess was recorded as it stood before its last change."""
-    pending = """number => { const question = document.querySelector(".dcviz-question .dcviz-text");
-        const manager = question.dcvizModel.widget_manager;
-        [...manager._modelsSync.values()].find((one) => one.name === "LayoutModel")._pending_msgs = number; }"""
     alone = which(page)
     alone.get_by_label("two").check()
-    page.page.evaluate(pending, 1)
-    alone.get_by_role("button", name="Record my guess").click()
+    alone.get_by_role("button", name="Record my guess").evaluate(PENDING, 1)
     page.wait_idle()
     expect(alone.locator(".dcviz-truth .dcviz-text")).to_be_hidden()
-    page.page.evaluate(pending, 0)
+    alone.get_by_role("button", name="Show me").evaluate(PENDING, 0)  # it stands in line, too
     expect(alone.locator(".dcviz-truth .dcviz-text")).to_have_text("Recorded: “two”.")
+
+
+def test_enter_held_down_is_one_click_and_a_click_that_waits_ends_what_plays(page):
+    """A run began and was stopped, again and again, as the focus goes from Run to Stop and back."""
+    play = page.page.locator(".dcviz-LloydLab .dcviz-play button").last
+    play.focus()
+    for move in ("down", "down", "up"):
+        getattr(page.page.keyboard, move)("Enter")
+    expect(play).to_contain_text("pause")
+    reset = page.page.locator(".dcviz-LloydLab").get_by_role("button", name="Reset")
+    reset.evaluate(PENDING, 1)
+    expect(play).to_contain_text("play")  # at once: each step has the kernel owe an answer more
+    reset.evaluate(PENDING, 0)
 
 
 def test_a_lab_gets_its_size_back_and_a_compact_one_stays_small(page):

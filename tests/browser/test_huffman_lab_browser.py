@@ -70,8 +70,12 @@ def test_a_closed_branch_opens_and_merges_step(page):
 def test_reset_ends_what_plays(page):
     lab = page.page.locator(".dcviz-RelativeIndexLab")
     caption = lab.locator(".dcviz-caption .dcviz-text")
-    lab.get_by_role("button", name="play the entries").click()
+    play = lab.get_by_role("button", name="play the entries")
+    play.click()
     expect(caption).to_contain_text("Entry 2:")
+    page.page.locator(".dcviz-HuffmanLab").get_by_role("button", name="play the merges").click()
+    expect(play).to_be_visible()  # one thing plays at a time, also of one lab in two views
+    play.click()
     lab.get_by_role("button", name="Reset").click()
     expect(caption).to_contain_text("Entry 1:")
     rest(page.page, 1500)
