@@ -37,7 +37,8 @@ function project(model, frameOf) {
   function moved(name, source, trait) {
     const [[entry, number]] = drivers.get(name).slice(-1);
     if (source !== entry && rounded(source, source.get(trait), entry.get(number))) return;
-    source.set("dcviz_moved", [model.get("moved"), ++moves]); // goes to Python with the move: what is new, goes
+    // goes to Python with the move: what is new, goes. Silent, or a row of buttons is made anew, and the focus is lost
+    source.set("dcviz_moved", [model.get("moved"), ++moves], { silent: true });
     state[name] = source.get(trait);
     if (playing) return;
     playing = true;
