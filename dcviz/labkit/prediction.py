@@ -62,12 +62,13 @@ class Prediction(widgets.VBox):
         )
         self.add_class("dcviz")
         self.add_class("dcviz-prediction")
-        self.record.on_click(lambda _: self.commit())
+        self.record.on_click(lambda _: self.record.disabled or self.commit())  # a double click guesses once
         self.show.on_click(lambda _: self.give_up())
-        before = None if key is None else learner.recorded(learner.PREDICTIONS).get(key)
+        before = learner.recorded(learner.PREDICTIONS).get(key)
         if before is not None and self._possible(before):
             self.entry.value = self.guess = before
             self.note.value = f"You said {self._say(self.guess)} before."
+        if self.guess is not None or key in learner.recorded(learner.SHOWN):
             self.record.disabled = True  # the truth was to be seen then
             self._answer()
             if not callable(truth):  # else it may be a lab's

@@ -270,6 +270,7 @@ def test_a_lab_is_worked_by_keys_alone(page, name):
         if not here["work"]:  # minutes of work are for other tests
             for key in KEYS[here["role"]]:
                 tab.keyboard.press(key)
+            assert tab.evaluate(HERE)["inside"] == here["inside"], f"the focus is lost from {here}"
         assert tab.evaluate(chosen) == active, f"JupyterLab took a key of {here} for itself"
         tab.keyboard.press("Tab")
     else:

@@ -182,7 +182,8 @@ def test_a_huffman_leaf_is_clicked_without_a_kernel(open_page):
     entry = lab.get_by_label("symbol", exact=True)
     entry.fill("99")
     entry.press("Enter")
-    expect(lab.locator(".dcviz-caption")).not_to_contain_text("symbol 0")  # no symbol of this layer
+    expect(lab.locator(".dcviz-caption")).to_contain_text("Symbol 99 does not occur here")
+    expect(lab.locator(".dcviz-caption")).not_to_contain_text("symbol 0")
 
 
 def test_without_scripts_pictures_and_captions_are_there(browser, exported):

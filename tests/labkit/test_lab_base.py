@@ -241,11 +241,17 @@ def test_prediction_by_choice_and_without_a_guess():
     choice.commit("b")
     choice.reveal(None)
     assert "right" in choice.note.value
-    silent = Prediction("Which?", options=["a", "b"], truth="b")
+    silent = Prediction("Which?", options=["a", "b"], truth="b", key="silent")
     silent.reveal(None)
     assert silent.note.value == ""
     silent.give_up()
     assert "no guess" in silent.note.value
+    silent.record.click()  # the second of a double click
+    again = Prediction("Which?", options=["a", "b"], truth="b", key="silent")  # its cell is run again
+    for one in (silent, again):
+        assert "no guess" in one.note.value
+        assert one.answered
+        assert one.record.disabled
     silent.commit("a")
     assert silent.guess is None
     assert "seen the answer" in silent.note.value

@@ -248,7 +248,9 @@ class HuffmanLab(Lab):
         none = self.figure_view.where()
         self._point(self.place(self.symbol))
         steps = [self._step_words(step) for step in range(len(self.tree.merges))]
-        return {"layer": self._layer_words(), "steps": steps, "symbols": symbols, "none": none, "paths": PATHS}
+        absent = html("<p>Symbol {} does not occur here.</p>", "{symbol}")
+        words = {"layer": self._layer_words(), "steps": steps, "absent": absent, "paths": PATHS}
+        return words | {"symbols": symbols, "none": none}
 
     def _trees(self):
         for canonical in (False, True):
