@@ -1,9 +1,9 @@
-"""Buttons whose work is done in the browser: they go on in a page without a kernel."""
+"""Buttons whose work is done in the browser."""
 
 import anywidget
 import traitlets
 
-from dcviz.labkit.controls import HERE, css, script, synced
+from dcviz.labkit.controls import HERE, LOCK, css, script, synced
 
 
 class Play(anywidget.AnyWidget):
@@ -43,3 +43,30 @@ class Download(anywidget.AnyWidget):
     def __init__(self, **state):
         super().__init__(**state)
         self.add_class("dcviz")
+
+
+class ChooseFile(anywidget.AnyWidget):
+    """A button with which the reader hands over a file, however large: ``take(name, content)`` is called with it.
+
+    accept      endings, as in ".pt,.dcz", that the page offers; others may come all the same
+    """
+
+    _esm = script(HERE / "choose_file.js")
+    _css = css()
+    label, accept = (synced(traitlets.Unicode("")) for _ in range(2))
+
+    def __init__(self, take, **state):
+        super().__init__(**state)
+        self.add_class("dcviz")
+        self.take, self._choice, self._pieces = take, None, {}
+        self.on_msg(self._heard)
+
+    def _heard(self, _, piece, buffers):
+        with LOCK:
+            if self._choice != piece["choice"]:
+                self._choice, self._pieces = piece["choice"], {}
+            self._pieces[piece["at"]] = bytes(buffers[0])
+            if sum(map(len, self._pieces.values())) == piece["size"]:
+                content, self._pieces = b"".join(part for _, part in sorted(self._pieces.items())), {}
+                self.take(piece["name"], content)
+        self.send({"heard": piece["at"]})

@@ -20,6 +20,7 @@ from notebook_shell import notebook_shell
 
 from dcviz.classroom import editions
 from dcviz.labkit.base import Lab, LabelledSlider, RunButton, parse, plain, words
+from dcviz.labkit.buttons import ChooseFile
 from dcviz.labkit.controls import LOCK, Bar, NumberEntry
 from dcviz.labkit.picture import Picture
 
@@ -159,10 +160,10 @@ def move(lab, chance):
     controls = parts(
         lab,
         *(LabelledSlider, RunButton, widgets.Button, widgets.Checkbox, widgets.Dropdown, widgets.ToggleButtons),
-        *(NumberEntry, widgets.Text, widgets.FileUpload, Bar),
+        *(NumberEntry, widgets.Text, ChooseFile, Bar),
     )
     inside = {id(button) for run in controls if isinstance(run, RunButton) for button in (run.button, run.halt)}
-    drawn = [view for view in parts(lab, anywidget.AnyWidget) if not isinstance(view, NumberEntry | Bar)]
+    drawn = [view for view in parts(lab, anywidget.AnyWidget) if not isinstance(view, NumberEntry | ChooseFile | Bar)]
     views = [view for view in drawn if drag(view, chance)]
     control = chance.choice([*(c for c in controls if id(c) not in inside), *views])
     name = type(control).__name__
@@ -170,6 +171,10 @@ def move(lab, chance):
         return run_or_stop(lab, control, chance)
     if isinstance(control, Bar):
         return reset_or_resize(lab, chance)
+    if isinstance(control, ChooseFile):
+        told = {"name": chance.choice(FILES), "size": 9, "choice": chance.random(), "at": 0}
+        control._heard(control, told, [b"no weight"])
+        return f"chose {told['name']}"
     if isinstance(control, widgets.Button):
         if not control.disabled:
             control.click()
@@ -183,9 +188,6 @@ def move(lab, chance):
         sent = {"index": chance.randrange(len(control._options_labels))}
     elif isinstance(control, widgets.Text):
         sent = {"value": chance.choice([*TYPED, control.value])}
-    elif isinstance(control, widgets.FileUpload):
-        sent = {"value": [{"name": chance.choice(FILES), "type": "", "size": 9, "content": b"no weight"}]}
-        sent["value"][0]["last_modified"] = 0
     elif isinstance(control, NumberEntry):
         sent = {"value": between(control.min, control.max, chance, control.whole)}
     else:

@@ -3,7 +3,6 @@
 import tempfile
 from pathlib import Path
 
-import ipywidgets as widgets
 import traitlets
 
 from dcviz import pipeline
@@ -12,7 +11,7 @@ from dcviz.errors import DataError, DcvizError
 from dcviz.ideas.sparse_formats import expected_bits
 from dcviz.labkit import theme
 from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, labelled_slider, row
-from dcviz.labkit.buttons import Download
+from dcviz.labkit.buttons import ChooseFile, Download
 from dcviz.labkit.markup import visible
 from dcviz.pipeline import choosing, parameters, shipped, sources
 
@@ -113,12 +112,8 @@ class OwnNetLab(Lab):
     # views -------------------------------------------------------------------------------------
 
     def build(self):
-        self.upload = widgets.FileUpload(
-            accept=",".join(sources.ENDINGS[:4]),
-            description="Choose a file",
-            tooltip="a .safetensors, .pt or .dcz file",
-        )
-        self.upload.observe(self.guard(self._uploaded), "value")
+        endings = ",".join(sources.ENDINGS[:4])
+        self.upload = ChooseFile(self.guard(self._uploaded), accept=endings, label="Choose a file")
         density = labelled_slider("weights kept", self.density, 1.0, 100.0, 1.0, unit="%")
         bits = labelled_slider("bits per weight code", self.bits, 2, 8)
         parts = [(density, "density"), (bits, "bits")]
@@ -137,32 +132,31 @@ class OwnNetLab(Lab):
         self.button.start(wait=True)
         return self
 
-    def _uploaded(self, change):
-        for file in change["new"]:
-            ending = next((end for end in sources.ENDINGS if file["name"].lower().endswith(end)), None)
-            name = visible(file["name"], 80)
-            if ending is None or ending == ".index.json":
-                raise DataError(f"{name}: choose a {', '.join(sources.ENDINGS[:4])} file")
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / f"chosen{ending}"
-                path.write_bytes(file["content"])
-                try:
-                    net = self._open(path, name)
-                except DcvizError as error:
-                    raise DataError(str(error).replace(str(path), name)) from error
-            self.result = self._made_by = None
-            self.net = net
-            self.refresh()
+    def _uploaded(self, name, content):
+        ending = next((end for end in sources.ENDINGS if name.lower().endswith(end)), None)
+        name = visible(name, 80)
+        if ending is None or ending == ".index.json":
+            raise DataError(f"{name}: choose a {', '.join(sources.ENDINGS[:4])} file")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"chosen{ending}"
+            path.write_bytes(content)
+            try:
+                net = self._open(path, name)
+            except DcvizError as error:
+                raise DataError(str(error).replace(str(path), name)) from error
+        self.result = self._made_by = None
+        self.net = net
+        self.refresh()
 
     def _work(self, progress):
         with LOCK:
-            name, recipe, module = self.net, self.recipe, self.module
+            name, recipe, module, options = self.net, self.recipe, self.module, self._options
         stages = {"pruned": "pruning", "shared": "sharing", "coded": "writing the file"}
 
         def report(stage, done, total):
             progress((list(stages).index(stage) + done / max(total, 1)) / len(stages), stages[stage])
 
-        return name, recipe, pipeline.compress(module, recipe, progress=report, **self._options)
+        return name, recipe, pipeline.compress(module, recipe, progress=report, **options)
 
     def _done(self, outcome):
         self._made_of, self._made_by, self.result = outcome

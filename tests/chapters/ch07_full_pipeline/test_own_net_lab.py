@@ -1,5 +1,3 @@
-import datetime
-
 import numpy as np
 import pytest
 import torch
@@ -58,6 +56,13 @@ def test_a_file_too_large_for_the_browser_is_not_handed_over(monkeypatch):
     assert lab.download.data == b""
 
 
+def hand_over(lab, name, content, piece=1000):
+    """As the page does it: in pieces; here the first comes last."""
+    for at in reversed(range(0, max(1, len(content)), piece)):
+        told = {"name": name, "size": len(content), "choice": name, "at": at}
+        lab.upload._heard(lab.upload, told, [memoryview(content[at : at + piece])])
+
+
 @pytest.mark.parametrize("kind", ["path", "state dict", "upload"])
 def test_a_file_goes_through_in_one_shot(tmp_path, kind):
     state = own_net().state_dict()
@@ -65,8 +70,7 @@ def test_a_file_goes_through_in_one_shot(tmp_path, kind):
     save_file(state, path)
     if kind == "upload":
         lab = OwnNetLab()
-        lab.upload.value = ({"name": path.name, "type": "", "size": 1, "content": memoryview(path.read_bytes()),
-                             "last_modified": datetime.datetime(2026, 1, 1)},)  # fmt: skip
+        hand_over(lab, path.name, path.read_bytes())
         assert lab.error == ""
         assert lab.net == path.name
         assert "mine &lt;b&gt;" in lab.caption.value
@@ -87,15 +91,7 @@ def test_a_file_that_is_none_is_said_in_the_lab_and_the_last_result_stays():
     lab = OwnNetLab()
     lab.result = last = object()
     for name in ("notes.txt", "model.safetensors"):
-        lab.upload.value = (
-            {
-                "name": name,
-                "type": "",
-                "size": 1,
-                "content": memoryview(b"no net"),
-                "last_modified": datetime.datetime(2026, 1, 1),
-            },
-        )
+        hand_over(lab, name, b"no net")
         assert f"DataError: {name}" in lab.error, "by the learner's own name for it"
         assert lab.net == "lenet-300-100"
         assert lab.result is last
