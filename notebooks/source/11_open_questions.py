@@ -13,7 +13,6 @@
 
 # %% tags=["skip", "setup"]
 import numpy as np
-import torch
 
 from dcviz import archive
 from dcviz.chapters.ch11_open_questions import answers, checks as check, figures, googlenet, measure, tables
@@ -22,8 +21,8 @@ from dcviz.labkit import theme
 from dcviz.labkit.base import plain
 from dcviz.labkit.picture import Picture
 from dcviz.labs import Prediction, TransferLab
-from dcviz.nets import batchnorm, datasets, models, small_digits, training
-from dcviz.pipeline import restore, shipped
+from dcviz.nets import batchnorm, datasets, dense_files, models, products, small_digits
+from dcviz.pipeline import shipped
 
 # %% [markdown] tags=["slide"]
 # ## 1 · The same net, another task
@@ -39,8 +38,9 @@ figures.digit_rows(axes, rows)
 Picture(figure, "Above: twelve MNIST digits. Below: twelve of the other digits, larger and blurred.")
 
 # %% tags=["nbval-ignore-output"]
-for name, net in (("dense", shipped.dense("lenet-5")), ("compressed", restore(shipped.compressed("lenet-5")))):
-    familiar, new = (training.error_percent(net, split) for split in (datasets.digits().test, other.test))
+small = shipped.compressed("lenet-5").state_dict()
+for name, net in (("dense", dense_files.state("lenet-5")), ("compressed", small)):
+    familiar, new = (products.error_percent(net, split) for split in (datasets.digits().test, other.test))
     print(f"{name:<12}error on MNIST's digits {familiar:5.1f}%      on the other digits {new:5.1f}%")
 
 # %% [markdown] tags=["subslide"]
@@ -118,7 +118,7 @@ print(f"the whole of lenet-5.dcz, positions included: {shipped.compressed_path('
 # %% tags=["nbval-ignore-output"]
 framed = small_digits.digits(size=20)
 print(f"compressed LeNet-5, nothing trained, digits framed as in MNIST: "
-      f"{training.error_percent(restore(shipped.compressed('lenet-5')), framed.test):.1f}%")
+      f"{products.error_percent(small, framed.test):.1f}%")
 
 # %% [markdown] tags=["subslide"]
 # Zero bytes sent, zero examples used. Find in the table how many examples the codebook needs to get there. Five minutes
@@ -353,6 +353,8 @@ check.fold_batchnorm(my_fold)
 # On the whole net, with random statistics: 57 normalisations gone, nothing changed but the last digits.
 
 # %% tags=["nbval-ignore-output"]
+import torch
+
 net = models.build("googlenet", seed=0, num_classes=10)
 pictures = torch.rand(4, 3, 48, 48, generator=torch.Generator().manual_seed(0))
 net.train()(pictures)  # one pass, so that the statistics are not the trivial ones

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from dcviz.errors import DataError
 from dcviz.nets import small_digits
@@ -36,6 +37,15 @@ def test_upscaling_keeps_place_and_range():
     framed = small_digits.upscaled(full, size=20)
     assert framed[:, 4:24, 4:24].min() == 255
     assert framed.sum() == 2 * 400 * 255
+
+
+def test_upscaling_is_torchs():
+    images, _ = small_digits.raw()
+    ink = torch.tensor(images).float()[:, None] * (255 / 16)
+    theirs = torch.nn.functional.interpolate(ink, size=(28, 28), mode="bilinear", align_corners=False)
+    apart = np.abs(small_digits.upscaled(images) - theirs[:, 0].round().numpy())
+    assert apart.max() <= 1, "where a half is rounded"
+    assert (apart > 0).mean() < 1e-3
 
 
 def test_made_again_it_is_the_same(tmp_path, monkeypatch):

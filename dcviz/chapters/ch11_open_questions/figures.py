@@ -13,7 +13,7 @@ NAMES = {
     "dense": "dense net, everything",
     "scratch": "from scratch",
 }
-"""How the roads of ``alternatives.transfer`` are called in figures."""
+"""How the roads of ``transfer`` are called in figures."""
 ROLES = dict(zip(NAMES, theme.SERIES, strict=True))
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dcviz.chapters.ch11_open_questions import measure, transfer
+from dcviz.chapters.ch11_open_questions import figures, measure
 from dcviz.labkit.markup import signed
 
 
@@ -19,7 +19,7 @@ def spread(rows, key, value="error_percent"):
 
 def transfer_curves(rows):
     """Rows of transfer_errors -> {road: {examples: (mean error %, deviation, draws)}}."""
-    curves = {road: {} for road in transfer.ROADS}
+    curves = {road: {} for road in figures.NAMES}
     for (road, n), found in spread([r for r in rows if r["road"]], lambda r: (r["road"], r["examples"])).items():
         curves[road][n] = found
     return curves

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from dcviz.chapters.ch11_open_questions.figures import NAMES
 from dcviz.errors import ArchiveError, NetError
 from dcviz.nets import models
 from dcviz.nets.training import Free
@@ -31,7 +32,7 @@ from dcviz.pipeline import restore
 from dcviz.pipeline.retraining import Masked
 from dcviz.pipeline.trained_quantization import SharedWeights
 
-ROADS = ("biases", "codebook", "kept", "everything", "dense", "scratch")
+ROADS = tuple(NAMES)
 COMPRESSED = ROADS[:4]
 """Roads that start from the compressed net."""
 

@@ -27,7 +27,7 @@ class TransferLab(Lab):
     heading = html("The transfer budget <small>what may learn, from how much, and what it costs to send</small>")
     state_names = ("road", "examples", "draw")
 
-    road = traitlets.Enum(transfer.ROADS, default_value="codebook")
+    road = traitlets.Enum(tuple(figures.NAMES), default_value="codebook")
     examples = traitlets.Int(100, min=1, max=1000)
     draw = traitlets.Int(0, min=0, max=99)
 
@@ -42,7 +42,7 @@ class TransferLab(Lab):
     # views -------------------------------------------------------------------------------------
 
     def build(self):
-        options = [(figures.NAMES[road], road) for road in transfer.ROADS]
+        options = [(name, road) for road, name in figures.NAMES.items()]
         self.road_choice = widgets.Dropdown(options=options, description="what learns", layout={"width": "340px"})
         self.road_choice.style.description_width = "initial"
         self.examples_slider = LogSlider("examples", self.examples, 1, 1000, width="240px")
