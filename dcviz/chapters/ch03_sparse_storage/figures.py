@@ -102,7 +102,7 @@ def kept_by_input(axes, mask, shape):
 
     scale = {"label": f"weights kept, of {mask.shape[0]}", "shrink": 0.9}
     kept = mask.sum(axis=0).reshape(shape)
-    sns.heatmap(kept, ax=axes, cmap="cividis", square=True, cbar_kws=scale, xticklabels=False, yticklabels=False)
+    sns.heatmap(kept, ax=axes, cmap="Blues", square=True, cbar_kws=scale, xticklabels=False, yticklabels=False)
     return axes.collections[0]
 
 

@@ -15,6 +15,7 @@ def test_a_cell_counts_the_weights_that_its_input_keeps():
     top, bottom = axes.get_ylim()
     assert top > bottom, "the first row of the image is at the top"
     assert figure.axes[1].get_ylabel() == "weights kept, of 5"
+    assert min(mesh.cmap(0.0)) > 0.95 > 0.2 > mesh.cmap(1.0)[0], "from paper to ink, so a dark page inverts both"
 
 
 def test_gaps_longer_than_each_length():
