@@ -77,6 +77,23 @@ def app(request):
 
 
 @pytest.fixture(scope="package")
+def windows(browser):
+    """{address of a front end: the window for its notebooks}."""
+    opened = {}
+    yield opened
+    for window in opened.values():
+        window.close()
+
+
+@pytest.fixture(scope="module")
+def context(browser, app, windows):
+    """The window of a front end. To load the page in a new one, where nothing is compiled yet, is twice the work."""
+    if app.url not in windows:
+        windows[app.url] = browser.new_context(viewport=VIEWPORT)
+    return windows[app.url]
+
+
+@pytest.fixture(scope="package")
 def tabs(server):
     """The tab of JupyterLab that tests share, in a list; at first there is none."""
     opened = []

@@ -5,18 +5,10 @@ Nothing comes from another machine, anywidget's own JavaScript included.
 
 import re
 
-import pytest
 from lab_browser import KINDS, NotebookPage, all_kinds_live, rest, until, until_drawn, write_notebook
 from playwright.sync_api import expect
 
 TWO = "import numpy as np\nfrom dcviz.labs import PruningLab", KINDS[-1]
-
-
-@pytest.fixture
-def context(browser):
-    context = browser.new_context(viewport={"width": 1400, "height": 1050})
-    yield context
-    context.close()
 
 
 def problems(page):

@@ -19,15 +19,14 @@ CELLS = (
 
 
 @pytest.fixture(scope="module")
-def tab(browser, app):
+def tab(context, app):
     """The notebook of five labs in the one tab of a front end: to load the page and PyTorch is most of the work."""
     write_notebook(app.notebooks / "day.ipynb", *CELLS)
-    context = browser.new_context(viewport={"width": 1280, "height": 1400})
     page = NotebookPage(context, app, "day.ipynb")
+    page.page.set_viewport_size({"width": 1280, "height": 1400})
     page.fresh = False
     yield page
     page.close()
-    context.close()
 
 
 @pytest.fixture
