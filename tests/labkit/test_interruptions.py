@@ -24,7 +24,7 @@ from dcviz.errors import Stopped
 from dcviz.labkit.controls import RunButton
 from dcviz.nets import datasets, training
 from dcviz.nets.schedules import Schedule
-from dcviz.pipeline import shipped
+from dcviz.pipeline import lesson, shipped
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
@@ -194,6 +194,13 @@ def test_a_run_is_of_the_settings_at_its_start_whatever_moves_meanwhile(monkeypa
     with pytest.raises(Stopped):
         lab._work(lambda *_: None)
     assert asked[-1] == 8
+
+    lab, share = FinetuneLab(epochs=1.0), lesson.share
+    monkeypatch.setattr(lesson, "share", lambda *of: setattr(lab, "epochs", 5.0) or share(*of))
+    monkeypatch.setattr(training, "fit", lambda net, data, schedule, **_: asked.append(schedule.epochs) or stop())
+    with pytest.raises(Stopped):
+        lab._train(lambda *_: None)
+    assert asked[-1] == 1.0
 
 
 def moved(lab, missing):  # noqa: F811

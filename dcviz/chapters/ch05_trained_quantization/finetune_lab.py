@@ -203,6 +203,7 @@ class FinetuneLab(Lab):
         before = None
         with LOCK:
             key, rate, setting = (self.bits, self.init), self.learning_rate, self._setting()
+            schedule = Schedule(epochs=self.epochs, lr=rate, batch_size=64)
             if self._prepared == key and len(self.steps) > 1:
                 before = self.before, self._trained_at, self.steps, self.path, self.errors, self._finished
         net = copy.deepcopy(self._pruned)
@@ -228,7 +229,6 @@ class FinetuneLab(Lab):
                     if not self.waits:
                         self._show()
 
-        schedule = Schedule(epochs=self.epochs, lr=rate, batch_size=64)
         try:
             training.fit(net, datasets.digits().train, schedule, constraint=shared, report=look)
         finally:  # also when it was stopped: what has been trained so far stays on show

@@ -101,15 +101,7 @@ class PhoneLab(Lab):
             figure, alt="milliseconds and millijoules of one inference, dense and compressed"
         )
         shown = list(self.entries_shown.values())
-        return [
-            row(self.net_choice, self.phone_choice),
-            self.rate_slider,
-            row(*shown[:3]),
-            row(shown[3], shown[8]),
-            row(*shown[4:6]),
-            row(*shown[6:8]),
-            self.figure_view,
-        ]
+        return [row(self.net_choice, self.phone_choice), self.rate_slider, row(*shown), self.figure_view]
 
     def _figure(self):
         figure, axes = theme.figure(13, 3.4, columns=2)

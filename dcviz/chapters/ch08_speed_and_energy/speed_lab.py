@@ -276,7 +276,8 @@ class SpeedLab(Lab):
         progress(0.1, "drawing random weights")
         forms = timing.random_layer(shape)
         progress(0.5, "timing")
-        return settings, timing.measure(forms, batch, active, device, readings=5, cold=shape.cold)
+        how = {"readings": 5, "cold": shape.cold, "report": lambda done, total: progress(0.5 + done / total / 2)}
+        return settings, timing.measure(forms, batch, active, device, **how)
 
     def _done(self, result):
         settings, rows = result

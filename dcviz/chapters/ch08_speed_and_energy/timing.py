@@ -129,12 +129,14 @@ def measure(
     seed=0,
     clock="wall",
     cold=False,
+    report=lambda done, total: None,
 ):
     """Time one layer with the given methods -> list of Timing, one per method.
 
     active: share of inputs that are not zero; device: "cpu" or "cuda"; threads: for torch (our compiled kernel
     uses one); clock: one of CLOCKS, "processor" for one thread of the CPU only; cold: empty the caches before each
-    call. All must agree with the first method within float32 rounding, else WeightError.
+    call; report(done, total): called before each round of readings, and may raise. All must agree with the first
+    method within float32 rounding, else WeightError.
     """
     if clock not in CLOCKS or (clock == "processor" and (threads > 1 or torch.device(device).type != "cpu")):
         raise NetError(f"clock {clock!r} cannot time {threads} threads on {device}; clocks: {', '.join(CLOCKS)}")
@@ -151,7 +153,8 @@ def measure(
     block = 0 if cold else _BLOCK_SECONDS
     number = {m: max(1, round(block / max(t.timeit(1).median, 1e-7))) for m, t in timers.items()}
     seconds = {method: [] for method in calls}
-    for _ in range(readings):
+    for done in range(readings):
+        report(done, readings)
         for method, timer in timers.items():
             seconds[method].append(timer.timeit(number[method]).median)
     rows, ours = [], kernel or sparse_kernels.default_kernel(device)

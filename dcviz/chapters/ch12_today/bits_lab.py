@@ -101,9 +101,12 @@ class BitsLab(Lab):
         progress(0.05, "opening the model")
         net = measure.language_model()
         felt = measure.calibrated()[1] if method == "k-means, weighted" else None
-        progress(0.4, "sharing the weights")
         size = group if group in ("layer", "row") else int(group)
-        shared = sharing.share_net(net, bits, method, size, felt, measure.APART * apart)
+
+        def report(done, total):
+            progress(0.4 + 0.3 * done / total, "sharing the weights")
+
+        shared = sharing.share_net(net, bits, method, size, felt, measure.APART * apart, report)
         data = archive.dumps(sharing.stored("austen", shared, huffman))
         progress(0.7, "reading and writing")
         back = together.opened(archive.loads(data), net)

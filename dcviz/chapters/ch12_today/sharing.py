@@ -148,13 +148,18 @@ def _nearest(x, table):
     return np.clip(places - own * (k - 1), 0, k - 1) + own * k
 
 
-def share_net(net, bits, method="k-means", group="layer", importance=None, apart=0.0):
-    """Every Linear layer of a net shared alike -> {layer: Shared}. importance: {layer: array}, or None."""
+def share_net(net, bits, method="k-means", group="layer", importance=None, apart=0.0, report=lambda done, total: None):
+    """Every Linear layer of a net shared alike -> {layer: Shared}. importance: {layer: array}, or None.
+
+    report(done, total) is called before each layer, and may raise.
+    """
     layers = {name: module for name, module in net.named_modules() if isinstance(module, torch.nn.Linear)}
-    return {
-        name: share(module.weight.detach().numpy(), bits, method, group, importance and importance[name], apart)
-        for name, module in layers.items()
-    }
+    shared = {}
+    for name, module in layers.items():
+        report(len(shared), len(layers))
+        weights, felt = module.weight.detach().numpy(), importance and importance[name]
+        shared[name] = share(weights, bits, method, group, felt, apart)
+    return shared
 
 
 def with_values(net, values):

@@ -150,7 +150,9 @@ def test_readings_go_round_in_turn(forms, monkeypatch):
             return type("Measurement", (), {"median": 1.0})
 
     monkeypatch.setattr(timing.benchmark, "Timer", Clocked)
-    rows = timing.measure(forms, readings=2)
+    told = []
+    rows = timing.measure(forms, readings=2, report=lambda *far: told.append((*far, len(seen))))
+    assert told == [(0, 2, 3), (1, 2, 6)]
     assert len(seen) == 9
     assert seen[:3] == seen[3:6] == seen[6:]
     assert all(row.seconds == 1.0 for row in rows)

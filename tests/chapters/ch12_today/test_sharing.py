@@ -32,6 +32,12 @@ def test_every_way_decodes_from_its_file_to_what_it_promised(weight, method, gro
     assert np.square(values - weight).mean() < 0.3 * weight.var()
 
 
+def test_a_net_is_shared_layer_by_layer_and_can_be_stopped_between():
+    net, told = torch.nn.Sequential(torch.nn.Linear(64, 8), torch.nn.Linear(8, 8)), []
+    assert len(sharing.share_net(net, 3, "grid", report=lambda *far: told.append(far))) == 2
+    assert told == [(0, 2), (1, 2)]
+
+
 def test_one_codebook_is_the_papers_k_means(weight):
     shared = sharing.share(weight, 3)
     ours = np.square(shared.values() - weight).sum()
