@@ -84,11 +84,11 @@ class PhoneLab(Lab):
             "gigaflops": ("computing", "billion/s", 1e5),
             "cache": ("cache", "MB", 1000),
             "entries": ("compressed entries", "million/s", 1e5),
+            "arithmetic_pj": ("multiply + add", "pJ", 1e5),
             "bandwidth_share": ("share of bandwidth reached", "", 1),
             "compute_share": ("share of computing reached", "", 1),
             "dram_pj": ("DRAM", "pJ per 32 bits", 1e5),
             "sram_pj": ("SRAM", "pJ per 32 bits", 1e5),
-            "arithmetic_pj": ("multiply + add", "pJ", 1e5),
         }
         self.entries_shown = {}
         for name, (label, unit, most) in entries.items():
