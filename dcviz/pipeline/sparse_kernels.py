@@ -15,6 +15,7 @@ per entry. Columns that are skipped break up the reading, so the next one is ask
 is a Triton kernel (``sparse_kernels_triton``), which comes with torch there.
 """
 
+import ctypes
 import functools
 import importlib.util
 import math
@@ -22,6 +23,7 @@ import os
 import sys
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -32,6 +34,10 @@ GAP_BITS = 8
 MAX_CODES = 2**8 - 1  # one of 256 places is for fillers
 KERNELS = ("numba", "torch", "triton")
 _FLOAT = torch.float32  # torch has a thousand names: cold, finding one takes microseconds
+_threads = torch.get_num_threads
+_SHARED = 2**17  # entries that are worth two threads
+_PAUSE = 8
+_alone: list[float] = [0, _PAUSE]  # calls to come on one thread; how many after the next that waits for another
 _OUTPUTS = 16  # made at once
 _PASSES = 2  # a batch pays once its inputs, one by one, would take more than about two passes over all entries
 _WIDTHS = (4, 8, 16, 32, 64, 128)  # inputs that are added at once
@@ -109,18 +115,21 @@ class CompressedLayer:
 
     @cached_property
     def ready(self):
-        """What ``product`` needs for one input: its shape, outputs, compiled code, address of numbers, what lies there.
+        """What ``product`` needs for one input, () without Numba.
 
-        Outputs: [(tensor, its address)], made ahead. Numbers: rows, columns, entries, places of the codebook, addresses
-        of the arrays. () without Numba.
+        Its shape; outputs made ahead, [(tensor, its address)]; compiled code; address of numbers; whether threads may
+        share; what lies there. Numbers: rows, columns, entries, places of the codebook, addresses of the arrays, first
+        column of the second of two parts, addresses of ``_openmp``.
         """
         if not has_numba():
             return ()
         kinds = {"entries": np.uint16, "starts": np.uint32, "codebook": np.float32}
         arrays = [np.ascontiguousarray(getattr(self, name), kind) for name, kind in kinds.items()]
         sizes = *self.shape, self.entries.size, self.codebook.size
-        numbers = np.array([*sizes, *(array.ctypes.data for array in arrays)], np.int64)
-        return self.shape[1:], [], _compiled().vector, numbers.ctypes.data, (numbers, arrays)
+        shared = self.entries.size >= _SHARED and all(_openmp())
+        split = np.searchsorted(arrays[1], self.entries.size // 2) if shared else self.shape[1]
+        numbers = np.array([*sizes, *(array.ctypes.data for array in arrays), split, *_openmp()], np.int64)
+        return self.shape[1:], [], _compiled().vector, numbers.ctypes.data, shared, (numbers, arrays)
 
     def __reduce__(self):
         """A copy is made anew: the addresses in ``ready`` are those of this one's arrays."""
@@ -217,20 +226,27 @@ def product(layer, x, kernel=None):
 
     layer: CompressedLayer of shape (rows, columns)
     x: float32 tensor (columns,) or (n, columns), finite; zeros in it save time
-    kernel: one of KERNELS; None takes default_kernel. "numba" works on one thread of the CPU, "triton" on a GPU.
+    kernel: one of KERNELS; None takes default_kernel. "numba" works on the CPU, "triton" on a GPU.
+        Without a choice, one input of a large layer takes two of torch's threads (``torch.set_num_threads``) where
+        torch has GNU's OpenMP; the outputs are the same to the last bit.
     -> float32 tensor (rows,) or (n, rows) on the device of x. Raises WeightError for another shape or type of x.
     """
     # In a net Python is cold, too: each look-up takes 5 to 20 µs, a small layer 150. So one input goes straight on.
     ready = layer.ready if kernel is None else ()
     if ready and x.shape == ready[0] and x.dtype == _FLOAT and x.is_cpu and x.is_contiguous() and not x.is_neg():
-        _, outputs, vector, numbers, _ = ready
+        _, outputs, vector, numbers, shared, _ = ready
         while True:
             try:
                 y, address = outputs.pop()
                 break
             except IndexError:  # other threads may take the new ones
                 _make_outputs(layer.shape[:1], outputs)
-        vector(numbers, x.data_ptr(), address)
+        threads = _threads() if shared else 1
+        if threads > 1 and _alone[0] > 0:
+            threads, _alone[0] = 1, _alone[0] - 1
+        waited = vector(numbers, x.data_ptr(), address, threads)
+        if threads > 1:  # beside other programs one thread waits for the other's turn: then less and less is asked for
+            _alone[:] = (_alone[1], 2 * _alone[1]) if waited else (0, _PAUSE)
         return y
     shape = x.shape
     if x.dtype != torch.float32 or len(shape) not in (1, 2) or shape[-1] != layer.shape[1]:
@@ -263,6 +279,19 @@ def _compiled():
     return sparse_kernels_numba
 
 
+@functools.cache
+def _openmp():
+    """Addresses of ``GOMP_parallel`` and ``omp_get_wtime`` in torch's library of threads; zeros where it is another."""
+    for found in Path(torch.__file__).parent.glob("lib/libgomp*.so*"):
+        library = ctypes.CDLL(str(found))  # torch has it open: the same threads
+        return [ctypes.cast(f, ctypes.c_void_p).value for f in (library.GOMP_parallel, library.omp_get_wtime)]
+    return [0, 0]
+
+
+if hasattr(os, "register_at_fork"):  # the library's threads stay with the parent, and it would wait for them
+    os.register_at_fork(after_in_child=lambda: _alone.__setitem__(0, math.inf))
+
+
 def _room(make, shape, **options):
     """A tensor of that shape for compiled code, which writes some places more."""
     return make(math.prod(shape) + _compiled().PAD, **options).resize_(shape)
@@ -282,10 +311,10 @@ def _numba(layer, x):
     rows, columns = layer.shape
     n = 1 if x.ndim == 1 else len(x)
     if n <= 1 or np.count_nonzero(x.detach().numpy()) < _PASSES * columns:  # torch takes ten times as long
-        y, (_, _, vector, numbers, _) = _room(x.new_empty, (*x.shape[:-1], rows)), layer.ready
+        y, (_, _, vector, numbers, _, _) = _room(x.new_empty, (*x.shape[:-1], rows)), layer.ready
         inputs, outputs = x.data_ptr(), y.data_ptr()
         for i in range(n):
-            vector(numbers, inputs + 4 * columns * i, outputs + 4 * rows * i)
+            vector(numbers, inputs + 4 * columns * i, outputs + 4 * rows * i, 1)
         return y
     width = next((width for width in _WIDTHS if n <= width), _WIDTHS[-1])
     blocks = -(-n // width)

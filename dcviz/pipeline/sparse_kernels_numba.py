@@ -1,4 +1,4 @@
-"""The compiled kernels of ``sparse_kernels``, one thread each. Needs Numba (``pip install dcviz[fast]``).
+"""The compiled kernels of ``sparse_kernels``. Needs Numba (``pip install dcviz[fast]``).
 
 They do not check their arguments: ``CompressedLayer`` has, when it was made, and ``sparse_kernels.product`` the rest.
 
@@ -12,16 +12,20 @@ takes 10 more. Tried and slower: rows and codes in 3 or 4 bytes without decoding
 stores, a running sum of gaps by one multiplication, gaps summed apart from the row (an addition more); in C two columns
 at once, rows by vectors, gather and scatter; large pages; asking further ahead. Tried and not built, as it takes a
 second way for other processors: sixteen products at a time by AVX-512, which saved 5%. Asking early for an active
-column saves half the time where most are passed over. Two threads, each with half of the columns, were tried on the
-threads of torch and those of Numba: cold and quiet 1.2 to 1.7 times as fast, as Python's part stays; beside other
-programs a call of 0.3 ms took 12, since one thread waits for the other's turn. So it is one.
+column saves half the time where most are passed over.
+
+Two threads of torch each take half of the entries: cold and quiet 1.7 times as fast with real activations, 1.8 with all
+inputs active, as Python's part stays. A thread of our own, which a caller need not wait for, was built and left out:
+torch's threads keep turning for some ms after its last product, so that on two cores ours came too late (0.9 times as
+fast). Waiting for a thread that has no turn is what torch does, too: beside four busy programs its sparse product of
+0.6 ms took 20 to 30 on two threads. Ours asks for less and less help then, and stays at 0.3.
 """
 
 import functools
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, njit, types
+from numba import carray, cfunc, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -29,7 +33,7 @@ PAD = 8  # a column's last eight entries may be fillers that lead beyond the las
 _NONE, _ONE, _TWO, _FOUR, _SIX, _EIGHT = np.array([0, 1, 2, 4, 6, 8], np.uint64)
 _BYTE, _CODE, _GAP, _LAST, _HALF = np.array([255, 8, 16, 24, 32], np.uint64)  # a byte, and where other parts begin
 _PAIR = np.uint64(0xFFFF_FFFF)
-_AHEAD = 2  # active columns between the one that is asked for and the one that is added
+_AHEAD = 3  # active columns between the one that is asked for and the one that is added
 _FILLERS = np.uint64(0x0100_0100_0100_0100)  # times a code: four entries of that code and no zeros before them
 _KEEP = np.array([(1 << 16 * min(max(n - 4, 0), 4)) - 1 for n in range(12)], np.uint64)
 """Which bits of a word of four entries belong to the column: of the last n of eight, words [n + 4] and [n]."""
@@ -73,6 +77,45 @@ def _pointer(context, address):
     return types.voidptr(address), generate
 
 
+@intrinsic
+def _next(context, counter):
+    """counter[0], one more in it afterwards; no other thread gets the same."""
+
+    def generate(context, builder, signature, arguments):
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        return builder.atomic_rmw("add", data, ir.IntType(64)(1), "seq_cst")
+
+    return types.int64(counter), generate
+
+
+@intrinsic
+def _now(context, clock):
+    """Nanoseconds since some moment, by ``omp_get_wtime`` at address ``clock``."""
+
+    def generate(context, builder, signature, arguments):
+        kind = ir.FunctionType(ir.DoubleType(), [])
+        seconds = builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), [])
+        return builder.fptosi(builder.fmul(seconds, ir.DoubleType()(1e9)), ir.IntType(64))
+
+    return types.int64(clock), generate
+
+
+@intrinsic
+def _in_parallel(context, start, code, job, threads):
+    """Run ``code``(address of job) on so many threads, by ``GOMP_parallel`` at address ``start``; back when all are."""
+
+    def generate(context, builder, signature, arguments):
+        pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [pointer, pointer, number, number])
+        start, code, job, threads = arguments
+        job = builder.bitcast(context.make_array(signature.args[2])(context, builder, job).data, pointer)
+        arguments = builder.inttoptr(code, pointer), job, builder.trunc(threads, number), number(0)
+        builder.call(builder.inttoptr(start, kind.as_pointer()), arguments)
+        return context.get_dummy_value()
+
+    return types.void(start, types.int64, job, types.int64), generate
+
+
 @njit(boundscheck=False, error_model="numpy", nogil=True, forceinline=True)
 def _add_two(word, row, nth, products, y):
     """Add the products of two entries, 32 bits, to y -> row + their two gaps.
@@ -94,10 +137,9 @@ def _add_last(entries, place, keep, fillers, row, nth, products, y):
     return _add_two(word >> _HALF, _add_two(word & _PAIR, row, nth, products, y), nth + _TWO, products, y)
 
 
-@njit("void(int64, int64, int64)", boundscheck=False, error_model="numpy", nogil=True)
-def _vector(layer, x_address, y_address):
-    """``vector``."""
-    numbers = carray(_pointer(layer), (7,), np.int64)
+@njit(boundscheck=False, error_model="numpy", nogil=True)
+def _add_columns(numbers, begin, end, x_address, y_address):
+    """y = these columns @ their inputs."""
     rows, columns, size, places = numbers[0], numbers[1], numbers[2], numbers[3]
     entries = carray(_pointer(numbers[4]), (size,), np.uint16)
     starts = carray(_pointer(numbers[5]), (columns + 1,), np.uint32)
@@ -106,19 +148,19 @@ def _vector(layer, x_address, y_address):
     y = carray(_pointer(y_address), (rows + PAD,), np.float32)
     y[:] = 0
     products = np.zeros(256, np.float32)
-    active = np.empty(columns + _AHEAD, np.uint32)
+    active = np.empty(end - begin + _AHEAD, np.uint32)
     fillers = np.uint64(places - 1) * _FILLERS
     n = 0
-    for j in range(x.size):  # without a branch: the processor cannot guess which inputs are zero
+    for j in range(begin, end):  # without a branch: the processor cannot guess which inputs are zero
         active[n] = j
         n += x[j] != 0
-    active[n : n + _AHEAD] = active[max(n - 1, 0)]
+    active[n : n + _AHEAD] = active[max(n - 1, 0)] if n else 0
     for i in range(n):
         j, following, value = np.uint64(active[i]), active[i + _AHEAD], x[active[i]]
         for k in range(places - 1):  # the last is 0.0
             products[k] = value * codebook[k]
-        row, place, end = np.uint64(0), np.uint64(starts[j]), np.uint64(starts[j + _ONE])
-        full, ahead = end - (end - place) % _EIGHT, np.uint64(starts[following]) - place
+        row, place, last = _NONE, np.uint64(starts[j]), np.uint64(starts[j + _ONE])
+        full, ahead = last - (last - place) % _EIGHT, np.uint64(starts[following]) - place
         for e in range(place, full, _EIGHT):
             _prefetch(entries, e + ahead)  # not in a loop of its own, whose end the processor cannot guess
             row = _add_two(_pair(entries, e), row, _NONE, products, y)
@@ -126,18 +168,61 @@ def _vector(layer, x_address, y_address):
             row = _add_two(_pair(entries, e + _FOUR), row, _FOUR, products, y)
             row = _EIGHT + _add_two(_pair(entries, e + _SIX), row, _SIX, products, y)
         if full + _EIGHT <= np.uint64(size):  # what belongs to the next column is made fillers: no branch
-            row = _add_last(entries, full, _KEEP[end - full + _FOUR], fillers, row, _NONE, products, y)
-            _add_last(entries, full + _FOUR, _KEEP[end - full], fillers, row, _FOUR, products, y)
+            row = _add_last(entries, full, _KEEP[last - full + _FOUR], fillers, row, _NONE, products, y)
+            _add_last(entries, full + _FOUR, _KEEP[last - full], fillers, row, _FOUR, products, y)
         else:
-            for e in range(full, end):
+            for e in range(full, last):
                 row += np.uint64(entries[e]) & _BYTE
                 y[row] += products[np.uint64(entries[e]) >> _CODE]
                 row += _ONE
 
 
+@cfunc("void(int64)", boundscheck=False, error_model="numpy")
+def _take_parts(address):
+    """What a thread does: the parts of a job that no other has taken, each with how long it took."""
+    job = carray(_pointer(address), (7,), np.int64)
+    numbers = carray(_pointer(job[1]), (10,), np.int64)
+    for _ in range(2):
+        part, start = _next(job), _now(numbers[9])
+        if part == 0:
+            _add_columns(numbers, 0, numbers[7], job[2], job[3])
+        elif part == 1:
+            _add_columns(numbers, numbers[7], numbers[1], job[2], job[4])
+        if part < 2:
+            job[5 + part] = _now(numbers[9]) - start
+
+
+_PARTS = _take_parts.address
+
+
+@njit("int64(int64, int64, int64, int64)", boundscheck=False, error_model="numpy", nogil=True)
+def _vector(layer, x, y, threads):
+    """``vector``."""
+    numbers = carray(_pointer(layer), (10,), np.int64)
+    rows, columns, split = numbers[0], numbers[1], numbers[7]
+    if split == columns:
+        _add_columns(numbers, 0, columns, x, y)
+        return 0
+    rest, waited = np.empty(rows + PAD, np.float32), 0
+    if threads > 1:
+        start, job = _now(numbers[9]), np.array([0, layer, x, y, np.int64(rest.ctypes.data), 0, 0])
+        _in_parallel(numbers[8], _PARTS, job, threads)
+        waited = np.int64(_now(numbers[9]) - start > 4 * min(job[5], job[6]))
+    else:
+        _add_columns(numbers, 0, split, x, y)
+        _add_columns(numbers, split, columns, x, np.int64(rest.ctypes.data))
+    sums = carray(_pointer(y), (rows,), np.float32)
+    for row in range(rows):
+        sums[row] += rest[row]
+    return waited
+
+
 vector = _vector.overloads[_vector.signatures[0]].entry_point
-"""y = matrix @ x. layer: address of ``CompressedLayer.ready``'s numbers; x, y: addresses of float32 (columns,) and
-(rows + PAD,). By addresses and not through Numba's choice among types: cold code takes some µs for each step.
+"""y = matrix @ x, on so many of torch's threads -> 1 if it had to wait for one of them for long, else 0.
+
+layer: address of ``CompressedLayer.ready``'s numbers; x, y: addresses of float32 (columns,) and (rows + PAD,). By
+addresses and not through Numba's choice among types: cold code takes some µs for each step. The sum of a large layer
+is made of those of two parts, so that it is the same whoever adds them.
 """
 
 

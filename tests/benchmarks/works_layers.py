@@ -4,6 +4,7 @@ Both state the limit that they are up against: how fast one thread reads memory,
 are timed in processor time of the one thread, so that other programs on the machine do not count.
 """
 
+import os
 import statistics
 import tempfile
 import time
@@ -32,6 +33,7 @@ def layers(size, repetitions):
         options = {"readings": repetitions, "clock": CLOCK, "cold": layer.cold}
         sparse_inputs += timing.measure(forms, active=layer.active or 1.0, **options)
         dense_inputs += timing.measure(forms, active=1.0, **options)
+    threads = {n: [_on_threads(n, active, repetitions) for active in (None, 1.0)] for n in sorted({2, _cores()} - {1})}
     total = {m: sum(row.seconds for row in sparse_inputs if row.method == m) for m in timing.METHODS}
     csr, all_active = ({m: _speedup(rows, m) for m in timing.METHODS} for rows in (sparse_inputs, dense_inputs))
     ours = csr["compressed"]
@@ -42,9 +44,33 @@ def layers(size, repetitions):
         "ratio": {"dense": ours, "csr": ours / csr["csr"]},
         "csr_over_dense": csr["csr"],
         "all_inputs_active": {"dense": all_active["compressed"], "csr": all_active["compressed"] / all_active["csr"]},
+        "threads": threads,
         "read_bytes_per_s": timing.read_bandwidth(clock=CLOCK),
         "rows": [vars(row) for row in (*sparse_inputs, *dense_inputs)],
     }
+
+
+def _cores():
+    """Processors that this program may use -> int."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def _on_threads(n, active, repetitions):
+    """{method: geometric mean over layers of its time on one thread / on n}, wall time; active as counted if None."""
+    from dcviz.chapters.ch08_speed_and_energy import timing
+
+    gains = {"dense": [], "compressed": []}
+    for name in timing.six_layers():
+        layer = timing.paper_layers()[name]
+        forms, seconds = timing.random_layer(layer), {(m, t): [] for m in gains for t in (1, n)}
+        for _ in range(repetitions):
+            for t in (1, n):
+                share = layer.active or 1.0 if active is None else active
+                for row in timing.measure(forms, 1, share, "cpu", tuple(gains), t, readings=1, cold=layer.cold):
+                    seconds[row.method, t].append(row.seconds)
+        for m, found in gains.items():
+            found.append(statistics.median(seconds[m, 1]) / statistics.median(seconds[m, n]))
+    return {m: float(timing.geometric_mean(found)) for m, found in gains.items()}
 
 
 def _speedup(rows, method):
@@ -75,8 +101,13 @@ def layers_table(row):
     lines += [
         f"  geometric means: CSR {row['csr_over_dense']:.2f}x dense; ours {ratio['dense']:.2f}x dense and "
         f"{ratio['csr']:.2f}x CSR;",
-        f"  with all inputs active ours {full['dense']:.2f}x dense and {full['csr']:.2f}x CSR.",
+        f"  with all inputs active ours {full['dense']:.2f}x dense and {full['csr']:.2f}x CSR;",
     ]
+    for n, (real, every) in row["threads"].items():
+        lines += [
+            f"  on {n} threads (wall) ours {real['compressed']:.2f}x as fast as on one, dense {real['dense']:.2f}x;",
+            f"  with all inputs active ours {every['compressed']:.2f}x, dense {every['dense']:.2f}x.",
+        ]
     return "\n".join(lines)
 
 

@@ -1,6 +1,8 @@
 """Products from the compressed form equal dense ones, whatever the matrix; nothing leads out of it."""
 
 import copy
+import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -110,9 +112,9 @@ def test_a_layer_made_for_one_input_and_its_copies():
     del layer
     assert np.array_equal(sparse_kernels.product(twin, x), expected)
     if sparse_kernels.has_numba():
-        _, _, _, address, (numbers, arrays) = twin.ready
+        _, _, _, address, _, (numbers, arrays) = twin.ready
         assert address == numbers.ctypes.data
-        assert numbers[4:].tolist() == [array.ctypes.data for array in arrays]
+        assert numbers[4:7].tolist() == [array.ctypes.data for array in arrays]
     with torch.device("meta"):  # the output goes where the input is
         assert np.array_equal(sparse_kernels.product(made, x), expected)
 
@@ -130,6 +132,65 @@ def test_outputs_are_each_caller_s_own():
     with ThreadPoolExecutor(4) as threads:
         again = list(threads.map(lambda x: sparse_kernels.product(layer, x), [*inputs] * 5))
     assert all(np.array_equal(y, held[i % 40]) for i, y in enumerate(again))
+
+
+def counted(layer, waited=lambda threads: 0):
+    """How many threads each call of a layer asks for from now on -> list that grows; waited: what such a call gives."""
+    shape, outputs, vector, *rest = layer.ready
+    asked = []
+
+    def watched(*arguments):
+        vector(*arguments)
+        asked.append(arguments[-1])
+        return waited(arguments[-1])
+
+    vars(layer)["ready"] = (shape, outputs, watched, *rest)
+    return asked
+
+
+@pytest.fixture
+def two_threads(monkeypatch):
+    if not (sparse_kernels.has_numba() and all(sparse_kernels._openmp())):
+        pytest.skip("one thread: without Numba or GNU's OpenMP")
+    monkeypatch.setattr(sparse_kernels, "_SHARED", 0)
+    monkeypatch.setattr(sparse_kernels, "_alone", [0, 8])
+    monkeypatch.setattr(sparse_kernels, "_threads", lambda: 2)
+    return monkeypatch
+
+
+@pytest.mark.parametrize(("shape", "density"), [((300, 200), 0.02), ((300, 200), 1.0), ((9, 1), 1.0), ((5, 0), 1.0)])
+def test_two_threads_give_the_same_bits(two_threads, shape, density):
+    layer = sparse_kernels.compress(matrix(*shape, density))
+    asked, random = counted(layer), torch.Generator().manual_seed(0)
+    for x in (torch.randn(shape[1], generator=random), torch.randn(shape[1], generator=random).relu()):
+        with two_threads.context() as one:
+            one.setattr(sparse_kernels, "_threads", lambda: 1)
+            expected = sparse_kernels.product(layer, x)
+        assert torch.allclose(expected, torch.from_numpy(layer.dense()) @ x, atol=1e-4)
+        assert all(torch.equal(sparse_kernels.product(layer, x), expected) for _ in range(12))
+        with ThreadPoolExecutor(2) as threads:  # as labs run: several threads of Python call at once
+            again = list(threads.map(sparse_kernels.product, [layer] * 12, [x] * 12))
+        assert all(torch.equal(y, expected) for y in again)
+    assert asked == ([1] + [2] * 24) * 2
+
+
+def test_a_call_that_waited_is_followed_by_calls_on_one_thread(two_threads):
+    layer, ends = sparse_kernels.compress(matrix(30, 40, 0.5)), iter([1, 1, 0, 1])
+    asked = counted(layer, lambda threads: next(ends) if threads > 1 else 0)
+    for _ in range(1 + 8 + 1 + 16 + 1 + 1 + 8):
+        sparse_kernels.product(layer, torch.ones(40))
+    assert asked == [2] + [1] * 8 + [2] + [1] * 16 + [2, 2] + [1] * 8
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_forked_process_does_not_wait_for_its_parent_s_threads(two_threads):
+    layer, x = sparse_kernels.compress(matrix(30, 40, 0.5)), torch.ones(40)
+    expected = sparse_kernels.product(layer, x).tolist()
+    if (child := os.fork()) == 0:
+        signal.alarm(20)  # ends it, should it wait
+        os._exit(0 if sparse_kernels.product(layer, x).tolist() == expected else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (5, 0)])

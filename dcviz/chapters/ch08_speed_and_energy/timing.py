@@ -134,9 +134,9 @@ def measure(
     """Time one layer with the given methods -> list of Timing, one per method.
 
     active: share of inputs that are not zero; device: "cpu" or "cuda"; threads: for torch (our compiled kernel
-    uses one); clock: one of CLOCKS, "processor" for one thread of the CPU only; cold: empty the caches before each
-    call; report(done, total): called before each round of readings, and may raise. All must agree with the first
-    method within float32 rounding, else WeightError.
+    takes two at most, for one input); clock: one of CLOCKS, "processor" for one thread of the CPU only; cold: empty the
+    caches before each call; report(done, total): called before each round of readings, and may raise. All must agree
+    with the first method within float32 rounding, else WeightError.
     """
     if clock not in CLOCKS or (clock == "processor" and (threads > 1 or torch.device(device).type != "cpu")):
         raise NetError(f"clock {clock!r} cannot time {threads} threads on {device}; clocks: {', '.join(CLOCKS)}")
@@ -167,7 +167,7 @@ def measure(
                 batch,
                 active,
                 str(device),
-                1 if method == "compressed" and ours == "numba" else threads,
+                min(threads, 2 if batch == 1 else 1) if method == "compressed" and ours == "numba" else threads,
                 clock,
                 median,
                 low,
