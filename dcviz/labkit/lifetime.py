@@ -10,7 +10,7 @@ import gc
 import itertools
 import sys
 import weakref
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 from IPython import get_ipython
@@ -102,12 +102,14 @@ def hold_shown(widget):
 
 def once_shown(method):
     """Call a lab's method where no page is; where one is, in a while, if the lab is still there: it is shown first."""
-    kernel = getattr(get_ipython(), "kernel", None)
-    if kernel is None or _cell(kernel.get_parent()) is None:
+    kernel, loop = getattr(get_ipython(), "kernel", None), None
+    with suppress(RuntimeError):  # on a thread of the learner's
+        loop = asyncio.get_running_loop()
+    if kernel is None or loop is None or _cell(kernel.get_parent()) is None:
         method()
     else:
         reference = weakref.WeakMethod(method)
-        asyncio.get_running_loop().call_later(PATIENCE, lambda: (alive := reference()) and alive())
+        loop.call_later(PATIENCE, lambda: (alive := reference()) and alive())
 
 
 def _cell(parent):
