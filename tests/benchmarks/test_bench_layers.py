@@ -20,6 +20,8 @@ def test_layers(monkeypatch):
     text = works_layers.layers_table(row)
     assert text.count("codes and gaps") == 4
     assert "geometric means" in text
+    assert all(gain > 0 for gains in row["threads"][2] for gain in gains.values())
+    assert "on 2 threads" in text
     json.dumps(row)
 
 
