@@ -1,6 +1,7 @@
 """Where torch is not installed: dcviz is imported all the same, and the first call that needs torch says so.
 
-Where it is, it comes as late: `opened_later` runs a module when it is first used, so a page shows its first lab before.
+Where it is, it comes as late: `opened_later` runs a module when it is first used, so a page shows its first lab before;
+`Later("pandas")` is a package that does not belong to dcviz.
 
 Nets cannot run then. What needs none goes on: the three ideas, .dcz files, every lab whose numbers come from a file.
 A finder, the last to be asked, gives a stand-in for ``torch`` and its modules: any name is found in it, can be a base
@@ -102,7 +103,7 @@ def opened_later(package, home=None):
 
     def find(name):
         if not name.startswith("_") and find_spec(f"{package}.{name}"):
-            return _Later(f"{package}.{name}")
+            return Later(f"{package}.{name}")
         if home is None or name.startswith("__"):
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         return getattr(import_module(f"{package}.{home}"), name)
@@ -110,7 +111,7 @@ def opened_later(package, home=None):
     return find
 
 
-class _Later(ModuleType):
+class Later(ModuleType):
     """A module that is imported when anything of it is asked for, from any thread."""
 
     def __getattribute__(self, name):

@@ -132,6 +132,7 @@ def test_a_module_that_is_opened_later_is_the_same_to_whoever_asks(monkeypatch):
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         without_torch.opened_later("dcviz.nets")("nothing")
     assert without_torch.opened_later("dcviz.pipeline", "stages")("restore") is stages.restore
+    assert without_torch.Later("json").loads is json.loads
 
 
 def test_the_readme_names_the_same_place():

@@ -12,6 +12,9 @@ from dcviz.archive import coders
 from dcviz.chapters.ch10_how_small import context_coding
 from dcviz.errors import CodeError
 from dcviz.ideas.entropy import entropy, histogram
+from dcviz.without_torch import Later
+
+pd = Later("pandas")
 
 WHICH, WHAT, BOOKS, BIASES, REST = "which weights", "what they are", "codebooks", "biases", "header, checks"
 PARTS = (WHICH, WHAT, BOOKS, BIASES, REST)
@@ -74,8 +77,6 @@ def whole(stored):
 
     "Huffman: the file" adds up to the length of the file; the others have the same header and checks, the bound none.
     """
-    import pandas as pd
-
     layers = [costs(layer) for layer in stored.layers]
     table = {part: {c: sum(layer[part][c] for layer in layers) for c in COLUMNS} for part in PARTS[:-1]}
     rest = len(archive.dumps(stored)) - sum(row[HUFFMAN] for row in table.values())
@@ -96,8 +97,6 @@ def mask_table(layer, seed=0):
 
     A shuffled mask has the same density; what becomes longer is what a coder had found in the neighbourhood.
     """
-    import pandas as pd
-
     rng = np.random.default_rng(seed)
     weight = np.asarray(layer.weight)
     mixed = archive.Layer(layer.name, rng.permutation(weight.ravel()).reshape(weight.shape), None, layer.coding)
@@ -134,8 +133,6 @@ def chances(layer):
 
 def by_compressor(stored):
     """Bytes of all gaps and weight codes of a net, stream by stream, under every coder: a DataFrame, smallest first."""
-    import pandas as pd
-
     streams = [stream for layer in stored.layers for stream in coders.streams(layer).values()]
     found = {}
     for stream in streams:

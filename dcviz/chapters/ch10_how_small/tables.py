@@ -4,7 +4,6 @@ Rows are those of ``recordings.how_small``. What is recorded, measured now and q
 """
 
 import numpy as np
-import pandas as pd
 
 from dcviz import archive, pipeline
 from dcviz.chapters.ch10_how_small import allocation as blocks, frontier
@@ -15,6 +14,9 @@ from dcviz.labkit.markup import signed
 from dcviz.nets import training
 from dcviz.pipeline import chains, reordering, retraining, sensitivity
 from dcviz.pipeline.shipped import BLOCKS, compressed, compressed_path, dense, report_split
+from dcviz.without_torch import Later
+
+pd = Later("pandas")
 
 RECORDED = "recorded"
 DENSE_BYTES = 1_066_440

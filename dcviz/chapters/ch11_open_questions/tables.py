@@ -4,6 +4,9 @@ import numpy as np
 
 from dcviz.chapters.ch11_open_questions import figures, measure
 from dcviz.labkit.markup import signed
+from dcviz.without_torch import Later
+
+pd = Later("pandas")
 
 
 def spread(rows, key, value="error_percent"):
@@ -61,8 +64,6 @@ def start_groups(rows, value):
 
 def transfer_table(rows):
     """Rows of transfer_errors -> DataFrame: a row for each road, bytes of the update, mean error by examples."""
-    import pandas as pd
-
     curves, sent = transfer_curves(rows), {r["road"]: r["bytes"] for r in rows if r["road"]}
     table = {
         road: {"bytes to send": f"{sent[road]:,}"}
@@ -91,8 +92,6 @@ def in_words(points):
 
 def gain_table(rows):
     """Rows of small_sets -> DataFrame: mean gain and deviation by net and density (rows) and examples (columns)."""
-    import pandas as pd
-
     table = {}
     for n in sizes(rows):
         for (net, density), (mean, deviation, _) in gains(rows, n).items():
