@@ -13,7 +13,7 @@ from dcviz.labkit import controls, theme
 
 PAGE = """<!doctype html><html lang="en"><head><style>{style}</style></head><body>
 <div class="dcviz dcviz-lab"><div class="dcviz-text">a caption</div><img class="dcviz-figure" alt="">
-<div class="dcviz-view dcviz">a view</div></div></body></html>"""
+<div class="dcviz-view dcviz">a view</div><form class="dcviz-answer"><input></form></div></body></html>"""
 SCHEMES = ["light", "dark"]
 VSCODE = {"light": ("#ffffff", "#3b3b3b"), "dark": ("#1f1f1f", "#cccccc")}
 
@@ -46,11 +46,14 @@ def looks(page):
         const lab = document.querySelector(".dcviz-lab"), css = getComputedStyle(lab);
         const text = getComputedStyle(document.querySelector(".dcviz-text"));
         const figure = getComputedStyle(document.querySelector(".dcviz-figure"));
+        const field = getComputedStyle(document.querySelector("input"));
         return {ground: css.backgroundColor, ink: text.color, filter: figure.filter,
+                field: [field.backgroundColor, field.color, field.fontSize],
                 kept: css.getPropertyValue("--dcviz-kept").trim()};
     }""")
     ground, ink = ("#" + "".join(f"{int(n):02x}" for n in re.findall(r"\d+", seen[of])[:3]) for of in ("ground", "ink"))
     assert contrast(ground, ink) > 7, seen
+    assert seen["field"] == [seen["ground"], seen["ink"], "18px"], "what is typed is read as the rest"
     assert contrast(ground, seen["kept"]) > 3, seen
     dark = contrast(ground, "#000000") < contrast(ground, "#ffffff")
     assert seen["kept"] == (theme.role("kept").dark if dark else theme.role("kept").colour)
