@@ -2,11 +2,13 @@
 // stays there to be mended, and Python hears nothing of it.
 const GROUPS = /^[+-]?\d{1,3}([ ,]\d{3})+$/;
 
+const minus = (text) => text.replace(/^-/, "\u2212"); // as all text around it has
+
 function shown(value, whole) { // four digits that count; whole numbers in full
-  return whole || Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
+  return minus(String(whole || Number.isInteger(value) ? value : Number(value.toPrecision(4))));
 }
 
-const said = (value) => Number.isInteger(value) ? value.toLocaleString("en") : shown(value);
+const said = (value) => Number.isInteger(value) ? minus(value.toLocaleString("en")) : shown(value);
 
 function read(typed, { low, high, whole, unit }) { // -> {value} or {why}
   let text = typed.trim().replace(/\u2212/g, "-").replace(/[\u00a0\u2009\u202f_]/g, " ");

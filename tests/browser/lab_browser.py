@@ -414,7 +414,7 @@ MOVE = """e => {
     else if (e.type === "range") { e.value = e.value === e.max ? e.min : e.max; tell("input", "change"); }
     else if (e.tagName === "BUTTON" || e.type === "checkbox" || e.type === "radio") e.click();
     else {
-        const value = Number(e.value);
+        const value = Number(e.value.replace("\u2212", "-"));
         e.value = e.inputMode ? (value > 1 ? value - 1 : value + 1) : "2, 3";
         tell("input", "change");
         e.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));

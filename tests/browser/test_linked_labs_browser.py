@@ -118,7 +118,7 @@ def test_gradients_without_a_kernel_add_up_as_python_s(page):
     both = Both(page, "GradientLab")
     python, rng = both.python, both.rng
     first = both.box.get_by_label("gradient, row 1, column 1")
-    for typed, why in (("0,05", ""), ("abc", "“abc” is no number."), ("1e9", "From -1,000 to 1,000."), ("-0.2", "")):
+    for typed, why in (("0,05", ""), ("abc", "“abc” is no number."), ("1e9", "From −1,000 to 1,000."), ("-0.2", "")):
         first.fill(typed)
         first.press("Enter")
         assert first.evaluate("e => e.validationMessage") == why
@@ -148,6 +148,7 @@ def test_gradients_without_a_kernel_add_up_as_python_s(page):
             cells = block.locator("[data-cluster]").all_inner_texts()
             assert cells == [f"{v + 0:.2f}".replace("-0.00", "0.00").replace("-", "−") for v in values]
     expect(both.box.get_by_label("weight, row 1, column 1")).to_be_disabled()  # k-means needs Python
+    expect(both.box.get_by_label("weight, row 1, column 2")).to_have_value("−0.98")
 
 
 def test_the_codebook_s_cost_without_a_kernel_is_python_s(page):

@@ -118,8 +118,8 @@ function render({ model, el }) {
     for (const [name, { inputs }] of [["weights", weights], ["gradients", gradients]]) {
       const values = model.get(name);
       inputs.forEach((input, i) => {
-        if (document.activeElement !== input || Number(input.value) !== values[i]) {
-          input.value = Number(values[i].toFixed(4));
+        if (document.activeElement !== input || Number(input.value.replace("\u2212", "-")) !== values[i]) {
+          input.value = minus(String(Number(values[i].toFixed(4))));
           input.setCustomValidity("");
         }
         input.className = `cell c${code[i] % 4}`;
