@@ -437,7 +437,7 @@ def dead_controls(lab):
             if "needs the notebook" not in why and not resting:
                 found.append(f"off without a word: {name}")
         elif control.is_visible() and not control.evaluate("e => e.classList.contains('mod-active')"):  # chosen already
-            control.evaluate("e => { e.dataset.played = ''; }")
+            control.evaluate("e => { e.dataset.played = ''; document.dispatchEvent(new Event('dcviz-pause')); }")
             before = lab.evaluate(SEEN)
             control.evaluate(MOVE)
             painted(lab.page)
