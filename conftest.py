@@ -22,14 +22,11 @@ def pytest_xdist_auto_num_workers(config):
 def pytest_configure(config):
     """In the whole suite the notebooks are run in a browser, if there is one; in a part of it, as asked for.
 
-    In the whole suite what one process has compiled is kept for the next: tests start a hundred that import dcviz. And
-    what is slow to import and unused, tests/quick, is left out of the servers and programs that they start.
+    In the whole suite what one process has compiled is kept for the next: tests start a hundred that import dcviz.
     """
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if whole:
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # for workers, and what they start
-        places = [str(config.rootpath / "tests" / "quick"), os.environ.get("PYTHONPATH")]
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, places))
     browser = any(
         map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"))
     )
