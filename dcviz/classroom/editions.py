@@ -31,7 +31,6 @@ from pathlib import Path
 from dcviz.errors import DcvizError
 from dcviz.evidence import prose
 from dcviz.files import ROOT, atomic_write, check_writable
-from dcviz.labkit.figure_image import smaller
 
 SOURCES = ROOT / "notebooks" / "source"
 NOTES = ROOT / "docs" / "teaching"
@@ -155,6 +154,8 @@ def execute(book, folder):
     No learner's progress is read or written, and a wrong answer to an exercise is an error.
     """
     from nbclient import NotebookClient
+
+    from dcviz.labkit.figure_image import smaller  # with all widgets: `dcviz open` does not wait for them
 
     alone = {**os.environ, "DCVIZ_PROGRESS": "off", "DCVIZ_CHECKS": "raise"}
     NotebookClient(book, timeout=300, resources={"metadata": {"path": str(folder)}}).execute(env=alone)
