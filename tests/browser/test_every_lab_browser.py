@@ -96,6 +96,16 @@ def test_no_lab_has_a_bar_to_scroll_sideways(page):
         assert {name: bars for name, bars in wide.items() if bars} == {}, size
         over = page.page.locator(".jp-WindowedPanel-outer, .jp-Notebook").last
         assert over.evaluate("e => e.scrollWidth <= e.clientWidth + 1"), size
+        cut = "all => all.filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.value)"
+        assert page.page.locator(".dcviz-lab input:visible").evaluate_all(cut) == [], size
+
+
+@pytest.mark.parametrize("name", ["GradientLab", "HuffmanLab", "JourneyLab"])
+def test_what_is_no_picture_of_a_fixed_size_fits_with_its_words(page, name):
+    resize(page, PROJECTOR)
+    found = measured(page, name)
+    _, high = span(*found["drawings"], found["caption"])
+    assert high <= 450
 
 
 @pytest.mark.parametrize("name", DRAGGED)

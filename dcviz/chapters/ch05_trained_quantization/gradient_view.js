@@ -23,7 +23,7 @@ const STYLE = `
   white-space: nowrap; }
 .dcviz-narrow .dcviz-gradient { gap: 10px 8px; align-items: end; }
 .dcviz-narrow .dcviz-gradient h4 { margin: 0 0 2px; white-space: normal; width: min-content; min-width: 100%; }
-.dcviz-narrow .dcviz-gradient .cell { width: 56px; height: 36px; }
+.dcviz-narrow .dcviz-gradient .cell { width: 56px; height: 31px; font-size: 16.5px; } /* "−1.08" in a frame */
 .dcviz-narrow .dcviz-gradient .cell.code { width: 44px; }
 .dcviz-narrow .dcviz-gradient .cell.name { width: 26px; }
 .dcviz-narrow .dcviz-gradient .line { max-width: 330px; }

@@ -1,6 +1,6 @@
 // One weight's journey on one screen: its values stage by stage, its path through training, and its bits in the file.
 // Python has tabulated every weight (`table`); this file only draws the one that is chosen.
-const WIDTH = 1080, HEIGHT = 748, LEFT = 88, TOP = 152, TALL = 250, BYTES = 500;
+const WIDTH = 1080, LEFT = 88, TOP = 152, HIGH = 250, LOW = 62; // of the path: low where all has to fit in half a page
 let made = 0;
 
 function render({ model, el }) {
@@ -8,6 +8,7 @@ function render({ model, el }) {
   const box = document.createElement("div");
   box.className = "dcviz dcviz-view dcviz-journey";
   el.append(box);
+  let TALL, BYTES, HEIGHT;
 
   function stages(svg, one) {
     const wide = (WIDTH - 10) / one.stages.length;
@@ -52,9 +53,9 @@ function render({ model, el }) {
     add(svg, "rect", { x: 8, y: BYTES - 10, width: WIDTH - 16, height: 14, fill: "none", stroke: "var(--dcviz-muted)" });
     one.words.forEach((word) =>
       add(svg, "rect", { x: 8 + (WIDTH - 16) * word.where - 2.5, y: BYTES - 15, width: 5, height: 24, fill: "var(--dcviz-accent)" }));
-    add(svg, "text", { x: 8, y: BYTES + 230, "font-size": 18 }, one.back);
+    add(svg, "text", { x: 8, y: BYTES + 218, "font-size": 18 }, one.back);
     one.words.forEach((word, row) => {
-      const y = BYTES + 36 + row * 92, cell = 18.5, gap = 14, start = 150;
+      const y = BYTES + 34 + row * 82, cell = 18.5, gap = 14, start = 150;
       add(svg, "text", { x: 8, y: y + 24, "font-size": 18, "font-weight": 700 }, word.name);
       add(svg, "text", { x: 8, y: y + 46, "font-size": 16 }, word.says);
       word.bytes.forEach((byte, i) => {
@@ -75,7 +76,14 @@ function render({ model, el }) {
     });
   }
 
+  function measure() {
+    const tall = el.closest(".dcviz-narrow") ? LOW : HIGH, changed = tall !== TALL;
+    [TALL, BYTES, HEIGHT] = [tall, TOP + tall + 94, TOP + tall + 328];
+    return changed;
+  }
+
   function draw() {
+    measure();
     const table = model.get("table"), one = table[Math.min(model.get("chosen"), table.length - 1)];
     const svg = add(null, "svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, width: "100%",
       "font-family": "var(--dcviz-font)", fill: "var(--dcviz-ink)", role: "img", "aria-label": one.words_only });
@@ -87,8 +95,10 @@ function render({ model, el }) {
     box.replaceChildren(svg);
   }
 
+  const room = new ResizeObserver(() => measure() && draw());
+  room.observe(box);
   model.on("change:chosen change:table", draw);
   draw();
-  return () => model.off("change:chosen change:table", draw);
+  return () => { room.disconnect(); model.off("change:chosen change:table", draw); };
 }
 export default { render };
