@@ -420,11 +420,11 @@ tables.tokens(times.rows, "7b")
 print(f"milliseconds a token (of the whole batch, divided by its size); {times.note}")
 
 # %% [markdown] tags=["subslide"]
-# * *One text at a time costs most.* A token of a batch of 64 takes a sixth of the time: each weight is fetched once for
-#   all.
-# * *Half of the weights are not half of the time.* At 50% kept both sparse forms are slower than dense at a batch of
-#   one, at 20% about twice as fast on the large matrix. CSR fetches 8 bytes for each kept weight; and the compressed
-#   form has lost its second advantage: after a ReLU most inputs were zero, in a transformer hardly one is.
+# * *One text at a time costs most.* A token of a batch of 64 takes a small part of the time: each weight is fetched once
+#   for all.
+# * *Half of the weights are not half of the time.* At 50% kept neither sparse form gains anything to speak of at a batch
+#   of one; at 20% both take less than half of dense's time on the large matrix. CSR fetches 8 bytes for each kept weight;
+#   and the compressed form has lost its second advantage: after a ReLU most inputs were zero, in a transformer hardly one.
 # %% [markdown] tags=["more"]
 # * *Our small model is no judge of speed*: its matrices stay in the cache, and one text at a time most of it goes
 #   into calling 37 products, not into computing them. (Recorded on a busy machine, in processor time of one thread.)
