@@ -240,7 +240,7 @@ def product(layer, x, kernel=None):
                 y, address = outputs.pop()
                 break
             except IndexError:  # other threads may take the new ones
-                _make_outputs(layer.shape[:1], outputs)
+                _make_outputs(layer.shape[0], outputs)
         threads = _threads() if shared else 1
         if threads > 1 and _alone[0] > 0:
             threads, _alone[0] = 1, _alone[0] - 1
@@ -292,15 +292,11 @@ if hasattr(os, "register_at_fork"):  # the library's threads stay with the paren
     os.register_at_fork(after_in_child=lambda: _alone.__setitem__(0, math.inf))
 
 
-def _room(make, shape, **options):
-    """A tensor of that shape for compiled code, which writes some places more."""
-    return make(math.prod(shape) + _compiled().PAD, **options).resize_(shape)
-
-
-def _make_outputs(shape, outputs):
+def _make_outputs(rows, outputs):
     """Outputs for some calls: made one by one, while torch's code for it is in no cache, each costs 35 µs."""
     with torch.inference_mode(False):  # they may be used outside of it
-        made = [_room(torch.empty, shape, dtype=_FLOAT, device="cpu") for _ in range(_OUTPUTS)]
+        make, size = torch.empty(0, dtype=_FLOAT, device="cpu").new_empty, rows + _compiled().PAD
+        made = [make(size).resize_(rows) for _ in range(_OUTPUTS)]
     outputs.extend((y, y.data_ptr()) for y in made)
 
 
@@ -311,7 +307,8 @@ def _numba(layer, x):
     rows, columns = layer.shape
     n = 1 if x.ndim == 1 else len(x)
     if n <= 1 or np.count_nonzero(x.detach().numpy()) < _PASSES * columns:  # torch takes ten times as long
-        y, (_, _, vector, numbers, _, _) = _room(x.new_empty, (*x.shape[:-1], rows)), layer.ready
+        y = x.new_empty(n * rows + _compiled().PAD).resize_(*x.shape[:-1], rows)
+        _, _, vector, numbers, _, _ = layer.ready
         inputs, outputs = x.data_ptr(), y.data_ptr()
         for i in range(n):
             vector(numbers, inputs + 4 * columns * i, outputs + 4 * rows * i, 1)
