@@ -41,6 +41,7 @@ _alone: list[float] = [0, _PAUSE]  # calls to come on one thread; how many after
 _OUTPUTS = 16  # made at once
 _PASSES = 2  # a batch pays once its inputs, one by one, would take more than about two passes over all entries
 _WIDTHS = (4, 8, 16, 32, 64, 128)  # inputs that are added at once
+_KINDS = {"entries": np.uint16, "starts": np.uint32, "codebook": np.float32}
 _BLOCK = 2**18  # entries that the torch kernel unpacks at a time: some MB
 
 
@@ -52,7 +53,8 @@ class CompressedLayer:
     starts: uint32, shape (columns + 1,); column j has the entries starts[j] .. starts[j + 1] - 1
     codebook: float32, shape (k + 1,), the shared weights and 0.0
     shape: (rows, columns) of the matrix
-    Raises CodeError for entries that lead out of the matrix or the codebook: the compiled code trusts them.
+    Arrays of another kind are converted; what lies here is a copy, and cannot be written. Raises CodeError for what
+    cannot be, and for entries that lead out of the matrix or the codebook: the compiled code trusts them.
     """
 
     entries: np.ndarray
@@ -61,7 +63,13 @@ class CompressedLayer:
     shape: tuple
 
     def __post_init__(self):
-        starts, (rows, columns) = self.starts.astype(np.int64), self.shape
+        rows, columns = shape = tuple(self.shape)
+        if not all(isinstance(size, int | np.integer) and 0 <= size < 2**31 for size in shape):
+            raise CodeError(f"a matrix has whole numbers of rows and columns below 2^31, not {shape}")
+        object.__setattr__(self, "shape", (int(rows), int(columns)))
+        for name, kind in _KINDS.items():
+            object.__setattr__(self, name, _fixed(name, getattr(self, name), kind))
+        starts = self.starts.astype(np.int64)
         if starts.shape != (columns + 1,) or starts[0] != 0 or starts[-1] != self.entries.size:
             raise CodeError(f"{columns} columns need {columns + 1} starts from 0 to {self.entries.size}")
         if (np.diff(starts) < 0).any():
@@ -108,23 +116,22 @@ class CompressedLayer:
         """(uint8 (entries, 2), int64 (columns + 1,), float32 (k + 1,)) on a device; copied once per device."""
         device = str(device)
         if device not in self._tensors:
-            pairs = torch.from_numpy(self.entries.astype("<u2", copy=False).view(np.uint8).reshape(-1, 2))
+            pairs = torch.from_numpy(self.entries.base.astype("<u2", copy=False).view(np.uint8).reshape(-1, 2))
             starts = torch.from_numpy(self.starts.astype(np.int64))
-            self._tensors[device] = tuple(t.to(device) for t in (pairs, starts, torch.from_numpy(self.codebook)))
+            self._tensors[device] = tuple(t.to(device) for t in (pairs, starts, torch.from_numpy(self.codebook.base)))
         return self._tensors[device]
 
     @cached_property
     def ready(self):
         """What ``product`` needs for one input, () without Numba.
 
-        Its shape; outputs made ahead, [(tensor, its address)]; compiled code; address of numbers; whether threads may
+        Its shape; outputs made ahead, [(address, tensor)]; compiled code; address of numbers; whether threads may
         share; what lies there. Numbers: rows, columns, entries, places of the codebook, addresses of the arrays, first
         column of the second of two parts, addresses of ``_openmp``.
         """
         if not has_numba():
             return ()
-        kinds = {"entries": np.uint16, "starts": np.uint32, "codebook": np.float32}
-        arrays = [np.ascontiguousarray(getattr(self, name), kind) for name, kind in kinds.items()]
+        arrays = [getattr(self, name) for name in _KINDS]
         sizes = *self.shape, self.entries.size, self.codebook.size
         shared = self.entries.size >= _SHARED and all(_openmp())
         split = np.searchsorted(arrays[1], self.entries.size // 2) if shared else self.shape[1]
@@ -150,9 +157,23 @@ class CompressedLayer:
         device = f"{device} by rows"
         if device not in self._tensors:
             turned = self.by_rows()
-            parts = turned.entries.view(np.int16), turned.starts.astype(np.int32), turned.codebook
+            parts = turned.entries.base.view(np.int16), turned.starts.astype(np.int32), turned.codebook.base
             self._tensors[device] = tuple(torch.from_numpy(part).to(device.split()[0]) for part in parts)
         return self._tensors[device]
+
+
+def _fixed(name, values, kind):
+    """A copy of a vector that cannot be written; its ``base`` can, as torch warns of tensors that cannot."""
+    values = np.asarray(values)
+    if values.ndim != 1 or values.dtype.kind not in "iuf":
+        raise CodeError(f"{name} must be a vector of numbers, not {values.dtype} of shape {values.shape}")
+    with np.errstate(invalid="ignore", over="ignore"):
+        kept = values.astype(kind)
+    if not np.array_equal(kept, values, equal_nan=True) and kind != np.float32:
+        raise CodeError(f"{name} must be {np.dtype(kind)}, and some of these {values.dtype} have no place there")
+    shown = kept.view()
+    shown.flags.writeable = False
+    return shown
 
 
 def pack(rows, counts, codes, codebook, shape):
@@ -179,9 +200,7 @@ def pack(rows, counts, codes, codebook, shape):
     before = np.concatenate([[0], np.cumsum(fillers)])
     entries = np.full(rows.size + before[-1], codebook.size << GAP_BITS | 255, np.uint16)
     entries[np.arange(rows.size) + before[1:]] = jumps & 255 | codes.astype(np.int64) << GAP_BITS
-    return CompressedLayer(
-        entries, (starts + before[starts]).astype(np.uint32), np.append(codebook, np.float32(0)), tuple(shape)
-    )
+    return CompressedLayer(entries, starts + before[starts], np.append(codebook, np.float32(0)), shape)
 
 
 def compress(weight):
@@ -233,21 +252,31 @@ def product(layer, x, kernel=None):
     """
     # In a net Python is cold, too: each look-up takes 5 to 20 µs, a small layer 150. So one input goes straight on.
     ready = layer.ready if kernel is None else ()
-    if ready and x.shape == ready[0] and x.dtype == _FLOAT and x.is_cpu and x.is_contiguous() and not x.is_neg():
+    if (
+        ready
+        and x.shape == ready[0]
+        and x.dtype == _FLOAT
+        and x.is_cpu
+        and x.is_contiguous()
+        and not x.is_neg()
+        and ((place := x.data_ptr()) or not x.numel())
+    ):
         _, outputs, vector, numbers, shared, _ = ready
         while True:
             try:
-                y, address = outputs.pop()
+                address, y = outputs.pop()
                 break
             except IndexError:  # other threads may take the new ones
                 _make_outputs(layer.shape[0], outputs)
         threads = _threads() if shared else 1
         if threads > 1 and _alone[0] > 0:
             threads, _alone[0] = 1, _alone[0] - 1
-        waited = vector(numbers, x.data_ptr(), address, threads)
+        waited = vector(numbers, place, address, threads)
         if threads > 1:  # beside other programs one thread waits for the other's turn: then less and less is asked for
             _alone[:] = (_alone[1], 2 * _alone[1]) if waited else (0, _PAUSE)
         return y
+    if not isinstance(x, torch.Tensor):
+        raise WeightError(f"inputs must be a tensor, not {type(x).__name__}")
     shape = x.shape
     if x.dtype != torch.float32 or len(shape) not in (1, 2) or shape[-1] != layer.shape[1]:
         raise WeightError(
@@ -296,8 +325,15 @@ def _make_outputs(rows, outputs):
     """Outputs for some calls: made one by one, while torch's code for it is in no cache, each costs 35 µs."""
     with torch.inference_mode(False):  # they may be used outside of it
         make, size = torch.empty(0, dtype=_FLOAT, device="cpu").new_empty, rows + _compiled().PAD
-        made = [make(size).resize_(rows) for _ in range(_OUTPUTS)]
-    outputs.extend((y, y.data_ptr()) for y in made)
+        made = [make(size) for _ in range(_OUTPUTS)]
+        outputs.extend((_address(y), y.resize_(rows)) for y in made)
+
+
+def _address(tensor):
+    """Where its numbers lie; WeightError for a tensor that only stands for one: traced, fake, freed."""
+    if tensor.numel() and not tensor.data_ptr():
+        raise WeightError("a tensor without numbers, as in tracing, cannot go through compiled code")
+    return tensor.data_ptr()
 
 
 def _numba(layer, x):
@@ -307,12 +343,12 @@ def _numba(layer, x):
     rows, columns = layer.shape
     n = 1 if x.ndim == 1 else len(x)
     if n <= 1 or np.count_nonzero(x.detach().numpy()) < _PASSES * columns:  # torch takes ten times as long
-        y = x.new_empty(n * rows + _compiled().PAD).resize_(*x.shape[:-1], rows)
+        y = x.new_empty(n * rows + _compiled().PAD)
         _, _, vector, numbers, _, _ = layer.ready
-        inputs, outputs = x.data_ptr(), y.data_ptr()
+        inputs, outputs = _address(x), _address(y)
         for i in range(n):
             vector(numbers, inputs + 4 * columns * i, outputs + 4 * rows * i, 1)
-        return y
+        return y.resize_(*x.shape[:-1], rows)
     width = next((width for width in _WIDTHS if n <= width), _WIDTHS[-1])
     blocks = -(-n // width)
     inputs = torch.nn.functional.pad(x.detach(), (0, 0, 0, -n % width)).reshape(blocks, width, columns)
@@ -327,7 +363,7 @@ def _torch(layer, x):
     """The product in a few calls of torch per block of columns, on any device."""
     pairs, starts, codebook = layer.tensors(x.device)
     inputs = x.detach().reshape(-1, x.shape[-1]).T  # (columns, n)
-    y = torch.zeros(layer.shape[0], inputs.shape[1], device=x.device)
+    y = torch.zeros(layer.shape[0], inputs.shape[1], dtype=_FLOAT, device=x.device)
     active = inputs.any(1).nonzero().squeeze(1)
     first, counts = starts[active], starts[active + 1] - starts[active]
     blocks = counts.cumsum(0) // _BLOCK

@@ -63,10 +63,10 @@ def _launched(layer, x):
     entries, starts, codebook = layer.row_tensors(x.device)
     rows, n = layer.shape[0], x.numel() // layer.shape[1]
     if n == 1:
-        y = torch.empty(rows, device=x.device)
+        y = torch.empty(rows, dtype=torch.float32, device=x.device)
         _vector[(rows,)](entries, starts, codebook, x.contiguous(), y, BLOCK=_BLOCK)
         return y.reshape(*x.shape[:-1], rows)
-    y = torch.empty(rows, n, device=x.device)
+    y = torch.empty(rows, n, dtype=torch.float32, device=x.device)
     grid = rows, triton.cdiv(n, _BATCH)
     _batch[grid](entries, starts, codebook, x.T.contiguous(), y, n, BLOCK=_BATCH_BLOCK, BATCH=_BATCH)
     return y.T

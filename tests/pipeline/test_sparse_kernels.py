@@ -193,7 +193,7 @@ def test_a_forked_process_does_not_wait_for_its_parent_s_threads(two_threads):
     assert os.waitpid(child, 0)[1] == 0
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (5, 0)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (5, 0), (0, 5)])
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_odd_shapes(kernel, shape):
     weight = np.ones(shape, np.float32)
@@ -281,6 +281,48 @@ def test_entries_that_lead_out_are_refused():
         layer([0], [0, 2])
     with pytest.raises(CodeError, match="last place"):
         layer([0], [0, 1], codebook=np.array([1, 2], np.float32))
+
+
+ENTRIES, STARTS, BOOK = np.array([3, 5, 3], np.uint16), np.array([0, 2, 3], np.uint32), np.array([1, 0], np.float32)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "shape"),
+    [
+        ((ENTRIES.astype(np.int16) - 300, STARTS, BOOK), (64, 2)),
+        ((np.array([3, 5, 3 - 256 * 2**30]), STARTS, BOOK), (64, 2)),
+        ((ENTRIES[:, None], STARTS, BOOK), (64, 2)),
+        ((ENTRIES, STARTS + 0.4, BOOK), (64, 2)),
+        ((ENTRIES, STARTS, BOOK[:, None]), (64, 2)),
+        ((ENTRIES, STARTS, BOOK.astype(complex)), (64, 2)),
+        *(((ENTRIES, STARTS, BOOK), (rows, 2)) for rows in (8.5, -3, 2**61)),
+    ],
+)
+def test_arrays_that_compiled_code_would_misread_are_refused(arrays, shape):
+    with pytest.raises(CodeError):
+        sparse_kernels.CompressedLayer(*arrays, shape)
+
+
+def test_what_was_checked_cannot_be_written_afterwards():
+    entries = ENTRIES.copy()
+    layer = sparse_kernels.CompressedLayer(entries, STARTS, BOOK, (64, 2))
+    entries[:] = 2**16 - 1
+    assert layer.entries.tolist() == ENTRIES.tolist()
+    for array in (layer.entries, layer.starts, layer.codebook):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+
+
+@pytest.mark.skipif(not sparse_kernels.has_numba(), reason="without Numba no address is used")
+@pytest.mark.parametrize("kernel", [None, "numba"])
+def test_inputs_without_numbers_are_refused(kernel):
+    """Compiled code gets addresses: that of a tensor which only stands for one would end the process."""
+    layer = sparse_kernels.compress(matrix(20, 30, 0.5))
+    freed = torch.ones(30)
+    freed.untyped_storage().resize_(0)
+    for x in (freed, torch._efficientzerotensor(30)):
+        with pytest.raises(WeightError, match="without numbers"):
+            sparse_kernels.product(layer, x, kernel)
 
 
 @pytest.mark.parametrize(
