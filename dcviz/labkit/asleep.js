@@ -53,7 +53,7 @@ function sleep(lab, manager) {
     note.className = "dcviz-sleep";
     note.setAttribute("role", "status");
     const first = document.createElement("b");
-    first.textContent = "asleep: run this cell";
+    first.textContent = "asleep: run this cell, after those above it";
     note.append(first, document.createElement("span"));
     text.after(note);
   }

@@ -70,6 +70,7 @@ class Prediction(widgets.VBox):
             self.note.value = f"You said {self._say(self.guess)} before."
         if self.guess is not None or key in learner.recorded(learner.SHOWN):
             self.record.disabled = True  # the truth was to be seen then
+            self.note.value = self.note.value or "You have seen the answer before."
             self._answer()
             if not callable(truth):  # else it may be a lab's
                 self.reveal()

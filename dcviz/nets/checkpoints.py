@@ -7,6 +7,7 @@ and refuses everything else.
 import contextlib
 import json
 import math
+import re
 import struct
 import warnings
 import zipfile
@@ -194,9 +195,10 @@ def _pytorch(path):
             except RuntimeError:  # an old file that is no zip cannot be mapped
                 found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises all kinds of things for a file that is none of its own
+        named = re.search(r"GLOBAL ([\w.]+)", str(error))  # the rest is advice to read more, which could run code
         raise DataError(
-            f"{path} cannot be read as tensors and plain values alone, and reading more could run code "
-            f"(a state dict is safe: torch.save(net.state_dict(), ...)): {str(error).partition(chr(10))[0]}"
+            f"{path} cannot be read as tensors and plain values alone{f': it names {named[1]}' if named else ''}; "
+            "a state dict can, as torch.save(net.state_dict(), ...) writes it"
         ) from error
     state, left_out = _state_of(found, path)
     entries, seen = [], {}

@@ -87,7 +87,9 @@ def test_saved_shut_down_and_opened_again_labs_sleep_and_what_is_drawn_moves(pag
     for off in (".dcviz-run .jupyter-button", ".dcviz-number", ".widget-dropdown", ".dcviz-python", *moment):
         expect(quiet.locator(off).first).to_have_js_property("inert", True)
     for still in (quiet, page.page.locator(".dcviz-prediction")):
-        expect(still.locator(".dcviz-sleep")).to_have_text("asleep: run this cell What is grey needs Python.")
+        expect(still.locator(".dcviz-sleep")).to_have_text(
+            "asleep: run this cell, after those above it What is grey needs Python."
+        )
     expect(pruning.locator(".dcviz-sleep")).to_contain_text("What is drawn here still moves")
     told = journey.locator(".dcviz-journey, .dcviz-view").first.inner_html()
     entry = journey.locator(".dcviz-number input")

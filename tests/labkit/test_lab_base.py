@@ -254,7 +254,9 @@ def test_prediction_by_choice_and_without_a_guess():
         assert one.record.disabled
     silent.commit("a")
     assert silent.guess is None
-    assert "seen the answer" in silent.note.value
+    of_a_lab = Prediction("Which?", options=["a", "b"], truth=lambda lab: "b", key="silent")  # which has yet to say it
+    for one in (silent, of_a_lab):
+        assert "seen the answer" in one.note.value
     assert repr(silent) == silent._repr_mimebundle_()["text/plain"] == "Prediction('Which?')"
 
 

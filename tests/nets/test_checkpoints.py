@@ -101,6 +101,10 @@ def packed(path):
 
 
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+class Wanted:
+    """Something that torch does not know."""
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -124,8 +128,15 @@ def packed(path):
 def test_other_files_are_refused_by_name(make, tmp_path):
     path = tmp_path / "what.pt"
     make(path)
-    with pytest.raises(DataError, match=r"what\.pt"):
+    with pytest.raises(DataError, match=r"what\.pt") as refused:
         contents(path)
+    assert "weights_only" not in str(refused.value)  # nobody is told to let a file run code
+
+
+def test_a_file_that_wants_a_class_says_which(tmp_path):
+    torch.save({"net": Wanted()}, tmp_path / "what.pt")
+    with pytest.raises(DataError, match=r"it names test_checkpoints\.Wanted; a state dict can"):
+        contents(tmp_path / "what.pt")
 
 
 @pytest.mark.parametrize("data", [b"", b"abc", b"\xff" * 64, (2**40).to_bytes(8, "little") + b"{}"])
