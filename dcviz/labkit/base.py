@@ -77,7 +77,7 @@ from dcviz.labkit.controls import (
 from dcviz.labkit.figure_image import FigureImage, Fitted, drawn_once
 from dcviz.labkit.film import Film, ends
 from dcviz.labkit.ghost import Ghost
-from dcviz.labkit.lifetime import FROM_PAGE, collect_now_and_then, held_weakly, hold_shown, let_go, once_shown
+from dcviz.labkit.lifetime import FROM_PAGE, collect_now_and_then, held_weakly, hold_shown, let_go
 from dcviz.labkit.markup import drawn, html, joined, visible, words
 from dcviz.labkit.picture import about, base64_of, sharp
 from dcviz.labkit.prediction import Prediction
@@ -174,7 +174,7 @@ class Lab(widgets.VBox):
         self.caption.awake = [name for film in self._films for pairs in film.drivers.values() for name, _ in pairs]
         self.observe(self._changed, names=list(self.state_names))
         self.observe(lambda _: self._ask(), names="prediction")
-        self.caption.observe(self._told, names="room")
+        self.caption.observe(lambda change: self._fit(change["new"]), names="room")
         if self.prediction is not None and self.prediction.answered:  # in an earlier session, or everywhere
             self._answered(None)
             self.prediction.reveal(self)
@@ -208,7 +208,7 @@ class Lab(widgets.VBox):
         raise NotImplementedError
 
     def tabulate(self):
-        """Film what the mouse moves (`dcviz.labkit.film`); called once a page shows the lab, and after each change."""
+        """Film what the mouse moves (`dcviz.labkit.film`); called once the lab is on a page, and after each change."""
 
     def along(self, name):
         """{state: value} that a change of the state ``name`` sets, too: what comes with a choice."""
@@ -395,12 +395,8 @@ class Lab(widgets.VBox):
         (self.add_class if len(drawn) > 1 else self.remove_class)("dcviz-two")
         self.caption.alts = {view.place: f"{view.alt}; the numbers are in the caption" for view in figures}
 
-    def _told(self, change):
-        self._fit(change["new"])
-        self._begin_films()
-
     def _begin_films(self):
-        """Make the films, once: a page shows the lab before it, and says for which room they are."""
+        """Make the films, once."""
         with LOCK:
             if not self._on_page:
                 self._on_page = True
@@ -436,7 +432,7 @@ class Lab(widgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs):
         hold_shown(self)
-        once_shown(self._begin_films)
+        self._begin_films()
         data, metadata = {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}, {}
         if os.environ.get("DCVIZ_CAPTION") == "beside":
             data[BOUND] = self.caption.bound

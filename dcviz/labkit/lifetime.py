@@ -5,12 +5,11 @@ get weak references to our widgets, and what a cell shows is held on purpose, by
 again. Python then frees a lab as it frees everything else, and ipywidgets' ``__del__`` tells the browser.
 """
 
-import asyncio
 import gc
 import itertools
 import sys
 import weakref
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from IPython import get_ipython
@@ -19,9 +18,6 @@ from ipywidgets.widgets import widget as registry
 _shown = {}  # {cell's id: (the run, its tab, widgets that it showed)}; None for a front end that gives cells no id
 _aside = {}  # {cell's id: widgets that another tab may still show}: of the last run in another tab than the last run's
 
-
-PATIENCE = 5.0
-"""Seconds in which a page shows what a cell shows, and asks for more; one that does not has it out of sight."""
 
 FROM_PAGE = ContextVar("dcviz_from_page", default=False)
 """Whether what happens now answers a message of a page; else it is code that moves a lab."""
@@ -98,18 +94,6 @@ def hold_shown(widget):
     if not any(one is widget for one in held):
         held.append(widget)
     _shown[cell] = run, tab, held
-
-
-def once_shown(method):
-    """Call a lab's method where no page is; where one is, in a while, if the lab is still there: it is shown first."""
-    kernel, loop = getattr(get_ipython(), "kernel", None), None
-    with suppress(RuntimeError):  # on a thread of the learner's
-        loop = asyncio.get_running_loop()
-    if kernel is None or loop is None or _cell(kernel.get_parent()) is None:
-        method()
-    else:
-        reference = weakref.WeakMethod(method)
-        loop.call_later(PATIENCE, lambda: (alive := reference()) and alive())
 
 
 def _cell(parent):

@@ -34,9 +34,7 @@ sys.path.insert(0, "tests")
 from pathlib import Path
 from notebook_shell import notebook_shell
 from dcviz.classroom import editions
-from dcviz.labkit import base
 from dcviz.labkit.base import Lab
-base.once_shown = lambda method: None  # on a page the films come after the picture
 with notebook_shell() as shell:
     for kind, text, _ in editions.cells_of(Path("notebooks/source", sys.argv[1] + ".py").read_text("utf-8"), "student"):
         done = shell.run_cell(text) if kind == "code" else None

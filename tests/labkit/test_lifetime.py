@@ -188,22 +188,6 @@ def test_what_is_on_the_screen_or_has_a_name_lives_on(kernel):
     assert execute(kernel, alive, "look") == "False True"
 
 
-def test_films_are_made_once_a_page_says_how_much_room_there_is_or_in_a_while(kernel):
-    """Nothing that is only needed once something moves keeps a picture from the page."""
-    execute(kernel, "from dcviz.labkit import lifetime; lifetime.PATIENCE = 600", "wait")
-    execute(kernel, "lab = labs.GradientLab(); lab", "told")
-    reel = "print(any(film.reel for film in lab._films))"
-    assert execute(kernel, reel, "look") == "False"
-    execute(kernel, "lab.caption._handle_custom_msg({'room': [673, 165, 14, 1.5]}, [])", "tell")
-    assert execute(kernel, reel, "look") == "True"
-    execute(kernel, "lifetime.PATIENCE = 0; lab = labs.GradientLab(); lab", "never told")
-    execute(kernel, "import asyncio; await asyncio.sleep(0.1)", "wait")
-    assert execute(kernel, reel, "look") == "True"
-    start = "import threading\nthread = threading.Thread(target=display, args=[lab := labs.GradientLab()])"
-    execute(kernel, f"{start}\nthread.start(); thread.join()", "on a thread")
-    assert execute(kernel, reel, "look") == "True", "it has no loop to wait in"
-
-
 def test_a_cell_run_in_another_tab_leaves_the_first_tab_its_lab_which_says_so(kernel):
     says = "print(*('Not in step' in one().alert.value if one() else 'gone' for one in (first, second)))"
     execute(kernel, "first = weakref.ref(lab := labs.GradientLab()); display(lab); del lab", "both")
