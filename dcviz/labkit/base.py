@@ -395,13 +395,6 @@ class Lab(widgets.VBox):
         (self.add_class if len(drawn) > 1 else self.remove_class)("dcviz-two")
         self.caption.alts = {view.place: f"{view.alt}; the numbers are in the caption" for view in figures}
 
-    def _begin_films(self):
-        """Make the films, once."""
-        with LOCK:
-            if not self._on_page:
-                self._on_page = True
-                self.guard(self.tabulate)()
-
     def _fit(self, room):
         """The page told how much room the lab has: draw the pictures for it, and film them anew."""
         with LOCK:
@@ -432,7 +425,9 @@ class Lab(widgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs):
         hold_shown(self)
-        self._begin_films()
+        if not self._on_page:
+            self._on_page = True
+            self.guard(self.tabulate)()
         data, metadata = {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self)}, {}
         if os.environ.get("DCVIZ_CAPTION") == "beside":
             data[BOUND] = self.caption.bound

@@ -76,7 +76,7 @@ def hold_shown(widget):
         return
     parent = kernel.get_parent()
     header = parent.get("header", {})
-    cell, run, tab = _cell(parent), header.get("msg_id"), header.get("session")
+    cell, run, tab = parent.get("metadata", {}).get("cellId"), header.get("msg_id"), header.get("session")
     before, its, held = _shown.get(cell, (run, tab, []))
     if cell is not None and before != run:
         old = [one for one in held if one is not widget]
@@ -94,11 +94,6 @@ def hold_shown(widget):
     if not any(one is widget for one in held):
         held.append(widget)
     _shown[cell] = run, tab, held
-
-
-def _cell(parent):
-    """The id of the cell that a message runs; None for a front end that gives cells no id: nothing is on a page."""
-    return parent.get("metadata", {}).get("cellId")
 
 
 def let_go(widget):

@@ -169,7 +169,7 @@ def _fixed(name, values, kind):
         raise CodeError(f"{name} must be a vector of numbers, not {values.dtype} of shape {values.shape}")
     with np.errstate(invalid="ignore", over="ignore"):
         kept = values.astype(kind)
-    if not np.array_equal(kept, values, equal_nan=True) and kind != np.float32:
+    if kind != np.float32 and not np.array_equal(kept, values):
         raise CodeError(f"{name} must be {np.dtype(kind)}, and some of these {values.dtype} have no place there")
     shown = kept.view()
     shown.flags.writeable = False

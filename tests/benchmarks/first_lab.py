@@ -7,9 +7,8 @@ after the other (Shift+Enter), up to the one that shows the first lab; all chapt
 `--run-all` all of them, with JupyterLab's command: its page then shows what stands last, and every later cell's work
 shares the machine. Reports seconds since the server was called for, and, in brackets, since it answers; the machine's
 load; the processor time of the same cells alone, from the start of a Python of its own until the lab's picture is made,
-and whether they imported torch. First comes a
-notebook of one empty cell: what JupyterLab needs without us. Cells that are out of sight are not drawn, as a learner's
-JupyterLab has it (other tests draw them all).
+and whether they imported torch. First comes a notebook of one empty cell: what JupyterLab needs without us. Cells that
+are out of sight are not drawn, as a learner's JupyterLab has it (other tests draw them all).
 """
 
 import os
