@@ -126,16 +126,15 @@ class CompressedLayer:
         """What ``product`` needs for one input, () without Numba.
 
         Its shape; outputs made ahead, [(address, tensor)]; compiled code; address of numbers; whether threads may
-        share; what lies there. Numbers: rows, columns, entries, places of the codebook, addresses of the arrays, first
-        column of the second of two parts, addresses of ``_openmp``.
+        share; what lies there. Numbers: rows, columns, entries, places of the codebook, addresses of the arrays,
+        whether threads may share, addresses of ``_openmp``.
         """
         if not has_numba():
             return ()
         arrays = [getattr(self, name) for name in _KINDS]
         sizes = *self.shape, self.entries.size, self.codebook.size
         shared = self.entries.size >= _SHARED and all(_openmp())
-        split = np.searchsorted(arrays[1], self.entries.size // 2) if shared else self.shape[1]
-        numbers = np.array([*sizes, *(array.ctypes.data for array in arrays), split, *_openmp()], np.int64)
+        numbers = np.array([*sizes, *(array.ctypes.data for array in arrays), shared, *_openmp()], np.int64)
         return self.shape[1:], [], _compiled().vector, numbers.ctypes.data, shared, (numbers, arrays)
 
     def __reduce__(self):
