@@ -171,7 +171,8 @@ def _table1(arguments):
     from dcviz.chapters.ch07_full_pipeline import tables
     from dcviz.pipeline import shipped
 
-    rows = [shipped.measure(name) for name in (shipped.REFERENCES if arguments.all else shipped.TABLE1)]
+    names = (*shipped.REFERENCES, *shipped.BLOCKS) if arguments.all else shipped.TABLE1
+    rows = [shipped.measure(name) for name in names]
     if arguments.json:
         print(json.dumps(rows, indent=1))
         return

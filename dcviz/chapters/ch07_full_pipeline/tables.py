@@ -33,7 +33,7 @@ def table1(rows):
     quoted = {row["net"].lower(): row for row in paper.table("table1_overview")["rows"]}
     table = {}
     for row in rows:
-        theirs = quoted[shipped.reference(row["net"]).net]
+        theirs = quoted[shipped.net_of(row["net"])]
         table[row["net"]] = {
             (PAPER, "dense"): theirs["ref"]["size"],
             (PAPER, "file"): theirs["compressed"]["size"],
