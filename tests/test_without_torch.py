@@ -14,7 +14,7 @@ import dcviz.nets.schedules as schedules
 import dcviz.pipeline.stages as stages
 from dcviz import labs, without_torch
 from dcviz.files import ROOT
-from dcviz.nets import datasets, products, training
+from dcviz.nets import datasets, machine, products, training
 from dcviz.pipeline import retraining, shipped
 
 NO_TORCH = """
@@ -91,7 +91,7 @@ from dcviz.classroom import editions
 from dcviz.labkit.base import Lab
 
 for path in editions.sources():
-    if not path.stem.startswith(("00", "01", "02", "03", "05", "06", "07", "10", "11")):
+    if not path.stem.startswith(("00", "01", "02", "03", "05", "06", "07", "08", "10", "11")):
         continue
     with notebook_shell() as shell:
         for kind, text, _ in editions.cells_of(path.read_text("utf-8"), "student"):
@@ -113,11 +113,18 @@ assert "torch" not in sys.modules
 def test_first_labs_are_on_the_page_before_torch_is_imported(tmp_path):
     """The import takes longer than all the rest; a number that needs it, such as the error of a net, waits for it.
 
-    Chapters whose first lab shows what a net does here and now need it: 04, 08, 09 and 12.
+    Chapters whose first lab shows what a net does here and now need it: 04, 09 and 12.
     """
     folders = os.pathsep.join([str(ROOT), str(Path(notebook_shell.__file__).parent)])
     env = {**os.environ, "PYTHONPATH": folders, "IPYTHONDIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", UP_TO_THE_FIRST_LAB], cwd=tmp_path, env=env, check=True)
+
+
+def test_a_machine_without_a_driver_has_no_gpu_and_torch_is_not_asked(monkeypatch):
+    monkeypatch.setattr(machine, "DRIVERS", ())
+    monkeypatch.delitem(sys.modules, "torch")
+    assert machine.gpu_name() == ""
+    assert "torch" not in sys.modules
 
 
 def test_a_module_that_is_opened_later_is_the_same_to_whoever_asks(monkeypatch):

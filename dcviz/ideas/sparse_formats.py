@@ -19,6 +19,9 @@ from dcviz.errors import CodeError
 from dcviz.ideas import relative_index
 from dcviz.ideas.bits import check_integer
 
+KERNEL_GAP_BITS = 8
+"""Bits of a gap where a layer is multiplied from its compressed form (chapter 08): a byte, and one more for the code."""
+
 
 def width(count):
     """Bits that tell `count` values apart, at least 1 -> int: width(784) -> 10."""

@@ -29,8 +29,8 @@ import numpy as np
 import torch
 
 from dcviz.errors import CodebookError, CodeError, WeightError
+from dcviz.ideas.sparse_formats import KERNEL_GAP_BITS as GAP_BITS
 
-GAP_BITS = 8
 MAX_CODES = 2**8 - 1  # one of 256 places is for fillers
 KERNELS = ("numba", "torch", "triton")
 _FLOAT = torch.float32  # torch has a thousand names: cold, finding one takes microseconds

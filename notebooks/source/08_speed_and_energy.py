@@ -17,7 +17,6 @@
 # here and now*. A busy machine gives other times than ours; look at ratios.
 
 # %% tags=["skip", "setup"]
-import torch
 from IPython.display import Markdown
 
 from dcviz import pipeline
@@ -125,6 +124,8 @@ check.least_time(my_least_time)
 # of 5 outputs and 3 inputs, in the layout of `dcviz.pipeline.sparse_kernels`:
 
 # %%
+import torch
+
 weight = torch.tensor([[0.0, 0.5, 0.0], [0.0, 0.0, 0.0], [-1.0, 0.0, 0.5], [0.5, 0.0, 0.0], [0.0, 0.5, -1.0]])
 layer = sparse_kernels.compress(weight)
 gaps, codes = layer.entries & 255, layer.entries >> 8

@@ -9,8 +9,6 @@ that is assumed stands in ``Assumptions`` or ``Phone`` and can be changed.
 import functools
 from dataclasses import dataclass
 
-import torch
-
 from dcviz.chapters.ch08_speed_and_energy.timing_layers import paper_layers
 from dcviz.errors import DataError, NetError
 from dcviz.evidence import budgets, paper
@@ -139,6 +137,8 @@ def works(net):
         return [Work(n, w.size, kept[n], w.size, 1.0, True) for n, w in found.items()]
     if net not in NETS:
         raise NetError(f"no net {net!r}; there are {', '.join((*NETS, TOKENS))}")
+    import torch
+
     with torch.device("meta"):
         built = models.build(net)
         layers = models.weight_layers(built)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import ipywidgets as widgets
-import torch
 import traitlets
 
 from dcviz.chapters.ch08_speed_and_energy import figures, timing
@@ -13,6 +12,7 @@ from dcviz.evidence.memories import size_text
 from dcviz.labkit import theme
 from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, joined, labelled_slider, row
 from dcviz.labkit.markup import coded
+from dcviz.nets.machine import gpu_name
 
 LAYERS = tuple(timing.paper_layers())
 DEVICES = ("cpu", "cuda")
@@ -163,8 +163,8 @@ class SpeedLab(Lab):
     def _devices(self):
         """[(words, device)] to choose from: the GPU here, or else the recorded one; or what a link asks for."""
         offered = [("cpu", "cpu")]
-        if torch.cuda.is_available():
-            offered.append((f"cuda: {torch.cuda.get_device_name()}", "cuda"))
+        if card := gpu_name():
+            offered.append((f"cuda: {card}", "cuda"))
         elif self.card:
             offered.append((f"{self._card_name()} (recorded)", "cuda"))
         elif self.device == "cuda":
@@ -271,7 +271,7 @@ class SpeedLab(Lab):
         with LOCK:
             settings, shape, device = self._settings(), self.shape, self.device
             batch, active = self.batch, self.active / 100
-        if device == "cuda" and not torch.cuda.is_available():
+        if device == "cuda" and not gpu_name():
             raise NetError("there is no CUDA device on this machine; choose cpu")
         progress(0.1, "drawing random weights")
         forms = timing.random_layer(shape)

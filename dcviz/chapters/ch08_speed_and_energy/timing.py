@@ -13,8 +13,6 @@ import time
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import torch
-from torch.utils import benchmark
 
 from dcviz.chapters.ch08_speed_and_energy.timing_layers import (
     FcLayer,
@@ -29,6 +27,9 @@ from dcviz.chapters.ch08_speed_and_energy.timing_layers import (
 )
 from dcviz.errors import NetError, WeightError
 from dcviz.pipeline import sparse_kernels
+from dcviz.without_torch import Later
+
+torch, benchmark = Later("torch"), Later("torch.utils.benchmark")
 
 __all__ = [
     "BATCHES",
@@ -58,7 +59,7 @@ __all__ = [
 METHODS = ("dense", "csr", "compressed")
 """GEMV or GEMM of all weights; compressed sparse rows (MKL or cuSPARSE through torch); sparse_kernels.product."""
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128)
-CLOCKS = {"wall": benchmark.timer, "processor": time.thread_time}
+CLOCKS = ("wall", "processor")
 """What a clock counts: time passed (the device synchronised), or time that this one thread was at work on the CPU.
 
 The second is the one to trust on a machine that others use too; it says nothing about other threads or a GPU.
@@ -97,6 +98,8 @@ def contestants(forms, x, methods=METHODS, kernel=None):
     """
     if unknown := set(methods) - set(METHODS):
         raise NetError(f"no method {', '.join(sorted(unknown))}; there are {', '.join(METHODS)}")
+    import torch  # the contestants find its names at once
+
     dense = forms.dense.to(x.device) if "dense" in methods else None
     csr = forms.csr.to(x.device) if "csr" in methods else None
     product = sparse_kernels.product
@@ -146,7 +149,7 @@ def measure(
     large = torch.ones(_COLD_FLOATS if cold else 1, device=device)
     timers = {
         method: benchmark.Timer(
-            "call()", "large.sum()", globals={"call": call, "large": large}, num_threads=threads, timer=CLOCKS[clock]
+            "call()", "large.sum()", globals={"call": call, "large": large}, num_threads=threads, timer=_timer(clock)
         )
         for method, call in calls.items()
     }
@@ -228,12 +231,16 @@ def geometric_mean(values, axis=None):
 def read_bandwidth(device="cpu", threads=1, megabytes=256, readings=7, clock="wall"):
     """Bytes per second at which one thread (or the GPU) reads memory: the sum of a large array, best reading."""
     numbers = torch.ones(megabytes * 250_000, device=device)
-    timer = benchmark.Timer("numbers.sum()", globals={"numbers": numbers}, num_threads=threads, timer=CLOCKS[clock])
+    timer = benchmark.Timer("numbers.sum()", globals={"numbers": numbers}, num_threads=threads, timer=_timer(clock))
     return 4 * numbers.numel() / min(timer.timeit(1).median for _ in range(readings))
 
 
 def peak_operations(device="cpu", threads=1, size=1024, readings=5, clock="wall"):
     """Float32 operations per second of a large matrix product, best reading: the roof of the roofline."""
     a = torch.ones(size, size, device=device)
-    timer = benchmark.Timer("a @ a", globals={"a": a}, num_threads=threads, timer=CLOCKS[clock])
+    timer = benchmark.Timer("a @ a", globals={"a": a}, num_threads=threads, timer=_timer(clock))
     return 2 * size**3 / min(timer.timeit(1).median for _ in range(readings))
+
+
+def _timer(clock):
+    return {"wall": benchmark.timer, "processor": time.thread_time}[clock]

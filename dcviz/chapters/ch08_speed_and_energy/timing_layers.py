@@ -6,21 +6,35 @@
 Weights are drawn at random: the time depends on where weights are, not on their values.
 """
 
+from __future__ import annotations
+
 import functools
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from dcviz.errors import WeightError
 from dcviz.evidence import paper, recordings
 from dcviz.ideas import sparse_formats
 from dcviz.nets import models
 from dcviz.pipeline import sparse_kernels
+from dcviz.without_torch import Later
+
+if TYPE_CHECKING:
+    import torch
+else:
+    torch = Later("torch")
 
 _LARGE = ("alexnet", "vgg-16")
-_NETS = (*_LARGE, "lenet-300-100", "lenet-5")  # the large ones first: speed is about them
+_SHAPES = {
+    "alexnet": {"fc6": (4096, 9216), "fc7": (4096, 4096), "fc8": (1000, 4096)},
+    "vgg-16": {"fc6": (4096, 25088), "fc7": (4096, 4096), "fc8": (1000, 4096)},
+    "lenet-300-100": {"fc1": (300, 784), "fc2": (100, 300), "fc3": (10, 100)},
+    "lenet-5": {"fc1": (500, 800), "fc2": (10, 500)},
+}
+"""{net: {layer: (rows, columns)}}, the large nets first: speed is about them. ``models.build`` would need torch."""
 
 
 class Costs:
@@ -92,7 +106,7 @@ class FcLayer(Costs):
     @property
     def entries(self):
         """Compressed entries, on average, fillers for gaps beyond 256 among them -> float."""
-        gap_bits = sparse_kernels.GAP_BITS
+        gap_bits = sparse_formats.KERNEL_GAP_BITS
         return sparse_formats.expected_entries(self.density, gap_bits) * self.rows * self.columns
 
     @property
@@ -148,18 +162,15 @@ def paper_layers():
     DataError if the recorded count of active inputs is missing.
     """
     counted, layers = _counted(), {}
-    for net in _NETS:
-        with torch.device("meta"):
-            modules = models.weight_layers(models.build(net)).values()
-        linear = [module for module in modules if isinstance(module, torch.nn.Linear)]
-        rows = {name: row for name, row in paper.layers(net).items() if name.startswith("fc")}
-        for module, (name, row) in zip(linear, rows.items(), strict=True):
+    for net, shapes in _SHAPES.items():
+        printed = paper.layers(net)
+        for name, (rows, columns) in shapes.items():
             layers[f"{net}/{name}"] = FcLayer(
                 f"{net}/{name}",
-                module.out_features,
-                module.in_features,
-                row["weights_pct_P"] / 100,
-                row["weight_bits_PQ"],
+                rows,
+                columns,
+                printed[name]["weights_pct_P"] / 100,
+                printed[name]["weight_bits_PQ"],
                 counted.get(name),
                 net in _LARGE,
             )

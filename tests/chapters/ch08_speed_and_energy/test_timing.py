@@ -7,6 +7,7 @@ import torch
 from dcviz.chapters.ch08_speed_and_energy import tables, timing, timing_layers
 from dcviz.errors import DataError, NetError, WeightError
 from dcviz.evidence import paper, recordings
+from dcviz.nets import models
 
 SMALL = timing.FcLayer("small", 120, 200, 0.1, 4, 0.3)
 
@@ -28,6 +29,11 @@ def test_the_layers_are_the_papers():
     assert (fc6.rows, fc6.columns, fc6.density, fc6.bits) == (4096, 9216, 0.09, 5)
     assert (layers["vgg-16/fc6"].columns, layers["vgg-16/fc6"].density) == (25088, 0.04)
     assert (layers["lenet-5/fc1"].rows, layers["lenet-5/fc1"].active) == (500, None)
+    for net in ("alexnet", "vgg-16", "lenet-300-100", "lenet-5"):
+        with torch.device("meta"):
+            linear = [m for m in models.build(net).modules() if isinstance(m, torch.nn.Linear)]
+        ours = [(layer.rows, layer.columns) for name, layer in layers.items() if name.startswith(f"{net}/")]
+        assert ours == [tuple(module.weight.shape) for module in linear]
     named = [name.replace("/", "_").replace("-", "").lower() for name in timing.six_layers()]
     assert named == [name.lower() for name in paper.table("table8_time_us")["layers"]]
 
