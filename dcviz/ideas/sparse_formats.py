@@ -20,7 +20,7 @@ from dcviz.ideas import relative_index
 from dcviz.ideas.bits import check_integer
 
 KERNEL_GAP_BITS = 8
-"""Bits of a gap where a layer is multiplied from its compressed form (chapter 08): a byte, and one more for the code."""
+"""Bits of a gap where a layer is multiplied from its compressed form (chapter 08); the code has as many."""
 
 
 def width(count):

@@ -8,7 +8,6 @@ from pathlib import Path
 from dcviz import without_torch
 from dcviz.evidence.machine import cores, cores_in_words, memory, processor
 
-
 DRIVERS = (
     *(Path("/dev", name) for name in ("nvidiactl", "nvmap", "dxg", "kfd")),
     Path(os.environ.get("SYSTEMROOT", "/"), "System32", "nvcuda.dll"),

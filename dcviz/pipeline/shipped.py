@@ -86,6 +86,9 @@ ALEXNETS = ("alexnet-cifar10", "alexnet-cifar10-pruned", "alexnet-cifar10-paper"
 """Shipped files of AlexNet: the smallest, its pruned stage, and the paper's densities and bits. The dense net is too
 large to ship; ``python -m dcviz alexnet`` makes them."""
 
+LESSONS = {"lenet-300-100": "lenet-300-100-lesson", "lenet-5": "lenet-5-lesson"}
+"""Shipped files of the nets of Table 1 after a lesson's pruning, not shared yet; ``lesson.make`` makes them."""
+
 LANGUAGE = "austen"
 """The language model of chapter 12; ``nets.transformer_training`` makes it."""
 
@@ -130,7 +133,7 @@ def bytes_after(name, stage):
 
 def compressed_path(name):
     """Where the compressed file of a shipped net lies; NetError lists the known names."""
-    known = (*REFERENCES, *BLOCKS, *ALEXNETS, LANGUAGE)
+    known = (*REFERENCES, *BLOCKS, *ALEXNETS, *LESSONS.values(), LANGUAGE)
     if name not in known:
         raise NetError(f"no file of {name!r} ships with dcviz; known are {', '.join(known)}")
     return MODELS / f"{name}.dcz"

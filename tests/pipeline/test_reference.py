@@ -7,7 +7,7 @@ import torch
 from dcviz import archive, pipeline
 from dcviz.errors import NetError
 from dcviz.nets import datasets, dense_files, models, training
-from dcviz.pipeline import neurons_first, shipped
+from dcviz.pipeline import lesson, neurons_first, shipped
 
 BARS = {
     "lenet-300-100": (40, 1.58, 1.64),
@@ -44,6 +44,26 @@ def test_compressed_files_hold_what_their_recipes_ask_for(name):
         asked = recipe.layers[layer.name]
         assert np.count_nonzero(layer.weight) <= round(asked.density * layer.weight.size)
         assert len(np.unique(layer.weight[layer.weight != 0])) <= asked.k
+
+
+@pytest.mark.parametrize("name", shipped.LESSONS)
+def test_the_nets_of_a_lesson_have_their_recipes_densities_and_values_of_their_own(name):
+    net, weights = lesson.pruned_net(name), lesson.pruned_weights(name)
+    for layer, recipe in shipped.reference(name).recipe.layers.items():
+        kept = weights[layer][weights[layer] != 0]
+        assert kept.size == round(recipe.density * weights[layer].size)
+        assert len(np.unique(kept)) > 0.99 * kept.size, "not shared yet"
+        np.testing.assert_array_equal(weights[layer], models.weight_layers(net)[layer].weight.detach())
+
+
+def test_a_lesson_made_again_is_the_one_that_ships(tmp_path, monkeypatch):
+    monkeypatch.setattr(shipped, "LESSONS", {"lenet-300-100": shipped.LESSONS["lenet-300-100"]})
+    lesson.make(tmp_path)
+    made = archive.load(tmp_path / "lenet-300-100-lesson.dcz")
+    for layer in made.layers:
+        ours = lesson.pruned_weights("lenet-300-100")[layer.name]
+        assert ((ours != 0) == (layer.weight != 0)).mean() > 0.99, "machines round differently, no more"
+        assert np.abs(ours - layer.weight).mean() < 0.1 * np.abs(ours).mean()
 
 
 @pytest.mark.skipif(not datasets.mnist_available(), reason="the full MNIST set is not on this machine")

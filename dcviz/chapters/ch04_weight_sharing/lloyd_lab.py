@@ -29,7 +29,7 @@ from dcviz.labkit.inline import choice_buttons, inline_slider
 from dcviz.labkit.linked_picture import LinkedPicture
 from dcviz.labkit.markup import drawn, visible
 from dcviz.labkit.table_film import TableFilm, assembled
-from dcviz.pipeline import shipped
+from dcviz.pipeline import lesson, shipped
 
 MOST_STEPS = 300
 PLACES = 512
@@ -84,10 +84,7 @@ class LloydLab(Lab):
         if weights is None and net in shipped.ALEXNETS:
             weights = shipped.stored_weights(net)
         elif weights is None:
-            from dcviz.pipeline.lesson import pruned_net
-            from dcviz.pipeline.retraining import weights_of
-
-            weights = weights_of(pruned_net(net))
+            weights = lesson.pruned_weights(net)
         weights = check_layers(weights)
         self.weights, self._lloyds, self._optima, self._shown, self._from = weights, {}, {}, None, None
         self._drawn = None

@@ -1,7 +1,5 @@
 """Where the centroids start, and what that does: k and the three starts of section 3.2, on any layer."""
 
-import copy
-
 import ipywidgets as widgets
 import numpy as np
 import traitlets
@@ -20,7 +18,8 @@ from dcviz.labkit.histograms import clustered_histogram
 from dcviz.labkit.inline import choice_buttons, inline_slider
 from dcviz.labkit.linked_picture import LinkedPicture
 from dcviz.labkit.markup import counted, drawn, visible
-from dcviz.pipeline import shipped, sources
+from dcviz.nets import datasets, training
+from dcviz.pipeline import lesson, shipped, sources
 
 STARTS = "ch04-large"
 """The question that one curve for each start answers."""
@@ -69,9 +68,8 @@ class SharingLab(Lab):
             weights = shipped.stored_weights(net)
         if weights is not None:
             weights = check_layers(weights)
-        self._given, self._shown, self._values, self._reached, self._found = weights, None, {}, {}, {}
+        self._name, self._given, self._shown, self._values, self._reached, self._found = net, weights, None, {}, {}, {}
         self.measured = {}
-        self._nets = {} if weights is not None else _nets(net)
         layer = layer or next(iter(self._weights(pruned)))
         self._check(layer, pruned)
         super().__init__(net=net, pruned=pruned, layer=layer, **more)
@@ -169,7 +167,7 @@ class SharingLab(Lab):
             row(self.lloyd_box, self.pruned_box, self.cdf_box, self.log_box),
             self.view,
         ]
-        if self._nets:
+        if self._given is None:
             self.run = RunButton("Measure the error of all three starts", self._measure, self._done, self.fail)
             parts.append(self.run)
         else:
@@ -299,7 +297,7 @@ class SharingLab(Lab):
         (before, _), (now, beside) = self._axes, (left, right)
         now.set(xlim=before.get_xlim(), ylim=before.get_ylim(), title=self._titles[0])
         beside.set_title(self._titles[1])
-        beside.set_visible(bool(self._nets))
+        beside.set_visible(self._given is None)
         return figure
 
     # weights -----------------------------------------------------------------------------------
@@ -307,11 +305,7 @@ class SharingLab(Lab):
     def _weights(self, pruned):
         if self._given is not None:
             return self._given
-        from dcviz.pipeline.retraining import weights_of
-
-        if pruned not in self._nets:
-            self._nets[pruned] = _nets(self.net)[pruned]
-        return weights_of(self._nets[pruned])
+        return lesson.pruned_weights(self._name) if pruned else shipped.dense_weights(self._name)
 
     def _lloyd(self):
         key = self.pruned, self.layer
@@ -345,26 +339,16 @@ class SharingLab(Lab):
         return self.measured.get((self.pruned, self.k, self.init, self.seed, self.lloyd))
 
     def _measure(self, progress):
-        from dcviz.nets import datasets, training
-        from dcviz.pipeline.lesson import share_k
-
         found, split = {}, datasets.digits().test
-        pruned, k, seed = self.pruned, self.k, self.seed
+        name, pruned, k, seed = self._name, self.pruned, self.k, self.seed
         jobs = [(init, lloyd) for init in INITS for lloyd in (False, True)]
         for done, (init, lloyd) in enumerate(jobs):
             progress(done / len(jobs), f"{init}, {'k-means' if lloyd else 'start'}")
-            net = copy.deepcopy(self._nets[pruned])
-            share_k(net, dict.fromkeys(self._weights(pruned), k), init, seed, 300 if lloyd else 0)
+            net = lesson.pruned_net(name) if pruned else shipped.dense(name)
+            lesson.share_k(net, dict.fromkeys(self._weights(pruned), k), init, seed, 300 if lloyd else 0)
             found[pruned, k, init, seed, lloyd] = training.error_percent(net, split)
         return found
 
     def _done(self, found):
         self.measured |= found
         self.react()
-
-
-def _nets(name):
-    """{pruned?: torch net} of a shipped net."""
-    from dcviz.pipeline.lesson import pruned_net
-
-    return {False: shipped.dense(name), True: pruned_net(name)}
