@@ -137,6 +137,9 @@ class CompressedLayer:
         numbers = np.array([*sizes, *(array.ctypes.data for array in arrays), shared, *_openmp()], np.int64)
         return self.shape[1:], [], _compiled().vector, numbers.ctypes.data, shared, (numbers, arrays)
 
+    def __deepcopy__(self, memo):
+        return self  # it cannot change
+
     def __reduce__(self):
         """A copy is made anew: the addresses in ``ready`` are those of this one's arrays."""
         return CompressedLayer, (self.entries, self.starts, self.codebook, self.shape)
@@ -243,11 +246,13 @@ def product(layer, x, kernel=None):
     """Outputs of a layer without bias: x @ matrix.T, from the compressed form.
 
     layer: CompressedLayer of shape (rows, columns)
-    x: float32 tensor (columns,) or (n, columns), finite; zeros in it save time
+    x: float32 tensor (columns,) or (n, columns); under autocast shorter floats, too. Zeros in it save time. NaN and
+        infinity reach only the outputs that have a weight for them, or in a batch a filler: no zero is multiplied.
     kernel: one of KERNELS; None takes default_kernel. "numba" works on the CPU, "triton" on a GPU.
         Without a choice, one input of a large layer takes two of torch's threads (``torch.set_num_threads``) where
         torch has GNU's OpenMP; the outputs are the same to the last bit.
-    -> float32 tensor (rows,) or (n, rows) on the device of x. Raises WeightError for another shape or type of x.
+    -> float32 tensor (rows,) or (n, rows) on the device of x, without gradients. Raises WeightError for another shape
+    or type of x.
     """
     # In a net Python is cold, too: each look-up takes 5 to 20 µs, a small layer 150. So one input goes straight on.
     ready = layer.ready if kernel is None else ()
@@ -276,6 +281,8 @@ def product(layer, x, kernel=None):
         return y
     if not isinstance(x, torch.Tensor):
         raise WeightError(f"inputs must be a tensor, not {type(x).__name__}")
+    if x.dtype in (torch.float16, torch.bfloat16) and torch.is_autocast_enabled(x.device.type):
+        x = x.float()  # as autocast does for what needs float32
     shape = x.shape
     if x.dtype != torch.float32 or len(shape) not in (1, 2) or shape[-1] != layer.shape[1]:
         raise WeightError(
@@ -289,6 +296,8 @@ def product(layer, x, kernel=None):
     if not at_hand[kernel]:
         needs = "the CPU and Numba" if kernel == "numba" else "Triton and a GPU"
         raise WeightError(f"the kernel {kernel!r} needs {needs}, and the inputs are on {x.device}")
+    if x.is_meta or x.layout != torch.strided:
+        raise WeightError(f"inputs must be a plain tensor with numbers, not {x.layout} on {x.device}")
     if kernel == "numba":
         return _numba(layer, x)
     if not x.numel():

@@ -504,6 +504,7 @@ def restore(stored, into=None, compressed=False):
     NetError if the name is unknown, tensors are missing, unexpected or of another shape, or nothing can run
     compressed; then nothing was changed.
     """
+    compressed = running.chosen(compressed)
     if not stored.layers:
         raise NetError(f"the stored net {stored.name!r} has no layers")
     net = into
@@ -541,6 +542,7 @@ def open_net(path, into=None, *, max_bytes=None, compressed=False):
     for ``restore``, and weights that stay compressed are not expanded while the file is read, either. ArchiveError for
     a damaged file and for one that takes more than ``max_bytes``; NetError as ``restore``.
     """
+    compressed = running.chosen(compressed)
     if not compressed:
         return restore(archive.load(path, max_bytes=max_bytes), into)
     with archive.open_records(path, max_bytes=max_bytes, entries=True) as records:

@@ -76,6 +76,17 @@ def test_extremes_of_inputs(kernel):
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("strange", [np.nan, np.inf])
+def test_nan_and_infinity_reach_only_outputs_with_a_weight_for_them(kernel, strange):
+    layer = sparse_kernels.compress(matrix(50, 8, 0.5))
+    x = torch.ones(8)
+    x[3] = strange
+    for some in (x, x.expand(9, 8)):
+        y = sparse_kernels.product(layer, some, kernel).numpy()
+        assert np.array_equal(~np.isfinite(y), np.broadcast_to(layer.dense()[:, 3] != 0, y.shape))
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("last", [0, 3, 8, 20])
 def test_columns_of_every_length(kernel, last):
     """Compiled code takes eight entries at a time; what is left over, and the end of the array, are its corners."""
