@@ -8,8 +8,7 @@ const waits = (el) => el.closest(".dcviz-waiting") !== null;
 function project(model, frameOf) {
   const drivers = new Map(), followers = []; // name -> [[model, trait]]; [[[model, trait]]]
   const state = {}; // where the controls are
-  let told = []; // what Python said of the state that it heard of, a value for each follower
-  let coming = []; // what it will have said of the next: the frame, where it says the same no change is heard
+  let told = []; // what Python says of the state that it heard of, a value for each follower
   const swept = new Map(); // driver -> the one whose move has set it
   const undo = [];
   let moves = 0, playing = false, gone = false, known = true; // known: what was told is of this table
@@ -50,7 +49,6 @@ function project(model, frameOf) {
     }
     obey();
     playing = false;
-    if (!heard()) coming = [...(frameOf(state) ?? coming)];
     show();
   }
   function obey() { // where Python has moved both, and the browser heard of one too late, the other is where Python says
@@ -59,23 +57,21 @@ function project(model, frameOf) {
   }
   function said(i, source, trait) {
     if (playing) return;
-    coming[i] = source.get(trait);
-    if (heard()) told[i] = coming[i];
+    if (heard()) told[i] = source.get(trait);
     else show(); // Python is behind: keep the newer frame
   }
   function listened() {
     playing = true;
     obey();
     playing = false;
-    learn(coming);
+    learn();
   }
   function repeated() { // Python has said all once more: of an old table's frames, or of a move that it refused, nothing stays
     known = true;
-    learn(followers.map(([[source, trait]]) => source.get(trait)));
+    learn();
   }
-  function learn(words) {
-    told = (heard() ? null : frameOf(model.get("heard"))) ?? words;
-    coming = [...(frameOf(state) ?? told)];
+  function learn() { // from the list: of what a follower shows already, in a frame, no change is heard
+    told = [...model.get("said")];
     show();
   }
   function listen(source, trait, call) {
@@ -96,12 +92,12 @@ function project(model, frameOf) {
     }
     followers.forEach((ends, i) => {
       const [source, trait] = ends[0];
-      told[i] = coming[i] = source.get(trait);
       listen(source, trait, () => said(i, source, trait));
     });
-    listen(model, "heard", listened);
+    for (const word of ["heard", "said"]) listen(model, word, listened);
     listen(model, "reel", () => { known = false; });
     listen(model, "repeated", repeated);
+    learn(); // a control may have moved before all was found
   }
   start();
   return {

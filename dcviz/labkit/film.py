@@ -40,8 +40,9 @@ class Film(anywidget.AnyWidget):
 
     A lab whose question has no answer shows no frame, even if code moves it. What the mouse drags should
     stop at the tabulated values only, so that what is shown is exact. `heard` holds the drivers' values that the
-    followers have from Python; `Lab.refresh` sets it. The browser shows Python's values when it is at that state, so
-    what only Python knows (a typed number between two rows) needs no frame; while Python is behind, the frame stays.
+    followers have from Python, `said` what they have; `Lab.refresh` sets both. The browser shows Python's values when
+    it is at that state, so what only Python knows (a typed number between two rows) needs no frame; while Python is
+    behind, the frame stays.
 
     What code sets is never undone by a move that the reader made before the browser had heard of it: code counts
     `moved` up, a message that moves a driver carries the count that the browser knew, and one of an older count is
@@ -57,6 +58,7 @@ class Film(anywidget.AnyWidget):
     drivers = synced(traitlets.Dict())
     followers = synced(traitlets.List())
     heard = synced(traitlets.Dict())
+    said = synced(traitlets.List())
     resets = synced(traitlets.Dict())
     reel = synced(traitlets.Bytes(b""))
     repeated = synced(traitlets.Int(0))
@@ -97,7 +99,12 @@ class Film(anywidget.AnyWidget):
 
     def hear(self):
         """Note that the followers have Python's values for where the drivers are now."""
-        self.heard = {name: getattr(widget, trait) for name, (widget, trait) in self._sources.items()}
+        with self.hold_sync():
+            self.heard = {name: getattr(widget, trait) for name, (widget, trait) in self._sources.items()}
+            self._say()
+
+    def _say(self):
+        self.said = [_plain(getattr(widget, trait)) for widget, trait in self._followers]
 
     def shoot(self, key, at, frames):
         """Film anew, unless `key`, what the frames depend on besides the drivers, is as it was.
@@ -129,7 +136,7 @@ class Film(anywidget.AnyWidget):
 
     def repeat(self):
         """Send once more what the followers have from Python: the browser may show frames of its own."""
-        self.send_state("heard")
+        self._say()
         for widget, trait in self._followers:
             for part in _parts(widget):
                 if part.has_trait(trait):

@@ -248,7 +248,6 @@ def all_kinds_live(page):
     # the first caption follows in the browser; the second lab has no film, so Python says what its caption says
     for lab, handle in (("PruningLab", ".dcviz-histogram [role=slider]"), ("JourneyLab", ".noUi-handle")):
         said = page.locator(f".dcviz-{lab} .dcviz-caption .dcviz-text")
-        until_drawn(page, f".dcviz-{lab}")  # a busy machine draws anew after the first key
         expect(said).to_contain_text(" ")
         before = said.inner_text()
         page.locator(f".dcviz-{lab} {handle}").press("ArrowRight")

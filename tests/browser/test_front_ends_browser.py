@@ -21,6 +21,7 @@ def test_a_lab_of_each_kind_lives_without_another_host(context, app, shots):
     page = NotebookPage(context, app, "kinds.ipynb")
     page.run_all()
     all_kinds_live(page.page)
+    a_key_is_kept_while_the_film_is_made_anew(page)
     a_drag_leaves_nothing_under_what_code_sets(page)
     a_question_keeps_its_answer_from_film_ghost_and_pin(page)
     page.page.screenshot(path=shots / f"{app.place.replace('/', '-')}.png")
@@ -30,19 +31,47 @@ def test_a_lab_of_each_kind_lives_without_another_host(context, app, shots):
     page.close()
 
 
+NEW = """import time; from dcviz.labkit.base import LOCK
+with LOCK:  # the lab hears of the key once the page has the new film
+    pruning.film.key = None; pruning.film.reel = b""; pruning.add_class("held"); time.sleep(0.5); pruning.tabulate()
+    pruning.remove_class("held"); time.sleep(0.5)"""
 CODE = """import time; from dcviz.labkit.base import LOCK
 with LOCK:  # no lab hears of a drag before the code has moved this one
     lloyd.add_class("held"); time.sleep(0.5); lloyd.k = {k}; lloyd.finish(); lloyd.remove_class("held")"""
-LATE = """async (code) => {
-    const lab = document.querySelector(".dcviz-LloydLab"), press = { key: "ArrowRight", bubbles: true };
+UNREAD = """() => {
+    const lab = document.querySelector(".dcviz-PruningLab"), { json } = Response.prototype;
+    Response.prototype.json = async function () {
+        const read = await json.call(this);
+        while (lab.classList.contains("held")) await new Promise((on) => setTimeout(on, 20));
+        return read;
+    };
+}"""
+"""From now on a page has not read a film before it has heard all that Python sends with it, as on a busy machine."""
+LATE = """async ([name, code, handle, keys]) => {
+    const lab = document.querySelector(name), press = { key: "ArrowRight", bubbles: true };
     jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({ code });
     await new Promise((held) => new MutationObserver((_, watch) => {
         if (lab.classList.contains("held")) { watch.disconnect(); held(); }
     }).observe(lab, { attributes: true }));
-    const handle = lab.querySelectorAll(".dcviz-handle")[1];
-    for (let i = 0; i < 3; i++) handle.dispatchEvent(new KeyboardEvent("keydown", press));
+    const slider = lab.querySelectorAll(".dcviz-handle")[handle];
+    for (let i = 0; i < keys; i++) slider.dispatchEvent(new KeyboardEvent("keydown", press));
 }"""
-"""Run code; drag once it has begun, before the page can have heard of more."""
+"""Run code; press keys once it has begun, before the page can have heard of more."""
+
+
+def a_key_is_kept_while_the_film_is_made_anew(page):
+    """Assert that a key is kept that comes when the page has no film, as when a lab is drawn for another width."""
+    said, handle = (
+        page.page.locator(f".dcviz-PruningLab {part}")
+        for part in (".dcviz-caption .dcviz-text", ".dcviz-histogram [role=slider]")
+    )
+    before = handle.get_attribute("aria-valuenow")
+    page.page.evaluate(UNREAD)
+    page.page.evaluate(LATE, [".dcviz-PruningLab", NEW, 0, 1])
+    expect(handle).not_to_have_attribute("aria-valuenow", before)
+    shown, now = handle.get_attribute("aria-valuenow"), "with LOCK: now = f'{pruning.threshold:#.4g}'"
+    until(page.page, lambda: page.ask(now, "now") == repr(shown), "Python hears of the key, and answers")
+    expect(said).to_contain_text(f"threshold {float(shown):.4g} =")
 
 
 def a_drag_leaves_nothing_under_what_code_sets(page):
@@ -58,7 +87,7 @@ def a_drag_leaves_nothing_under_what_code_sets(page):
         if start != "linear":
             handle.press("ArrowRight")
             until(page.page, lambda: page.ask("", "len(lloyd.start) == lloyd.k") == "True", "Python hears of the start")
-        page.page.evaluate(LATE, CODE.format(k=k))
+        page.page.evaluate(LATE, [".dcviz-LloydLab", CODE.format(k=k), 1, 3])
         expect(said).to_contain_text(re.compile(f"{k} centroids from {start}: step [1-9]"))
         rest(page.page, 300)  # the key is let go
         expect(said).to_contain_text(f"{k} centroids from {start}: step {page.ask('', 'lloyd.steps')},")
