@@ -91,7 +91,7 @@ from dcviz.classroom import editions
 from dcviz.labkit.base import Lab
 
 for path in editions.sources():
-    if not path.stem.startswith(("00", "01", "02", "03", "04", "05", "06", "07", "08", "10", "11")):
+    if not path.stem.startswith(("00", "01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11")):
         continue
     with notebook_shell() as shell:
         for kind, text, _ in editions.cells_of(path.read_text("utf-8"), "student"):
@@ -113,7 +113,7 @@ assert "torch" not in sys.modules
 def test_first_labs_are_on_the_page_before_torch_is_imported(tmp_path):
     """The import takes longer than all the rest; a number that needs it, such as the error of a net, waits for it.
 
-    Chapters whose first lab shows what a net does here and now need it: 09 and 12.
+    Chapters whose first lab shows what a net does here and now need it: 12.
     """
     folders = os.pathsep.join([str(ROOT), str(Path(notebook_shell.__file__).parent)])
     env = {**os.environ, "PYTHONPATH": folders, "IPYTHONDIR": str(tmp_path)}

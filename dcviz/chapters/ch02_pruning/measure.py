@@ -3,7 +3,6 @@
 import copy
 
 import numpy as np
-import pandas as pd
 
 from dcviz import archive
 from dcviz.errors import NetError
@@ -12,6 +11,9 @@ from dcviz.ideas import pruning
 from dcviz.nets import datasets, models, training
 from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import recipes, retraining, sensitivity, shipped
+from dcviz.without_torch import Later
+
+pd = Later("pandas")
 
 METHODS = {
     "one cut": {"cuts": 1},

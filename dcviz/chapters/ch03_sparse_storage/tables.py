@@ -1,10 +1,12 @@
 """Tables of chapters 01 and 03: what is quoted from the paper and what is computed here, in separate columns."""
 
 import numpy as np
-import pandas as pd
 
 from dcviz.evidence import budgets, memories, paper, recordings
 from dcviz.ideas import pruning, relative_index, sparse_formats
+from dcviz.without_torch import Later
+
+pd = Later("pandas")
 
 PAPER, HERE = "paper (quoted)", "this workbook (computed now)"
 FIVE_BITS = 5  # what the paper's Tables 2 and 3 use in every layer

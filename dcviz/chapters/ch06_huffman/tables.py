@@ -4,7 +4,6 @@ import functools
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
 from dcviz import archive
 from dcviz.archive import coders
@@ -12,6 +11,9 @@ from dcviz.evidence import paper
 from dcviz.ideas import huffman
 from dcviz.ideas.entropy import entropy, histogram, mean_length
 from dcviz.pipeline import as_after, shipped
+from dcviz.without_torch import Later
+
+pd = Later("pandas")
 
 PAPER, HERE = "paper (quoted)", "this workbook (computed now)"
 DIGITISED = "paper (read off Figure 5)"

@@ -1,13 +1,14 @@
 """The paper's tables beside our own numbers: what is quoted and what is measured stand in separate columns."""
 
-import pandas as pd
-
 from dcviz import archive
 from dcviz.evidence import paper, recordings
 from dcviz.labkit.markup import drawn
 from dcviz.labkit.prediction import Prediction
 from dcviz.nets import models
 from dcviz.pipeline import shipped
+from dcviz.without_torch import Later
+
+pd = Later("pandas")
 
 PAPER, OURS = "paper (quoted)", "this workbook (measured now)"
 ASKED = {("lenet-300-100", "fc1"): ("ch06-mean-length", "asked in 06")}

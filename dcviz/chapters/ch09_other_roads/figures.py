@@ -6,6 +6,8 @@ from matplotlib.ticker import FixedLocator, NullFormatter
 from dcviz.evidence.memories import size_text
 from dcviz.labkit import theme
 
+CRITERIA = ("taylor", "magnitude", "random")
+"""How ``taylor`` ranks channels: by the loss; by the l2 norm of their weights; by chance."""
 _ERRORS = (0.5, 1, 2, 3, 5, 10, 20, 50, 90)  # percent
 
 

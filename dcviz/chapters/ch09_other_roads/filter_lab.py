@@ -5,7 +5,6 @@ import itertools
 
 import ipywidgets as widgets
 import numpy as np
-import torch
 import traitlets
 
 from dcviz import archive, pipeline
@@ -28,7 +27,7 @@ class FilterLab(Lab):
         FilterLab()
         FilterLab(layer="conv2", criterion="magnitude", gone=25)
 
-    State: ``layer``; ``criterion`` of ``taylor.CRITERIA``; ``gone``, how many filters are removed; ``digit`` and
+    State: ``layer``; ``criterion`` of ``figures.CRITERIA``; ``gone``, how many filters are removed; ``digit`` and
     ``show``, what the pictures show: each filter's answer to a digit, or its weights.
     ``net`` is the smaller net; ``errors`` and ``retrained`` {(layer, criterion, gone): percent} on 400 held-out digits.
     """
@@ -37,7 +36,7 @@ class FilterLab(Lab):
     state_names = ("layer", "criterion", "gone", "digit", "show")
 
     layer = traitlets.Enum(tuple(LAYERS), "conv1")
-    criterion = traitlets.Enum(taylor.CRITERIA, "taylor")
+    criterion = traitlets.Enum(figures.CRITERIA, "taylor")
     gone = traitlets.Int(6, min=0, max=49)
     digit = traitlets.Int(3, min=0, max=9)
     show = traitlets.Enum(SHOWS, SHOWS[0])
@@ -100,9 +99,9 @@ class FilterLab(Lab):
     def best(self, layer):
         """The criterion with the lowest geometric mean error over the sweep's counts of a layer, or None before it."""
         counts = self._counts(layer)[1:]  # with none gone all are equal
-        if not self.errors.keys() >= set(itertools.product([layer], taylor.CRITERIA, counts)):
+        if not self.errors.keys() >= set(itertools.product([layer], figures.CRITERIA, counts)):
             return None
-        mean = {c: np.mean([np.log(self.errors[layer, c, g][1] + 0.1) for g in counts]) for c in taylor.CRITERIA}
+        mean = {c: np.mean([np.log(self.errors[layer, c, g][1] + 0.1) for g in counts]) for c in figures.CRITERIA}
         return min(mean, key=mean.get)
 
     def _counts(self, layer):
@@ -117,7 +116,7 @@ class FilterLab(Lab):
         self.gone_slider = labelled_slider("filters that go", self.gone, 0, self.filters - 1, width="380px")
         controls = {
             "layer": widgets.Dropdown(options=list(LAYERS), description="layer", **choose),
-            "criterion": widgets.Dropdown(options=taylor.CRITERIA, description="criterion", **choose),
+            "criterion": widgets.Dropdown(options=figures.CRITERIA, description="criterion", **choose),
             "show": widgets.Dropdown(options=SHOWS, description="pictures show", **choose),
             "digit": widgets.Dropdown(options=list(range(10)), description="digit", **choose),
             "gone": self.gone_slider,
@@ -144,7 +143,7 @@ class FilterLab(Lab):
         image = figures.signed_image(left, figures.mosaic(pictures, LAYERS[self.layer]))
         left.set_title("lowest score first", fontsize=theme.FONT)
         cross = figures.struck_out(left)
-        lines = figures.error_against_work(right, taylor.CRITERIA, self.dense_error)
+        lines = figures.error_against_work(right, figures.CRITERIA, self.dense_error)
         (dot,) = right.plot([], [], "o", color=theme.role("accent").colour, markersize=15, fillstyle="none", mew=3)
         (star,) = right.plot([], [], **theme.line_style("retrained", linestyle="", markersize=13))
         return image, cross, lines, dot, star
@@ -167,6 +166,8 @@ class FilterLab(Lab):
         if self.show == "weights":
             return models.weight_layers(self.dense)[self.layer].weight.detach().sum(1).numpy()
         place = int(np.flatnonzero(self.test.labels == self.digit)[0])
+        import torch
+
         with torch.no_grad():
             x = self.dense.conv1(training.to_input(self.test.images[place][None]))
             if self.layer == "conv2":
@@ -228,10 +229,10 @@ class FilterLab(Lab):
         layer, dense = self.layer, copy.deepcopy(self.dense)  # hooks of its own: the reader's moves score filters, too
         counts = self._counts(layer)
         ranked_on, found = self.train.take(slice(0, RANKED_ON)), {}
-        for i, criterion in enumerate(taylor.CRITERIA):
+        for i, criterion in enumerate(figures.CRITERIA):
             order = np.argsort(taylor.scores(dense, ranked_on, criterion, [layer])[layer], kind="stable")
             for j, gone in enumerate(counts):
-                progress((i + j / len(counts)) / len(taylor.CRITERIA), criterion)
+                progress((i + j / len(counts)) / len(figures.CRITERIA), criterion)
                 net = taylor.remove(dense, {layer: np.sort(order[gone:])})
                 found[layer, criterion, gone] = self.work_left(net), training.error_percent(net, self.test)
         return self.errors, found

@@ -4,17 +4,18 @@ import ipywidgets as widgets
 import numpy as np
 import traitlets
 
-from dcviz import archive, pipeline
+from dcviz import archive
+from dcviz.archive import Layer, StoredNet
 from dcviz.chapters.ch09_other_roads import figures, svd
 from dcviz.errors import NetError
 from dcviz.labkit import theme
 from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, labelled_slider, row
-from dcviz.nets import datasets, training
+from dcviz.nets import datasets, dense_files, products, training
 from dcviz.nets.schedules import Schedule
 from dcviz.pipeline import shipped
 
 TUNE = Schedule(epochs=3, lr=1e-3)
-LAYERS = ("fc1", "fc2")
+NET, LAYERS = "lenet-300-100", ("fc1", "fc2")
 RANKS = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 100, 150, 217)
 """Where a sweep measures, as far as the layer has so many."""
 SHOWN = 8  # neurons whose weights are shown as pictures
@@ -40,10 +41,10 @@ class RankLab(Lab):
     def __init__(self, layer="fc1", rank=20, **more):
         if layer not in LAYERS:
             raise NetError(f"no layer {layer!r} to cut; there are {', '.join(LAYERS)}")
-        self.dense = shipped.dense("lenet-300-100")
-        self.layers = {name: svd.LowRank(self.dense, name) for name in LAYERS}
+        self.parameters = dense_files.state(NET)
+        self.layers = {name: svd.Decomposed(self.parameters[f"{name}.weight"]) for name in LAYERS}
         self.test = datasets.digits().test
-        self.dense_error = training.error_percent(self.dense, self.test)
+        self.dense_error = products.error_percent(self.parameters, self.test)
         self.errors, self.tuned, self._drawn = {}, {}, layer
         if isinstance(rank, int):
             rank = min(rank, *self.layers[layer].shape)
@@ -61,8 +62,12 @@ class RankLab(Lab):
         """Error with this layer cut to this rank, nothing retrained."""
         key = self.layer, self.rank
         if key not in self.errors:
-            self.errors[key] = training.error_percent(self.low.cut(self.rank), self.test)
+            self.errors[key] = self._error(self.rank)
         return self.errors[key]
+
+    def _error(self, rank):
+        cut = {f"{self.layer}.weight": self.low.matrix(rank)}
+        return products.error_percent(self.parameters | cut, self.test)
 
     @property
     def break_even(self):
@@ -178,13 +183,20 @@ class RankLab(Lab):
 
     def stored(self):
         """The net with this layer at this rank, as its file holds it."""
-        return pipeline.stored_net(self.low.cut(self.rank))
+        parts, (second, first) = [], self.low.factors(self.rank)
+        for name, weight in dense_files.weights(NET).items():
+            bias = self.parameters[f"{name}.bias"]
+            if name == self.layer:
+                parts += [Layer(f"{name}.0", first), Layer(f"{name}.1", second, bias)]
+            else:
+                parts.append(Layer(name, weight, bias))
+        return StoredNet(NET, tuple(parts))
 
     def sweep(self, ranks=RANKS):
         """Measure the error at these ranks of the layer; returns the lab, so that a cell can show it."""
         for rank in ranks:
             if rank <= min(self.low.shape):
-                self.errors[self.layer, rank] = training.error_percent(self.low.cut(rank), self.test)
+                self.errors[self.layer, rank] = self._error(rank)
         self.react()
         return self
 
@@ -196,7 +208,8 @@ class RankLab(Lab):
     def _tune(self, progress):
         data = datasets.digits()
         with LOCK:
-            key, net = (self.layer, self.rank), self.low.cut(self.rank)
+            key = self.layer, self.rank
+        net = svd.factorise(shipped.dense(NET), dict([key]))
         training.fit(net, data.train, TUNE, report=lambda done, steps, loss: progress(done / steps, "fine-tuning"))
         return key, training.error_percent(net, data.test)
 

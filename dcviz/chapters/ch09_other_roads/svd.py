@@ -6,8 +6,6 @@ fine-tuning moves both factors on.
 """
 
 import numpy as np
-import torch
-from torch import nn
 
 from dcviz.chapters.ch09_other_roads import rebuild
 from dcviz.errors import NetError, RecipeError
@@ -16,7 +14,7 @@ from dcviz.nets import models
 
 def spectrum(weight):
     """Singular values of a matrix (n, m), largest first -> float array (min(n, m),)."""
-    return torch.linalg.svdvals(_matrix(weight)).numpy()
+    return np.linalg.svd(_matrix(weight), compute_uv=False)
 
 
 def factors(weight, rank):
@@ -30,9 +28,7 @@ def factors(weight, rank):
         raise RecipeError(
             f"the rank of a {matrix.shape[0]} x {matrix.shape[1]} matrix is 1 to {min(matrix.shape)}, not {rank}"
         )
-    u, s, v = torch.linalg.svd(matrix, full_matrices=False)
-    root = s[:rank].sqrt()
-    return (u[:, :rank] * root).float().numpy(), (root[:, None] * v[:rank]).float().numpy()
+    return Decomposed(matrix).factors(rank)
 
 
 def relative_error(singular_values, rank):
@@ -51,30 +47,41 @@ def break_even(n, m):
     return max((n * m - 1) // (n + m), 0)
 
 
-class LowRank:
-    """One fully connected layer of a net, decomposed once; every rank of it is then a slice.
+class Decomposed:
+    """A matrix (n, m), decomposed once; every rank of it is then a slice. NetError for other shapes."""
 
-    NetError for a layer that the net lacks or that is a convolution.
-    """
-
-    def __init__(self, net, layer):
-        known = models.weight_layers(net)
-        if not isinstance(known.get(layer), nn.Linear):
-            linear = [name for name, module in known.items() if isinstance(module, nn.Linear)]
-            raise NetError(f"{layer!r} is no fully connected layer of the net; those are {', '.join(linear)}")
-        self.net, self.layer, self.module = net, layer, known[layer]
-        self.shape = tuple(self.module.weight.shape)
-        self.spectrum = spectrum(self.module.weight)
-        self._second, self._first = factors(self.module.weight, min(self.shape))
+    def __init__(self, weight):
+        matrix = _matrix(weight)
+        self.shape = matrix.shape
+        u, self.spectrum, v = np.linalg.svd(matrix, full_matrices=False)
+        root = np.sqrt(self.spectrum)
+        self._second, self._first = (u * root).astype(np.float32), (root[:, None] * v).astype(np.float32)
 
     def factors(self, rank):
         """float32 second (n, d), first (d, m), as the function ``factors``."""
         return self._second[:, :rank], self._first[:rank]
 
     def matrix(self, rank):
-        """The layer's weights at that rank: (n, m)."""
+        """The matrix at that rank: (n, m)."""
         second, first = self.factors(rank)
         return second @ first
+
+
+class LowRank(Decomposed):
+    """One fully connected layer of a torch net, decomposed, and the nets that it makes.
+
+    NetError for a layer that the net lacks or that is a convolution.
+    """
+
+    def __init__(self, net, layer):
+        from torch import nn
+
+        known = models.weight_layers(net)
+        if not isinstance(known.get(layer), nn.Linear):
+            linear = [name for name, module in known.items() if isinstance(module, nn.Linear)]
+            raise NetError(f"{layer!r} is no fully connected layer of the net; those are {', '.join(linear)}")
+        self.net, self.layer, self.module = net, layer, known[layer]
+        super().__init__(self.module.weight)
 
     def split(self, rank):
         """The layer as two layers in a row, with its bias; RecipeError unless 1 <= rank <= min(n, m)."""
@@ -93,7 +100,7 @@ def factorise(net, ranks):
 
 
 def _matrix(weight):
-    matrix = torch.as_tensor(weight).detach().double()
-    if matrix.dim() != 2 or not matrix.numel():
-        raise NetError(f"only a matrix has singular values, not weights of shape {tuple(matrix.shape)}")
+    matrix = np.asarray(weight.detach() if hasattr(weight, "detach") else weight, np.float64)
+    if matrix.ndim != 2 or not matrix.size:
+        raise NetError(f"only a matrix has singular values, not weights of shape {matrix.shape}")
     return matrix

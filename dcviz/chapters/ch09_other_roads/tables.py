@@ -3,11 +3,13 @@
 import re
 
 import numpy as np
-import pandas as pd
 
 from dcviz.chapters.ch09_other_roads import comparison
 from dcviz.evidence import paper
 from dcviz.nets import models
+from dcviz.without_torch import Later
+
+pd = Later("pandas")
 
 PAPER, RECORDED = "paper, AlexNet (quoted)", "LeNet-300-100 (recorded)"
 

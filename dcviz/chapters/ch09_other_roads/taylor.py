@@ -14,11 +14,9 @@ import torch
 from torch.nn import functional as F
 
 from dcviz.chapters.ch09_other_roads import rebuild
+from dcviz.chapters.ch09_other_roads.figures import CRITERIA
 from dcviz.errors import NetError, RecipeError
 from dcviz.nets import models, training
-
-CRITERIA = ("taylor", "magnitude", "random")
-"""How channels are ranked: as above; by the l2 norm of their weights; by chance."""
 
 
 def channel_scores(activation, gradient):

@@ -1,7 +1,6 @@
 """Chapter 12's tables: coders on bfloat16 bytes, pruning and sharing in every way, files, times, quoted results."""
 
 import numpy as np
-import pandas as pd
 import torch
 
 from dcviz import archive
@@ -10,6 +9,9 @@ from dcviz.chapters.ch12_today import roofline, scores, sharing
 from dcviz.labkit.markup import signed
 from dcviz.nets import datasets, training
 from dcviz.pipeline import shipped
+from dcviz.without_torch import Later
+
+pd = Later("pandas")
 
 RECORDED, NOW, QUOTED = "recorded", "measured now", "quoted"
 WANDA = "Sun and others, arXiv:2306.11695 (not yet compared with a copy at hand)"

@@ -12,6 +12,7 @@ from dcviz.labkit.base import plain
 from dcviz.labs import FilterLab, RankLab, TemperatureLab
 from dcviz.nets import datasets, models, training
 from dcviz.nets.schedules import Schedule
+from dcviz.pipeline import shipped
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +23,7 @@ def _one_thread():
 def test_rank_lab_shows_the_cut_the_file_and_the_error():
     lab = RankLab(rank=30)
     lab.rank = 12
-    net = svd.factorise(lab.dense, {"fc1": 12})
+    net = svd.factorise(shipped.dense("lenet-300-100"), {"fc1": 12})
     error = training.error_percent(net, datasets.digits().test)
     text = plain(lab.caption.value)
     assert lab.error_percent == error
