@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dcviz.errors import DataError
+from dcviz.errors import DataError, NetError
 from dcviz.files import DATA, atomic_write, read, read_json
 
 FOLDER = DATA / "austen"
@@ -134,6 +134,19 @@ def learn_pieces(text, size):
                 places.setdefault(pair, set()).add(number)
         del counts[best]
     return Pieces(characters, merges)
+
+
+def choosing_text(characters=12_000):
+    """The beginning of the held-out text that choices are made on."""
+    return novels().choosing[:characters]
+
+
+def windows(places, context):
+    """A long row of places -> inputs and targets (n, context), one after the other; a rest too short is left out."""
+    count = (len(places) - 1) // context
+    if count < 1:
+        raise NetError(f"a text of {len(places)} pieces is shorter than the {context} that the model reads at once")
+    return (places[first : first + count * context].reshape(count, context) for first in (0, 1))
 
 
 @functools.cache

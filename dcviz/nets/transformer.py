@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from dcviz.errors import NetError
 from dcviz.files import MODELS
-from dcviz.nets.novels import novels, pieces
+from dcviz.nets.novels import choosing_text as choosing_text, novels, pieces, windows as novels_windows
 
 
 def normalised(x):
@@ -102,12 +102,9 @@ def language_model():
 
 
 def windows(places, context):
-    """A long row of places -> inputs and targets (n, context), one after the other; a rest too short is left out."""
-    count = (len(places) - 1) // context
-    if count < 1:
-        raise NetError(f"a text of {len(places)} pieces is shorter than the {context} that the model reads at once")
-    places = torch.as_tensor(places[: count * context + 1])
-    return places[:-1].reshape(count, context), places[1:].reshape(count, context)
+    """``novels.windows`` as tensors."""
+    inputs, targets = novels_windows(places, context)
+    return torch.as_tensor(inputs), torch.as_tensor(targets)
 
 
 @torch.no_grad()
@@ -139,11 +136,6 @@ def write(net, prompt, count=60, seed=0, temperature=0.8):
             place = torch.multinomial((logits / temperature).softmax(0), 1, generator=generator)
         places = torch.cat([places, place])
     return pieces().decode(places.tolist())
-
-
-def choosing_text(characters=12_000):
-    """The beginning of the held-out text that choices are made on."""
-    return novels().choosing[:characters]
 
 
 @functools.cache

@@ -19,7 +19,6 @@
 import lzma
 
 import numpy as np
-import torch
 
 from dcviz import archive
 from dcviz.chapters.ch08_speed_and_energy import timing
@@ -30,10 +29,7 @@ from dcviz.evidence import recordings
 from dcviz.files import MODELS
 from dcviz.ideas import huffman
 from dcviz.labs import BitsLab, Prediction, TokenLab, WandaLab
-from dcviz.nets import novels, transformer
-from dcviz.pipeline import shipped
-
-torch.set_num_threads(1)
+from dcviz.nets import dense_files, novels, products, transformer
 
 # %% [markdown] tags=["slide"]
 # ## 1 · A language model that fits in your hand
@@ -48,14 +44,14 @@ torch.set_num_threads(1)
 # connected layer: six blocks of six matrices each, and a table of 1,024 pieces of words.
 
 # %% tags=["subslide"]
-net = transformer.language_model()
-for name, module in list(net.named_modules()):
-    if isinstance(module, torch.nn.Linear) and ("blocks.0" in name or name == "head"):
-        print(f"{name:16}{str(tuple(module.weight.shape)):>12}")
+model = products.language_model()
+for key, weight in model.items():
+    if key.startswith(("blocks.0", "head")):
+        print(f"{key.removesuffix('.weight'):16}{str(weight.shape):>12}")
 print(f"six blocks and head: {measure.weights():,} weights, {(MODELS / 'austen.safetensors').stat().st_size:,} bytes in bfloat16")
 
 # %% tags=["nbval-ignore-output"]
-print(transformer.write(net, "Her sister had", 70, temperature=0.6))
+print(products.write(model, "Her sister had", 70, temperature=0.6))
 
 # %% [markdown] tags=["subslide"]
 # It has learnt spelling, grammar for half a sentence, and manners; it has nothing to say. How good is it? It gives odds
@@ -65,9 +61,9 @@ print(transformer.write(net, "Her sister had", 70, temperature=0.6))
 # once, at the end.
 
 # %%
-text = transformer.choosing_text()
+text = novels.choosing_text()
 packed = 8 * len(lzma.compress(novels.novels().choosing.encode(), preset=9)) / len(novels.novels().choosing)
-print(f"bits a character of an unseen novel: as it is 8, xz {packed:.2f}, the model {transformer.bits_per_character(net, text):.2f}")
+print(f"bits a character of an unseen novel: as it is 8, xz {packed:.2f}, the model {products.bits_per_character(model, text):.2f}")
 
 # %% [markdown] tags=["subslide"]
 # Prediction and compression are the same thing. (The model itself would have to be sent along, too. How long must a
@@ -98,8 +94,7 @@ def my_split(bits):
 check.split(my_split)
 
 # %% tags=["subslide", "question", "setup"]
-arrays = [weight.detach().numpy() for weight in net.parameters()]
-bits = np.concatenate([bfloat16.patterns(array) for array in arrays])
+bits = np.concatenate([bfloat16.patterns(weight) for weight in model.values()])
 exponent = Prediction(
     "Eight bits of exponent: how many are they worth, by Shannon's entropy, in the weights of our model?",
     low=0.5, high=8.0, unit="bits", key="ch12-exponent",
@@ -148,9 +143,7 @@ exponent.then(lambda: tables.compressors(bits))
 exponent.then(answers.exponent)
 
 # %%
-parameters = shipped.dense("lenet-300-100").named_parameters()
-lenet = [bfloat16.patterns(w.detach().bfloat16().float().numpy()) for name, w in parameters if name.endswith("weight")]
-lenet = np.concatenate(lenet)
+lenet = np.concatenate([bfloat16.nearest(weight) for weight in dense_files.weights("lenet-300-100").values()])
 exponent.then(lambda: print({part: round(worth, 2) for part, worth in bfloat16.entropies(lenet).items()}))
 
 # %% [markdown] tags=["subslide"]
@@ -481,6 +474,10 @@ gain.then(lambda: tables.formats(7, speed))
 # file, read it back, measure. Now, with half of the weights and 4 bits:
 
 # %% tags=["nbval-ignore-output"]
+import torch
+
+torch.set_num_threads(1)
+net = transformer.language_model()
 grams, felt = measure.calibrated()
 pruned = together.pruned(net, 0.5, "corrected", grams)
 stored = together.three_steps(pruned, 4, felt)

@@ -27,6 +27,12 @@ def patterns(weights):
     return (bits >> 16).astype(np.uint16)
 
 
+def nearest(weights):
+    """The 16 bits of the bfloat16 nearest to each weight, of two the even one: finite floats -> uint16 (n,)."""
+    bits = np.ascontiguousarray(weights, np.float32).ravel().view(np.uint32)
+    return (bits + 0x7FFF + (bits >> 16 & 1) >> 16).astype(np.uint16)
+
+
 def split(bits):
     """{"sign", "exponent", "mantissa": uint8 (n,)} of bit patterns uint16 (n,)."""
     bits = np.asarray(bits, np.uint16)

@@ -10,6 +10,7 @@ from dcviz.files import MODELS
 from dcviz.labkit import theme
 from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, row, words
 from dcviz.labkit.markup import coded, signed
+from dcviz.nets import transformer
 
 NAMES = {"layer": "layer", "row": "output", "64": "64 neighbours", "32": "32 neighbours"}
 """{group: who shares a table, in words}."""
@@ -99,7 +100,7 @@ class BitsLab(Lab):
             state = self.state()
         bits, method, group, apart, huffman, begin = state.values()
         progress(0.05, "opening the model")
-        net = measure.language_model()
+        net = transformer.language_model()
         felt = measure.calibrated()[1] if method == "k-means, weighted" else None
         size = group if group in ("layer", "row") else int(group)
 
@@ -110,8 +111,8 @@ class BitsLab(Lab):
         data = archive.dumps(sharing.stored("austen", shared, huffman))
         progress(0.7, "reading and writing")
         back = together.opened(archive.loads(data), net)
-        error = measure.bits_per_character(back, measure.choosing_text())
-        return state, (len(data), error, measure.write(back, begin, measure.PIECES))
+        error = transformer.bits_per_character(back, transformer.choosing_text())
+        return state, (len(data), error, transformer.write(back, begin, measure.PIECES))
 
     def _done(self, outcome):
         self._live_state, self.live = outcome

@@ -6,13 +6,11 @@ Choices are made on the first half of the held-out novel; its second half is ask
 import functools
 import itertools
 
-import torch
-
 from dcviz import archive
 from dcviz.chapters.ch12_today import bfloat16, scores, sharing, together
 from dcviz.files import MODELS
+from dcviz.nets import products, transformer
 from dcviz.nets.novels import novels
-from dcviz.nets.transformer import bits_per_character, calibration, choosing_text, language_model, write
 
 DENSITIES = (0.8, 0.65, 0.5, 0.4, 0.3, 0.2)
 BITS = (8, 4, 3, 2)
@@ -26,26 +24,35 @@ PIECES = 30
 @functools.cache
 def calibrated():
     """(x^T x of every layer's inputs, squared gradients of every weight) on 64 windows of the training text."""
-    inputs, targets = calibration()
-    net = language_model()
+    inputs, targets = transformer.calibration()
+    net = transformer.language_model()
     felt = scores.squared_gradients(net, [(x[None], y[None]) for x, y in zip(inputs, targets, strict=True)])
     return scores.grams(net, inputs), felt
 
 
 def weights():
     """How many weights the language model has."""
-    return sum(weight.numel() for weight in language_model().parameters())
+    return sum(weight.size for weight in products.language_model().values())
+
+
+def _alone():
+    import torch
+
+    torch.set_num_threads(1)
 
 
 def judged(net):
     """{"bits_per_character", "sentence"} of a net: its error on the text to choose by, and what it writes."""
-    return {"bits_per_character": bits_per_character(net, choosing_text()), "sentence": write(net, PROMPT, PIECES)}
+    return {
+        "bits_per_character": transformer.bits_per_character(net, transformer.choosing_text()),
+        "sentence": transformer.write(net, PROMPT, PIECES),
+    }
 
 
 def pruning():
     """The blocks pruned at once in every way: rows way, pattern, density, bits_per_character, sentence."""
-    torch.set_num_threads(1)
-    net, (grams, _) = language_model(), calibrated()
+    _alone()
+    net, (grams, _) = transformer.language_model(), calibrated()
     rows = [{"way": "none", "pattern": "free", "density": 1.0, **judged(net)}]
     for way, density in itertools.product(scores.WAYS, DENSITIES):
         found = together.pruned(net, density, way, grams)
@@ -61,8 +68,8 @@ def share():
 
     bytes: the file with codes of fixed length; coded_bytes: with Huffman codes.
     """
-    torch.set_num_threads(1)
-    net, (_, felt) = language_model(), calibrated()
+    _alone()
+    net, (_, felt) = transformer.language_model(), calibrated()
     rows = []
     for bits, (method, group), apart in itertools.product(BITS, SHARED, (0.0, APART)):
         if apart and (group != "layer" or bits == 8):
@@ -81,8 +88,8 @@ def files():
 
     reported: bits a character on the beginning of the held-out novel's second half, 40,000 characters.
     """
-    torch.set_num_threads(1)
-    net, (grams, felt) = language_model(), calibrated()
+    _alone()
+    net, (grams, felt) = transformer.language_model(), calibrated()
     exact = bfloat16.stored("austen", {key: weight.detach().numpy() for key, weight in net.named_parameters()})
     rows = [
         _row("bfloat16", (MODELS / "austen.safetensors").stat().st_size, net),
@@ -118,6 +125,6 @@ def _filed(name, stored, net):
 
 def _row(name, size, net):
     row = {"name": name, "bytes": size, **judged(net)}
-    row["reported"] = bits_per_character(net, novels().reporting[:40_000])
+    row["reported"] = transformer.bits_per_character(net, novels().reporting[:40_000])
     print(row, flush=True)
     return row

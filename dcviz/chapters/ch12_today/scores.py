@@ -8,9 +8,6 @@ A layer multiplies inputs x (columns) with weights w (rows, columns). Magnitude 
 import copy
 
 import numpy as np
-import torch
-from torch import nn
-from torch.nn import functional as F
 
 from dcviz.errors import RecipeError
 from dcviz.ideas.pruning import mask_from_density
@@ -26,7 +23,9 @@ def grams(net, inputs, layers=None):
 
     The diagonal holds the squared norms that Wanda needs. layers: names, or None for all.
     """
-    linear = {name: module for name, module in net.named_modules() if isinstance(module, nn.Linear)}
+    import torch
+
+    linear = {name: module for name, module in net.named_modules() if isinstance(module, torch.nn.Linear)}
     wanted, found = {name: linear[name] for name in linear if layers is None or name in layers}, {}
 
     def keep(name, given):
@@ -48,11 +47,13 @@ def squared_gradients(net, batches):
 
     batches: [(inputs, targets)]; the loss is the cross-entropy of the net's last axis.
     """
+    from torch import nn
+
     total = {name: 0.0 for name, module in net.named_modules() if isinstance(module, nn.Linear)}
     for inputs, targets in batches:
         net.zero_grad()
         logits = net(inputs)
-        F.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1)).backward()
+        nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1)).backward()
         for name in total:
             total[name] = total[name] + net.get_submodule(name).weight.grad.square()
     net.zero_grad()
@@ -106,15 +107,21 @@ def correct(weight, kept, gram, damp=0.01):
     return moved
 
 
+def pruned(weight, density, way, gram, pattern="free"):
+    """A matrix with the weights that stay, float32, same shape: ``mask``, and ``correct`` where the way says so."""
+    kept = mask(weight, density, way, norms(gram), pattern)
+    return correct(weight, kept, gram) if way == "corrected" else np.where(kept, weight, np.float32(0))
+
+
 def prune(net, density, way, gram, pattern="free"):
     """A pruned copy of a net: the layers of ``gram`` (from ``grams``), all at one density or {layer: density}."""
+    import torch
+
     net = copy.deepcopy(net)
     for name, products in gram.items():
         module = net.get_submodule(name)
-        weight = module.weight.detach().numpy()
         part = density[name] if isinstance(density, dict) else density
-        kept = mask(weight, part, way, norms(products), pattern)
-        new = correct(weight, kept, products) if way == "corrected" else np.where(kept, weight, np.float32(0))
+        new = pruned(module.weight.detach().numpy(), part, way, products, pattern)
         with torch.no_grad():
             module.weight.copy_(torch.from_numpy(new))
     return net

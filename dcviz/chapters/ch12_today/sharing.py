@@ -12,7 +12,6 @@ import copy
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from dcviz.archive import Coding, Layer, StoredNet
 from dcviz.errors import RecipeError
@@ -153,6 +152,8 @@ def share_net(net, bits, method="k-means", group="layer", importance=None, apart
 
     report(done, total) is called before each layer, and may raise.
     """
+    import torch
+
     layers = {name: module for name, module in net.named_modules() if isinstance(module, torch.nn.Linear)}
     shared = {}
     for name, module in layers.items():
@@ -164,6 +165,8 @@ def share_net(net, bits, method="k-means", group="layer", importance=None, apart
 
 def with_values(net, values):
     """A copy of a net whose Linear layers hold {layer: float array} in place of their weights."""
+    import torch
+
     net = copy.deepcopy(net)
     with torch.no_grad():
         for name, value in values.items():

@@ -1,13 +1,12 @@
 """Chapter 12's tables: coders on bfloat16 bytes, pruning and sharing in every way, files, times, quoted results."""
 
 import numpy as np
-import torch
 
 from dcviz import archive
 from dcviz.archive import Lossless, StoredNet, coders
 from dcviz.chapters.ch12_today import roofline, scores, sharing
 from dcviz.labkit.markup import signed
-from dcviz.nets import datasets, training
+from dcviz.nets import datasets, dense_files, products, training
 from dcviz.pipeline import shipped
 from dcviz.without_torch import Later
 
@@ -16,6 +15,8 @@ pd = Later("pandas")
 RECORDED, NOW, QUOTED = "recorded", "measured now", "quoted"
 WANDA = "Sun and others, arXiv:2306.11695 (not yet compared with a copy at hand)"
 """Where the numbers of ``LLAMA`` are printed: LLaMA-7B, perplexity on WikiText."""
+MEASURED_WITH = 500
+"""Pictures of digits that LeNet-300-100's weights are measured with."""
 LLAMA = {"not pruned": (5.68, 5.68), "magnitude": (17.29, 42.13), "SparseGPT": (7.22, 11.00), "Wanda": (7.26, 11.53)}
 """{method: (perplexity at 50% kept, at 2:4)}."""
 
@@ -42,27 +43,26 @@ def compressors(bits):
     )
 
 
-def _lenet():
-    """LeNet-300-100, and 500 pictures of digits and their labels to measure its weights with."""
-    digits = datasets.digits().train.take(slice(0, 500))
-    targets = torch.as_tensor(np.array(digits.labels, np.int64))
-    return shipped.dense("lenet-300-100"), training.to_input(digits.images), targets
-
-
 def lenet_pruned(kept=0.08):
     """Error of LeNet-300-100 with fc1 and fc2 cut at once, on 1,000 held-out digits, measured now: a DataFrame."""
-    net, pictures, _ = _lenet()
-    grams = scores.grams(net, pictures, ("fc1", "fc2"))
-    table = {"not pruned": training.error_percent(net, datasets.digits().test)}
+    net, digits, seen = dense_files.state("lenet-300-100"), datasets.digits(), {}
+    products.logits(net, digits.train.images[:MEASURED_WITH], seen)
+    table = {"not pruned": products.error_percent(net, digits.test)}
     for way in scores.WAYS:
-        found = scores.prune(net, kept, way, grams)
-        table[way] = training.error_percent(found, datasets.digits().test)
+        cut = {
+            f"{name}.weight": scores.pruned(net[f"{name}.weight"], kept, way, seen[name].T @ seen[name])
+            for name in ("fc1", "fc2")
+        }
+        table[way] = products.error_percent(net | cut, digits.test)
     return pd.DataFrame({(NOW, "error %"): {name: f"{error:.1f}" for name, error in table.items()}})
 
 
 def lenet_shared(bits=(1, 2, 3)):
     """Error of LeNet-300-100 with one codebook a layer, plain and weighted, measured now: a DataFrame."""
-    net, pictures, targets = _lenet()
+    import torch
+
+    net, digits = shipped.dense("lenet-300-100"), datasets.digits().train.take(slice(0, MEASURED_WITH))
+    pictures, targets = training.to_input(digits.images), torch.as_tensor(np.array(digits.labels, np.int64))
     felt = scores.squared_gradients(net, list(zip(pictures.split(1), targets.split(1), strict=True)))
     table = {}
     for method in ("k-means", "k-means, weighted"):

@@ -16,6 +16,13 @@ def test_parts_are_those_of_torchs_bfloat16():
     assert np.array_equal(values, weights.double().numpy())
 
 
+def test_the_nearest_is_torchs():
+    weights = torch.cat(
+        [torch.randn(1000, generator=torch.Generator().manual_seed(0)), torch.tensor([1 + 2**-8, -3.0])]
+    )
+    assert np.array_equal(bfloat16.nearest(weights.numpy()), bfloat16.patterns(weights.bfloat16().float().numpy()))
+
+
 def test_weights_that_are_no_bfloat16_are_refused():
     for weight in (0.1, np.nan, np.inf):
         with pytest.raises(WeightError, match="not finite bfloat16"):

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from dcviz.chapters.ch12_today import scores
+from dcviz.chapters.ch12_today import scores, tables
 from dcviz.errors import RecipeError
+from dcviz.nets import datasets, training
+from dcviz.pipeline import shipped
 
 
 class Net(torch.nn.Module):
@@ -115,3 +117,11 @@ def test_pruning_changes_a_copy_and_only_the_layers_asked_for(net, inputs):
     assert torch.equal(found.second.weight, net.second.weight)
     cut = scores.prune(net, 0.25, "Wanda, each output", grams).first.weight.detach().numpy()
     assert not np.signbit(cut[cut == 0]).any()  # a file would store -0.0 as a weight
+
+
+def test_the_table_of_the_pruned_lenet_is_that_of_the_torch_nets():
+    net, digits = shipped.dense("lenet-300-100"), datasets.digits()
+    grams = scores.grams(net, training.to_input(digits.train.images[:500]), ("fc1", "fc2"))
+    cut = [net, *(scores.prune(net, 0.08, way, grams) for way in scores.WAYS)]
+    shown = tables.lenet_pruned().iloc[:, 0].astype(float)
+    assert list(shown) == pytest.approx([training.error_percent(one, digits.test) for one in cut], abs=0.16)
