@@ -127,14 +127,15 @@ class CompressedLayer:
 
         Its shape; outputs made ahead, [(address, tensor)]; compiled code; address of numbers; whether threads may
         share; what lies there. Numbers: rows, columns, entries, places of the codebook, addresses of the arrays,
-        whether threads may share, addresses of ``_openmp``.
+        whether threads may share, addresses of ``_openmp`` and of the code that adds a part.
         """
         if not has_numba():
             return ()
         arrays = [getattr(self, name) for name in _KINDS]
         sizes = *self.shape, self.entries.size, self.codebook.size
         shared = self.entries.size >= _SHARED and all(_openmp())
-        numbers = np.array([*sizes, *(array.ctypes.data for array in arrays), shared, *_openmp()], np.int64)
+        addresses = [array.ctypes.data for array in arrays]
+        numbers = np.array([*sizes, *addresses, shared, *_openmp(), _compiled().PARTS], np.int64)
         return self.shape[1:], [], _compiled().vector, numbers.ctypes.data, shared, (numbers, arrays)
 
     def __deepcopy__(self, memo):

@@ -23,12 +23,20 @@ sparse product of 0.6 ms took 20 to 30 on two threads. Ours asks for less and le
 """
 
 import functools
+import hashlib
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, cfunc, njit, types
+from numba import carray, cfunc, config, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from platformdirs import user_cache_path
+
+from dcviz import files
 
 PAD = 8  # a column's last eight entries may be fillers that lead beyond the last row
 _NONE, _ONE, _TWO, _FOUR, _SIX, _EIGHT = np.array([0, 1, 2, 4, 6, 8], np.uint64)
@@ -38,6 +46,48 @@ _AHEAD = 3  # active columns between the one that is asked for and the one that 
 _FILLERS = np.uint64(0x0100_0100_0100_0100)  # times a code: four entries of that code and no zeros before them
 _KEEP = np.array([(1 << 16 * min(max(n - 4, 0), 4)) - 1 for n in range(12)], np.uint64)
 """Which bits of a word of four entries belong to the column: of the last n of eight, words [n + 4] and [n]."""
+
+
+def _kept(compiler, *signature, **options):
+    """A decorator: a function compiled by Numba's ``compiler``, or taken from where an earlier process put it.
+
+    The first product of a process then takes 0.5 s of processor time, not 5. No address may be part of such code. Where
+    there is no ``_folder``, or what lies there cannot be read, the function is compiled anew. ``batch`` is never kept:
+    Numba could not tell its widths from one another.
+    """
+
+    def decorate(function):
+        before = config.CACHE_DIR
+        for _ in range(2):
+            if (folder := _folder()) is None:
+                break
+            try:
+                config.CACHE_DIR = str(folder)
+                return compiler(*signature, cache=True, **options)(function)
+            except Exception:  # damaged, or the disk is full: what is raised may be anything
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                config.CACHE_DIR = before
+        return compiler(*signature, **options)(function)
+
+    return decorate
+
+
+def _folder():
+    """A folder for the code of this version of this file, made if there is none; None if there is no place for it.
+
+    What lies there is run, so nobody else may write to it.
+    """
+    digest = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
+    for place in (files.cache_dir(), user_cache_path("dcviz", appauthor=False)):
+        folder = place / f"kernels-{digest}"
+        with suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            found = folder.stat()
+            mine = not hasattr(os, "getuid") or (found.st_uid == os.getuid() and not found.st_mode & 0o022)
+            if mine and os.access(folder, os.W_OK):
+                return folder
+    return None
 
 
 @intrinsic
@@ -184,11 +234,11 @@ def _add_columns(numbers, active, begin, end, x_address, y_address):
                 row += _ONE
 
 
-@cfunc("void(int64)", boundscheck=False, error_model="numpy")
+@_kept(cfunc, "void(int64)", boundscheck=False, error_model="numpy")
 def _take_parts(address):
     """What a thread does: the parts of a job that no other has taken, each with how long it took."""
     job = carray(_pointer(address), (9,), np.int64)
-    numbers = carray(_pointer(job[1]), (10,), np.int64)
+    numbers = carray(_pointer(job[1]), (11,), np.int64)
     active = carray(_pointer(job[7]), (numbers[1] + _AHEAD,), np.uint32)
     n = job[8]
     for _ in range(2):
@@ -201,13 +251,14 @@ def _take_parts(address):
             job[5 + part] = _now(numbers[9]) - start
 
 
-_PARTS = _take_parts.address
+PARTS = _take_parts.address
+"""Where its code lies in this process."""
 
 
-@njit("int64(int64, int64, int64, int64)", boundscheck=False, error_model="numpy", nogil=True)
+@_kept(njit, "int64(int64, int64, int64, int64)", boundscheck=False, error_model="numpy", nogil=True)
 def _vector(layer, x, y, threads):
     """``vector``."""
-    numbers = carray(_pointer(layer), (10,), np.int64)
+    numbers = carray(_pointer(layer), (11,), np.int64)
     rows, columns, shared = numbers[0], numbers[1], numbers[7]
     active = np.empty(columns + _AHEAD, np.uint32)
     n = _find_active(x, columns, active)
@@ -219,7 +270,7 @@ def _vector(layer, x, y, threads):
         start = _now(numbers[9])
         places = np.int64(rest.ctypes.data), np.int64(active.ctypes.data)
         job = np.array([0, layer, x, y, places[0], 0, 0, places[1], n])
-        _in_parallel(numbers[8], _PARTS, job, threads)
+        _in_parallel(numbers[8], numbers[10], job, threads)
         waited = np.int64(_now(numbers[9]) - start > 4 * min(job[5], job[6]))
     else:
         _add_columns(numbers, active, 0, n // 2, x, y)

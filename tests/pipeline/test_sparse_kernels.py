@@ -3,7 +3,10 @@
 import copy
 import os
 import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from dcviz.ideas import relative_index
 from dcviz.pipeline import sparse_kernels
 
 KERNELS = ["torch", *(["numba"] if sparse_kernels.has_numba() else [])]
+ROOT = Path(__file__).parents[2]
 
 
 def matrix(rows, columns, density, values=(-0.5, 0.25, 1.0), seed=0):
@@ -350,3 +354,42 @@ def test_inputs_without_numbers_are_refused(kernel):
 def test_rows_that_do_not_fit_are_refused(rows, counts, codes):
     with pytest.raises(CodeError):
         sparse_kernels.pack(rows, counts, codes, [0.5], (10, 1))
+
+
+FRESH = """
+import torch
+from dcviz.pipeline import sparse_kernels
+sparse_kernels._SHARED = 1
+torch.set_num_threads(2)
+layer = sparse_kernels.compress(torch.arange(-3.0, 17).reshape(4, 5))
+for _ in range(30):
+    assert sparse_kernels.product(layer, torch.ones(5)).tolist() == [-5, 20, 45, 70]
+from dcviz.pipeline import sparse_kernels_numba
+print(sum(sparse_kernels_numba._vector.stats.cache_hits.values()), sparse_kernels_numba._take_parts.cache_hits)
+"""
+
+
+def in_a_new_process(tmp_path):
+    """(times that ``_vector``, and that ``_take_parts`` was found and not compiled) in a process that multiplies."""
+    places = {"DCVIZ_CACHE": str(tmp_path / "ours"), "XDG_CACHE_HOME": str(tmp_path / "user")}
+    done = subprocess.run(
+        [sys.executable, "-c", FRESH], env=os.environ | places, cwd=ROOT, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return tuple(map(int, done.stdout.split()))
+
+
+@pytest.mark.skipif(not sparse_kernels.has_numba(), reason="without Numba nothing is compiled")
+@pytest.mark.skipif(sys.platform == "win32", reason="the user's place for caches stands in the registry there")
+def test_compiled_code_is_kept_for_the_next_process(tmp_path):
+    """The next one has other addresses. Code that is damaged, or that another may have written, is not run."""
+    (tmp_path / "ours").write_text("no folder: the user's own is taken")
+    assert in_a_new_process(tmp_path) == (0, 0)
+    assert in_a_new_process(tmp_path) == (1, 1)
+    (folder,) = (tmp_path / "user" / "dcviz").iterdir()
+    for file in folder.rglob("*.nb[ic]"):
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    assert in_a_new_process(tmp_path) == (0, 0)
+    assert in_a_new_process(tmp_path) == (1, 1)
+    folder.chmod(0o777)
+    assert in_a_new_process(tmp_path) == (0, 0)
