@@ -118,8 +118,12 @@ class LinkedPicture(Fitted, anywidget.AnyWidget):
         if _is_axis(artist):
             return self._ticks(artist)
         if hasattr(artist, "get_xydata"):  # a Line2D
-            artist.recache()
             return self._points(artist.get_transform().transform(artist.get_xydata()))
+        if hasattr(artist, "get_corners") and not artist.angle:  # a Rectangle, as bars are: films have thousands
+            left, top, wide, high = artist.get_x(), artist.get_y(), artist.get_width(), artist.get_height()
+            right, bottom = left + wide, top + high
+            corners = [[left, top], [right, top], [right, bottom], [left, bottom], [left, top]]
+            return self._points(artist.get_data_transform().transform(corners))
         outline = artist.get_transform().transform_path(artist.get_path())
         return self._points(outline.to_polygons(closed_only=False)[0])
 

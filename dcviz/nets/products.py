@@ -24,23 +24,25 @@ def logits(state, images, inputs=None):
 
     inputs: a dict that gets what the fully connected layers see, {layer: float32 (n, columns)}.
     """
-    x, hidden = images[:, None].astype(np.float32) / 255, False
+    x, hidden = images[None].astype(np.float32) / 255, False  # (channels, n, height, width)
     for name in [key.removesuffix(".weight") for key in state if key.endswith(".weight")]:
         weight, bias = state[f"{name}.weight"], state[f"{name}.bias"]
         if weight.ndim == 4:
-            patches = sliding_window_view(x, weight.shape[2:], (2, 3))  # (n, channels, height, width, 5, 5)
-            x = np.tensordot(patches, weight, ((1, 4, 5), (1, 2, 3))) + bias
-            x = np.maximum(x[:, ::2], x[:, 1::2])
-            x = np.maximum(x[:, :, ::2], x[:, :, 1::2]).transpose(0, 3, 1, 2)
+            size = [side - kernel + 1 for side, kernel in zip(x.shape[2:], weight.shape[2:], strict=True)]
+            moved = sliding_window_view(x, size, (2, 3)).transpose(0, 2, 3, 1, 4, 5)  # (channels, 5, 5, n, ...)
+            x = weight.reshape(len(weight), -1) @ moved.reshape(weight[0].size, -1) + bias[:, None]
+            x = x.reshape(len(weight), -1, *size)
+            x = np.maximum(x[:, :, ::2], x[:, :, 1::2])
+            x = np.maximum(x[..., ::2], x[..., 1::2])
         else:
-            x = np.maximum(x, 0) if hidden else x.reshape(len(x), -1)
+            x = np.maximum(x, 0) if hidden else x.swapaxes(0, 1).reshape(x.shape[1], -1)
             if inputs is not None:
                 inputs[name] = x
             x, hidden = x @ weight.T + bias, True
     return x
 
 
-def predict(state, images, batch_size=250):
+def predict(state, images, batch_size=100):
     """Predicted classes, int64 (n,), of uint8 images (n, 28, 28)."""
     starts = range(0, len(images), batch_size)
     return np.concatenate([logits(state, images[start : start + batch_size]).argmax(1) for start in starts])
