@@ -64,7 +64,7 @@ class CompressedLinear(nn.Module):
             or _is_tracing()
             or _modes()
         ):
-            _refuse(self.training, input)
+            self._refuse(input)
         layer, bias, shape = self.layer, self.bias, input.shape
         if len(shape) < 2:
             y = product(layer, input)
@@ -72,6 +72,28 @@ class CompressedLinear(nn.Module):
             flat = input.reshape(-1 if input.numel() == shape[-1] else (-1, shape[-1]))
             y = product(layer, flat).reshape(*shape[:-1], layer.shape[0])
         return y if bias is None else y + bias
+
+    def _refuse(self, x):
+        """NetError if there is no answer for x, or it would be taken for more than it is.
+
+        Outputs come from compiled code, past all that torch keeps about a tensor: a record of operations would hold
+        them as constants, and a derivative would be zero.
+        """
+        if self.training:
+            why = "the net is in training mode: call net.eval()"
+        elif not isinstance(x, torch.Tensor):
+            why = f"its input is no tensor but {type(x).__name__}: make such layers leaves of your torch.fx.Tracer"
+        elif x.requires_grad and torch.is_grad_enabled():
+            why = "its input wants a gradient"
+        elif any(is_functorch_wrapped_tensor(t) for t in (x, self.bias, self._place) if t is not None):
+            why = "its input, or the layer, is transformed by torch.func (vmap, grad, jvp, ...)"
+        elif forward_ad._current_level >= 0 and forward_ad.unpack_dual(x).tangent is not None:
+            why = "its input has a tangent: a derivative is wanted"
+        elif _is_tracing() or _modes() or type(x).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
+            why = "torch records or watches operations here (trace, export, make_fx, another dispatch mode)"
+        else:
+            return
+        raise NetError(f"a layer that runs compressed only gives answers, and {why}; {_INSTEAD}")
 
     def _apply(self, fn, recurse=True):
         def moved(tensor):
@@ -129,31 +151,6 @@ def _run_from(module, layer, device):
 
 def _call(layer, x):
     return layer.forward(x)
-
-
-def _refuse(training, x):
-    """NetError if a layer in this mode cannot answer for x, or the answer would be taken for more than it is.
-
-    Outputs come from compiled code, past all that torch keeps about a tensor: a record of operations would hold them
-    as constants, and a derivative would be zero.
-    """
-    if training:
-        why = "the net is in training mode: call net.eval()"
-    elif not isinstance(x, torch.Tensor):
-        why = f"its input is no tensor but {type(x).__name__}: make such layers leaves of your torch.fx.Tracer"
-    elif x.requires_grad and torch.is_grad_enabled():
-        why = "its input wants a gradient"
-    elif is_functorch_wrapped_tensor(x):
-        why = "its input is transformed by torch.func (vmap, grad, jvp, ...)"
-    elif forward_ad._current_level >= 0 and forward_ad.unpack_dual(x).tangent is not None:
-        why = "its input has a tangent: a derivative is wanted"
-    elif _is_tracing() or _modes() or type(x).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
-        why = (
-            "torch records operations instead of running them, or watches them: trace, export, make_fx, a dispatch mode"
-        )
-    else:
-        return
-    raise NetError(f"a layer that runs compressed only gives answers, and {why}; {_INSTEAD}")
 
 
 def compressed_layers(net):
@@ -225,9 +222,11 @@ def load_into(net, name, found, only=True):
     try:
         if rest or net.state_dict():
             parameters.load_into(net, StoredNet(name, tuple(rest)))
-    except NetError:
+    except BaseException:
         for place in places:
-            modules[place]._parameters.update(before[place])
+            own = modules[place]._parameters
+            own.clear()  # in their order, which an optimizer goes by
+            own.update(before[place])
         raise
     for place, packed in places.items():  # the module stays the same: its hooks, and whoever else holds it
         weight = before[place]["weight"]

@@ -252,7 +252,8 @@ def product(layer, x, kernel=None):
     kernel: one of KERNELS; None takes default_kernel. "numba" works on the CPU, "triton" on a GPU.
         Without a choice, one input of a large layer takes two of torch's threads (``torch.set_num_threads``) where
         torch has GNU's OpenMP; the outputs are the same to the last bit.
-    -> float32 tensor (rows,) or (n, rows) on the device of x, without gradients. Raises WeightError for another shape
+    -> float32 tensor (rows,) or (n, rows) on the device of x: a constant for all that derives or records, such as
+    gradients and ``make_fx``; ``running.CompressedLinear`` refuses those. Raises WeightError for another shape
     or type of x.
     """
     # In a net Python is cold, too: each look-up takes 5 to 20 µs, a small layer 150. So one input goes straight on.

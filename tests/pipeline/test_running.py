@@ -204,6 +204,12 @@ def watched(net, x):
         return net(x)
 
 
+def as_two_nets(net, x):
+    """As one call of both: only the biases of two such nets can be stacked."""
+    parts = torch.func.stack_module_state([net[0], net[0]])
+    return torch.func.vmap(lambda *parts: torch.func.functional_call(net[0], parts, (x,)))(*parts)
+
+
 @pytest.mark.parametrize(
     "use",
     [
@@ -218,6 +224,7 @@ def watched(net, x):
         lambda net, x: net(FakeTensorMode(allow_non_fake_inputs=True).from_tensor(x)),
         with_tangent,
         watched,
+        as_two_nets,
     ],
 )
 def test_what_would_be_wrong_in_silence_is_refused(stored, use):
@@ -405,6 +412,7 @@ def test_what_does_not_fit_changes_nothing(stored, tmp_path, how):
         with pytest.raises(NetError, match=f"do not fit the Sequential given.*{why}"):
             load(net)
         assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
+        assert list(net.state_dict()) == list(before)
         assert all(p.requires_grad for p in net.parameters())
 
 
