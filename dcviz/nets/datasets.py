@@ -18,7 +18,7 @@ import numpy as np
 
 from dcviz.errors import DataError
 from dcviz.files import cache_dir, read
-from dcviz.nets.downloads import resume
+from dcviz.nets import downloads
 
 MNIST_URL = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 
@@ -132,7 +132,9 @@ def _right(content, sha256, length):
 def _download(name):
     """Fetch one file of MNIST into the cache; it gets its final name only after its contents are checked."""
     target, promised = cache_dir() / "mnist" / f"{name}.gz", MNIST_FILES[name]
-    resume(MNIST_URL + target.name, target, lambda file: _unpacked(file.read(), *promised), most=promised[1] + HEADERS)
+    downloads.resume(
+        MNIST_URL + target.name, target, lambda file: _unpacked(file.read(), *promised), most=promised[1] + HEADERS
+    )
     return _read_checked(target, *promised)
 
 

@@ -62,7 +62,7 @@ print(products.write(model, "Her sister had", 70, temperature=0.6))
 
 # %%
 text = novels.choosing_text()
-packed = 8 * len(lzma.compress(novels.novels().choosing.encode(), preset=9)) / len(novels.novels().choosing)
+packed = 8 * len(lzma.compress(novels.novels().choosing.encode())) / len(novels.novels().choosing)
 print(f"bits a character of an unseen novel: as it is 8, xz {packed:.2f}, the model {products.bits_per_character(model, text):.2f}")
 
 # %% [markdown] tags=["subslide"]

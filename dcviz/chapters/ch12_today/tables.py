@@ -63,7 +63,8 @@ def lenet_shared(bits=(1, 2, 3)):
 
     net, digits = shipped.dense("lenet-300-100"), datasets.digits().train.take(slice(0, MEASURED_WITH))
     pictures, targets = training.to_input(digits.images), torch.as_tensor(np.array(digits.labels, np.int64))
-    felt = scores.squared_gradients(net, list(zip(pictures.split(1), targets.split(1), strict=True)))
+    with training.threads(1):
+        felt = scores.squared_gradients(net, list(zip(pictures.split(1), targets.split(1), strict=True)))
     table = {}
     for method in ("k-means", "k-means, weighted"):
         table[method] = {}
