@@ -19,7 +19,9 @@ function render({ model, el }) {
     why.textContent = text;
     input.setAttribute("aria-invalid", String(text !== ""));
   };
+  let typing = false; // what is not taken yet stays, though Python may say another number meanwhile
   const show = () => {
+    typing = false;
     input.value = shown(model.get("value"), whole);
     refuse("");
   };
@@ -31,7 +33,9 @@ function render({ model, el }) {
     if (label.hidden) input.setAttribute("aria-label", input.title);
     input.disabled = model.get("disabled");
   };
+  const heard = () => { if (!typing) show(); };
   const take = () => {
+    typing = false;
     if (input.value === shown(model.get("value"), whole)) return show(); // not edited: all its digits stay
     const found = read(input.value, { low: model.get("min"), high: model.get("max"), whole, unit: model.get("unit") });
     if (found.why) return refuse(`${found.why} It is still ${shown(model.get("value"), whole)}.`);
@@ -39,7 +43,9 @@ function render({ model, el }) {
     model.save_changes();
     show();
   };
+  input.addEventListener("input", () => { typing = true; });
   input.addEventListener("change", take);
+  input.addEventListener("blur", () => { if (typing) show(); }); // the text was put back: no change is told
   input.addEventListener("keydown", (event) => {
     if (event.key === "Enter") take();
     if (event.key === "Escape") show();
@@ -50,7 +56,7 @@ function render({ model, el }) {
     model.save_changes();
     show();
   });
-  model.on("change:value", show);
+  model.on("change:value", heard);
   model.on("change:description change:field change:tooltip change:disabled", dress);
   dress();
   show();

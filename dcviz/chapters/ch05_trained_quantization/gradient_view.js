@@ -59,7 +59,9 @@ function render({ model, el }) {
     return node;
   };
 
-  // a grid of entries: what is typed goes to Python on Enter or when the entry is left
+  // a grid of entries: what is typed goes to Python on Enter or when the entry is left, and stays until then, though
+  // Python may answer an earlier one meanwhile
+  const typing = new Set();
   function entries(name, label) {
     const node = cells(4);
     const inputs = Array.from({ length: 16 }, (_, i) => {
@@ -68,8 +70,13 @@ function render({ model, el }) {
       input.dataset.lmSuppressShortcuts = "true"; // else JupyterLab's command mode takes the keys
       input.setAttribute("aria-label", `${label}, row ${Math.floor(i / 4) + 1}, column ${(i % 4) + 1}`);
       input.addEventListener("keydown", (event) => event.stopPropagation());
-      input.addEventListener("input", () => input.setCustomValidity(""));
+      input.addEventListener("input", () => {
+        typing.add(input);
+        input.setCustomValidity("");
+      });
+      input.addEventListener("blur", () => { if (typing.delete(input)) update(); }); // the text was put back: no change is told
       input.addEventListener("change", () => {
+        typing.delete(input);
         const values = [...model.get(name)];
         const { value, why = "" } = read(input.value, { low: -1000, high: 1000, whole: false, unit: "" });
         input.setCustomValidity(why); // the browser says it beside the cell
@@ -118,7 +125,7 @@ function render({ model, el }) {
     for (const [name, { inputs }] of [["weights", weights], ["gradients", gradients]]) {
       const values = model.get(name);
       inputs.forEach((input, i) => {
-        if (document.activeElement !== input || Number(input.value.replace("\u2212", "-")) !== values[i]) {
+        if (!typing.has(input) && (document.activeElement !== input || Number(input.value.replace("\u2212", "-")) !== values[i])) {
           input.value = minus(String(Number(values[i].toFixed(4))));
           input.setCustomValidity("");
         }

@@ -1,0 +1,78 @@
+"""Entries alone, with models of their own: a number that is being typed stays, whatever Python says meanwhile."""
+
+import pytest
+
+from dcviz import labs
+from dcviz.labkit.controls import NumberEntry
+
+MODEL = """async ([esm, state]) => {
+  const calls = [];
+  window.model = {
+    get: (key) => state[key],
+    set: (key, value) => {
+      if (JSON.stringify(state[key]) === JSON.stringify(value)) return;
+      state[key] = value;
+      for (const [name, call] of [...calls]) if (name === `change:${key}`) call();
+    },
+    on: (names, call) => names.split(" ").forEach((name) => calls.push([name, call])),
+    off: () => {},
+    save_changes: () => {},
+  };
+  const el = document.createElement("div");
+  document.body.append(el);
+  const view = await import(URL.createObjectURL(new Blob([esm], { type: "text/javascript" })));
+  view.default.render({ model, el });
+}"""
+ENTRIES = {
+    "number": (lambda: NumberEntry(0.5, 0, 100), "value", lambda x: x),
+    "weights": (lambda: labs.GradientLab().view, "weights", lambda x: [x] * 16),
+    "gradients": (lambda: labs.GradientLab().view, "gradients", lambda x: [x] * 16),
+}
+"""Its widget, the trait, and the trait's value where every number is x."""
+
+
+@pytest.fixture(params=ENTRIES)
+def entry(browser, request):
+    """(the page, its first entry for the trait, the trait, what all numbers x are)."""
+    make, trait, numbers = ENTRIES[request.param]
+    widget, page = make(), browser.new_page()
+    state = widget.get_state()
+    page.evaluate(MODEL, [state.pop("_esm"), state])
+    yield page, page.locator("input").nth(16 if trait == "gradients" else 0), trait, numbers
+    page.close()
+
+
+def test_a_number_that_is_being_typed_stays_though_python_says_another(entry):
+    page, field, trait, numbers = entry
+    field.fill("0.")
+    page.evaluate("pair => model.set(...pair)", [trait, numbers(9)])
+    assert field.input_value() == "0."
+    field.press("End")
+    field.press("7")
+    field.press("Tab")
+    now, others = page.evaluate("trait => model.get(trait)", trait), numbers(9)
+    assert now == (0.7 if trait == "value" else [0.7, *others[1:]])
+    page.evaluate("pair => model.set(...pair)", [trait, numbers(8)])
+    assert field.input_value() == "8"
+
+
+def test_one_that_is_put_back_as_it_was_shows_what_python_has_said(entry):
+    page, field, trait, numbers = entry
+    before = field.input_value()
+    field.focus()
+    field.press("End")
+    field.press("1")
+    page.evaluate("pair => model.set(...pair)", [trait, numbers(9)])
+    field.press("Backspace")
+    assert field.input_value() == before
+    field.press("Tab")
+    assert field.input_value() == "9"
+    assert page.evaluate("trait => model.get(trait)", trait) == numbers(9)
+
+
+def test_a_number_that_was_taken_by_enter_follows_again(entry):
+    page, field, trait, numbers = entry
+    field.fill("0.7")
+    field.press("Enter")
+    page.evaluate("pair => model.set(...pair)", [trait, numbers(9)])
+    assert field.input_value() == "9"
