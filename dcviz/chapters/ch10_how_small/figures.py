@@ -234,12 +234,14 @@ def number_points(axes, points, numbers, others=()):
     taken = [_box(at, MARKER, MARKER) for at in (*centres, *place(others))]
     frame = axes.get_window_extent().extents * scale
     angles = np.arange(DIRECTIONS) * 2 * np.pi / DIRECTIONS + np.pi / 4  # right and above comes first
+    directions = np.stack([np.cos(angles), np.sin(angles)], 1)
+    offsets = (np.array(DISTANCES)[:, None, None] * directions).reshape(-1, 2)
     height = 0.5 * theme.FONT_SMALL
     found = []
     for xy, centre, number in zip(points, centres, map(str, numbers), strict=True):
         width = 0.36 * theme.FONT_SMALL * len(number)
-        tries = [distance * np.array([np.cos(a), np.sin(a)]) for distance in DISTANCES for a in angles]
-        offset = min(tries, key=lambda o, c=centre, w=width: _cover(_box(c + o, w, height), taken, frame))
+        covered = _cover(_box(centre + offsets, width, height), np.array(taken), frame)
+        offset = offsets[covered.argmin()]  # the first of equals, which is the nearest
         taken.append(_box(centre + offset, width, height))
         line = {"arrowstyle": "-", "color": "#9A9A9A", "shrinkA": 0, "shrinkB": MARKER}
         found.append(
@@ -260,16 +262,18 @@ def number_points(axes, points, numbers, others=()):
 
 
 def _box(centre, width, height):
-    """(left, bottom, right, top) of a box with half sides ``width`` and ``height``."""
-    return np.array([centre[0] - width, centre[1] - height, centre[0] + width, centre[1] + height])
+    """(left, bottom, right, top) of boxes around points (..., 2), with half sides ``width`` and ``height``."""
+    half = np.array([width, height])
+    return np.concatenate([centre - half, centre + half], -1)
 
 
-def _cover(box, taken, frame):
-    """Area of ``box`` that lies on boxes taken or beyond the frame; the first of equals wins, which is the nearest."""
-    shared = sum(_area(np.maximum(box[:2], other[:2]), np.minimum(box[2:], other[2:])) for other in taken)
-    inside = _area(np.maximum(box[:2], frame[:2]), np.minimum(box[2:], frame[2:]))
-    return shared + _area(box[:2], box[2:]) - inside
+def _cover(boxes, taken, frame):
+    """Area of each of ``boxes`` (n, 4) that lies on boxes taken (m, 4) or beyond the frame (4,)."""
+    every = boxes[:, None]
+    shared = _area(np.maximum(every[..., :2], taken[:, :2]), np.minimum(every[..., 2:], taken[:, 2:])).sum(1)
+    inside = _area(np.maximum(boxes[:, :2], frame[:2]), np.minimum(boxes[:, 2:], frame[2:]))
+    return shared + _area(boxes[:, :2], boxes[:, 2:]) - inside
 
 
 def _area(low, high):
-    return float(np.prod(np.maximum(high - low, 0)))
+    return np.prod(np.maximum(high - low, 0), -1)
