@@ -16,6 +16,8 @@ from dcviz.nets.machine import gpu_name
 
 LAYERS = tuple(timing.paper_layers())
 DEVICES = ("cpu", "cuda")
+CALLED = {"dense": "dense", "csr": "CSR", "compressed": "compressed"}
+"""How the caption calls the methods, briefly."""
 CARD_METHODS = {"dense": "float32", "csr": "csr", "compressed": "compressed"}
 """{method: what ``gpu_times`` calls it}."""
 
@@ -201,28 +203,24 @@ class SpeedLab(Lab):
         at.set_xdata([self.batch] * 2)
 
     def describe(self):
-        layer, kinds = self.shape, figures.METHODS
+        layer, kinds = self.shape, CALLED
         resident = joined(
             ", ", (html("{} <b>{}</b>", kinds[m], size_text(layer.resident_bytes(m))) for m in timing.METHODS)
         )
-        moved = ", ".join(
-            f"{kinds[m]} {size_text(layer.moved_bytes(m, self.batch, self.active / 100))}" for m in timing.METHODS
-        )
+        moved = [size_text(layer.moved_bytes(m, self.batch, self.active / 100)) for m in timing.METHODS]
         said = [
             self.say(
-                "<b>{layer}</b>, {columns:,} inputs × {rows:,} outputs, {density:g}% of weights "
-                "kept, {active:g}% of inputs active, batch {batch}. In memory: {resident}. "
-                "Bytes moved by one call: {moved}.",
+                "<b>{layer}</b> ({columns:,} → {rows:,}), {density:.4g}% of weights kept, {active:.4g}% of inputs "
+                "active, batch {batch}. In memory: {resident}; a call moves {moved}.",
                 columns=layer.columns,
                 rows=layer.rows,
                 resident=resident,
-                moved=moved,
+                moved=", ".join(moved),
             )
         ]
         if self.speedup:
             faster = joined(
-                " and ",
-                (html("{} <b>{:.2f}×</b>", kinds[m], times) for m, times in self.speedup.items() if m != "dense"),
+                ", ", (html("{} <b>{:.2f}×</b>", kinds[m], times) for m, times in self.speedup.items() if m != "dense")
             )
             source = "measured now" if self._settings() in self._now else "recorded"
             said.append(html("Times faster than dense ({}): {}.", source, faster))
@@ -231,22 +229,20 @@ class SpeedLab(Lab):
         else:
             said.append("These settings were not recorded: only the limit is known, until you press the button.")
         if self.crossover:
-            most = max(r["batch"] for r in self.rows)
-            when = joined(
-                ", ",
-                (
-                    f"against {kinds[m]} " + (html("first at batch <b>{}</b>", b) if b else f"not up to batch {most}")
-                    for m, b in self.crossover.items()
-                ),
-            )
-            said.append(html("Dense is as fast: {}.", when))
-        cold = ", caches emptied before each call" if layer.cold else ""
+            said.append(self._crossover_words())
+        cold = ", caches emptied" if layer.cold else ""
         if self.device == "cpu":
             how, note = "processor time of one thread", coded(self.recorded.note)
         else:
             how = "time on the GPU, inputs that are zero are not passed over there"
             note = coded(f"{self._card_name()}, {self.card.note}" if self.card else "no GPU recorded")
         return joined(" ", said) + html(" <i>{note}; {how}{cold}.</i>", note=note, how=how, cold=cold)
+
+    def _crossover_words(self):
+        first = [html("{} at batch <b>{}</b>", CALLED[m], batch) for m, batch in self.crossover.items() if batch]
+        if not first:
+            return f"Dense overtakes none up to batch {max(r['batch'] for r in self.rows)}."
+        return html("Dense first overtakes {}.", joined(", ", first))
 
     def picture(self):
         figure, axes = theme.figure(13, 8.4, rows=2, columns=2, gridspec_kw={"width_ratios": [1.25, 1]})
