@@ -117,9 +117,7 @@ class PruningLab(ThresholdLab):
         controls = self.histogram(choices(self.weights), "190px")
         self.threshold_entry = self.entry("threshold", 1e9, lambda v: v)
         self.quality_entry = self.entry("= quality × std", 1e9, lambda v: self.sketch.threshold_for_quality(v))
-        self.density_entry = self.entry(
-            "= density", 100, lambda v: self.sketch.threshold_for_density(v / 100), unit="% kept"
-        )
+        self.density_entry = self.entry("= density", 100, self._threshold_of_density, unit="% kept")
         self.entries = self.threshold_entry, self.quality_entry, self.density_entry
         self.figure_view = LinkedPicture(
             *self._make_figure(), alt="mask, bytes, and error against weights kept", levels=self._levels()
@@ -138,6 +136,9 @@ class PruningLab(ThresholdLab):
             self.run.observe(self._catch_up, "running")
             parts.append(row(self.run, self.auto_box))
         return parts
+
+    def _threshold_of_density(self, percent):
+        return pruning.threshold_from_density(self.weights[self.layer], percent / 100)
 
     def _make_figure(self):
         figure, axes = theme.figure(11, 3.7, columns=3, gridspec_kw={"width_ratios": [1.5, 0.95, 0.95]})

@@ -86,7 +86,9 @@ class ThresholdLab(Lab):
 
         def typed(change):
             if not self._showing:
-                self.threshold = to_threshold(change["new"])
+                before, self.threshold = self.threshold, to_threshold(change["new"])
+                if self.threshold == before:  # of equal weights all stay or none: nothing moves, and the entry says so
+                    self.refresh()
 
         entry.observe(self.guard(typed), "value")
         return entry

@@ -67,6 +67,20 @@ def test_three_ways_to_enter_the_threshold():
     assert lab.threshold == 0.01
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_a_typed_density_keeps_the_nearest_count_and_the_entry_says_it(kind):
+    weights = RNG.normal(size=(20, 25)).astype(kind)
+    lab = PruningLab("mine", weights={"some": weights, "equal": np.where(weights > 0, 0.5, 0)})
+    for typed, kept in {1.5: 8, 0.4: 2, 30.3: 152, 100: 500}.items():
+        lab.density_entry.value = typed
+        assert (lab.kept, lab.density_entry.value) == (kept, kept / 5)
+    lab.layer = "equal"
+    for typed in (10, 20):  # of equal weights all stay
+        lab.density_entry.value = typed
+        assert lab.density_entry.value == pytest.approx(100 * lab.kept / 500, rel=1e-3)
+        assert lab.kept > 200
+
+
 def test_another_layer_keeps_the_quality():
     lab = make()
     lab.quality_entry.value = 1.2
