@@ -90,6 +90,8 @@ def test_decoding_by_button(page, shots):
     lab.get_by_label("next symbol").fill("99")
     lab.get_by_role("button", name="Check").click()
     expect(lab.locator(".dcviz-truth .dcviz-text")).to_contain_text("no code word")
+    lab.get_by_role("button", name="Check").click()  # of nothing
+    expect(lab.locator(".dcviz-truth .dcviz-text")).to_have_text("A whole number is wanted here.")
     lab.screenshot(path=shots / "decode.png")
     assert page.problems() == []
 

@@ -15,11 +15,11 @@ function render({ model, el }) {
   input.addEventListener("keydown", (event) => event.stopPropagation());
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    if (!input.value.trim()) return; // the focus stays on the button: Tab must lead on
-    model.set("typed", [...model.get("typed"), input.value]);
+    const typed = input.value.trim();
+    model.set("typed", [...model.get("typed"), typed]);
     model.save_changes();
     input.value = "";
-    input.focus();
+    if (typed) input.focus(); // else the focus stays on the button: Tab must lead on
   });
   const update = () => { input.disabled = button.disabled = Boolean(model.alone) || model.get("disabled"); };
   model.on("change:disabled", update);

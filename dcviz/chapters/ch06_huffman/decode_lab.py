@@ -184,7 +184,7 @@ class DecodeLab(Lab):
             try:
                 symbol = int(text)
             except ValueError:
-                self._reply = f"“{text[:30]}” is no whole number."
+                self._reply = f"“{text[:30]}” is no whole number." if text else "A whole number is wanted here."
                 self.react()
             else:
                 self.answer(symbol)

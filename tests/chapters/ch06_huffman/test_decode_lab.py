@@ -66,6 +66,8 @@ def test_answers_are_checked_and_explained():
     assert lab.decoded == [0, 1, 0]
     lab.guess.typed = ["0", "two"]
     assert "“two” is no whole number" in plain(lab.reply.value)
+    lab.guess.typed = ["0", "two", ""]
+    assert plain(lab.reply.value) == "A whole number is wanted here."
     assert lab.error == ""
     for symbol in SYMBOLS["message"][3:]:
         assert lab.answer(int(symbol))
