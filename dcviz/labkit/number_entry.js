@@ -38,7 +38,7 @@ function render({ model, el }) {
     typing = false;
     if (input.value === shown(model.get("value"), whole)) return show(); // not edited: all its digits stay
     const found = read(input.value, { low: model.get("min"), high: model.get("max"), whole, unit: model.get("unit") });
-    if (found.why) return refuse(`${found.why} It is still ${shown(model.get("value"), whole)}.`);
+    if (found.why) return refuse(`${found.why} It is still ${said(model.get("value"))}.`);
     model.set("value", found.value);
     model.save_changes();
     show();

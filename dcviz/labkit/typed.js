@@ -8,7 +8,7 @@ function shown(value, whole) { // four digits that count; whole numbers in full
   return minus(String(whole || Number.isInteger(value) ? value : Number(value.toPrecision(4))));
 }
 
-const said = (value) => Number.isInteger(value) ? minus(value.toLocaleString("en")) : shown(value);
+const said = (value) => minus(value.toLocaleString("en", Number.isInteger(value) ? {} : { maximumSignificantDigits: 4 }));
 
 function read(typed, { low, high, whole, unit }) { // -> {value} or {why}
   let text = typed.trim().replace(/\u2212/g, "-").replace(/[\u00a0\u2009\u202f_]/g, " ");
