@@ -3,7 +3,7 @@
 // here still moves, with the controls that are bound to it.
 const VIEW = "application/vnd.jupyter.widget-view+json", STATE = "application/vnd.jupyter.widget-state+json";
 const OVER = ["restarting", "autorestarting", "dead", "terminating", "terminated"]; // models never outlive one of these
-const CONTROL = ".widget-inline-hbox, .jupyter-button, .widget-slider, .widget-play, .dcviz-number, .dcviz-python";
+const CONTROL = ".widget-inline-hbox, .widget-radio-box, .jupyter-button, .widget-slider, .widget-play, .dcviz-number, .dcviz-answer input, .dcviz-python";
 const watched = (globalThis.dcvizWatched ??= new WeakMap()); // notebook -> {gone: its kernel is, labs: {wake-up calls}}
 
 function watch(manager, call) {
@@ -57,7 +57,7 @@ function sleep(lab, manager) {
     note.append(first, document.createElement("span"));
     text.after(note);
   }
-  const moves = lab.querySelector(".dcviz-awake, .dcviz-view canvas, .dcviz-view svg"); // of a question nothing does
+  const moves = !lab.matches(".dcviz-waiting") && lab.querySelector(".dcviz-awake"); // before a guess nothing does
   const words = ` ${moves ? "What is drawn here still moves; what" : "What"} is grey needs Python.`, said = lab.querySelector(".dcviz-sleep span");
   if (said && said.textContent !== words) said.textContent = words;
   for (const control of lab.querySelectorAll(CONTROL)) {

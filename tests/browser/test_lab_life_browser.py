@@ -15,6 +15,9 @@ CELLS = (
     "Progress()",
     "Prediction('How many?', low=0, high=9, key='how-many', truth=4)",
     "JourneyLab(weight=5)",
+    "guess = Prediction('Which?', options=['a'])\nLloydLab('mine', weights={'all': [1.0, 2.0]}, k=2, prediction=guess)",
+    "FinetuneLab()",
+    "DecodeLab()",
 )
 
 
@@ -46,7 +49,7 @@ def problems(page):
 
 
 def labs(page, state=""):
-    return page.page.locator(f".dcviz-lab{state}, .dcviz-prediction{state}")
+    return page.page.locator(f".dcviz-lab{state}, .jp-OutputArea-output > .dcviz-prediction{state}")
 
 
 def run(page):
@@ -86,7 +89,13 @@ def test_saved_shut_down_and_opened_again_labs_sleep_and_what_is_drawn_moves(pag
     )
     for off in (".dcviz-run .jupyter-button", ".dcviz-number", ".widget-dropdown", ".dcviz-python", *moment):
         expect(quiet.locator(off).first).to_have_js_property("inert", True)
-    for still in (quiet, page.page.locator(".dcviz-prediction")):
+    for button in ("Cut and retrain", "Stop"):  # one that was disabled looked less so than the others
+        expect(quiet.get_by_role("button", name=button, include_hidden=True)).to_have_css("opacity", "0.35")
+    waiting = page.page.locator(".dcviz-LloydLab")
+    expect(waiting.locator(".widget-radio-box")).to_have_js_property("inert", True)
+    expect(page.page.locator(".dcviz-DecodeLab .dcviz-answer input")).to_have_js_property("inert", True)
+    alone = page.page.locator(".jp-OutputArea-output > .dcviz-prediction")
+    for still in (quiet, alone, waiting, page.page.locator(".dcviz-FinetuneLab")):
         expect(still.locator(".dcviz-sleep")).to_have_text(
             "asleep: run this cell, after those above it What is grey needs Python."
         )
