@@ -189,11 +189,11 @@ class Bar(anywidget.AnyWidget):
         lab = self._lab()
         if lab is not None and message.get("do") == "reset":
             lab.guard(lab.reset)()
-            self.send({"said": "as at the start"})
+            self.send({"to": message.get("from")})
         if lab is not None and message.get("do") == "picture":
             picture = lab.guard(lab.png)()
             if picture is not None:
-                self.send({"picture": f"{type(lab).__name__}.png"}, [picture])
+                self.send({"to": message.get("from"), "picture": f"{type(lab).__name__}.png"}, [picture])
 
 
 class RunButton(widgets.HBox):

@@ -104,6 +104,35 @@ def test_entries_and_layers(lab_page, shots):
     assert lab_page.problems() == []
 
 
+def test_a_lab_on_the_page_twice_has_one_pin_and_saves_one_picture(served, open_notebook):
+    write_notebook(served / "test_twice.ipynb", *CELLS, "lab")
+    page = open_notebook("test_twice.ipynb")
+    page.run_all()
+    labs = page.page.locator(".dcviz-PruningLab")
+    expect(labs).to_have_count(2)
+    first, second = (labs.nth(i).locator(".dcviz-ghost button") for i in range(2))
+    for lab in labs.all():
+        lab.locator(".dcviz-histogram [role=slider]").wait_for()
+    words = page.page.locator(".dcviz-ghost p")
+    first.click()
+    expect(second).to_have_text("Unpin")
+    pinned = words.first.inner_text()
+    assert pinned.startswith("Pinned: ")
+    labs.nth(1).locator(".dcviz-histogram [role=slider]").press("PageUp")
+    expect(labs.nth(0).locator(".dcviz-caption .dcviz-text")).not_to_contain_text(pinned.removeprefix("Pinned: "))
+    assert words.all_inner_texts() == [pinned, pinned]
+    second.click()
+    expect(first).to_have_text("Pin this setting")
+    assert words.nth(0).inner_text() == words.nth(1).inner_text()
+    saved = []
+    page.page.on("download", lambda file: saved.append(file))
+    for i in (0, 1):
+        labs.nth(i).get_by_role("button", name="Save picture").click()
+        expect(labs.nth(i).get_by_role("button", name="Save picture")).to_contain_text("saved")
+    assert len(saved) == 2
+    assert page.problems() == []
+
+
 def test_readable_in_the_dark_theme_and_on_a_narrow_page(lab_page, shots):
     page = lab_page.page
     lab_page.theme("JupyterLab Dark")

@@ -424,9 +424,9 @@ def test_reset_goes_to_the_questions_setting_once_it_is_answered():
 def test_the_bar_sends_the_picture(monkeypatch):
     lab, sent = TinyLab(), []
     monkeypatch.setattr(lab.bar, "send", lambda content, buffers=None: sent.append((content, buffers)))
-    lab.bar._asked(lab.bar, {"do": "picture"}, [])
+    lab.bar._asked(lab.bar, {"do": "picture", "from": "here"}, [])
     [(content, [data])] = sent
-    assert content == {"picture": "TinyLab.png"}
+    assert content == {"to": "here", "picture": "TinyLab.png"}
     assert Image.open(io.BytesIO(data)).size[0] > 100
 
 
