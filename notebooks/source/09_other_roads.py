@@ -22,6 +22,7 @@ from dcviz.chapters.ch09_other_roads import checks as check, comparison, figures
 from dcviz.evidence import recordings
 from dcviz.labkit import theme
 from dcviz.labkit.base import plain
+from dcviz.labkit.markup import signed
 from dcviz.labkit.picture import Picture
 from dcviz.labs import FilterLab, Prediction, RankLab, TemperatureLab
 from dcviz.nets import datasets, models, training
@@ -187,7 +188,7 @@ net, few = shipped.dense("lenet-5"), datasets.digits().train.take(slice(0, 200))
 truth = taylor.oracle(net, few, "conv1").argsort().argsort()
 for criterion in taylor.CRITERIA:
     found = taylor.scores(net, few, criterion, ["conv1"])["conv1"].argsort().argsort()
-    print(f"{criterion:>9}: rank correlation with the truth {np.corrcoef(truth, found)[0, 1]:+.2f}")
+    print(f"{criterion:>9}: rank correlation with the truth {signed(np.corrcoef(truth, found)[0, 1], 2)}")
 
 # %% [markdown] tags=["subslide"]
 # ### Fewer multiplications, and really faster

@@ -19,6 +19,7 @@ from dcviz.chapters.ch11_open_questions import answers, checks as check, figures
 from dcviz.evidence import paper, recordings
 from dcviz.labkit import theme
 from dcviz.labkit.base import plain
+from dcviz.labkit.markup import signed
 from dcviz.labkit.picture import Picture
 from dcviz.labs import Prediction, TransferLab
 from dcviz.nets import batchnorm, datasets, dense_files, models, products, small_digits
@@ -307,7 +308,7 @@ few_digits.then(answers.regularisation)
 # %%
 for rival in ("dense", "dense, longer"):
     mean, deviation, n = tables.gains(recorded.rows, 4000, rival)["pruned", 0.2]
-    print(f"against {rival!r:<17} the pruned net's error falls by {mean:+.1f} ± {deviation:.1f} points ({n} runs)")
+    print(f"against {rival!r:<17} the pruned net's error falls by {signed(mean, 1)} ± {deviation:.1f} points ({n} runs)")
 
 # %% [markdown]
 # Against the wrong rival, pruning *improves* the net. Against the fair one, it harms it. Same runs, opposite titles.

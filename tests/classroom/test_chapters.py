@@ -33,6 +33,12 @@ def test_code_parses_and_uses_nothing_that_flickers(path):
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_a_printed_sign_is_a_minus_not_a_hyphen(path):
+    hyphens = re.findall(r"\{[^{}]*:[^{}]?\+[.,\d][^{}]*\}", path.read_text(encoding="utf-8"))
+    assert hyphens == [], "markup.signed writes it"
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_a_chapter_opens_with_its_title_plan_and_time(path):
     cells, _, _ = parts(path)
     kind, first, _ = cells[0]
