@@ -90,6 +90,7 @@ class NumberEntry(anywidget.AnyWidget):
     value = synced(traitlets.Union([traitlets.Int(), traitlets.Float()]))
     min, max = synced(traitlets.Float()), synced(traitlets.Float())
     whole = synced(traitlets.Bool(False))
+    step = synced(traitlets.Float(0.0, help="where only its multiples are known, what is typed becomes the nearest"))
     description, unit, tooltip = (synced(traitlets.Unicode("")) for _ in range(3))
     field = synced(traitlets.Unicode("100px", help="width of the field"))
     disabled = synced(traitlets.Bool(False))

@@ -39,7 +39,8 @@ function render({ model, el }) {
     if (input.value === shown(model.get("value"), whole)) return show(); // not edited: all its digits stay
     const found = read(input.value, { low: model.get("min"), high: model.get("max"), whole, unit: model.get("unit") });
     if (found.why) return refuse(`${found.why} It is still ${said(model.get("value"))}.`);
-    model.set("value", found.value);
+    const step = model.get("step");
+    model.set("value", step ? Number((Math.round(found.value / step) * step).toPrecision(12)) : found.value);
     model.save_changes();
     show();
   };

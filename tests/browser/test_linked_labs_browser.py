@@ -215,6 +215,15 @@ def test_a_typed_number_of_merges_moves_play_too(page):
     box.get_by_role("button", name="pause").click()
 
 
+def test_a_typed_share_becomes_one_that_has_a_tree(page):
+    box = Both(page, "HuffmanLab").box
+    entry = box.get_by_label("close branches below (%), as a number")
+    for typed, then in {"1,26": "1.3", "0.26": "0.3", "0": "0"}.items():
+        entry.fill(typed)
+        entry.press("Enter")
+        expect(entry).to_have_value(then)
+
+
 def test_numbers_without_a_kernel_are_taken_as_typed_or_refused_in_words(page):
     density = page.locator(".dcviz-alive .dcviz-DigitLab .dcviz-number")
     caption, field = page.locator(".dcviz-alive .dcviz-DigitLab .dcviz-caption"), density.locator("input")

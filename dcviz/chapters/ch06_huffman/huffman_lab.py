@@ -141,6 +141,7 @@ class HuffmanLab(Lab):
         self.rare_slider = labelled_slider(
             "close branches below", float(self.rare), 0.0, 5.0, 0.1, unit="%", width="170px"
         )
+        self.rare_slider.entry.step = 0.1  # of other shares the browser has no tree
         self.bind(self.rare_slider, "rare")
         for slider in (self.step_slider, self.rare_slider):
             slider.children[0].layout.min_width = "0"  # two sliders in a row
@@ -307,9 +308,10 @@ class HuffmanLab(Lab):
 
     def describe(self):
         step = len(self.tree.merges) if self.step < 0 or self.canonical else self.step
-        return (
-            self._layer_words() + self._step_words(step) + self._symbol_words(self.place(self.symbol), self.canonical)
-        )
+        words = self._layer_words()
+        if self._kinds > MOST_LEAVES:
+            words += html(" Branches below {:.2g}% are closed.", 100 * self._rare)
+        return words + self._step_words(step) + self._symbol_words(self.place(self.symbol), self.canonical)
 
     def _layer_words(self):
         packed, coded = self.sizes

@@ -275,6 +275,7 @@ def test_many_symbols_are_drawn_as_few_things():
     assert lab.error == ""
     assert len(lab.figure_view.figure.axes[0].patches) == 1
     assert len(lab.view.tree["node"]) < 4 * 512
+    assert "Branches below 0.2% are closed." in plain(lab.caption.value), "though the slider stands at 0"
     assert int(symbols[4321]) in lab.view.tree["node"]
     assert lab.mean_length == pytest.approx(np.log2(5000), abs=0.1)
 
