@@ -199,6 +199,14 @@ def test_a_click_waits_for_the_settings_before_it(page):
     expect(alone.locator(".dcviz-truth .dcviz-text")).to_have_text("Recorded: “two”.")
 
 
+def test_a_large_number_is_said_with_thousands_separators(page):
+    many = page.page.locator(".dcviz-CodebookLab .dcviz-number").first
+    for typed in ("1e9", "abc"):
+        many.locator("input").fill(typed)
+        many.locator("input").press("Enter")
+    expect(many.get_by_role("alert")).to_have_text("“abc” is no number. It is still 1,000,000,000.")
+
+
 def test_enter_held_down_is_one_click_and_a_click_that_waits_ends_what_plays(page):
     """A run began and was stopped, again and again, as the focus goes from Run to Stop and back."""
     play = page.page.locator(".dcviz-LloydLab .dcviz-play button").last
