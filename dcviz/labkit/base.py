@@ -137,6 +137,7 @@ class Lab(widgets.VBox):
     _made = ()
     _guarding = _following = False
     _on_page = False
+    _seen = True
     _note = ""  # what the alert says when nothing went wrong
 
     def __init__(self, *, prediction=None, compact=False, **state):
@@ -341,8 +342,10 @@ class Lab(widgets.VBox):
             "<b>Not in step.</b> This cell was run again in another tab. To have its lab here, save there and reload."
         )
 
-    def halt(self):
-        """Ask every run of the lab to stop."""
+    def halt(self, gone=False):
+        """Ask every run of the lab to stop. With `gone`, draw and film no more, until a cell shows the lab again."""
+        if gone:
+            self._seen = self._on_page = False
         for reference in self._made:
             if isinstance(part := reference(), RunButton):
                 part.stop()
@@ -397,6 +400,8 @@ class Lab(widgets.VBox):
 
     def _fit(self, room):
         """The page told how much room the lab has: draw the pictures for it, and film them anew."""
+        if not self._seen:  # its cell was run again meanwhile
+            return
         with LOCK:
             changed = [one.fit(*room) for one in _walk(self) if isinstance(one, Fitted)]
             if any(changed) and self._films:
@@ -425,6 +430,10 @@ class Lab(widgets.VBox):
 
     def _repr_mimebundle_(self, **kwargs):
         hold_shown(self)
+        if not self._seen:
+            self._seen = True
+            if self.caption.room:
+                self._fit(self.caption.room)
         if not self._on_page:
             self._on_page = True
             self.guard(self.tabulate)()

@@ -66,10 +66,10 @@ def _weakly(method):
 def hold_shown(widget):
     """Keep ``widget`` until the cell that shows it now is run again; what an earlier run showed is let go.
 
-    Outside a notebook nothing is kept. What goes on in the earlier one, with no button any more to stop it, is stopped
-    by its ``halt()``, unless another cell shows it, too. Where the earlier run was another tab's, that tab still shows
-    it: it is told so, by its ``set_aside()``, and kept until a run changes the tab once more. A page loaded anew counts
-    as another tab.
+    Outside a notebook nothing is kept. What goes on in the earlier one, with no button any more to stop it, is
+    stopped by its ``halt(gone)``, unless another cell shows it, too. Where the earlier run was another tab's, that tab
+    still shows it: it is told so, by its ``set_aside()``, and kept until a run changes the tab once more. A page loaded
+    anew counts as another tab.
     """
     kernel = getattr(get_ipython(), "kernel", None)
     if kernel is None:
@@ -90,7 +90,7 @@ def hold_shown(widget):
         seen = {id(one) for _, _, shown in _shown.values() for one in shown}
         for one in old:
             if id(one) not in seen:
-                getattr(one, "halt", lambda: None)()
+                getattr(one, "halt", lambda gone: None)(its == tab)
     if not any(one is widget for one in held):
         held.append(widget)
     _shown[cell] = run, tab, held

@@ -223,6 +223,21 @@ def test_a_run_stops_when_no_cell_shows_its_lab_any_more(kernel):
     assert execute(kernel, "print(run.wait(60), run.message.value)", "look") == "True stopped"
 
 
+def test_a_lab_whose_cell_was_run_again_draws_for_no_page_until_it_is_shown_again(kernel):
+    """What its page had asked for came after that run, and was drawn and filmed."""
+    make = "lab = labs.PruningLab('mine', weights={'all': np.eye(30)}); lab"
+    films = "print(old.film.repeated)"
+    execute(kernel, make, "thrice")
+    execute(kernel, "old = lab", "names")
+    execute(kernel, make, "thrice")
+    before = execute(kernel, films, "look")
+    execute(kernel, "old.caption.room = [700, 200, 14, 1.5]", "the page's word")
+    assert execute(kernel, films, "look") == before
+    assert int(execute(kernel, f"display(old); {films}", "shows").splitlines()[-1]) == int(before) + 1
+    execute(kernel, "old.caption.room = [500, 200, 14, 1.5]", "the page's word")
+    assert int(execute(kernel, films, "look")) == int(before) + 2
+
+
 def test_a_closed_lab_leaves_the_history_of_outputs(kernel):
     execute(kernel, "lab = labs.GradientLab(); lab", "to be closed")
     execute(kernel, "1; 2", "other")
