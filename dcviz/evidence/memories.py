@@ -60,7 +60,7 @@ def synapses():
 def size_text(count):
     """Bytes for people: size_text(2048) -> '2.05 KB', in powers of ten like the paper's tables."""
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
-        if count >= size:
+        if count >= 0.9995 * size:  # which three digits round to the whole unit
             return f"{count / size:.3g} {unit}"
     return f"{count:.0f} bytes"
 

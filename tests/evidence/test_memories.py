@@ -24,6 +24,7 @@ def test_sizes_read_as_on_the_data_sheet():
     assert sizes["App over mobile data"] == "100 MB"
     assert memories.size_text(6_900_000) == "6.9 MB"
     assert memories.size_text(12) == "12 bytes"
+    assert [memories.size_text(count) for count in (999, 999_499, 999_501)] == ["999 bytes", "999 KB", "1 MB"]
 
 
 def test_a_missing_or_damaged_file_is_named(tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ _FASTEST, _SLOWEST = 0.3, 6e6  # microseconds
 def time_text(micro):
     """A time for people: time_text(1500) -> '1.5 ms'."""
     for size, unit in ((1e6, "s"), (1e3, "ms")):
-        if micro >= size:
+        if micro >= 0.9995 * size:  # which three digits round to the whole unit
             return f"{micro / size:.3g} {unit}"
     return f"{micro:.3g} µs"
 

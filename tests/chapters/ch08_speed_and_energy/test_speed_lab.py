@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dcviz import labs
-from dcviz.chapters.ch08_speed_and_energy import tables, timing
+from dcviz.chapters.ch08_speed_and_energy import figures, tables, timing
 from dcviz.chapters.ch08_speed_and_energy.speed_lab import SpeedLab
 from dcviz.errors import NetError
 from dcviz.evidence import recordings
@@ -170,6 +170,12 @@ def test_without_a_recording_the_paper_stands_alone():
     frame = tables.gpu(None)
     assert {source for source, _ in frame.columns} == {"Titan X, paper (quoted)", "Titan X, from Tables 8, 9"}
     assert "none of its times are guessed" in tables.NO_GPU
+
+
+def test_no_size_or_time_is_written_with_a_power_of_ten(lab):
+    lab.layer, lab.density = "alexnet/fc8", 12.0  # 999.6 KB compressed
+    assert "1e+03" not in lab.caption.value
+    assert [figures.time_text(micro) for micro in (999.4, 999.6, 999_600)] == ["999 µs", "1 ms", "1 s"]
 
 
 def test_repr_and_unknown_layer(lab):
