@@ -50,7 +50,7 @@ def walk(widget):
 
 def texts(widget):
     """All strings that a widget sends to the browser."""
-    waiting = [value for key, value in widget.get_state().items() if key not in ("_esm", "_css")]
+    waiting = [value for key, value in widget.get_state().items() if key != "_esm"]
     while waiting:
         value = waiting.pop()
         if isinstance(value, str):

@@ -15,8 +15,7 @@ class Play(anywidget.AnyWidget):
     `steps` adds three buttons: their labels, for one step, to the end, and to the start.
     """
 
-    _esm = script(HERE / "play.js")
-    _css = css() + ".dcviz-play { display: flex; flex-wrap: wrap; gap: 8px; }"
+    _esm = script(HERE / "play.js", style=css() + ".dcviz-play { display: flex; flex-wrap: wrap; gap: 8px; }")
     value = synced(traitlets.Int(0))
     low = synced(traitlets.Int(0))
     high = synced(traitlets.Int(0))
@@ -34,8 +33,7 @@ class Play(anywidget.AnyWidget):
 class Download(anywidget.AnyWidget):
     """Gives the reader `data` as a file called `name`; off while there is none."""
 
-    _esm = script(HERE / "download.js")
-    _css = css()
+    _esm = script(HERE / "download.js", style=css())
     data = synced(traitlets.Bytes(b""))
     name = synced(traitlets.Unicode("file"))
     label = synced(traitlets.Unicode("Download"))
@@ -51,8 +49,7 @@ class ChooseFile(anywidget.AnyWidget):
     accept      endings, as in ".pt,.dcz", that the page offers; others may come all the same
     """
 
-    _esm = script(HERE / "choose_file.js")
-    _css = css()
+    _esm = script(HERE / "choose_file.js", style=css())
     label, accept = (synced(traitlets.Unicode("")) for _ in range(2))
 
     def __init__(self, take, **state):

@@ -24,8 +24,7 @@ class CodebookView(anywidget.AnyWidget):
     crosses. `show_cdf` adds the cumulative distribution, with each centroid's place in it.
     """
 
-    _esm = script(ROOM, DRAWING, HERE / "codebook_view.js")
-    _css = css()
+    _esm = script(ROOM, DRAWING, HERE / "codebook_view.js", style=css())
 
     counts = synced(traitlets.Bytes(b""))
     low = synced(traitlets.Float(-1.0))

@@ -3,6 +3,8 @@
 Each has a plain Python face, so that tests and other labs use it without a browser.
 """
 
+import hashlib
+import json
 import math
 import threading
 import weakref
@@ -39,12 +41,24 @@ SVG = HERE / "svg.js"
 """What views drawn in SVG share: `script(SVG, path)`."""
 
 
-def script(*paths):
+def script(*paths, style=""):
     """The JavaScript of a view, in one or more files; the last one is the view's own.
 
-    As text: anywidget holds every view made of a *file* for ever, to show its changes.
+    As text: anywidget holds every view made of a *file* for ever, to show its changes. It also sets a view's `_css`
+    anew for each view that is made, and each time the browser has to style the whole page again: so the script puts
+    its `style`, CSS, into the page, once.
     """
-    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
+    code = "\n".join(path.read_text(encoding="utf-8") for path in paths)
+    return f"{_once(style)}\n{code}" if style else code
+
+
+def _once(style):
+    """JavaScript that puts a style sheet into the page, unless it is there."""
+    name, text = f"dcviz-{hashlib.sha256(style.encode()).hexdigest()[:12]}", json.dumps(style)
+    return f"""if (!document.getElementById("{name}")) {{
+  const style = Object.assign(document.createElement("style"), {{ id: "{name}", textContent: {text} }});
+  document.head.append(style);
+}}"""
 
 
 class Caption(anywidget.AnyWidget):
@@ -54,8 +68,7 @@ class Caption(anywidget.AnyWidget):
     `alts` are words for a lab's pictures, {class of the picture: words}: ipywidgets' Image takes none.
     """
 
-    _esm = script(ROOM, HERE / "asleep.js", HERE / "caption.js")
-    _css = css()
+    _esm = script(ROOM, HERE / "asleep.js", HERE / "caption.js", style=css())
     value = traitlets.Unicode("").tag(sync=True)
     role = traitlets.Unicode("status").tag(sync=True)
     alts = traitlets.Dict().tag(sync=True)

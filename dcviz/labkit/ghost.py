@@ -28,8 +28,7 @@ class Ghost(anywidget.AnyWidget):
     without a kernel. `Lab.reset` clears it.
     """
 
-    _esm = script(HERE / "ghost.js")
-    _css = LOOK
+    _esm = script(HERE / "ghost.js", style=LOOK)
     settings = synced(traitlets.List())
     caption = synced(traitlets.Unicode())
     pictures = synced(traitlets.List(traitlets.Unicode()))

@@ -29,8 +29,7 @@ class LinkedPicture(Fitted, anywidget.AnyWidget):
               there is none. A pixel shows the share of its weights with a level above `row`
     """
 
-    _esm = script(ROOM, DRAWING, HERE / "linked_picture.js")
-    _css = css()
+    _esm = script(ROOM, DRAWING, HERE / "linked_picture.js", style=css())
     background = synced(traitlets.Bytes(b""))
     size = synced(traitlets.List(traitlets.Float()))
     styles = synced(traitlets.List())

@@ -21,8 +21,7 @@ class HistogramView(anywidget.AnyWidget):
     label             the horizontal axis;  height
     """
 
-    _esm = script(ROOM, DRAWING, HERE / "histogram_view.js")
-    _css = css()
+    _esm = script(ROOM, DRAWING, HERE / "histogram_view.js", style=css())
 
     counts, magnitudes, ranks, snaps = (synced(traitlets.Bytes(b"")) for _ in range(4))
     n = synced(traitlets.Int(0))

@@ -72,6 +72,10 @@ def test_no_output_widget(lab):
     assert not any(isinstance(widget, widgets.Output) for widget, _ in walk(lab))
 
 
+def test_no_view_brings_a_style_sheet_that_anywidget_would_set_anew_for_each(lab):
+    assert [type(widget).__name__ for widget, _ in walk(lab) if hasattr(widget, "_css")] == []
+
+
 def test_every_control_says_what_it_is(lab):
     for widget, above in walk(lab):
         if isinstance(widget, (widgets.Button, widgets.Checkbox, widgets.Dropdown, widgets.Text)):

@@ -32,8 +32,7 @@ class DigitView(anywidget.AnyWidget):
     shares     probabilities of the ten digits, a list for each net;  labels: what to call the nets
     """
 
-    _esm = script(ROOM / "digit_view.js")
-    _css = css() + (ROOM / "digit_view.css").read_text(encoding="utf-8")
+    _esm = script(ROOM / "digit_view.js", style=css() + (ROOM / "digit_view.css").read_text(encoding="utf-8"))
     drawing = synced(traitlets.Unicode(drawn_digit.EMPTY))
     examples = synced(traitlets.List(traitlets.Unicode()))
     shares = synced(traitlets.List())

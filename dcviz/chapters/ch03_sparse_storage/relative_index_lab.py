@@ -47,8 +47,7 @@ class IndexStrip(anywidget.AnyWidget):
     step        how many entries are drawn as written
     """
 
-    _esm = script(SVG, Path(__file__).parent / "relative_index_view.js")
-    _css = css()
+    _esm = script(SVG, Path(__file__).parent / "relative_index_view.js", style=css())
     size = traitlets.Int(16).tag(sync=True)
     positions = traitlets.List(traitlets.Int()).tag(sync=True)
     entries = traitlets.List().tag(sync=True)

@@ -38,8 +38,7 @@ def _numbers():
 class GradientView(anywidget.AnyWidget):
     """Fig. 3 as tables: weights and gradients can be edited, everything else is shown as Python computed it."""
 
-    _esm = script(HERE / "typed.js", ROOM / "two_decimals.js", ROOM / "gradient_view.js")
-    _css = css()
+    _esm = script(HERE / "typed.js", ROOM / "two_decimals.js", ROOM / "gradient_view.js", style=css())
     weights, gradients, centroids, reduced, tuned = (_numbers() for _ in range(5))
     codes = synced(traitlets.List(traitlets.Int()))
     cell = synced(traitlets.Int(-1))

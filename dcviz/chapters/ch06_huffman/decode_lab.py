@@ -21,8 +21,10 @@ from dcviz.labkit.markup import counted, visible
 class AnswerEntry(anywidget.AnyWidget):
     """Takes one answer after another, by Enter or Check; `typed` holds all of them, so that none gets lost."""
 
-    _esm = script(Path(__file__).parent / "answer_entry.js")
-    _css = css() + ".dcviz-answer, .dcviz-answer label { display: flex; gap: 10px; align-items: center; }"
+    _esm = script(
+        Path(__file__).parent / "answer_entry.js",
+        style=css() + ".dcviz-answer, .dcviz-answer label { display: flex; gap: 10px; align-items: center; }",
+    )
     label = synced(traitlets.Unicode())
     typed = synced(traitlets.List(traitlets.Unicode()))
     disabled = synced(traitlets.Bool(False))

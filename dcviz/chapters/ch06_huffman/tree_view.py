@@ -24,8 +24,12 @@ class TreeView(anywidget.AnyWidget):
     ink          role of the leaves' colour;  label   name of the whole for screen readers
     """
 
-    _esm = script(ROOM, SVG, Path(__file__).parent / "huffman_tree.js")
-    _css = css() + (Path(__file__).parent / "huffman_tree.css").read_text(encoding="utf-8")
+    _esm = script(
+        ROOM,
+        SVG,
+        Path(__file__).parent / "huffman_tree.js",
+        style=css() + (Path(__file__).parent / "huffman_tree.css").read_text(encoding="utf-8"),
+    )
 
     tree = synced(traitlets.Dict())
     selected = synced(traitlets.Int(-1))

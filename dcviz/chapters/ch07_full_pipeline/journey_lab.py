@@ -17,8 +17,7 @@ class JourneyView(anywidget.AnyWidget):
     table   one dict for each weight, as `journey.table` makes them;  chosen: which of them is shown
     """
 
-    _esm = script(SVG, Path(__file__).parent / "journey_view.js")
-    _css = css()
+    _esm = script(SVG, Path(__file__).parent / "journey_view.js", style=css())
     table = traitlets.List().tag(sync=True)
     chosen = traitlets.Int(0).tag(sync=True)
 

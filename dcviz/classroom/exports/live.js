@@ -135,10 +135,6 @@
     }
 
     view(name, state, parent, layout) {
-      if (saved.texts[state._css] && !modules[state._css]) {
-        modules[state._css] = make("style", "", document.head);
-        modules[state._css].textContent = saved.texts[state._css];
-      }
       const node = make("div", (state._dom_classes ?? []).join(" "), parent);
       if (layout.width) node.style.width = layout.width;
       const id = name.replace("IPY_MODEL_", "");

@@ -142,11 +142,9 @@ def _captions(state):
 
 
 def _lean(state, saved):
-    """A state with its script and style sheet, the same in many widgets, kept once."""
-    state = dict(state)
-    for key in ("_esm", "_css"):
-        if key in state:
-            name = hashlib.sha256(state[key].encode()).hexdigest()[:12]
-            saved["texts"][name] = state[key]
-            state[key] = name
-    return state
+    """A state with its script, the same in many widgets, kept once."""
+    if "_esm" not in state:
+        return state
+    name = hashlib.sha256(state["_esm"].encode()).hexdigest()[:12]
+    saved["texts"][name] = state["_esm"]
+    return {**state, "_esm": name}
