@@ -9,6 +9,8 @@ that is assumed stands in ``Assumptions`` or ``Phone`` and can be changed.
 import functools
 from dataclasses import dataclass
 
+import numpy as np
+
 from dcviz.chapters.ch08_speed_and_energy.timing_layers import paper_layers
 from dcviz.errors import DataError, NetError
 from dcviz.evidence import budgets, paper
@@ -141,14 +143,14 @@ def works(net):
 
     with torch.device("meta"):
         built = models.build(net)
-        layers = models.weight_layers(built)
-        outputs = {}
-
-        def keep(name, output):
-            outputs[name] = output.shape[-1] * output.shape[-2] if output.dim() == 4 else 1
-
-        with models.watched(layers, keep):
-            built(torch.empty(1, 3, 224, 224))
+    layers, outputs, side = models.weight_layers(built), {}, 224
+    for name, module in built.named_modules():  # by arithmetic: torch imports a second of other things to run on meta
+        if isinstance(module, torch.nn.Conv2d | torch.nn.MaxPool2d):
+            padding, size, stride = (
+                int(np.ravel(value)[0]) for value in (module.padding, module.kernel_size, module.stride)
+            )
+            side = (side + 2 * padding - size) // stride + 1
+        outputs[name] = side**2 if isinstance(module, torch.nn.Conv2d) else 1
     connected = {layer.name.split("/")[1]: layer for layer in paper_layers().values() if layer.name.startswith(net)}
     found = []
     for (name, row), (key, module) in zip(paper.layers(net).items(), layers.items(), strict=True):
