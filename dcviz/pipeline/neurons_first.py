@@ -33,7 +33,7 @@ from dcviz.files import cache_dir
 from dcviz.ideas.entropy import entropy
 from dcviz.ideas.kmeans import assign, kmeans
 from dcviz.ideas.rate_distortion import assign_by_rate
-from dcviz.nets import datasets
+from dcviz.nets import datasets, models
 from dcviz.nets.picture_training import load_checkpoint, save_checkpoint
 from dcviz.nets.training import Adam, error_percent, threads
 from dcviz.pipeline import reordering, restore
@@ -118,8 +118,8 @@ class Block(nn.Module):
 
     def forward(self, x):
         """Logits (n, 10) of images (n, 1, 28, 28)."""
-        x = torch.max_pool2d(self.conv1(x), 2)
-        x = torch.max_pool2d(self.conv2(x), 2)
+        x = models.pooled(self.conv1(x))
+        x = models.pooled(self.conv2(x))
         return self.fc2(torch.relu(self.fc1(x.flatten(1))))
 
     def matrices(self):

@@ -65,3 +65,14 @@ def test_a_layer_with_one_more_parameter_is_named():
 def test_batch_normalisation_without_parameters_is_not_lost_either():
     with pytest.raises(NetError, match="statistics"):
         models.weight_layers(nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3, affine=False)))
+
+
+@pytest.mark.parametrize("size", [(4, 6), (5, 7)])
+def test_pooling_is_torch_s_with_a_gradient_and_without(size):
+    x = torch.randint(0, 3, (2, 3, *size), generator=torch.Generator().manual_seed(1)).float()  # ties, too
+    x[0, 0, 0, 0] = torch.nan
+    torch.testing.assert_close(models.pooled(x), torch.max_pool2d(x, 2), rtol=0, atol=0, equal_nan=True)
+    found, wanted = (x[1:].clone().requires_grad_() for _ in range(2))
+    models.pooled(found).square().sum().backward()
+    torch.max_pool2d(wanted, 2).square().sum().backward()
+    assert torch.equal(found.grad, wanted.grad)

@@ -171,7 +171,7 @@ class FilterLab(Lab):
         with torch.no_grad():
             x = self.dense.conv1(training.to_input(self.test.images[place][None]))
             if self.layer == "conv2":
-                x = self.dense.conv2(torch.max_pool2d(x, 2))
+                x = self.dense.conv2(models.pooled(x))
         return x[0].numpy()
 
     def _pictures_state(self):
