@@ -18,7 +18,7 @@ from dcviz.errors import CodebookError, NetError
 from dcviz.pipeline import parameters, sparse_kernels
 from dcviz.pipeline.sparse_kernels import product
 
-_INSTEAD = "restore the file without compressed=True for more"
+_INSTEAD = "restore the file without compressed=True for that"
 _COLUMNS = 1024  # columns that are packed at a time
 
 
