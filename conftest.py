@@ -45,7 +45,7 @@ SLIDES = "tests/browser/test_slides_browser.py"
 FRONT_ENDS = "tests/browser/test_front_ends_browser.py", "tests/browser/test_lab_life_browser.py"
 NO_SERVER = tuple(
     f"tests/browser/test_{name}_browser.py"
-    for name in ("codebook_view", "exports", "film", "films", "journey", "linked_labs", "theme", "voila")
+    for name in ("codebook_view", "exports", "film", "films", "journey", "linked_labs", "theme", "typing", "voila")
 )
 ALL_LABS = "tests/labkit/test_all_labs.py", "tests/labkit/test_interruptions.py"
 

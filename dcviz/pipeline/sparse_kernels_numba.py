@@ -78,13 +78,14 @@ def _folder():
 
     What lies there is run, so nobody else may write to it.
     """
+    user = getattr(os, "getuid", None)  # not on Windows, where a user's folders are the user's own
     digest = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
     for place in (files.cache_dir(), user_cache_path("dcviz", appauthor=False)):
         folder = place / f"kernels-{digest}"
         with suppress(OSError):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             found = folder.stat()
-            mine = not hasattr(os, "getuid") or (found.st_uid == os.getuid() and not found.st_mode & 0o022)
+            mine = user is None or (found.st_uid == user() and not found.st_mode & 0o022)
             if mine and os.access(folder, os.W_OK):
                 return folder
     return None

@@ -130,10 +130,10 @@ weight = torch.tensor([[0.0, 0.5, 0.0], [0.0, 0.0, 0.0], [-1.0, 0.0, 0.5], [0.5,
 layer = sparse_kernels.compress(weight)
 gaps, codes = layer.entries & 255, layer.entries >> 8
 print(weight.numpy())
-print("codebook", layer.codebook, " (the last place, 0, is for fillers)")
 for j in range(layer.shape[1]):
     entries = slice(layer.starts[j], layer.starts[j + 1])
     print(f"input {j}: gaps {gaps[entries]}, codes {codes[entries]}")
+print("codebook", layer.codebook, " (the last place, 0, is for fillers)")
 
 # %% [markdown] tags=["subslide"]
 # To multiply, take one input $a_j$ after the other:

@@ -17,6 +17,7 @@
 
 # %% tags=["skip", "setup"]
 import lzma
+import textwrap
 
 import numpy as np
 
@@ -51,7 +52,7 @@ for key, weight in model.items():
 print(f"six blocks and head: {measure.weights():,} weights, {(MODELS / 'austen.safetensors').stat().st_size:,} bytes in bfloat16")
 
 # %% tags=["nbval-ignore-output"]
-print(products.write(model, "Her sister had", 70, temperature=0.6))
+print(textwrap.fill(products.write(model, "Her sister had", 70, temperature=0.6), 100))
 
 # %% [markdown] tags=["subslide"]
 # It has learnt spelling, grammar for half a sentence, and manners; it has nothing to say. How good is it? It gives odds
@@ -94,7 +95,8 @@ def my_split(bits):
 check.split(my_split)
 
 # %% tags=["subslide", "question", "setup"]
-bits = np.concatenate([bfloat16.patterns(weight) for weight in model.values()])
+patterns = [bfloat16.patterns(weight) for weight in model.values()]
+bits = np.concatenate(patterns)
 exponent = Prediction(
     "Eight bits of exponent: how many are they worth, by Shannon's entropy, in the weights of our model?",
     low=0.5, high=8.0, unit="bits", key="ch12-exponent",

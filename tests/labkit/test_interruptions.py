@@ -189,7 +189,7 @@ def test_a_run_is_of_the_settings_at_its_start_whatever_moves_meanwhile(monkeypa
     assert asked == ["3", "3"]
 
     lab = BitsLab(bits=8)
-    monkeypatch.setattr(bits_lab.measure, "language_model", lambda: setattr(lab, "bits", 4))
+    monkeypatch.setattr(bits_lab.transformer, "language_model", lambda: setattr(lab, "bits", 4))
     monkeypatch.setattr(bits_lab.sharing, "share_net", lambda net, bits, *rest: asked.append(bits) or stop())
     with pytest.raises(Stopped):
         lab._work(lambda *_: None)
