@@ -54,6 +54,26 @@ NO_FORM = """() => {
     document.body.append(beside);
 }"""
 """Chromium looks for addresses to fill in among all fields, anew after each key; among over 200 it does not."""
+ALONE = """async (esm, state) => {
+    const calls = [];
+    window.model = {
+        get: (key) => state[key],
+        set: (key, value) => {
+            if (JSON.stringify(state[key]) === JSON.stringify(value)) return;
+            state[key] = value;
+            for (const [name, call] of [...calls]) if (name === `change:${key}`) call();
+        },
+        on: (names, call) => names.split(" ").forEach((name) => calls.push([name, call])),
+        off: () => {},
+        save_changes: () => {},
+    };
+    const el = document.createElement("div");
+    el.style = "width: 800px; position: relative; --dcviz-ink: #111; --dcviz-ground: #fff; --dcviz-size: 18px";
+    document.body.append(el);
+    const view = await import(URL.createObjectURL(new Blob([esm], { type: "text/javascript" })));
+    view.default.render({ model, el });
+}"""
+"""Draw a view from its script and its state, in a page of its own and without Python; its model is ``model``."""
 PATIENCE = 180_000  # milliseconds for what must happen at all: a busy machine is no bug
 
 

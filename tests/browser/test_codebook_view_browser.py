@@ -1,6 +1,7 @@
 """codebook_view.js alone, with a model of its own: centroids on one place come apart, a drag survives another k."""
 
 import pytest
+from lab_browser import ALONE
 
 from dcviz.labkit.codebook_view import CodebookView
 
@@ -10,23 +11,8 @@ MODEL = """async esm => {
     draggable: true, centroids: [-0.5, -0.5, -0.5, 0.5], dragged: [], sizes: [], before: [], log_y: false,
     show_cdf: false, centroids_label: "centroid", before_label: "before", released: 0, again: 0,
   };
-  const calls = [];
-  window.model = {
-    get: (key) => state[key],
-    set: (key, value) => {
-      state[key] = value;
-      for (const [name, call] of [...calls]) if (name === `change:${key}`) call();
-    },
-    on: (names, call) => names.split(" ").forEach((name) => calls.push([name, call])),
-    off: () => {},
-    save_changes: () => {},
-  };
-  const el = document.createElement("div");
-  el.style = "width: 800px; position: relative; --dcviz-ink: #111; --dcviz-ground: #fff; --dcviz-size: 18px";
-  document.body.append(el);
-  const view = await import(URL.createObjectURL(new Blob([esm], { type: "text/javascript" })));
-  view.default.render({ model: window.model, el });
-}"""
+  await (ALONE)(esm, state);
+}""".replace("ALONE", ALONE)
 
 
 @pytest.fixture

@@ -1,28 +1,11 @@
 """Entries alone, with models of their own: a number that is being typed stays, whatever Python says meanwhile."""
 
 import pytest
+from lab_browser import ALONE
 
 from dcviz import labs
 from dcviz.labkit.controls import NumberEntry
 
-MODEL = """async ([esm, state]) => {
-  const calls = [];
-  window.model = {
-    get: (key) => state[key],
-    set: (key, value) => {
-      if (JSON.stringify(state[key]) === JSON.stringify(value)) return;
-      state[key] = value;
-      for (const [name, call] of [...calls]) if (name === `change:${key}`) call();
-    },
-    on: (names, call) => names.split(" ").forEach((name) => calls.push([name, call])),
-    off: () => {},
-    save_changes: () => {},
-  };
-  const el = document.createElement("div");
-  document.body.append(el);
-  const view = await import(URL.createObjectURL(new Blob([esm], { type: "text/javascript" })));
-  view.default.render({ model, el });
-}"""
 ENTRIES = {
     "number": (lambda: NumberEntry(0.5, 0, 100), "value", lambda x: x),
     "weights": (lambda: labs.GradientLab().view, "weights", lambda x: [x] * 16),
@@ -37,7 +20,7 @@ def entry(browser, request):
     make, trait, numbers = ENTRIES[request.param]
     widget, page = make(), browser.new_page()
     state = widget.get_state()
-    page.evaluate(MODEL, [state.pop("_esm"), state])
+    page.evaluate(f"args => ({ALONE})(...args)", [state.pop("_esm"), state])
     yield page, page.locator("input").nth(16 if trait == "gradients" else 0), trait, numbers
     page.close()
 
