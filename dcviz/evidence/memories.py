@@ -33,10 +33,7 @@ class Memory:
         """The capacity as its maker prints it, in units of 1024 for chips: '192 KB'."""
         if self.kind == "limit":
             return size_text(self.bytes)
-        for unit, size in (("GB", 2**30), ("MB", 2**20), ("KB", 2**10)):
-            if self.bytes >= size:
-                return f"{self.bytes / size:.3g} {unit}"
-        return f"{self.bytes} bytes"
+        return in_units(self.bytes, {"GB": 2**30, "MB": 2**20, "KB": 2**10}) or f"{self.bytes} bytes"
 
 
 def memories():
@@ -59,10 +56,15 @@ def synapses():
 
 def size_text(count):
     """Bytes for people: size_text(2048) -> '2.05 KB', in powers of ten like the paper's tables."""
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
-        if count >= 0.9995 * size:  # which three digits round to the whole unit
-            return f"{count / size:.3g} {unit}"
-    return f"{count:.0f} bytes"
+    return in_units(count, {"GB": 1e9, "MB": 1e6, "KB": 1e3}) or f"{count:.0f} bytes"
+
+
+def in_units(value, units):
+    """A number with three digits in the first of {unit: its size}, largest first, that it reaches; "" below all."""
+    for unit, size in units.items():
+        if value >= 0.9995 * size:  # which three digits round to the whole unit
+            return f"{value / size:.3g} {unit}"
+    return ""
 
 
 @lru_cache(maxsize=1)

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.ticker import NullFormatter
 
 from dcviz.chapters.ch08_speed_and_energy import timing
+from dcviz.evidence.memories import in_units
 from dcviz.labkit import theme
 from dcviz.labkit.markup import number
 
@@ -17,10 +18,7 @@ _FASTEST, _SLOWEST = 0.3, 6e6  # microseconds
 
 def time_text(micro):
     """A time for people: time_text(1500) -> '1.5 ms'."""
-    for size, unit in ((1e6, "s"), (1e3, "ms")):
-        if micro >= 0.9995 * size:  # which three digits round to the whole unit
-            return f"{micro / size:.3g} {unit}"
-    return f"{micro:.3g} µs"
+    return in_units(micro, {"s": 1e6, "ms": 1e3}) or f"{micro:.3g} µs"
 
 
 def time_bars(axes):
