@@ -14,7 +14,7 @@ from dcviz.nets import dense_files
 from dcviz.nets.novels import pieces, windows
 
 HEADS, CONTEXT = 4, 128
-"""Of the language model that ships; its parameters do not tell. ``transformer.Decoder`` has the same."""
+"""Of the language model that ships; its parameters do not tell."""
 PARTS = ("query", "key", "value", "mix", "up", "down")
 """Matrices of one of its blocks, in order."""
 

@@ -4,14 +4,12 @@ import functools
 import math
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 
-from dcviz.errors import NetError
-from dcviz.files import MODELS
-from dcviz.nets.novels import choosing_text as choosing_text, novels, pieces, windows as novels_windows
+from dcviz.nets import dense_files
+from dcviz.nets.novels import novels, pieces, windows as novels_windows
+from dcviz.nets.products import CONTEXT, HEADS
 
 
 def normalised(x):
@@ -67,7 +65,7 @@ class Decoder(nn.Module):
 
     name = "austen"
 
-    def __init__(self, vocabulary=1024, width=128, layers=6, heads=4, context=128):
+    def __init__(self, vocabulary=1024, width=128, layers=6, heads=HEADS, context=CONTEXT):
         super().__init__()
         self.context = context
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(layers))
@@ -85,19 +83,10 @@ class Decoder(nn.Module):
         return self.head(normalised(x))
 
 
-@functools.cache
-def _state():
-    path = MODELS / "austen.safetensors"
-    try:
-        return {name: weight.float() for name, weight in load_file(path).items()}
-    except (OSError, SafetensorError) as error:
-        raise NetError(f"the language model cannot be read from {path}: {error}") from error
-
-
 def language_model():
     """A fresh copy of the shipped model; its bfloat16 weights as float32, in evaluation mode."""
     net = Decoder()
-    net.load_state_dict(_state())
+    net.load_state_dict({key: torch.tensor(weight) for key, weight in dense_files.state("austen").items()})
     return net.eval()
 
 

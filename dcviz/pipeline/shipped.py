@@ -252,7 +252,7 @@ def _reproduce_block(name, net, data, held_out, out, quickly, progress):
 
 def _reproduce_language(out, quickly):
     """``reproduce`` for the language model: hours of training, which go on where they were stopped, then 4 bits."""
-    from dcviz.nets import transformer, transformer_training
+    from dcviz.nets import novels, transformer, transformer_training
 
     plan = transformer_training.Plan(steps=60) if quickly else transformer_training.Plan()
     checkpoint = out / f"{LANGUAGE}-{'quick' if quickly else 'run'}.safetensors"
@@ -260,7 +260,7 @@ def _reproduce_language(out, quickly):
     weights, file = out / f"{LANGUAGE}.safetensors", out / f"{LANGUAGE}.dcz"
     transformer_training.export(run, weights)
     net = run.averaged()
-    none, text = Schedule(epochs=0), transformer.choosing_text()
+    none, text = Schedule(epochs=0), novels.choosing_text()
     layers = {key: LayerRecipe(1.0, bits=4) for key in models.weight_layers(net)}
     result = pipeline.compress(net, Recipe(layers=layers, retrain=none, finetune=none, dtype="float16"), None)
     archive.save(file, result.stored)

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from dcviz.errors import NetError
-from dcviz.nets import models, transformer
+from dcviz.nets import dense_files, models, transformer
 from dcviz.nets.novels import novels, pieces
 
 
@@ -102,9 +102,10 @@ def test_windows_follow_each_other_and_a_short_text_is_refused():
 
 
 def test_a_missing_model_is_a_typed_error(monkeypatch, tmp_path):
-    monkeypatch.setattr(transformer, "MODELS", tmp_path)
+    monkeypatch.setattr(dense_files, "MODELS", tmp_path)
+    dense_files.state.cache_clear()
     with pytest.raises(NetError, match=r"austen\.safetensors"):
-        transformer._state.__wrapped__()
+        transformer.language_model()
 
 
 def test_calibration_is_spread_over_the_training_text():

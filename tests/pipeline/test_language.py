@@ -6,7 +6,7 @@ import torch
 
 import dcviz
 from dcviz.errors import NetError
-from dcviz.nets import transformer, transformer_training
+from dcviz.nets import novels, transformer, transformer_training
 from dcviz.pipeline import restore, shipped
 
 
@@ -24,7 +24,7 @@ def test_the_shipped_file_is_the_same_net_with_sixteen_values_a_layer():
         assert len(weight.unique()) <= 16, name
         assert torch.nn.functional.mse_loss(weight, before) < 0.02 * before.var(), name
     assert shipped.compressed_path("austen").stat().st_size < 4 * 1_310_720 / 7
-    text = transformer.choosing_text(3000)
+    text = novels.choosing_text(3000)
     lost = transformer.bits_per_character(net, text) - transformer.bits_per_character(dense, text)
     assert 0 < lost < 0.1
 
@@ -36,7 +36,7 @@ def test_reproducing_it_trains_exports_and_compresses(monkeypatch, tmp_path):
 
     monkeypatch.setattr(transformer_training, "Plan", Short)
     monkeypatch.setattr(transformer_training, "bits_per_character", lambda net, text: 0.0)
-    monkeypatch.setattr(transformer, "choosing_text", lambda: "It was a truth universally acknowledged. " * 20)
+    monkeypatch.setattr(novels, "choosing_text", lambda: "It was a truth universally acknowledged. " * 20)
     result = shipped.reproduce("austen", tmp_path, quickly=True)
     assert [stage["stage"] for stage in result["stages"]] == ["dense", "coded"]
     assert result["stages"][0]["file_bytes"] == (tmp_path / "austen.safetensors").stat().st_size

@@ -10,7 +10,7 @@ from dcviz.files import MODELS
 from dcviz.labkit import theme
 from dcviz.labkit.base import LOCK, FigureImage, Lab, RunButton, html, row, words
 from dcviz.labkit.markup import coded, signed
-from dcviz.nets import transformer
+from dcviz.nets import novels, transformer
 
 NAMES = {"layer": "layer", "row": "output", "64": "64 neighbours", "32": "32 neighbours"}
 """{group: who shares a table, in words}."""
@@ -111,7 +111,7 @@ class BitsLab(Lab):
         data = archive.dumps(sharing.stored("austen", shared, huffman))
         progress(0.7, "reading and writing")
         back = together.opened(archive.loads(data), net)
-        error = transformer.bits_per_character(back, transformer.choosing_text())
+        error = transformer.bits_per_character(back, novels.choosing_text())
         return state, (len(data), error, transformer.write(back, begin, measure.PIECES))
 
     def _done(self, outcome):

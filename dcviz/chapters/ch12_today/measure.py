@@ -10,7 +10,10 @@ from dcviz import archive
 from dcviz.chapters.ch12_today import bfloat16, scores, sharing, together
 from dcviz.files import MODELS
 from dcviz.nets import products, transformer
-from dcviz.nets.novels import novels
+from dcviz.nets.novels import choosing_text, novels
+from dcviz.without_torch import Later
+
+torch = Later("torch")
 
 DENSITIES = (0.8, 0.65, 0.5, 0.4, 0.3, 0.2)
 BITS = (8, 4, 3, 2)
@@ -35,23 +38,17 @@ def weights():
     return sum(weight.size for weight in products.language_model().values())
 
 
-def _alone():
-    import torch
-
-    torch.set_num_threads(1)
-
-
 def judged(net):
     """{"bits_per_character", "sentence"} of a net: its error on the text to choose by, and what it writes."""
     return {
-        "bits_per_character": transformer.bits_per_character(net, transformer.choosing_text()),
+        "bits_per_character": transformer.bits_per_character(net, choosing_text()),
         "sentence": transformer.write(net, PROMPT, PIECES),
     }
 
 
 def pruning():
     """The blocks pruned at once in every way: rows way, pattern, density, bits_per_character, sentence."""
-    _alone()
+    torch.set_num_threads(1)
     net, (grams, _) = transformer.language_model(), calibrated()
     rows = [{"way": "none", "pattern": "free", "density": 1.0, **judged(net)}]
     for way, density in itertools.product(scores.WAYS, DENSITIES):
@@ -68,7 +65,7 @@ def share():
 
     bytes: the file with codes of fixed length; coded_bytes: with Huffman codes.
     """
-    _alone()
+    torch.set_num_threads(1)
     net, (_, felt) = transformer.language_model(), calibrated()
     rows = []
     for bits, (method, group), apart in itertools.product(BITS, SHARED, (0.0, APART)):
@@ -88,7 +85,7 @@ def files():
 
     reported: bits a character on the beginning of the held-out novel's second half, 40,000 characters.
     """
-    _alone()
+    torch.set_num_threads(1)
     net, (grams, felt) = transformer.language_model(), calibrated()
     exact = bfloat16.stored("austen", {key: weight.detach().numpy() for key, weight in net.named_parameters()})
     rows = [

@@ -12,6 +12,9 @@ import numpy as np
 from dcviz.errors import RecipeError
 from dcviz.ideas.pruning import mask_from_density
 from dcviz.nets import models
+from dcviz.without_torch import Later
+
+torch = Later("torch")
 
 WAYS = ("magnitude, whole layer", "magnitude, each output", "Wanda, whole layer", "Wanda, each output", "corrected")
 """How a layer can be pruned; "corrected" is Wanda for each output, then ``correct``."""
@@ -23,8 +26,6 @@ def grams(net, inputs, layers=None):
 
     The diagonal holds the squared norms that Wanda needs. layers: names, or None for all.
     """
-    import torch
-
     linear = {name: module for name, module in net.named_modules() if isinstance(module, torch.nn.Linear)}
     wanted, found = {name: linear[name] for name in linear if layers is None or name in layers}, {}
 
@@ -47,13 +48,11 @@ def squared_gradients(net, batches):
 
     batches: [(inputs, targets)]; the loss is the cross-entropy of the net's last axis.
     """
-    from torch import nn
-
-    total = {name: 0.0 for name, module in net.named_modules() if isinstance(module, nn.Linear)}
+    total = {name: 0.0 for name, module in net.named_modules() if isinstance(module, torch.nn.Linear)}
     for inputs, targets in batches:
         net.zero_grad()
         logits = net(inputs)
-        nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1)).backward()
+        torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), targets.reshape(-1)).backward()
         for name in total:
             total[name] = total[name] + net.get_submodule(name).weight.grad.square()
     net.zero_grad()
@@ -115,8 +114,6 @@ def pruned(weight, density, way, gram, pattern="free"):
 
 def prune(net, density, way, gram, pattern="free"):
     """A pruned copy of a net: the layers of ``gram`` (from ``grams``), all at one density or {layer: density}."""
-    import torch
-
     net = copy.deepcopy(net)
     for name, products in gram.items():
         module = net.get_submodule(name)

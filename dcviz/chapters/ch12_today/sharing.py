@@ -15,6 +15,9 @@ import numpy as np
 
 from dcviz.archive import Coding, Layer, StoredNet
 from dcviz.errors import RecipeError
+from dcviz.without_torch import Later
+
+torch = Later("torch")
 
 METHODS = ("k-means", "k-means, weighted", "grid")
 GROUPS = ("layer", "row", 64, 32)
@@ -152,8 +155,6 @@ def share_net(net, bits, method="k-means", group="layer", importance=None, apart
 
     report(done, total) is called before each layer, and may raise.
     """
-    import torch
-
     layers = {name: module for name, module in net.named_modules() if isinstance(module, torch.nn.Linear)}
     shared = {}
     for name, module in layers.items():
@@ -165,8 +166,6 @@ def share_net(net, bits, method="k-means", group="layer", importance=None, apart
 
 def with_values(net, values):
     """A copy of a net whose Linear layers hold {layer: float array} in place of their weights."""
-    import torch
-
     net = copy.deepcopy(net)
     with torch.no_grad():
         for name, value in values.items():
