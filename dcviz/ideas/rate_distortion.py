@@ -27,17 +27,25 @@ def assign_by_rate(values, centroids, price, rounds=20):
     if not np.all(np.asarray(price) >= 0):
         raise CodebookError(f"the price of a bit must not be negative, but is {price}")
     values, centroids = np.asarray(values, np.float64).reshape(-1), np.asarray(centroids)
-    codes = assign(values, centroids).astype(np.intp)
-    price = np.broadcast_to(np.asarray(price, np.float64), (len(values), 1))
+    price = np.asarray(price, np.float64)
     if not price.any() or not values.size:
-        return codes
+        return assign(values, centroids).astype(np.intp)
+    if price.size > 1:
+        return _by_rate(values, np.ones(values.shape, np.intp), centroids, price, rounds)
+    distinct, times = np.unique(values, return_counts=True)  # weights read from 16-bit floats are often equal
+    return _by_rate(distinct, times, centroids, price, rounds)[np.searchsorted(distinct, values)]
+
+
+def _by_rate(values, times, centroids, price, rounds):
+    """Codes of ``values`` (n,) that occur so many ``times`` (n,)."""
+    codes, price = assign(values, centroids).astype(np.intp), np.broadcast_to(price, (len(values), 1))
     for _ in range(rounds):
-        counts = np.bincount(codes, minlength=len(centroids))
-        with np.errstate(divide="ignore"):
-            bits = -np.log2(counts / len(values))  # infinite for an unused code: nobody can afford it
+        counts = np.bincount(codes, times, len(centroids))
+        used = np.flatnonzero(counts)  # an unused code has infinitely many bits: nobody can afford it
+        near, bits = centroids[used], -np.log2(counts[used] / times.sum())
         new = np.concatenate(
             [
-                np.argmin((values[at : at + BLOCK, None] - centroids) ** 2 + price[at : at + BLOCK] * bits, axis=1)
+                used[np.argmin((values[at : at + BLOCK, None] - near) ** 2 + price[at : at + BLOCK] * bits, axis=1)]
                 for at in range(0, len(values), BLOCK)
             ]
         )

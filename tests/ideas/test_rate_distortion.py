@@ -59,6 +59,19 @@ def test_an_unused_code_is_no_reason_to_warn():
         assert assign_by_rate(np.zeros(5), np.array([0.0, 9.0]), 0.1).tolist() == [0] * 5
 
 
+def test_a_value_whose_bits_cost_nothing_does_not_take_an_unused_code():
+    prices = np.array([[0.0], [0.1], [0.1]])
+    assert assign_by_rate([0.4, 0.0, 1.0], [0.0, 1.0, 9.0], prices, rounds=1).tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("own_prices", [False, True])
+def test_equal_values_count_as_often_as_they_are_there(own_prices):
+    values, centroids = np.array([0.55] * 3 + [0.0] * 90 + [1.0] * 10), np.array([0.0, 1.0])
+    prices = np.full((len(values), 1), 0.05) if own_prices else 0.05
+    codes = assign_by_rate(values, centroids, prices)
+    assert codes.tolist() == [0] * 93 + [1] * 10
+
+
 def test_each_value_may_have_a_price_of_its_own():
     centroids, many = np.array([0.0, 1.0]), [1.0] * 95
     prices = np.array([[0.0], [0.1], [10.0]] + [[0.0]] * 95)
