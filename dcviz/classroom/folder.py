@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 import tempfile
 from pathlib import Path
 
@@ -81,6 +82,7 @@ def open_lab(folder, options=()):
     Its pages, and Notebook 7's, have the theme before a cell has run: a stored picture turns dark with them.
     OutputError as ``fill``, and where JupyterLab is not installed.
     """
+    sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema has it build a parser for 3 s: Jupyter never asks it
     try:
         from jupyter_core.paths import jupyter_config_dir
         from jupyterlab.labapp import LabApp

@@ -47,6 +47,10 @@ from dcviz.classroom import folder
 folder.fill = lambda _: ()
 folder.open_lab(sys.argv[1], sys.argv[2:])"""
 """`dcviz open` on a folder of a test's own."""
+NOTEBOOK = """import sys
+sys.modules["rfc3987_syntax"] = None  # as `dcviz open` does
+from notebook.app import main
+main(sys.argv[1:])"""
 NO_FORM = """() => {
     const beside = document.createElement("div");
     beside.hidden = true;
@@ -130,7 +134,7 @@ class Server:
             file.write_text(json.dumps(content))
         self.log = private / "server.log"
         quiet = "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
-        notebook = "-m", "jupyter", "notebook", f"--ServerApp.root_dir={notebooks}", *quiet
+        notebook = "-c", NOTEBOOK, f"--ServerApp.root_dir={notebooks}", *quiet
         command = [
             *(sys.executable, *(("-c", OPEN, notebooks) if app == "lab" else notebook), "--no-browser", "--allow-root"),
             *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0", "--IdentityProvider.token="),
