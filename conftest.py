@@ -6,9 +6,12 @@ The whole suite runs in several processes.
 import importlib.util
 import os
 import shutil
+import sys
 
 import pytest
 
+sys.modules.setdefault("rfc3987_syntax", None)  # as in `dcviz.classroom.folder`: nbval, too, imports jsonschema
+pytest_plugins = ["nbval.plugin"]  # so it is not loaded before this file, `-p no:nbval`
 os.environ["DCVIZ_PROGRESS"] = "off"
 os.environ["DCVIZ_CHECKS"] = "raise"
 
