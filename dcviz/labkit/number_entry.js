@@ -15,9 +15,16 @@ function render({ model, el }) {
   why.setAttribute("role", "alert");
   input.setAttribute("aria-describedby", why.id);
 
+  // what is refused stays, with its words, though Python answers an earlier number meanwhile; not where the reader has
+  // gone on and moves the number by other means
+  let refused = "";
+  const elsewhere = ({ target }) => { if (!el.contains(target)) refused = ""; };
+  const watch = (how) => { for (const event of ["pointerdown", "keydown"]) document[how](event, elsewhere, true); };
   const refuse = (text) => {
-    why.textContent = text;
+    refused = text;
+    why.textContent = text && `${text} It is still ${said(model.get("value"))}.`;
     input.setAttribute("aria-invalid", String(text !== ""));
+    watch(text ? "addEventListener" : "removeEventListener");
   };
   let typing = false; // what is not taken yet stays, though Python may say another number meanwhile
   const show = () => {
@@ -33,12 +40,12 @@ function render({ model, el }) {
     if (label.hidden) input.setAttribute("aria-label", input.title);
     input.disabled = model.get("disabled");
   };
-  const heard = () => { if (!typing) show(); };
+  const heard = () => { if (refused) refuse(refused); else if (!typing) show(); };
   const take = () => {
     typing = false;
     if (input.value === shown(model.get("value"), whole)) return show(); // not edited: all its digits stay
     const found = read(input.value, { low: model.get("min"), high: model.get("max"), whole, unit: model.get("unit") });
-    if (found.why) return refuse(`${found.why} It is still ${said(model.get("value"))}.`);
+    if (found.why) return refuse(found.why);
     const step = model.get("step");
     model.set("value", step ? Number((Math.round(found.value / step) * step).toPrecision(12)) : found.value);
     model.save_changes();
@@ -61,5 +68,6 @@ function render({ model, el }) {
   model.on("change:description change:field change:tooltip change:disabled", dress);
   dress();
   show();
+  return () => watch("removeEventListener");
 }
 export default { render };

@@ -59,3 +59,37 @@ def test_a_number_that_was_taken_by_enter_follows_again(entry):
     field.press("Enter")
     page.evaluate("pair => model.set(...pair)", [trait, numbers(9)])
     assert field.input_value() == "9"
+
+
+def words(page, field):
+    """What an entry says of itself: beside it, or where the browser says it."""
+    return field.evaluate("e => e.parentElement.querySelector('.dcviz-why')?.textContent ?? e.validationMessage")
+
+
+def test_a_refusal_stays_though_python_answers_an_earlier_number(entry):
+    page, field, trait, numbers = entry
+    for leave in ("Enter", "Tab"):
+        field.fill("abc")
+        field.press(leave)
+        assert "“abc” is no number." in words(page, field)
+        others = numbers(9) if trait == "value" else [page.evaluate("trait => model.get(trait)[0]", trait), *[9] * 15]
+        page.evaluate("pair => model.set(...pair)", [trait, others])
+        assert field.input_value() == "abc"
+        assert "“abc” is no number." in words(page, field)
+        if trait == "value":
+            assert words(page, field).endswith("It is still 9.")
+            assert field.get_attribute("aria-invalid") == "true"
+        field.fill("0.7")
+        field.press("Enter")
+        assert words(page, field) == ""
+        page.evaluate("pair => model.set(...pair)", [trait, numbers(8)])
+
+
+def test_a_refusal_goes_once_its_number_is_moved_by_other_means(entry):
+    page, field, trait, numbers = entry
+    field.fill("abc")
+    field.press("Tab")
+    page.mouse.click(700, 500)
+    page.evaluate("pair => model.set(...pair)", [trait, numbers(8)])
+    assert field.input_value() == "8"
+    assert words(page, field) == ""

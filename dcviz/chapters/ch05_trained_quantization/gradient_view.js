@@ -61,7 +61,7 @@ function render({ model, el }) {
 
   // a grid of entries: what is typed goes to Python on Enter or when the entry is left, and stays until then, though
   // Python may answer an earlier one meanwhile
-  const typing = new Set();
+  const typing = new Set(), refused = new Map(); // entry -> its number, which is still what it was
   function entries(name, label) {
     const node = cells(4);
     const inputs = Array.from({ length: 16 }, (_, i) => {
@@ -72,6 +72,7 @@ function render({ model, el }) {
       input.addEventListener("keydown", (event) => event.stopPropagation());
       input.addEventListener("input", () => {
         typing.add(input);
+        refused.delete(input);
         input.setCustomValidity("");
       });
       input.addEventListener("blur", () => { if (typing.delete(input)) update(); }); // the text was put back: no change is told
@@ -80,6 +81,7 @@ function render({ model, el }) {
         const values = [...model.get(name)];
         const { value, why = "" } = read(input.value, { low: -1000, high: 1000, whole: false, unit: "" });
         input.setCustomValidity(why); // the browser says it beside the cell
+        if (why) refused.set(input, values[i]);
         if (!input.reportValidity()) return;
         values[i] = value;
         model.set("cell", i); // the caption speaks of it
@@ -125,7 +127,8 @@ function render({ model, el }) {
     for (const [name, { inputs }] of [["weights", weights], ["gradients", gradients]]) {
       const values = model.get(name);
       inputs.forEach((input, i) => {
-        if (!typing.has(input) && (document.activeElement !== input || Number(input.value.replace("\u2212", "-")) !== values[i])) {
+        if (refused.has(input) && refused.get(input) !== values[i]) refused.delete(input);
+        if (!typing.has(input) && !refused.has(input) && (document.activeElement !== input || Number(input.value.replace("\u2212", "-")) !== values[i])) {
           input.value = minus(String(Number(values[i].toFixed(4))));
           input.setCustomValidity("");
         }
