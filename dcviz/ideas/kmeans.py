@@ -72,7 +72,9 @@ class Lloyd:
     def step(self, centroids):
         """Assign all weights, then move each centroid to the mean of its own -> new centroids (k,)."""
         centroids = _check_centroids(centroids)
-        edges = self.edges(centroids)
+        return self._means(centroids, self.edges(centroids))
+
+    def _means(self, centroids, edges):
         first, last, sizes = edges[:-1], edges[1:], np.diff(edges)
         full = sizes > 0
         moved = centroids.copy()
@@ -80,6 +82,23 @@ class Lloyd:
         # rounding must not push a mean out of its own cluster
         moved[full] = np.clip(means, self.values[first[full]], self.values[last[full] - 1])
         return moved
+
+    def path(self, centroids, most=300):
+        """All steps from a start -> list of (centroids, sizes, inertia), the start first.
+
+        It ends where nothing moves any more, or after ``most`` steps. Inertias are from running sums.
+        """
+        found, now = [], _check_centroids(centroids)
+        while True:
+            edges = self.edges(now)
+            sizes, centred = np.diff(edges), now - self.centre
+            sums, squares = (np.diff(array[edges]) for array in (self._sums, self._squares))
+            costs = squares - 2 * centred * sums + np.square(centred) * sizes
+            found.append((now, sizes, float(np.maximum(costs, 0).sum())))
+            following = self._means(now, edges)
+            if len(found) > most or np.array_equal(following, now):
+                return found
+            now = following
 
     def inertia(self, centroids):
         """Equation 2: squared distance of each weight to its nearest centroid, added up -> float."""

@@ -27,6 +27,12 @@ def optimal(values, k, counts=None):
 
         optimal([0, .1, .9, 1.1], k=2) -> centroids [0.05, 1.0], inertia 0.025
     """
+    return optima(values, [k], counts)[k]
+
+
+def optima(values, ks, counts=None):
+    """`optimal` for several k, for the price of the largest -> {k: KMeans}."""
+    k = max(ks)
     values = check_values(values).astype(np.float64).ravel()
     counts = np.ones(values.size) if counts is None else np.asarray(counts, np.float64).ravel()
     if counts.size != values.size or not (np.isfinite(counts).all() and (counts > 0).all()):
@@ -49,7 +55,12 @@ def optimal(values, k, counts=None):
     cuts = np.zeros((k + 1, d + 1), np.int32)  # cuts[j, i]: where the last of j clusters of i values begins
     for j in range(2, k + 1):
         best, cuts[j] = _next_row(best, cost, j, d)
-    edges = [d]
+    return {k: _kmeans(k, cuts, distinct, weight) for k in ks}
+
+
+def _kmeans(k, cuts, distinct, weight):
+    """The best k clusters, read back from where each of them begins."""
+    edges = [distinct.size]
     for j in range(k, 0, -1):
         edges.append(int(cuts[j, edges[-1]]))
     runs = list(pairwise(edges[::-1]))

@@ -168,6 +168,28 @@ def test_steps_and_dragged_centroids_without_a_kernel_show_what_python_shows(pag
     expect(play).to_contain_text("needs the notebook")
 
 
+def test_each_k_moved_to_without_a_kernel_shows_its_start_and_its_steps(page):
+    lab, python = lab_in(page, "LloydLab")
+    slider, rng = lab.locator("input[type=range]"), np.random.default_rng(5)
+    play = lab.get_by_role("button", name="play the steps")
+    for k in [16, *rng.permutation(np.arange(2, 16)).tolist()]:
+        slider.evaluate("(e, k) => { e.value = k; e.dispatchEvent(new Event('input')); }", k)
+        python.k = int(slider.input_value())
+        same_start(lab, python)
+        expect(lab.locator("[role=slider]")).to_have_count(k)
+        expect(play).to_be_enabled()
+        lab.get_by_role("button", name="One step").click()
+        python.step()
+        same_start(lab, python)
+        if k % 3 == 0:
+            lab.get_by_role("button", name="Until nothing moves").click()
+            python.finish()
+            same_start(lab, python)
+        if k % 3 == 1:  # from here a start of one's own, and on to another k
+            lab.locator("[role=slider]").nth(0).press("ArrowRight")
+            expect(play).to_be_disabled()
+
+
 def test_the_setting_before_stays_as_a_ghost_and_one_can_be_pinned(page):
     lab, python = lab_in(page, "PruningLab")
     canvas, picture = lab.locator(".dcviz-histogram canvas"), lab.locator(".dcviz-linked canvas")

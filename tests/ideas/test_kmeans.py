@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 from dcviz.errors import CodebookError, WeightError
 from dcviz.evidence import paper
 from dcviz.ideas import kmeans as km
-from dcviz.ideas.kmeans_optimal import MAX_DISTINCT, optimal
+from dcviz.ideas.kmeans_optimal import MAX_DISTINCT, optima, optimal
 
 FEW = st.sampled_from([0.0, 0.5, -0.5, 1.0, 3.0])  # ties
 NUMBERS = st.lists(FEW | st.floats(-100, 100, width=32), min_size=1, max_size=40)
@@ -173,6 +173,26 @@ def test_counts_equal_repeated_values(pairs, k):
     k = min(k, np.unique(values).size)
     repeated = optimal(np.repeat(values, counts.astype(int)), k)
     assert optimal(values, k, counts).inertia == pytest.approx(repeated.inertia, rel=1e-9, abs=1e-9)
+
+
+def test_optima_of_several_k_are_each_the_optimum():
+    values = np.random.default_rng(5).normal(size=300)
+    for k, best in optima(values, [2, 7, 12]).items():
+        alone = optimal(values, k)
+        assert (best.inertia, best.centroids.tolist()) == (alone.inertia, alone.centroids.tolist())
+
+
+@pytest.mark.parametrize("init", km.INITS)
+def test_a_path_is_step_by_step_what_the_steps_are(init):
+    lloyd = km.Lloyd(np.random.default_rng(6).normal(3, 1, size=500))
+    now = lloyd.start(9, init)
+    path = lloyd.path(now)
+    assert len(lloyd.path(now, 4)) == 5
+    for centroids, sizes, inertia in path:
+        assert (centroids.tolist(), sizes.tolist()) == (now.tolist(), lloyd.assign_sizes(now).tolist())
+        assert inertia == pytest.approx(lloyd.inertia(now))
+        now = lloyd.step(now)
+    assert now.tolist() == path[-1][0].tolist(), "there it ends"
 
 
 def test_optimal_on_a_layer_sized_input_equals_kmeans1d():

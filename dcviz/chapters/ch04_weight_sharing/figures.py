@@ -50,7 +50,8 @@ def cluster_bars(axes, k):
     style = {"color": theme.role("pruned").colour, "marker": "x", "linestyle": "", "markeredgewidth": 3}
     (crosses,) = axes.plot([], [], label="empty", clip_on=False, zorder=5, **style)
     crosses.set_in_layout(False)  # without a point it counts as one in the figure's corner
-    axes.set(xlabel="cluster", ylabel="% of the weights", xlim=(-0.7, k - 0.3), ylim=(0, 100))
+    axes.set(xlabel="cluster", ylabel="% of the weights", ylim=(0, 100))
+    show_room(axes, k)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.legend(**theme.ABOVE)
     return list(bars), crosses
@@ -88,13 +89,19 @@ def show_inertia(artists, inertias, best=None):
 
 
 def show_sizes(bars, crosses, sizes):
-    """Fill what cluster_bars returned: how many weights each cluster owns."""
+    """Fill what cluster_bars returned: how many weights each cluster owns; bars that are left over are not seen."""
     shares = 100 * np.asarray(sizes) / np.sum(sizes)
-    for bar, share in zip(bars, shares, strict=True):
-        bar.set_height(share)
+    for i, bar in enumerate(bars):
+        bar.set(visible=i < len(shares), height=shares[i] if i < len(shares) else 0)
+    show_room(crosses.axes, len(shares))
     empty, top = np.flatnonzero(shares == 0), share_top(shares.max())
     crosses.axes.set_ylim(0, top)
     crosses.set_data(empty, np.full(empty.size, CROSS * top))
+
+
+def show_room(axes, k):
+    """Give the bars of k clusters the whole width."""
+    axes.set_xlim(-0.7, k - 0.3)
 
 
 CROSS = 0.04

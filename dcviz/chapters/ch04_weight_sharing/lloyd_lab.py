@@ -13,11 +13,12 @@ from dcviz.chapters.ch04_weight_sharing.figures import (
     inertia_axes,
     round_tops,
     show_inertia,
+    show_room,
     show_sizes,
 )
 from dcviz.errors import check_known
 from dcviz.ideas.kmeans import INITS, Lloyd, initialise
-from dcviz.ideas.kmeans_optimal import MAX_DISTINCT, optimal
+from dcviz.ideas.kmeans_optimal import MAX_DISTINCT, optima
 from dcviz.ideas.pruning import check_layers
 from dcviz.labkit import theme
 from dcviz.labkit.base import Lab, html, row
@@ -32,6 +33,8 @@ from dcviz.labkit.table_film import TableFilm, assembled
 from dcviz.pipeline import lesson, shipped
 
 MOST_STEPS = 300
+LEAST_K, MOST_K = 2, 16
+"""The ends of the slider."""
 PLACES = 512
 """A dragged centroid stops at so many places of the axis at least, and at less than twice as many."""
 WORDS = (
@@ -46,7 +49,8 @@ OPTIMUM = " The exact optimum is {best}: this is <b>{above}%</b> above it."
 
 
 class LloydFilm(TableFilm):
-    """A dragged start from running sums of the weights; the steps of the start that the lab was shown with."""
+    """A dragged start from running sums of the weights; all steps of the named start of each k, and of one's own start
+    that the lab was shown with."""
 
     _esm = assembled(Path(__file__).parent / "lloyd_film.js")
 
@@ -86,8 +90,8 @@ class LloydLab(Lab):
         elif weights is None:
             weights = lesson.pruned_weights(net)
         weights = check_layers(weights)
-        self.weights, self._lloyds, self._optima, self._shown, self._from = weights, {}, {}, None, None
-        self._drawn = None
+        self.weights, self._lloyds, self._optima, self._counted = weights, {}, {}, {}
+        self._shown = self._from = self._drawn = None
         layer = layer or next(iter(weights))
         check_known("layer", layer, weights)
         start = [] if start is None else [float(c) for c in np.sort(np.ravel(start))]
@@ -120,17 +124,31 @@ class LloydLab(Lab):
     @property
     def best(self):
         """The exact optimum, a `KMeans`; None for a layer with too many distinct weights."""
-        key = self.layer, self.k
-        if key not in self._optima:
-            fits = len(np.unique(self.values)) <= MAX_DISTINCT
-            self._optima[key] = optimal(self.values, self.k) if fits else None
-        return self._optima[key]
+        return self._best(self.k)
+
+    def _best(self, k):
+        if (self.layer, k) not in self._optima:
+            fits = self._distinct() <= MAX_DISTINCT
+            ks = {*self._ks(), k}
+            found = optima(self.values, ks) if fits else dict.fromkeys(ks)
+            self._optima |= {(self.layer, one): best for one, best in found.items()}
+        return self._optima[self.layer, k]
+
+    def _ks(self):
+        """Each k that the slider can choose here, and the lab's own."""
+        return sorted({*range(LEAST_K, min(MOST_K, self._distinct()) + 1), self.k})
 
     def _lloyd(self):
         if self.layer not in self._lloyds:
             weights = np.asarray(self.weights[self.layer])
             self._lloyds[self.layer] = Lloyd(weights[weights != 0])
         return self._lloyds[self.layer]
+
+    def _distinct(self):
+        """How many different weights the layer has."""
+        if self.layer not in self._counted:
+            self._counted[self.layer] = 1 + np.count_nonzero(np.diff(self.values))
+        return self._counted[self.layer]
 
     def _advance(self):
         """Bring history and inertias up to `steps`, from the start they belong to."""
@@ -156,7 +174,7 @@ class LloydLab(Lab):
         self.layer_choice = widgets.Dropdown(
             options=choices(self.weights), description="layer", layout={"width": "190px"}
         )
-        self.k_slider = inline_slider("k, centroids", self.k, 2, 16, width="220px")
+        self.k_slider = inline_slider("k, centroids", self.k, LEAST_K, MOST_K, width="220px")
         self.init_choice = choice_buttons(INITS, "start")
         self.optimum_box = widgets.Checkbox(description="exact optimum", indent=False)
         self.log_box = widgets.Checkbox(description="logarithmic counts", indent=False)
@@ -178,7 +196,7 @@ class LloydLab(Lab):
             buttons[-1].on_click(self.guard(lambda _, action=action: action()))
         self.figure_view = LinkedPicture(*self._make_figure(), alt="sizes of the clusters; inertia by step")
         self.film = LloydFilm(
-            {"start": (self.view, "dragged"), "steps": (self.play, "value")},
+            {"start": (self.view, "dragged"), "steps": (self.play, "value"), "k": (self.k_slider, "value")},
             [
                 (self.caption, "value"),
                 *((self.view, name) for name in ("centroids", "sizes", "before")),
@@ -186,7 +204,7 @@ class LloydLab(Lab):
                 (self.play, "high"),
                 (self.play, "value"),
             ],
-            resets={"start": {"steps": 0}},
+            resets={"start": {"steps": 0}, "k": {"start": [], "steps": 0}},
         )
         return [
             row(self.layer_choice, self.k_slider, self.init_choice),
@@ -198,9 +216,10 @@ class LloydLab(Lab):
 
     def _make_figure(self):
         figure, (left, right) = theme.figure(11, 3.6, columns=2)
-        self.bars, self.crosses = cluster_bars(left, self.k)
+        self.bars, self.crosses = cluster_bars(left, max(MOST_K, self.k))
         self.inertia_artists = inertia_axes(right)
-        return figure, [left.yaxis, right.xaxis, right.yaxis, *self.bars, self.crosses, *self.inertia_artists]
+        axes = [left.xaxis, left.yaxis, right.xaxis, right.yaxis]
+        return figure, [*axes, *self.bars, self.crosses, *self.inertia_artists]
 
     def update(self):
         if self._shown != self.layer:
@@ -219,102 +238,99 @@ class LloydLab(Lab):
         self.view.codebook(self.centroids, self.sizes)
         self.view.before = [] if self.steps == 0 else [float(c) for c in self.history[0]]
         self.view.before_label = "where they started"
-        if len(self.bars) != self.k:
+        if len(self.bars) != max(MOST_K, self.k):
             self.figure_view.adopt(*self._make_figure())
         show_sizes(self.bars, self.crosses, self.sizes)
-        changed = show_inertia(self.inertia_artists, self.inertias[: self.steps + 1], self._best_shown())
+        changed = show_inertia(self.inertia_artists, self.inertias[: self.steps + 1], self._best_shown(self.k))
         (self.figure_view.redraw if changed else self.figure_view.refresh)()
 
-    def _best_shown(self):
-        return self.best.inertia if self.show_optimum and self.best is not None and self.best.inertia else None
+    def _best_shown(self, k):
+        best = self._best(k) if self.show_optimum else None
+        return best.inertia if best is not None and best.inertia else None
 
     # what the film needs -----------------------------------------------------------------------
 
     def tabulate(self):
-        key = self.layer, self.k, self.init, self.seed, self.show_optimum
-        self.film.shoot(key, self._table)
+        ks = self._ks()
+        self.film.shoot((self.layer, tuple(ks), self.init, self.seed, self.show_optimum), lambda: self._table(ks))
 
-    def _table(self):
+    def _table(self, ks):
         lloyd, grid = self._lloyd(), self.view.grid
         first, last = math.ceil(self.view.low / grid), math.floor(self.view.high / grid)
         below = lloyd.below(np.arange(2 * first, 2 * last + 1) * (grid / 2))  # where two neighbours can meet
-        steps = self._rows()
+        named = {k: _rows(lloyd, lloyd.start(k, self.init, self.seed)) for k in ks}
+        own = _rows(lloyd, self.history[0]) if self.start else []
         return {
             "grid": grid,
             "first": 2 * first,
             "below": [sums.tolist() for sums in below],
             "centre": lloyd.centre,
             "n": self.values.size,
-            "k": self.k,
             "of": self.start,
-            "steps": steps,
+            "own": own,
+            "named": named,
             "most": MOST_STEPS,
-            "best": self._best_shown(),
+            "best": {k: self._best_shown(k) for k in ks},
             "words": WORDS,
             "layer": self._layer_words(),
             "which": {"own": OWN, "named": html(NAMED, init=self.init)},
-            "empty": [_empty_words(n) for n in range(self.k + 1)],
+            "empty": [_empty_words(n) for n in range(max(ks) + 1)],
             "settled": SETTLED,
             "optimum": OPTIMUM,
-            **self._picture_places(lloyd, steps),
+            **self._picture_places(lloyd, ks, max(map(len, (own, *named.values())))),
         }
 
-    def _rows(self):
-        """What each step from the present start gives, until nothing moves or for MOST_STEPS."""
-        lloyd, rows, following = self._lloyd(), [], self.history[0]
-        for step in range(MOST_STEPS + 1):
-            now, known = following, step < len(self.history)
-            following = self.history[step + 1] if step + 1 < len(self.history) else lloyd.step(now)
-            inertia = self.inertias[step] if known else lloyd.inertia_below(now, [self.values.size])[0]
-            still = np.array_equal(now, following)
-            sizes = lloyd.assign_sizes(now)
-            rows.append({"centroids": now.tolist(), "sizes": sizes.tolist(), "inertia": inertia, "still": still})
-            if still:
-                break
-        return rows
+    def _picture_places(self, lloyd, ks, most):
+        """Where the picture's parts stand in the browser, for all that a start can give; its axes stay as they were.
 
-    def _picture_places(self, lloyd, steps):
-        """Where the picture's parts stand in the browser, for all that a start can give; its axes stay as they were."""
+        most    rows of a start at most
+        """
         view = self.figure_view
         left, right = self.crosses.axes, self.inertia_artists[0].axes
-        before = left.get_ylim(), right.get_xlim(), right.get_ylim()
+        before = left.get_xlim(), left.get_ylim(), right.get_xlim(), right.get_ylim()
 
         def ending(part, set_limits, low, top):
             set_limits(low, top - low)
             return {"top": top, "ticks": view.where()[part]}
 
-        shares = round_tops(100 / self.k, 100)
-        worst = max(lloyd.inertia(np.full(self.k, end)) for end in (self.view.low, self.view.high))
+        def bars(k):
+            show_room(left, k)
+            ends = [(end, 0) for bar in self.bars[:k] for end in (bar.get_x(), bar.get_x() + bar.get_width())]
+            return {"ticks": view.where()[0], "ends": view.places(left, ends)[::2]}
+
+        shares = round_tops(100 / max(ks), 100)
+        worst = max(lloyd.inertia(np.full(2, end)) for end in (self.view.low, self.view.high))
         least = 1e-6 * worst
         tables = {
             "left": {
-                "tops": [ending(0, left.set_ylim, 0, min(top, 100.0)) for top in shares],
-                "bars": [view.places(left, [(b.get_x(), 0), (b.get_x() + b.get_width(), 0)])[::2] for b in self.bars],
+                "tops": [ending(1, left.set_ylim, 0, min(top, 100.0)) for top in shares],
+                "bars": {k: bars(k) for k in ks},
+                "of": len(self.bars),
                 "y": view.places(left, [(0, 0), (0, left.get_ylim()[1])])[1::2],
                 "cross": view.places(left, [(0, CROSS * left.get_ylim()[1])])[1],
             },
             "right": {
-                "tops": [ending(2, right.set_ylim, 0, top) for top in round_tops(least, worst)],
+                "tops": [ending(3, right.set_ylim, 0, top) for top in round_tops(least, worst)],
                 "least": least,
                 "y": view.places(right, [(0, 0), (0, right.get_ylim()[1])])[1::2],
                 "x": view.places(right, [(right.get_xlim()[0], 0), (right.get_xlim()[1], 0)])[::2],
                 "across": [
-                    {**ending(1, right.set_xlim, -0.5, top), "x": view.places(right, [(0, 0), (top, 0)])[::2]}
-                    for top in round_tops(9, max(9, len(steps) - 1))
+                    {**ending(2, right.set_xlim, -0.5, top), "x": view.places(right, [(0, 0), (top, 0)])[::2]}
+                    for top in round_tops(9, max(9, most - 1))
                 ],
             },
         }
-        left.set_ylim(before[0])
-        right.set(xlim=before[1], ylim=before[2])
+        left.set(xlim=before[0], ylim=before[1])
+        right.set(xlim=before[2], ylim=before[3])
         return tables
 
     # words -------------------------------------------------------------------------------------
 
     def _layer_words(self):
-        return {"layer": html("{}", self.layer), "size": f"{self.values.size:,}", "k": self.k}
+        return {"layer": html("{}", self.layer), "size": f"{self.values.size:,}"}
 
     def describe(self):
-        now, best = self.inertias[self.steps], self._best_shown()
+        now, best = self.inertias[self.steps], self._best_shown(self.k)
         above = {} if best is None else {"best": f"{best:.4g}", "above": f"{100 * (now / best - 1):.1f}"}
         return self.say(
             WORDS,
@@ -332,7 +348,7 @@ class LloydLab(Lab):
         before = () if self.steps == 0 else self.history[0]
         label = f"weight w of {drawn(self.layer)}"
         clustered_histogram(left, self.values, self.centroids, self.sizes, before=before, label=label)
-        show_inertia(inertia_axes(right), self.inertias[: self.steps + 1], self._best_shown())
+        show_inertia(inertia_axes(right), self.inertias[: self.steps + 1], self._best_shown(self.k))
         return figure
 
     # what the buttons do -----------------------------------------------------------------------
@@ -372,3 +388,10 @@ class LloydLab(Lab):
 
 def _empty_words(empty):
     return html(EMPTY, n=empty) if empty else NONE_EMPTY
+
+
+def _rows(lloyd, first):
+    """What each step from a start gives, until nothing moves: [centroids, sizes, inertia]; digits that are seen."""
+    rounded = lambda x: float(f"{x:.8g}")  # noqa: E731
+    path = lloyd.path(first, MOST_STEPS)
+    return [[[rounded(c) for c in now], sizes.tolist(), rounded(inertia)] for now, sizes, inertia in path]

@@ -159,7 +159,7 @@ def test_lloyd_steps_down_to_where_nothing_moves():
     path, dot, _ = lab.inertia_artists
     assert list(path.get_ydata()) == lab.inertias
     assert dot.get_xdata()[0] == lab.steps
-    heights = [bar.get_height() for bar in lab.bars]
+    heights = [bar.get_height() for bar in lab.bars if bar.get_visible()]
     np.testing.assert_allclose(heights, 100 * lab.sizes / KEPT.size)
     last = lab.steps
     lab.step()
@@ -233,7 +233,8 @@ def test_lloyd_dragging_is_a_new_start_that_can_be_forgotten():
     np.testing.assert_allclose(lab.centroids, initialise(KEPT, 3))
     lab.view.dragged = [0.1, 0.2, 0.3]
     lab.k = 4
-    assert (lab.start, lab.centroids.size, len(lab.bars)) == ([], 4, 4)
+    assert (lab.start, lab.centroids.size) == ([], 4)
+    assert [bar.get_visible() for bar in lab.bars] == [i < 4 for i in range(len(lab.bars))]
     assert lab.error == ""
 
 
@@ -242,9 +243,16 @@ def test_lloyd_s_film_has_the_steps_from_here_and_the_sums_for_every_start():
     lab.tabulate()
     table = lab.film.table()
     lab.finish()
-    assert [row["still"] for row in table["steps"]] == [False] * lab.steps + [True]
-    assert [row["centroids"] for row in table["steps"]] == [list(c) for c in lab.history]
-    assert [row["inertia"] for row in table["steps"]] == pytest.approx(lab.inertias)
+    for k in (4, 2, 16):
+        lab.k = k
+        lab.finish()
+        steps, sizes = table["named"][str(k)], [np.diff(Lloyd(KEPT).edges(c)).tolist() for c in lab.history]
+        assert len(steps) == lab.steps + 1
+        np.testing.assert_allclose([now for now, _, _ in steps], lab.history, rtol=1e-7)
+        assert [owned for _, owned, _ in steps] == sizes
+        assert [inertia for _, _, inertia in steps] == pytest.approx(lab.inertias)
+    assert (lab.k, lab.film.table()) == (16, table), "it holds all of them"
+    lab.k, lab.seed = 4, 3
     grid, counts, sums = lab.view.grid, *map(np.array, table["below"][:2])
     own = np.sort(np.random.default_rng(1).integers(round(KEPT[0] / grid), round(KEPT[-1] / grid), 4))
     cuts = np.concatenate([own[1:] + own[:-1] - table["first"], [-1]])
