@@ -30,7 +30,10 @@ function render({ model, el }) {
     }
     say.timer = setTimeout(back, 6000);
   };
-  const reset = button("Reset", () => model.send({ do: "reset", from }));
+  const reset = button("Reset", () => {
+    el.dispatchEvent(new Event("dcviz-reset", { bubbles: true })); // what was refused goes, though no number changes
+    model.send({ do: "reset", from });
+  });
   const link = button("Copy link", () => {
     const text = model.get("link");
     if (!text) return say("its names are too long for a link");

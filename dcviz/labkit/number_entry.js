@@ -16,10 +16,13 @@ function render({ model, el }) {
   input.setAttribute("aria-describedby", why.id);
 
   // what is refused stays, with its words, though Python answers an earlier number meanwhile; not where the reader has
-  // gone on and moves the number by other means
+  // gone on and moves the number by other means, or resets the lab
   let refused = "";
-  const elsewhere = ({ target }) => { if (!el.contains(target)) refused = ""; };
-  const watch = (how) => { for (const event of ["pointerdown", "keydown"]) document[how](event, elsewhere, true); };
+  const elsewhere = ({ target, type }) => {
+    if (type === "dcviz-reset" && target.closest(".dcviz-lab")?.contains(el)) show();
+    else if (!el.contains(target)) refused = "";
+  };
+  const watch = (how) => { for (const event of ["pointerdown", "keydown", "dcviz-reset"]) document[how](event, elsewhere, true); };
   const refuse = (text) => {
     refused = text;
     why.textContent = text && `${text} It is still ${said(model.get("value"))}.`;

@@ -93,3 +93,23 @@ def test_a_refusal_goes_once_its_number_is_moved_by_other_means(entry):
     page.evaluate("pair => model.set(...pair)", [trait, numbers(8)])
     assert field.input_value() == "8"
     assert words(page, field) == ""
+
+
+def test_a_refusal_goes_where_its_lab_is_reset(entry):
+    page, field, *_ = entry
+    before = field.input_value()
+    field.fill("abc")
+    field.press("Tab")
+    assert field.input_value() == "abc"
+    page.evaluate(
+        """() => {
+            const el = document.body.lastElementChild;
+            const [lab, bar] = ["div", "p"].map((tag) => document.createElement(tag));
+            lab.className = "dcviz-lab";
+            el.replaceWith(lab);
+            lab.append(el, bar);
+            bar.dispatchEvent(new Event("dcviz-reset", { bubbles: true }));
+        }"""
+    )
+    assert field.input_value() == before
+    assert words(page, field) == ""

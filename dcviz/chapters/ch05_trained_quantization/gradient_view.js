@@ -164,8 +164,17 @@ function render({ model, el }) {
   const events = "change:weights change:gradients change:codes change:centroids change:reduced change:tuned "
     + "change:reduce change:learning_rate";
   model.on(events, update);
+  const reset = ({ target }) => {
+    if (!target.closest(".dcviz-lab")?.contains(el)) return;
+    refused.clear();
+    update();
+  };
+  document.addEventListener("dcviz-reset", reset);
   update();
-  return () => model.off(events, update);
+  return () => {
+    model.off(events, update);
+    document.removeEventListener("dcviz-reset", reset);
+  };
 }
 
 export default { render };
