@@ -50,6 +50,8 @@ class Prediction(widgets.VBox):
         self.record = widgets.Button(description="Record my guess", button_style="primary")
         self.show = widgets.Button(description="Show me without guessing")
         self.show.add_class("dcviz-show")
+        for part in self.entry.ends if self.options is None else [self.entry]:  # what can be moved is no guess any more
+            traitlets.dlink((self.record, "disabled"), (part, "disabled"))
         self.note = Caption(kind="truth")
         self.lab = self._told = None
         super().__init__(

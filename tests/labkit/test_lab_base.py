@@ -228,11 +228,13 @@ def test_prediction_is_recorded_and_revealed():
     guess = Prediction("How much is twice 3?", low=0, high=20, key="twice", truth=lambda lab: 2 * lab.number)
     lab = TinyLab(prediction=guess)
     assert guess in lab.children
+    assert [part.disabled for part in guess.entry.ends] == [False, False]
     guess.commit(5)
     assert learner.recorded("predictions") == {"twice": 5}
     assert "6" not in guess.note.value
     lab.number = 3
     assert "You guessed 5; it is 6" in guess.note.value
+    assert [part.disabled for part in guess.entry.ends] == [True, True]
     assert Prediction("How much is twice 3?", low=0, high=20, key="twice").guess == 5
 
 
@@ -241,6 +243,7 @@ def test_prediction_by_choice_and_without_a_guess():
     choice.commit("b")
     choice.reveal(None)
     assert "right" in choice.note.value
+    assert choice.entry.disabled, "what could be moved now would be no guess"
     silent = Prediction("Which?", options=["a", "b"], truth="b", key="silent")
     silent.reveal(None)
     assert silent.note.value == ""
