@@ -237,7 +237,9 @@ class HuffmanLab(Lab):
             self.words.reel = self.trees.reel = b""
             return
         self.words.shoot(key, self._table)
-        self.trees.shoot(key, {"canonical": [False, True], "rare": RARE}, self._trees)
+        shares = sorted({*RARE, self.rare})  # one of code's may lie between two steps: it has its tree, too
+        at = {"canonical": [False, True], "rare": shares}
+        self.trees.shoot((*key, *shares), at, lambda: self._trees(shares))
 
     def _table(self):
         symbols = {}
@@ -253,9 +255,9 @@ class HuffmanLab(Lab):
         words = {"layer": self._layer_words(), "steps": steps, "absent": absent, "paths": PATHS}
         return words | {"symbols": symbols, "none": none}
 
-    def _trees(self):
+    def _trees(self, shares):
         for canonical in (False, True):
-            for rare in RARE:
+            for rare in shares:
                 yield [tree_of(self._layout(canonical, rare / 100), self.names, self.ids)]
 
     @property

@@ -1,6 +1,8 @@
 """The Huffman lab without a browser: set traits, read the view's data, artists and caption."""
 
+import json
 import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -117,6 +119,16 @@ def test_canonical_order_shows_the_words_of_the_file():
     assert lab.view.word == "code word"
     lab.canonical = False
     assert lab.view.word == "path"
+
+
+def test_a_share_between_two_steps_of_the_slider_has_its_tree_in_the_film():
+    """With another order the browser showed the tree of the nearest step, until Python answered."""
+    lab = make(rare=2.96)
+    lab.tabulate()
+    table = json.loads(zlib.decompress(lab.trees.reel))
+    shares = dict(table["at"])["rare"]
+    lab.canonical = True
+    assert table["frames"][len(shares) + shares.index(2.96)] == [lab.view.tree]
 
 
 def test_rare_branches_close_open_by_hand_and_for_the_chosen_symbol():
