@@ -10,7 +10,7 @@ function render({ model, el }) {
   el.append(root);
 
   let s = { counts: [], sums: [0], low: -1, high: 1, top: 1 };
-  let marks = [], handles = [], dragging = null, pile = [], keyTimer = 0; // pile: those on one place, of which one is dragged
+  let marks = [], handles = [], dragging = null, pile = [], keyTimer = 0, ahead = null, moving = false; // pile: those on one place, of which one is dragged
   const view = stage(root, {
     colours: ["kept", "pruned", "centroid", "paper", "muted"], height: () => Math.min(model.get("height"), most(root)), draw, after: placeHandles,
   });
@@ -27,10 +27,17 @@ function render({ model, el }) {
 
   function readMarks() {
     const told = model.get("centroids");
-    if (told.length !== marks.length) dragging = null; // k was changed: what is held is not there any more
-    if (dragging === null) marks = [...told];
+    if (told.length !== marks.length) dragging = ahead = null; // k was changed: what is held is not there any more
+    if (String(told) === String(marks)) ahead = null;
+    if (dragging === null && !ahead) marks = [...told];
     makeHandles();
     schedule();
+  }
+
+  function readDragged() { // not by the mouse: what was moved here before is undone
+    if (moving || String(model.get("dragged")) === String(marks)) return;
+    ahead = null;
+    readMarks();
   }
 
   const snap = (x, round = Math.round) => { const grid = model.get("grid"); return grid ? round(x / grid) * grid : x; };
@@ -41,12 +48,15 @@ function render({ model, el }) {
     const high = i + 1 < marks.length ? marks[i + 1] : snap(s.high, Math.floor);
     marks[i] = Math.min(Math.max(snap(x), low), high);
     schedule();
+    moving = ahead = true;
     const same = (name) => String(model.get(name)) === String(marks);
     if (same("dragged") && !same("centroids")) { // back where Python began: no change to it, and yet its steps go
       model.set("dragged", []);
       model.set("again", model.get("again") + 1);
     }
     mouse.move({ dragged: [...marks] });
+    moving = false;
+    ahead = !same("centroids"); // no film has followed: an older key's answer must not take back what this one did
   }
 
   // ---- geometry and counting
@@ -336,6 +346,7 @@ function render({ model, el }) {
   const listeners = {
     "change:counts change:low change:high": readCounts,
     "change:centroids change:draggable": readMarks,
+    "change:dragged": readDragged,
     "change:sizes change:before change:log_y change:show_cdf change:label": schedule,
     "change:before_label": schedule,
   };

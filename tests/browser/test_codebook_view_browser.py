@@ -66,6 +66,27 @@ def test_another_k_ends_a_drag_and_is_shown(page):
     page.wait_for_function("document.querySelector('canvas').dataset.centroids.split(' ').length === 5")
 
 
+def test_quick_keys_are_kept_though_python_answers_them_one_by_one_without_a_film(page):
+    handle, start = page.locator("[role=slider]").nth(3), [-0.5, -0.5, -0.5, 0.5]
+
+    def at(place):
+        return [*start[:3], place / 64]
+
+    for _ in range(3):
+        handle.press("ArrowLeft")
+    assert dragged(page) == at(29)
+    page.evaluate("told => model.set('centroids', told)", at(31))  # Python's answer to the first
+    handle.press("ArrowLeft")
+    assert dragged(page) == at(28)
+    page.evaluate("told => model.set('centroids', told)", at(28))  # to the last
+    page.evaluate("told => model.set('centroids', told)", at(40))  # steps from there
+    handle.press("ArrowLeft")
+    assert dragged(page) == at(39)
+    page.evaluate("told => { model.set('centroids', told); model.set('dragged', []); }", start)  # undone by code
+    handle.press("ArrowLeft")
+    assert dragged(page) == at(31)
+
+
 def test_a_centroid_dragged_back_to_where_python_began_is_a_change(page):
     """Steps were made from 31/64 and have come to 1/2: the first move back there says so, as the steps are to go."""
     start = [-0.5, -0.5, -0.5, 31 / 64]
