@@ -72,7 +72,7 @@ class Film(anywidget.AnyWidget):
             **more,
         )
         self.add_class("dcviz-film")
-        self.key = None
+        self.key, self._repeated = None, 0
         for widget in dict.fromkeys(part for one in self._sources.values() for part in _parts(one[0])):
             self._attend(widget)
 
@@ -132,14 +132,18 @@ class Film(anywidget.AnyWidget):
         a reader may be at them.
         """
         self.reel, self.key = zlib.compress(json.dumps(table, separators=(",", ":")).encode(), 6), key
-        self.repeat()
+        self.repeat(self.moved != self._repeated)
 
-    def repeat(self):
-        """Send once more what the followers have from Python: the browser may show frames of its own."""
+    def repeat(self, drivers=True):
+        """Send once more what the followers have from Python: the browser may show frames of its own.
+
+        drivers    also those of them that drive: it takes back what a reader moves meanwhile
+        """
         self._say()
+        self._repeated = self.moved
         for widget, trait in self._followers:
             for part in _parts(widget):
-                if part.has_trait(trait):
+                if part.has_trait(trait) and (drivers or (widget, trait) not in self.settings):
                     part.send_state(trait)
         self.repeated += 1
 

@@ -39,6 +39,23 @@ def test_after_a_new_table_all_that_follows_is_sent_once_more(monkeypatch):
     assert film.repeated == 2
 
 
+def test_a_new_table_takes_back_no_step_that_is_on_its_way(monkeypatch):
+    """Where Lloyd's steps stand drives the film and follows it; a table is made anew for another width of the page."""
+    lab = labs.LloydLab("mine", weights={"fc1": np.random.default_rng(0).normal(size=400)}, k=4)
+    sent = []
+    monkeypatch.setattr(lab.play, "send_state", lambda key=None: sent.append(key))
+    lab.tabulate()
+    lab.play.set_state({"value": 2})  # the reader's
+    assert (lab.steps, lab.film.moved) == (2, 0)
+    lab.film.key = None
+    lab.tabulate()
+    assert "value" not in sent
+    lab.step()  # by code: an old table may have shown another
+    lab.film.key = None
+    lab.tabulate()
+    assert "value" in sent
+
+
 def test_a_film_is_shot_again_only_for_another_key():
     film, _, _ = tiny()
     shots = []
