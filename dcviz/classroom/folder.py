@@ -23,7 +23,7 @@ FIRST = "notebooks/00_start_here.ipynb"
 SHIPPED = "notebooks/.dcviz-shipped.json"
 MOST = 64 << 20
 JUPYTER = Path(__file__).parent / "jupyter"
-"""Defaults for JupyterLab: cells that are out of sight keep their labs, and nobody asks for news."""
+"""Defaults for JupyterLab: cells out of sight keep their labs, and no page asks for news or whether to build anew."""
 
 _LINK = re.compile(r"\]\((?!\w+:)([^)#\s]+)")
 

@@ -168,6 +168,7 @@ def test_open_starts_jupyterlab_on_the_first_chapter_with_our_settings(tmp_path)
         for page in ("lab", f"notebooks/{folder.FIRST}"):  # of JupyterLab, of Notebook 7
             assert 'rel="stylesheet" href="/custom/custom.css"' in asked(port, page, read=bytes.decode)
         assert asked(port, "custom/custom.css", read=bytes.decode) == theme.css()
+        assert '"buildCheck": false' in asked(port, "lab", read=bytes.decode)
     finally:
         process.terminate()
         process.communicate()
