@@ -172,6 +172,18 @@ def test_the_bar_by_keyboard(page):
     page.fresh = True  # but for this lab, which no later test looks at
 
 
+def test_the_focus_goes_to_stop_while_a_button_works_and_back(page):
+    lab = page.page.locator(".dcviz-RetrainingLab")
+    start, stop = (lab.get_by_role("button", name=name) for name in ("Cut and retrain", "Stop"))
+    start.focus()
+    page.page.keyboard.press("Enter")
+    expect(stop).to_be_focused()
+    page.page.keyboard.press("Enter")
+    expect(start).to_be_focused()
+    assert problems(page) == []
+    page.fresh = True  # but for this lab, whose settings stay
+
+
 TYPED = (  # what is typed into "epochs", 0.1 to 20 -> what it is then, or the words of a refusal
     ("0,5", "0.5"),
     ("2.5", "2.5"),
@@ -209,15 +221,4 @@ def test_numbers_as_people_type_them_are_taken_as_meant_or_refused_in_words(page
     density.locator(".noUi-handle").press("ArrowRight")
     expect(density.locator("input")).not_to_have_value("8")
     expect(density.locator(".noUi-handle")).to_have_attribute("aria-valuetext", density.locator("input").input_value())
-    assert problems(page) == []
-
-
-def test_the_focus_goes_to_stop_while_a_button_works_and_back(page):
-    lab = page.page.locator(".dcviz-RetrainingLab")
-    start, stop = (lab.get_by_role("button", name=name) for name in ("Cut and retrain", "Stop"))
-    start.focus()
-    page.page.keyboard.press("Enter")
-    expect(stop).to_be_focused()
-    page.page.keyboard.press("Enter")
-    expect(start).to_be_focused()
     assert problems(page) == []
