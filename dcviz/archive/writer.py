@@ -391,29 +391,37 @@ def shortest(layer, codings):
     if len(codings) == 1:
         return replace(layer, coding=codings[0])
     check_layer(layer)
-    walked = functools.cache(functools.partial(walk, layer))
+
+    @functools.cache
+    def walked(order):
+        return walk(layer, order, walked("C") if order == "F" else None)
 
     @functools.cache
     def counted(order):
-        """Positions skipped before each weight, how often each of their low 16 bits occurs, and each value."""
-        positions, found = walked(order)
-        skipped = np.diff(positions, prepend=-1) - 1
-        return skipped, np.bincount(skipped & 0xFFFF, minlength=1 << 16), np.unique(_bits(found), return_counts=True)[1]
+        """Positions skipped before each weight, and how often each of their low 16 bits occurs."""
+        skipped = np.diff(walked(order)[0], prepend=-1) - 1
+        return skipped, np.bincount(skipped & 0xFFFF, minlength=1 << 16)
+
+    @functools.cache
+    def repeated():
+        """How often each value occurs, in whatever order."""
+        return np.unique(_bits(walked("C")[1]), return_counts=True)[1]
 
     def least(coding):
         """No more bytes than a coding takes."""
-        if coding.codebook is None or coding.index_bits not in range(1, 17) or coding.live is not None:
+        if coding.index_bits not in range(1, 17) or coding.live is not None:
             return 0
-        skipped, low, values = counted(coding.order)
+        skipped, low = counted(coding.order)
         fillers = int((skipped >> coding.index_bits).sum())
         gaps = low.reshape(-1, 1 << coding.index_bits).sum(0)
         gaps[-1] += fillers
-        values = np.append(values, fillers) if fillers else values
-        codebook = max(np.size(coding.codebook), values.size)
-        coded = streams.least_bytes(gaps, coding.huffman, coding.index_bits)
-        coded += streams.least_bytes(values, coding.huffman, (codebook - 1).bit_length())
+        coded, floats = streams.least_bytes(gaps, coding.huffman, coding.index_bits), len(skipped) + fillers
+        if coding.codebook is not None:
+            values = np.append(repeated(), fillers) if fillers else repeated()
+            floats = max(np.size(coding.codebook), values.size)
+            coded += streams.least_bytes(values, coding.huffman, (floats - 1).bit_length())
         return (
-            coded + codebook * np.dtype(FLOATS[coding.dtype]).itemsize + len(_bias_bytes(replace(layer, coding=coding)))
+            coded + floats * np.dtype(FLOATS[coding.dtype]).itemsize + len(_bias_bytes(replace(layer, coding=coding)))
         )
 
     best = math.inf, 0
@@ -440,17 +448,24 @@ def entries(layer, kept=None):
     return index, values
 
 
-def walk(layer, order):
-    """Where weights are that are not zero, and their values, row by row ("C") or column by column ("F")."""
-    weight = _working(layer.weight, layer.dtype, f"layer {layer.name!r}")
-    flat = weight.ravel()
-    kept = np.flatnonzero(_bits(flat))  # by bit pattern: a -0.0 is an entry
+def walk(layer, order, rows=None):
+    """Where weights are that are not zero, and their values, row by row ("C") or column by column ("F").
+
+    rows: what ``walk`` gives row by row, for who has it already.
+    """
+    if rows is None:
+        flat = _working(layer.weight, layer.dtype, f"layer {layer.name!r}").ravel()
+        kept = np.flatnonzero(_bits(flat))  # by bit pattern: a -0.0 is an entry
+        values = flat[kept]
+    else:
+        kept, values = rows
     if order != "F":
-        return kept, flat[kept]
+        return kept, values
     # move the few entries rather than the whole layer
-    positions = np.ravel_multi_index(np.unravel_index(kept, weight.shape), weight.shape, order="F")
+    shape = layer.weight.shape
+    positions = np.ravel_multi_index(np.unravel_index(kept, shape), shape, order="F")
     along = np.argsort(positions, kind="stable")
-    return positions[along], flat[kept[along]]
+    return positions[along], values[along]
 
 
 def stored_codebook(coding, index, dtype="float32"):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from dcviz import archive
-from dcviz.archive import Coding, Layer, StoredNet, streams
+from dcviz.archive import Coding, Layer, StoredNet, streams, writer
 from dcviz.errors import ArchiveError, CodebookError, WeightError
 from dcviz.pipeline import shipped
 
@@ -452,11 +452,22 @@ def test_the_shortest_coding_is_found_without_writing_each(seed, shape, density,
         for order in "CF"
         for huffman in (True, False)
     ]
-    codings += [Coding(), Coding(index_bits=5), replace(shared, codebook=np.append(codebook, 99).astype(np.float32))]
+    codings += [Coding(index_bits=bits, order=order) for bits in (1, 2, 3, 5, 8, 16) for order in "CF"]
+    codings += [Coding(), replace(shared, codebook=np.append(codebook, 99).astype(np.float32))]
     codings[-1] = replace(codings[-1], index_bits=int(rng.integers(1, 9)))
     rng.shuffle(codings)
     layer = Layer("fc", weight, bias)
     assert archive.shortest(layer, codings).coding is exhaustive(layer, codings)
+
+
+def test_of_codings_without_a_codebook_the_shortest_alone_is_written(monkeypatch):
+    written, write_layer = [], writer.write_layer
+    monkeypatch.setattr(writer, "write_layer", lambda *args: (written.append(args), write_layer(*args))[1])
+    weight = np.zeros((40, 50), np.float32)
+    weight.flat[::23] = np.arange(1, 88)
+    codings = [Coding(index_bits=bits, order=order) for bits in range(2, 11) for order in "CF"]
+    assert archive.shortest(Layer("fc", weight), codings).coding.index_bits == 5
+    assert len(written) == 1
 
 
 @pytest.mark.parametrize("name", ["lenet-300-100", "lenet-5"])
