@@ -10,7 +10,7 @@ from dcviz.archive import coders
 from dcviz.evidence import paper
 from dcviz.ideas import huffman
 from dcviz.ideas.entropy import entropy, histogram, mean_length
-from dcviz.pipeline import as_after, shipped
+from dcviz.pipeline import shipped
 from dcviz.without_torch import Later
 
 pd = Later("pandas")
@@ -24,6 +24,7 @@ def streams(net):
     return {layer.name: coders.streams(layer) for layer in shipped.compressed(net).layers}
 
 
+@functools.cache
 def last_streams(net):
     """{"weight codes": Stream, "gaps": Stream} of the last layer of a shipped compressed net."""
     return coders.streams(shipped.compressed(net).layers[-1])
@@ -53,9 +54,8 @@ def layers(net):
 
 
 def whole_file_saving(net):
-    """Share of the file that Huffman coding saves -> float, 0 to 1; both files are written and measured."""
-    fixed, coded = _sizes(net)
-    return 1 - coded / fixed
+    """Share of the file that Huffman coding saves -> float, 0 to 1; both are lengths of files."""
+    return 1 - shipped.bytes_after(net, "coded") / shipped.bytes_after(net, "shared")
 
 
 def whole_files():
@@ -75,17 +75,10 @@ def whole_files():
         ours = dict.fromkeys([(HERE, "bytes, fixed"), (HERE, "bytes, Huffman"), (HERE, "saved %")], "")
         if net in files:
             file = files[net] or net
-            sizes = [f"{size:,}" for size in _sizes(file)]
+            sizes = [f"{shipped.bytes_after(file, stage):,}" for stage in ("shared", "coded")]
             ours = dict(zip(ours, [*sizes, f"{100 * whole_file_saving(file):.1f}"], strict=True))
         table[net] |= ours
     return pd.DataFrame.from_dict(table, orient="index")
-
-
-@functools.cache
-def _sizes(net):
-    """Bytes of a shipped net's file with fixed-length codes, and with Huffman codes."""
-    stored = shipped.compressed(net)
-    return tuple(archive.file_bytes(as_after(stage, stored)) for stage in ("shared", "coded"))
 
 
 def figure5():
