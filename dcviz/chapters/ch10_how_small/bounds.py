@@ -5,6 +5,8 @@ one by one, independently, n mask bits of density p need n H(p) bits and the cod
 biases come on top. Real coders are measured: what they wrote was decoded again and compared.
 """
 
+import functools
+
 import numpy as np
 
 from dcviz import archive
@@ -45,10 +47,16 @@ def mask_bound(layer):
 
 def mask_by_neighbours(layer):
     """Bytes of the mask under ``context_coding``; it was decoded again and compared."""
-    bits = mask(layer).astype(np.uint8)
-    data = context_coding.encode(bits, offsets(layer))
-    if not np.array_equal(context_coding.decode(data, bits.size, offsets(layer)), bits):
-        raise CodeError(f"the mask of {layer.name} does not come back")
+    return _by_neighbours(mask(layer).tobytes(), offsets(layer))
+
+
+@functools.cache
+def _by_neighbours(mask, offsets):
+    """Of a mask as bytes, 0 and 1: a second of work for a large layer, and two tables have it."""
+    bits = np.frombuffer(mask, np.uint8)
+    data = context_coding.encode(bits, offsets)
+    if not np.array_equal(context_coding.decode(data, bits.size, offsets), bits):
+        raise CodeError(f"a mask of {bits.size:,} bits does not come back")
     return len(data)
 
 
