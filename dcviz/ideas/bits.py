@@ -11,6 +11,9 @@ import numpy as np
 
 from dcviz.errors import CodeError
 
+FEW = 2048
+"""So few symbols are packed bit by bit, in a tenth of the time that words of 64 bits take to set up."""
+
 
 def pack_fixed(symbols, width):
     """Write ``symbols`` (n,) in ``width`` (0 to 32) bits each: -> ceil(n * width / 8) bytes.
@@ -24,6 +27,9 @@ def pack_fixed(symbols, width):
         raise CodeError(f"symbol {symbols.max()} does not fit into {width} bits")
     if width == 0 or symbols.size == 0:
         return b""
+    if symbols.size <= FEW:
+        fields = np.unpackbits(symbols.astype(">u4").view(np.uint8).reshape(-1, 4), axis=1)
+        return np.packbits(fields[:, 32 - width :]).tobytes()
     group = 64 // width
     words = np.zeros(symbols.size * width // 64 + 2, np.uint64)
     whole = symbols.size // group * group

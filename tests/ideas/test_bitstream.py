@@ -10,6 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from dcviz.errors import CodeError
 from dcviz.ideas import bitstream
+from dcviz.ideas.bits import FEW
 from dcviz.ideas.bitstream import BitStream, decode, default_chunk, encode, pack_fixed, unpack_fixed
 from dcviz.ideas.entropy import histogram, mean_length
 from dcviz.ideas.huffman import canonical_codes, canonical_order, code_lengths
@@ -286,6 +287,13 @@ def test_fixed_width_round_trip(width, draw):
 def test_fixed_width_over_several_blocks(width):
     symbols = np.random.default_rng(width).integers(0, 2**width, 200_003)
     np.testing.assert_array_equal(unpack_fixed(pack_fixed(symbols, width), symbols.size, width), symbols)
+
+
+@pytest.mark.parametrize("n", [FEW, FEW + 1])
+@pytest.mark.parametrize("width", [1, 3, 5, 8, 13, 32])
+def test_few_symbols_and_many_are_packed_into_the_same_bits(width, n):
+    symbols = np.random.default_rng(width).integers(0, 2**width, 2 * n)[::-2]
+    assert pack_fixed(symbols, width) == bitarray("".join(f"{s:0{width}b}" for s in symbols)).tobytes()
 
 
 def test_fixed_width_agrees_with_a_huffman_code_of_equal_lengths():
