@@ -44,6 +44,37 @@ function keep(manager) {
   else if (before.state) model.deleteMetadata("widgets");
 }
 
+// Labs whose place says "model not found" although the notebook had saved them, and they are there by now. ipywidgets
+// looks for a model for two seconds and, after the last wait, not once more: on a slow machine, where the waiting ends
+// while it makes the models, it gives up for good. So each such output is shown anew.
+const revived = new WeakSet(), GIVEN_UP = "Error displaying widget: model not found";
+
+function revive(manager, looks = 20) {
+  if (!manager?.context?.model?.cells || !manager.restored?.connect || revived.has(manager)) return;
+  revived.add(manager);
+  const look = async () => {
+    const places = [...document.querySelectorAll(".jp-OutputArea-output.jupyter-widgets")];
+    const lost = places.filter((place) => place.textContent === GIVEN_UP);
+    if (lost.length) await again(manager);
+    for (const place of lost) place.classList.remove("jupyter-widgets"); // came with the words
+    if (manager.restoredStatus && (looks -= 1) < 0) return;
+    setTimeout(look, 500);
+  };
+  look();
+}
+
+async function again(manager) {
+  const { model } = manager.context, { dirty } = model;
+  for (const cell of model.cells)
+    for (let i = 0; i < (cell.outputs?.length ?? 0); i++) {
+      const output = cell.outputs.get(i).toJSON(), id = output.data?.[VIEW]?.model_id;
+      if (!id || !manager.has_model(id)) continue;
+      const shown = Object.keys((await manager.get_model(id)).views ?? {}).length;
+      if (!shown) cell.outputs.set(i, output);
+    }
+  model.dirty = dirty; // it says what it said
+}
+
 // Say that `lab` sleeps and switch off what needs Python. Called again when parts of it come later.
 function sleep(lab, manager) {
   if (!lab.classList.contains("dcviz-asleep")) lab.classList.add("dcviz-asleep"); // said again it is a change, which is heard

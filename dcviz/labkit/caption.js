@@ -153,4 +153,8 @@ function render({ model, el }) {
   el.append(box);
   update();
 }
-export default { render };
+// A model of a saved lab is made before, and also where, no view of it is.
+function initialize({ model }) {
+  revive(model.widget_manager);
+}
+export default { initialize, render };
