@@ -90,9 +90,25 @@ class LinkedPicture(Fitted, anywidget.AnyWidget):
         if not waits(self):
             self.shapes = self.where()
 
-    def where(self):
-        """Where the moving artists stand now: for each, x and y in turn, in pixels of the page; of levels, the row."""
-        return [self._place(artist) for artist in self.moving]
+    def where(self, artists=None):
+        """Where the moving artists, or some of them, stand now.
+
+        For each, x and y in turn, in pixels of the page; of levels, the row.
+        """
+        shapes = [self._place(artist) for artist in (self.moving if artists is None else artists)]
+        together: dict = {}  # films have thousands of bars, and a transform takes as long for one as for all
+        for i, shape in enumerate(shapes):
+            if isinstance(shape, tuple):
+                transform, points = shape
+                _, places, parts = together.setdefault(id(transform), (transform, [], []))
+                places.append(i)
+                parts.append(points)
+        for transform, places, parts in together.values():
+            points, start = self._on_page(transform.transform(np.concatenate(parts))), 0
+            for i, part in zip(places, parts, strict=True):
+                shapes[i] = _listed(points[start : start + len(part)])
+                start += len(part)
+        return shapes
 
     def places(self, axes, points):
         """Where points of the data (n, 2) stand, as `shapes` counts: for many states at once -> [x, y, x, y, ...]."""
@@ -103,13 +119,18 @@ class LinkedPicture(Fitted, anywidget.AnyWidget):
         return [self._style(artist) for artist in self.moving]
 
     def _points(self, points):
-        """Pixels of the page, from the top left -> [x, y, x, y, ...]; nothing for what is not finite."""
-        points = np.asarray(points, float).reshape(-1, 2) / self._scale
-        points = points[np.isfinite(points).all(axis=1)]
+        """Pixels of the figure -> `_listed` pixels of the page."""
+        return _listed(self._on_page(np.reshape(points, (-1, 2))))
+
+    def _on_page(self, points):
+        """Pixels of the figure (n, 2) -> pixels of the page, from the top left; nan for what is not finite."""
+        points = np.asarray(points, float) / self._scale
         points[:, 1] = self.figure.bbox.height / self._scale - points[:, 1]
-        return np.clip(points, -1e5, 1e5).round(1).ravel().tolist()
+        points[~np.isfinite(points).all(axis=1)] = np.nan
+        return np.clip(points, -1e5, 1e5).round(1)
 
     def _place(self, artist):
+        """A shape of `where`; of a line or a bar, its transform and points."""
         if not artist.get_visible():
             return []
         if hasattr(artist, "cmap"):  # an AxesImage
@@ -117,12 +138,12 @@ class LinkedPicture(Fitted, anywidget.AnyWidget):
         if _is_axis(artist):
             return self._ticks(artist)
         if hasattr(artist, "get_xydata"):  # a Line2D
-            return self._points(artist.get_transform().transform(artist.get_xydata()))
+            return artist.get_transform(), artist.get_xydata()
         if hasattr(artist, "get_corners") and not artist.angle:  # a Rectangle, as bars are: films have thousands
             left, top, wide, high = artist.get_x(), artist.get_y(), artist.get_width(), artist.get_height()
             right, bottom = left + wide, top + high
             corners = [[left, top], [right, top], [right, bottom], [left, bottom], [left, top]]
-            return self._points(artist.get_data_transform().transform(corners))
+            return artist.get_data_transform(), corners
         outline = artist.get_transform().transform_path(artist.get_path())
         return self._points(outline.to_polygons(closed_only=False)[0])
 
@@ -192,6 +213,11 @@ class LinkedPicture(Fitted, anywidget.AnyWidget):
             "edge": to_hex(line.get_markeredgecolor()),
             "edge_width": round(line.get_markeredgewidth() * pixel, 2),
         }
+
+
+def _listed(points):
+    """Points (n, 2) -> [x, y, x, y, ...], without what is nan."""
+    return points[~np.isnan(points[:, 0])].ravel().tolist()
 
 
 def _is_axis(artist):

@@ -102,6 +102,7 @@ def test_a_linked_picture_says_where_its_artists_stand_in_pixels_of_the_page():
     xs, ys = np.reshape(view.shapes[1], (-1, 2)).T
     assert ys.max() - ys.min() == pytest.approx(top[1] - corner[1], abs=0.2)
     assert xs.max() - xs.min() == pytest.approx(0.8 * (top[0] - corner[0]), abs=0.2)
+    assert view.where([bars[1], line]) == [view.shapes[2], view.shapes[0]]
     bars[0].set_height(0.25)
     line.set_visible(False)
     before = view.shapes

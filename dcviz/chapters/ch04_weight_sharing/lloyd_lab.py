@@ -291,7 +291,7 @@ class LloydLab(Lab):
 
         def ending(part, set_limits, low, top):
             set_limits(low, top - low)
-            return {"top": top, "ticks": view.where()[part]}
+            return {"top": top, "ticks": view.where(view.moving[part : part + 1])[0]}
 
         def bars(k):
             show_room(left, k)
