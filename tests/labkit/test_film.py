@@ -45,7 +45,7 @@ def test_a_new_table_takes_back_no_step_that_is_on_its_way(monkeypatch):
     sent = []
     monkeypatch.setattr(lab.play, "send_state", lambda key=None: sent.append(key))
     lab.tabulate()
-    lab.play.set_state({"value": 2})  # the reader's
+    lab.play.comm.handle_msg({"content": {"data": {"method": "update", "state": {"value": 2}}}})  # the reader's
     assert (lab.steps, lab.film.moved) == (2, 0)
     lab.film.key = None
     lab.tabulate()
