@@ -269,23 +269,26 @@ function render({ model, el }) {
 
   // ---- handles: invisible elements over the centroids, for keyboard and screen readers
 
+  // k may be changed, and an older answer of Python come after it: what stays keeps the focus, else its neighbour has it
   function makeHandles() {
-    const wanted = model.get("draggable") ? marks.length : 0;
-    if (wanted !== handles.length) {
-      handles.forEach((node) => node.remove());
-      handles = Array.from({ length: wanted }, (_, i) => {
-        const node = document.createElement("div");
-        node.className = "dcviz-handle";
-        node.tabIndex = 0;
-        node.setAttribute("role", "slider");
-        node.setAttribute("aria-label", `centroid ${i}`);
-        node.dataset.lmSuppressShortcuts = "true"; // else JupyterLab's command mode takes the arrow keys
-        node.addEventListener("keydown", (event) => onKey(event, i));
-        root.append(node);
-        return node;
-      });
-    }
+    const wanted = model.get("draggable") ? marks.length : 0, gone = handles.slice(wanted);
+    handles = handles.slice(0, wanted);
+    if (gone.includes(document.activeElement)) handles.at(-1)?.focus({ preventScroll: true });
+    gone.forEach((node) => node.remove());
+    while (handles.length < wanted) handles.push(handle(handles.length));
     canvas.classList.toggle("dcviz-grab", wanted > 0);
+  }
+
+  function handle(i) {
+    const node = document.createElement("div");
+    node.className = "dcviz-handle";
+    node.tabIndex = 0;
+    node.setAttribute("role", "slider");
+    node.setAttribute("aria-label", `centroid ${i}`);
+    node.dataset.lmSuppressShortcuts = "true"; // else JupyterLab's command mode takes the arrow keys
+    node.addEventListener("keydown", (event) => onKey(event, i));
+    root.append(node);
+    return node;
   }
 
   function placeHandles() {

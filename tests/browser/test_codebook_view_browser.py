@@ -105,3 +105,12 @@ def test_a_centroid_dragged_back_to_where_python_began_is_a_change(page):
     handle.press("ArrowLeft")
     assert dragged(page) == [*start[:3], 30 / 64]
     assert page.evaluate("model.get('again')") == 1
+
+
+def test_an_older_k_that_python_says_for_a_moment_takes_no_focus_away(page):
+    named = "document.activeElement.ariaLabel ?? document.activeElement.getAttribute('aria-label')"
+    for i, told in ((1, [-0.5, 0, 0.5]), (1, [-0.5, -0.2, 0, 0.5]), (3, [-0.5, 0, 0.5]), (2, [-0.5, -0.2, 0, 0.5])):
+        page.locator("[role=slider]").nth(i).focus()
+        page.evaluate("told => model.set('centroids', told)", told)
+        assert page.evaluate(named) == f"centroid {min(i, len(told) - 1)}"
+        assert page.locator("[role=slider]").count() == len(told)
