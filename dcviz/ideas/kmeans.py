@@ -91,10 +91,7 @@ class Lloyd:
         found, now = [], _check_centroids(centroids)
         while True:
             edges = self.edges(now)
-            sizes, centred = np.diff(edges), now - self.centre
-            sums, squares = (np.diff(array[edges]) for array in (self._sums, self._squares))
-            costs = squares - 2 * centred * sums + np.square(centred) * sizes
-            found.append((now, sizes, float(np.maximum(costs, 0).sum())))
+            found.append((now, np.diff(edges), float(self._costs(now, edges[:-1], edges[1:]).sum())))
             following = self._means(now, edges)
             if len(found) > most or np.array_equal(following, now):
                 return found
@@ -111,18 +108,18 @@ class Lloyd:
 
         From running sums, so it costs k steps, not n; ``inertia`` adds up the squares themselves.
         """
-        edges = self.edges(_check_centroids(centroids))
-        centred = np.asarray(centroids, np.float64) - self.centre
-
-        def cost(cluster, first, last):
-            c = centred[cluster]
-            sums, squares = (array[last] - array[first] for array in (self._sums, self._squares))
-            return np.maximum(squares - 2 * c * sums + np.square(c) * (last - first), 0)
-
-        whole = np.concatenate([[0.0], np.cumsum(cost(np.arange(centred.size), edges[:-1], edges[1:]))])
+        centroids = _check_centroids(centroids)
+        edges = self.edges(centroids)
+        whole = np.concatenate([[0.0], np.cumsum(self._costs(centroids, edges[:-1], edges[1:]))])
         positions = np.asarray(positions)
-        cluster = np.clip(np.searchsorted(edges, positions, side="right") - 1, 0, centred.size - 1)
-        return whole[cluster] + cost(cluster, edges[cluster], positions)
+        cluster = np.clip(np.searchsorted(edges, positions, side="right") - 1, 0, centroids.size - 1)
+        return whole[cluster] + self._costs(centroids[cluster], edges[cluster], positions)
+
+    def _costs(self, centroids, first, last):
+        """Equation 2 for each centroid and the sorted weights from its ``first`` up to its ``last``, from sums."""
+        centred = centroids - self.centre
+        sums, squares = (array[last] - array[first] for array in (self._sums, self._squares))
+        return np.maximum(squares - 2 * centred * sums + np.square(centred) * (last - first), 0)
 
     def below(self, limits):
         """How many weights are at most each limit, their sum, their squares' sum (about ``centre``) -> three arrays.
